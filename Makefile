@@ -1,0 +1,74 @@
+# Sets up the environment and runs the demo, the tests and the checks. Everything a user does after that is a plain
+# snakemake command: `source .venv/bin/activate`, then `snakemake --profile local ...`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo report test lint format lock demo-models demo-natural config-docs clean
+
+help:  ## list what make can do
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+# The environment follows the lock: it is made again when the lock changes.
+$(VENV)/.installed: envs/requirements.txt
+	@echo "Setting up $(VENV) from envs/requirements.txt (about 3 GB to download, 6 GB on disk; a minute or two) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes envs/requirements.txt
+	@touch $@
+
+demo: $(VENV)/.installed  ## run the demo study to its report
+	@echo "Running the demo study: drawing, embedding, 36 experiments, figures (minutes on two cores) ..."
+	@$(BIN)/snakemake --profile local
+	@$(MAKE) --no-print-directory report
+	@echo
+	@echo "Done. Open:"
+	@echo "  results/demo/report.html                   the report, in a browser"
+	@echo "  results/demo/tables/experiments.csv        the reference x query matrix"
+	@echo "  results/demo/tables/centroid_distance.csv  how varied each set is"
+	@echo "  results/demo/figures/contact_sheet.png     images of every set, side by side"
+
+# `--report` is a call of its own, after the figures.
+report: results/demo/report.html  ## write the demo's report again
+
+results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/*.rst)
+	@$(BIN)/snakemake --profile local --report $@ --quiet
+
+test: $(VENV)/.installed  ## run the tests
+	@echo "Running the tests (the demo study in small, among others; up to 20 minutes on two cores) ..."
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed  ## check style, types and the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+	$(BIN)/mypy
+	$(BIN)/snakemake --profile local --lint
+
+format: $(VENV)/.installed  ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow/rules
+
+lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requirements.in
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
+	  --quiet --output-file envs/requirements.txt envs/requirements.in
+
+config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
+	PYTHONPATH=workflow/scripts $(BIN)/python -m synthdiv.config_docs > config/README.md
+
+demo-natural: $(VENV)/.installed  ## write the demo's natural images anew from Fashion-MNIST
+	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_natural.py
+
+demo-models: $(VENV)/.installed  ## train the demo's models anew (about two hours on two cores)
+	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_models.py
+
+clean:  ## remove the demo's results (drawn images stay in archive/)
+	rm -rf results/demo logs/demo benchmarks/demo

@@ -1,0 +1,37 @@
+"""synthdiv: why a synthetic training set falls short of a natural one.
+
+prompts -> images -> index tables -> embeddings -> experiments -> report
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+# a study stands alone: --configfile would be merged into the demo's
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+pathvars:
+    results=f"results/{config.get('study')}",
+    logs=f"logs/{config.get('study')}",
+    benchmarks=f"benchmarks/{config.get('study')}",
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/prompts.smk"
+include: "workflow/rules/images.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/experiments.smk"
+include: "workflow/rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        rules.report.input,

@@ -1,0 +1,119 @@
+"""Train the demo's models and write them as the folders that diffusers and open_clip load: `make demo-models`.
+
+Stages depend on each other as vae + clip -> unet; each writes its part of the folders under resources/demo/models/ and
+its record into training.json there, from which the model card is made.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline
+from models import CONTEXT, EMBED_DIM, TEXT_HEADS, TEXT_LAYERS, TEXT_WIDTH, make_scheduler
+from safetensors.torch import load_file
+from train_clip import train_clip
+from train_unet import train_unet
+from train_vae import train_vae
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from world import read_items
+
+DEBIAN = Path("/usr/share/datasets/fashion-mnist")
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def convert_text_encoder(clip_folder: Path) -> CLIPTextModel:
+    """The text tower of the open_clip folder as the transformers model that a Stable Diffusion pipeline holds."""
+    weights = {k: v.float() for k, v in load_file(clip_folder / "open_clip_model.safetensors").items()}
+    vocabulary = len(weights["token_embedding.weight"])
+    config = CLIPTextConfig(
+        vocab_size=vocabulary,
+        hidden_size=TEXT_WIDTH,
+        intermediate_size=4 * TEXT_WIDTH,
+        projection_dim=EMBED_DIM,
+        num_hidden_layers=TEXT_LAYERS,
+        num_attention_heads=TEXT_HEADS,
+        max_position_embeddings=CONTEXT,
+        hidden_act="gelu",
+        bos_token_id=vocabulary - 2,
+        eos_token_id=vocabulary - 1,
+        pad_token_id=vocabulary - 1,
+    )
+    model = CLIPTextModel(config)
+    names = {
+        "embeddings.token_embedding.weight": weights["token_embedding.weight"],
+        "embeddings.position_embedding.weight": weights["positional_embedding"],
+        "final_layer_norm.weight": weights["ln_final.weight"],
+        "final_layer_norm.bias": weights["ln_final.bias"],
+    }
+    for n in range(TEXT_LAYERS):
+        ours, theirs = f"transformer.resblocks.{n}", f"encoder.layers.{n}"
+        for kind in ("weight", "bias"):
+            parts = weights[f"{ours}.attn.in_proj_{kind}"].chunk(3)
+            names |= {f"{theirs}.self_attn.{p}_proj.{kind}": part for p, part in zip("qkv", parts, strict=True)}
+            names[f"{theirs}.self_attn.out_proj.{kind}"] = weights[f"{ours}.attn.out_proj.{kind}"]
+            names[f"{theirs}.layer_norm1.{kind}"] = weights[f"{ours}.ln_1.{kind}"]
+            names[f"{theirs}.layer_norm2.{kind}"] = weights[f"{ours}.ln_2.{kind}"]
+            names[f"{theirs}.mlp.fc1.{kind}"] = weights[f"{ours}.mlp.c_fc.{kind}"]
+            names[f"{theirs}.mlp.fc2.{kind}"] = weights[f"{ours}.mlp.c_proj.{kind}"]
+    prefix = "text_model." if any(k.startswith("text_model.") for k in model.state_dict()) else ""
+    result = model.load_state_dict({prefix + k: v for k, v in names.items()}, strict=False)
+    unset = [key for key in result.missing_keys if "position_ids" not in key]
+    if unset or result.unexpected_keys:
+        raise RuntimeError(f"the text tower does not fit transformers' CLIPTextModel: {unset} {result.unexpected_keys}")
+    return model.eval()
+
+
+def main() -> None:
+    """Run the stages that were asked for, in order."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", default=["clip", "vae", "unet"], help="clip, vae, unet (default: all)")
+    parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN, help="folder of the IDX files (default: %(default)s)")
+    parser.add_argument("--models", type=Path, default=MODELS, help="where the folders go (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=20230801)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--clip-steps", type=int, default=2_600)
+    parser.add_argument("--vae-steps", type=int, default=11_000)
+    parser.add_argument("--unet-steps", type=int, default=8_000)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    items = read_items(args.fashion_mnist, "train")
+    clip_folder, pipeline_folder = args.models / "clip", args.models / "stable-diffusion"
+    args.models.mkdir(parents=True, exist_ok=True)
+
+    def record(stage: str, facts: dict) -> None:
+        machine = {"torch": torch.__version__, "threads": args.threads, "machine": platform.machine(), "seed": args.seed}
+        path = args.models / f"training_{stage}.json"
+        path.write_text(json.dumps(facts | machine, indent=2) + "\n")
+        print(f"{stage}: {facts}")
+
+    if "clip" in args.stages:
+        record("clip", train_clip(items, clip_folder, steps=args.clip_steps, seed=args.seed))
+    if "vae" in args.stages:
+        vae, facts = train_vae(items, steps=args.vae_steps, seed=args.seed)
+        vae.half().save_pretrained(pipeline_folder / "vae", variant="fp16")
+        record("vae", facts)
+    if "unet" in args.stages:
+        vae = AutoencoderKL.from_pretrained(pipeline_folder / "vae", variant="fp16").float()
+        tokenizer = CLIPTokenizer.from_pretrained(clip_folder)
+        text_encoder = convert_text_encoder(clip_folder)
+        unet, facts = train_unet(items, vae, text_encoder, tokenizer, steps=args.unet_steps, seed=args.seed)
+        pipeline = StableDiffusionPipeline(
+            vae=vae,
+            text_encoder=text_encoder,
+            tokenizer=tokenizer,
+            unet=unet,
+            scheduler=make_scheduler(),
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
+        )
+        pipeline.to(torch.float16).save_pretrained(pipeline_folder, variant="fp16")
+        record("unet", facts)
+
+
+if __name__ == "__main__":
+    main()

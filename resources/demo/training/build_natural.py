@@ -1,0 +1,62 @@
+"""Write the demo's two natural sets, from images that no model of the demo is trained on: `make demo-natural`.
+
+From Fashion-MNIST's test images: a class's first 300 are training images, the next 100 evaluation images. ``studio`` holds
+them unaltered (IDX files, as Fashion-MNIST comes), ``fashion`` the same items under the simulated capture of
+:mod:`world` (Parquet with PNG images), the world that the demo's generator was trained in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from build_models import DEBIAN
+from PIL import Image
+from world import draw_scenes, read_items, render_scenes
+
+COUNTS = {"train": 300, "evaluation": 100}
+NATURAL = Path(__file__).parents[1] / "natural"
+
+
+def write_idx(path: Path, values: np.ndarray) -> None:
+    """Write an IDX file of unsigned bytes, gzipped without a date."""
+    header = struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape)
+    with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as zipped:
+        zipped.write(header + values.tobytes())
+
+
+def main() -> None:
+    """Write both sets, both splits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN, help="folder of the IDX files (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=20230801)
+    args = parser.parse_args()
+    items = read_items(args.fashion_mnist, "t10k")
+    rng = np.random.default_rng([args.seed, 4])
+    NATURAL.mkdir(parents=True, exist_ok=True)
+    start = 0
+    for split, count in COUNTS.items():
+        rows = np.concatenate([np.flatnonzero(items.labels == c)[start : start + count] for c in range(10)])
+        start += count
+        labels = items.labels[rows]
+        write_idx(NATURAL / f"studio-{split}-images-idx3-ubyte.gz", items.images[rows])
+        write_idx(NATURAL / f"studio-{split}-labels-idx1-ubyte.gz", labels.astype(np.uint8))
+        scenes = draw_scenes(items, len(rows), rng)
+        scenes.item = rows
+        images = []
+        for pixels in render_scenes(items, scenes, rng):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, format="png", optimize=True)
+            images.append(buffer.getvalue())
+        table = pa.table({"class_id": pa.array(labels, pa.int32()), "image": pa.array(images, pa.binary())})
+        pq.write_table(table, NATURAL / f"fashion-{split}.parquet", compression="none", use_dictionary=False)
+
+
+if __name__ == "__main__":
+    main()

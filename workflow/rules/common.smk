@@ -1,0 +1,294 @@
+"""The study, the closed constraints of the wildcards, and every function that rules ask.
+
+Imports nothing heavy: every job of a cluster parses this file.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+
+from synthdiv.errors import StudyError
+from synthdiv.identity import SPLITS, format_scale
+from synthdiv.study import Drawing, Study
+
+try:
+    STUDY = Study(config)
+except StudyError as error:
+    raise WorkflowError(str(error)) from None
+
+COLLECTIONS = list(dict.fromkeys(map(STUDY.collection_of, STUDY.sets)))
+
+
+def one_of(names):
+    """A wildcard constraint that admits these names and nothing else."""
+    return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
+
+
+wildcard_constraints:
+    dataset=one_of(STUDY.datasets),
+    scale=one_of(format_scale(drawing.guidance_scale) for drawing in STUDY.drawings),
+    shard=one_of(STUDY.shards),
+    generator=one_of(STUDY.config["generators"]),
+    encoder=one_of(STUDY.config["encoders"]),
+    set=one_of(STUDY.sets),
+    images=one_of(
+        name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))
+    ),
+    split=one_of(SPLITS),
+    reference=one_of(STUDY.references),
+    query=one_of(STUDY.queries),
+
+
+# prompts
+
+
+def source_files(names):
+    """The text files that the prompts of some datasets are made from.
+
+    They are `ancient`: what they say of a shard reaches its job through `params`, so that one edited
+    line redraws one class.
+    """
+    files = [STUDY.config["classes"]]
+    for name in names:
+        while name:
+            entry = STUDY.config["datasets"][name]
+            files += [
+                entry[key] for key in ("overrides", "grammar", "table") if key in entry
+            ]
+            name = entry.get("base")
+    return ancient(list(dict.fromkeys(files)))
+
+
+def prompt_sources(wildcards):
+    return source_files([wildcards.dataset])
+
+
+def all_prompt_sources(wildcards):
+    return source_files(STUDY.datasets)
+
+
+def prompt_recipe(wildcards):
+    """What the prompts of a dataset, or of one shard of it, depend on."""
+    shard = STUDY.shards.get(wildcards.get("shard"))
+    return STUDY.prompt_recipe(wildcards.dataset, shard)
+
+
+def all_prompt_recipes(wildcards):
+    return {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+
+
+# images
+
+
+def generator_spec(wildcards):
+    return dict(sorted(STUDY.config["generators"][wildcards.generator].items()))
+
+
+def generator_files(wildcards):
+    """A generator's files, where it is a folder: changed weights are another generator."""
+    spec = STUDY.config["generators"][wildcards.generator]
+    folders = [Path(name) for name in (spec["model"], spec["lora"]) if name]
+    return sorted(
+        str(path)
+        for folder in folders
+        if folder.exists()
+        for path in ([folder] if folder.is_file() else folder.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def generator_fingerprint(wildcards):
+    return f"<results>/generators/{STUDY.generator_of(wildcards.dataset)}.json"
+
+
+def drawing_of(wildcards):
+    return STUDY.drawing(wildcards.dataset, wildcards.scale)
+
+
+def draw_recipe(wildcards):
+    return STUDY.draw_recipe(drawing_of(wildcards), STUDY.shards[wildcards.shard])
+
+
+def owner_indices(wildcards):
+    """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
+    drawing = drawing_of(wildcards)
+    owners = {
+        STUDY.owner_of(drawing, class_id)
+        for class_id in STUDY.shards[wildcards.shard].class_ids
+    } - {drawing}
+    return sorted(
+        f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
+        for owner in owners
+    )
+
+
+def natural_inputs(wildcards):
+    """The files of a natural set, or its class folders, whose times see additions."""
+    sources = [STUDY.natural_files(wildcards.set, split) for split in SPLITS]
+    return [
+        path
+        for source in sources
+        for path in source["paths"] + source.get("labels", [])
+    ]
+
+
+def natural_recipe(wildcards):
+    entry = STUDY.sets[wildcards.set]
+    return {
+        "archive": STUDY.config["archive"],
+        "images": entry["images"],
+        "images_per_class": entry.get("images_per_class", {}),
+        "on_undecodable": STUDY.config["on_undecodable"],
+        "seed": STUDY.seed,
+    }
+
+
+def image_index(collection, shard):
+    """The index that holds a shard's images: natural sets have one for all shards."""
+    if collection.startswith("natural/"):
+        return f"<results>/images/{collection}.parquet"
+    return f"<results>/images/{collection}/{shard}.parquet"
+
+
+def image_indices(collection):
+    """All the indices of a collection."""
+    return list(dict.fromkeys(image_index(collection, shard) for shard in STUDY.shards))
+
+
+def all_indices(wildcards):
+    """Every index of the study: all drawings, and the natural sets."""
+    natural = [name for name in COLLECTIONS if name.startswith("natural/")]
+    drawn = [drawing.collection for drawing in STUDY.drawings]
+    return [
+        path for collection in drawn + natural for path in image_indices(collection)
+    ]
+
+
+def sheet_indices(wildcards):
+    return [
+        path
+        for name in STUDY.sheet_sets()
+        for path in image_indices(STUDY.collection_of(name))
+    ]
+
+
+# embeddings
+
+
+def embed_recipe(wildcards):
+    return {
+        "encoder": dict(sorted(STUDY.config["encoders"][wildcards.encoder].items())),
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+    }
+
+
+def encoder_files(wildcards):
+    folder = Path(STUDY.config["encoders"][wildcards.encoder]["model"])
+    return sorted(str(path) for path in folder.rglob("*") if path.is_file())
+
+
+def embedded_index(wildcards):
+    return image_index(wildcards.images, wildcards.shard)
+
+
+def brought_files(wildcards):
+    return STUDY.embedding_files(wildcards.set)
+
+
+def brought_source(wildcards):
+    return STUDY.sets[wildcards.set]["embeddings"]
+
+
+def embedding_tables(collection):
+    """The embedding tables of a collection."""
+    if collection.startswith("brought/"):
+        return [f"<results>/embeddings/{collection}.parquet"]
+    return [
+        f"<results>/embeddings/{STUDY.encoder}/{collection}/{shard}.parquet"
+        for shard in STUDY.shards
+    ]
+
+
+def set_embeddings(name):
+    return embedding_tables(STUDY.collection_of(name))
+
+
+def reference_embeddings(wildcards):
+    return set_embeddings(wildcards.reference)
+
+
+def query_embeddings(wildcards):
+    return set_embeddings(wildcards.query)
+
+
+def image_set_embeddings(wildcards):
+    return [path for name in STUDY.image_sets() for path in set_embeddings(name)]
+
+
+def all_embeddings(wildcards):
+    return [path for name in COLLECTIONS for path in embedding_tables(name)]
+
+
+# experiments and figures
+
+
+def predictions(wildcards):
+    return [
+        f"<results>/experiments/{experiment.reference}/{experiment.query}.parquet"
+        for experiment in STUDY.experiments
+    ]
+
+
+def numbered_experiments(wildcards):
+    """The matrix's rows: which number each pair has."""
+    return [
+        [experiment.number, experiment.reference, experiment.query]
+        for experiment in STUDY.experiments
+    ]
+
+
+def matrix_order(wildcards):
+    return {"references": STUDY.references, "queries": STUDY.queries}
+
+
+def report_figures(wildcards):
+    figures = (
+        ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
+    )
+    figures += ["contact_sheet"] if STUDY.sheet_sets() else []
+    return [f"<results>/figures/{name}.png" for name in figures]
+
+
+def report_tables(wildcards):
+    tables = ["experiments.csv", "per_class.parquet"]
+    tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    tables += ["prompt_checks.csv"] if STUDY.datasets else []
+    tables += ["flags.csv"] if all_indices(wildcards) else []
+    return [f"<results>/tables/{name}" for name in tables]
+
+
+def prompt_tables(wildcards):
+    return [f"<results>/prompts/{name}.csv" for name in STUDY.datasets]
+
+
+def image_set_tables(wildcards):
+    """The image sets, each with how many of the embedding tables are its own."""
+    return [[name, len(set_embeddings(name))] for name in STUDY.image_sets()]
+
+
+def sheet_layout(wildcards):
+    """The contact sheet's columns, each with how many of the indices are its own, and its size."""
+    options = STUDY.config["contact_sheets"]
+    columns = [
+        [name, len(image_indices(STUDY.collection_of(name)))]
+        for name in STUDY.sheet_sets()
+    ]
+    return {
+        "classes": options["classes"],
+        "columns": columns,
+        "images": options["images"],
+    }

@@ -1,0 +1,84 @@
+"""Embeddings: unit vectors of images and prompts in the encoder's space, a table a shard.
+
+embed_images reads any index, drawn or natural; embed_prompts renders the prompts; import_embeddings checks the tables that a
+user brings.
+"""
+
+
+rule embed_images:
+    input:
+        index=embedded_index,
+        encoder=encoder_files,
+    output:
+        table=ensure(
+            "<results>/embeddings/{encoder}/{images}/{shard}.parquet", non_empty=True
+        ),
+    log:
+        "<logs>/embed_images/{encoder}/{images}/{shard}.log",
+    benchmark:
+        "<benchmarks>/embed_images/{encoder}/{images}/{shard}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: 4
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=60,
+    params:
+        recipe=embed_recipe,
+    message:
+        "Embed the images of {wildcards.images}, classes {wildcards.shard}"
+    script:
+        "../scripts/embed_images.py"
+
+
+rule embed_prompts:
+    input:
+        sources=prompt_sources,
+        encoder=encoder_files,
+    output:
+        table=ensure(
+            "<results>/embeddings/{encoder}/prompts/{dataset}/{shard}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/embed_prompts/{encoder}/{dataset}/{shard}.log",
+    benchmark:
+        "<benchmarks>/embed_prompts/{encoder}/{dataset}/{shard}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=60,
+    params:
+        recipe=embed_recipe,
+        prompts=prompt_recipe,
+    message:
+        "Embed the prompts of {wildcards.dataset}, classes {wildcards.shard}"
+    script:
+        "../scripts/embed_prompts.py"
+
+
+rule import_embeddings:
+    input:
+        files=brought_files,
+        classes=ancient(STUDY.config["classes"]),
+    output:
+        table=ensure("<results>/embeddings/brought/{set}.parquet", non_empty=True),
+    log:
+        "<logs>/import_embeddings/{set}.log",
+    benchmark:
+        "<benchmarks>/import_embeddings/{set}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=16000,
+        runtime=60,
+    params:
+        source=brought_source,
+        n_classes=len(STUDY.classes),
+    message:
+        "Check and import the embedding tables of {wildcards.set}"
+    script:
+        "../scripts/import_embeddings.py"

@@ -1,0 +1,102 @@
+"""Images: drawn ones as blocks in the archive, natural ones where they lie; both as index tables.
+
+1. fingerprint_generator says once what a generator is: its weights and its scheduler.
+2. draw_images draws what a shard of a dataset lacks, and writes its index.
+3. index_natural lists natural images and decodes each once.
+4. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
+"""
+
+
+rule fingerprint_generator:
+    input:
+        files=generator_files,
+    output:
+        fingerprint="<results>/generators/{generator}.json",
+    log:
+        "<logs>/fingerprint_generator/{generator}.log",
+    benchmark:
+        "<benchmarks>/fingerprint_generator/{generator}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        generator=generator_spec,
+    message:
+        "Fingerprint the generator {wildcards.generator}"
+    script:
+        "../scripts/fingerprint_generator.py"
+
+
+rule draw_images:
+    input:
+        sources=prompt_sources,
+        fingerprint=generator_fingerprint,
+        owners=owner_indices,
+    output:
+        index=ensure(
+            "<results>/images/{dataset}/g{scale}/{shard}.parquet", non_empty=True
+        ),
+    log:
+        "<logs>/draw_images/{dataset}/g{scale}/{shard}.log",
+    benchmark:
+        "<benchmarks>/draw_images/{dataset}/g{scale}/{shard}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=240,
+    params:
+        recipe=draw_recipe,
+    message:
+        "Draw {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
+    script:
+        "../scripts/draw_images.py"
+
+
+rule index_natural:
+    input:
+        files=natural_inputs,
+        classes=ancient(STUDY.config["classes"]),
+    output:
+        index=ensure("<results>/images/natural/{set}.parquet", non_empty=True),
+    log:
+        "<logs>/index_natural/{set}.log",
+    benchmark:
+        "<benchmarks>/index_natural/{set}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: 4
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        recipe=natural_recipe,
+    message:
+        "Index the natural images of {wildcards.set}"
+    script:
+        "../scripts/index_natural.py"
+
+
+rule count_flags:
+    input:
+        indices=all_indices,
+    output:
+        table="<results>/tables/flags.csv",
+    log:
+        "<logs>/count_flags.log",
+    benchmark:
+        "<benchmarks>/count_flags.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        exclude_flags=sorted(STUDY.config["exclude_flags"]),
+    message:
+        "Count flagged images"
+    script:
+        "../scripts/count_flags.py"

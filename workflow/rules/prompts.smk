@@ -1,0 +1,48 @@
+"""Prompts, to read: what draws the images, what the text encoders make of it.
+
+Nothing is drawn from these tables: drawing renders its prompts from the same text files.
+"""
+
+
+rule write_prompts:
+    input:
+        sources=prompt_sources,
+    output:
+        table="<results>/prompts/{dataset}.csv",
+    log:
+        "<logs>/write_prompts/{dataset}.log",
+    benchmark:
+        "<benchmarks>/write_prompts/{dataset}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        recipe=prompt_recipe,
+    message:
+        "Write the prompts of {wildcards.dataset}"
+    script:
+        "../scripts/write_prompts.py"
+
+
+rule check_prompts:
+    input:
+        sources=all_prompt_sources,
+    output:
+        table="<results>/tables/prompt_checks.csv",
+    log:
+        "<logs>/check_prompts.log",
+    benchmark:
+        "<benchmarks>/check_prompts.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        recipes=all_prompt_recipes,
+    message:
+        "Check which prompts are truncated or become identical"
+    script:
+        "../scripts/check_prompts.py"

@@ -1,0 +1,40 @@
+"""List the prompts that a text encoder truncates, and those that become identical.
+
+Inputs: the class table, overrides, grammars and prompt tables, the generators' and the encoder's tokenizers (through the
+config).
+Outputs: table, a CSV with a row a problem; without rows where there is none.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.experiments import write_table
+from synthdiv.generator import fetch_model
+from synthdiv.jobs import start_job
+from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Tokenize every prompt with the tokenizer of each text encoder that reads it."""
+    start_job(smk.log[0])
+    study = Study(smk.config)
+    encoders = {name: load_encoder_tokenizer(spec) for name, spec in study.config["encoders"].items()}
+    generators = {}
+    for name, spec in study.config["generators"].items():
+        folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        generators[name] = load_generator_tokenizer(folder)
+    tables = []
+    for name, dataset in study.datasets.items():
+        readers = dict(encoders)
+        if study.config["datasets"][name]["guidance_scales"]:
+            generator = study.generator_of(name)
+            readers[generator] = generators[generator]
+        for reader, (tokenize, limit) in readers.items():
+            tables.append(check_prompts(dataset, study.images_per_class, reader, tokenize, limit))
+    write_table(pl.concat(tables), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,41 @@
+"""Count flagged images, and how many of them are left out.
+
+Inputs: indices, every index of the study.
+Outputs: table, a CSV of images (what they are of), split, n_images, a column a flag, n_excluded.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.experiments import write_table
+from synthdiv.flags import FLAGS
+from synthdiv.identity import format_scale
+from synthdiv.image_index import read_facts
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Count and write."""
+    start_job(smk.log[0])
+    excluded = ["undecodable", *smk.params.exclude_flags]
+    parts = []
+    for path in smk.input.indices:
+        facts = read_facts(path)
+        drawn = "dataset" in facts
+        name = f"{facts['dataset']} at {format_scale(facts['guidance_scale'])}" if drawn else facts["set"]
+        parts.append(pl.read_parquet(path, columns=["split", "flags"]).with_columns(images=pl.lit(name)))
+    table = (
+        pl.concat(parts)
+        .group_by("images", "split", maintain_order=True)
+        .agg(
+            n_images=pl.len(),
+            **{flag: pl.col("flags").list.contains(flag).sum() for flag in FLAGS},
+            n_excluded=pl.col("flags").list.set_intersection(excluded).list.len().gt(0).sum(),
+        )
+    )
+    write_table(table, smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,56 @@
+"""Draw what a shard of a dataset lacks, and write its index.
+
+Inputs: fingerprint, the generator's; prompt sources and the config's generator (through the config); owners, the indices of
+datasets that draw some of the same images.
+Outputs: index, a table with a row an image.
+"""
+
+import json
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from synthdiv.devices import claim_device
+from synthdiv.drawing import draw_shard
+from synthdiv.errors import StudyError
+from synthdiv.generator import Generator, SafetyChecker
+from synthdiv.jobs import start_job
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Draw the shard."""
+    start_job(smk.log[0])
+    torch.set_num_threads(smk.threads)
+    study = Study(smk.config)
+    drawing = study.drawing(smk.wildcards.dataset, smk.wildcards.scale)
+    shard = study.shards[smk.wildcards.shard]
+    if study.draw_recipe(drawing, shard) != smk.params.recipe:
+        raise StudyError(f"the prompts of {drawing.dataset} were edited after this run was planned: run it again")
+    spec = study.config["generators"][study.generator_of(drawing.dataset)]
+    fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
+    with ExitStack() as stack:
+
+        def load_draw():
+            device = stack.enter_context(claim_device(study.config["device"]))
+            return Generator(spec, device).draw_images
+
+        def load_checker():
+            device = stack.enter_context(claim_device(study.config["device"]))
+            return SafetyChecker(spec["safety_checker"], device).check_images
+
+        draw_shard(
+            study,
+            drawing,
+            shard,
+            fingerprint,
+            smk.output.index,
+            load_draw=load_draw,
+            load_checker=load_checker if spec["safety_checker"] else None,
+        )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

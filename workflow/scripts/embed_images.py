@@ -1,0 +1,42 @@
+"""Embed the images of a shard's classes.
+
+Inputs: index, any index table; the encoder's files, where it is a folder.
+Outputs: table, an embedding table.
+"""
+
+from types import SimpleNamespace
+
+import open_clip
+import torch
+
+from synthdiv.devices import claim_device
+from synthdiv.embeddings import write_embeddings
+from synthdiv.encoder import Encoder
+from synthdiv.image_index import read_index, select_rows
+from synthdiv.jobs import start_job
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Embed the shard's images."""
+    start_job(smk.log[0])
+    torch.set_num_threads(smk.threads)
+    study = Study(smk.config)
+    recipe = smk.params.recipe
+    class_ids = study.shards[smk.wildcards.shard].class_ids
+    rows = select_rows(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
+    with claim_device(study.config["device"]) as device:
+        workers = smk.threads if device.type == "cuda" else 0
+        vectors = Encoder(recipe["encoder"], device).embed_images(rows, workers=workers)
+    write_embeddings(
+        smk.output.table,
+        [row["class_id"] for row in rows],
+        [row["split"] for row in rows],
+        [row["index"] for row in rows],
+        vectors,
+        {"encoder": recipe["encoder"], "open_clip": open_clip.__version__, "torch": torch.__version__},
+    )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

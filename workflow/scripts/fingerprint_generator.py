@@ -1,0 +1,25 @@
+"""Say what a generator is: the digest of its weights and its full scheduler configuration.
+
+Inputs: the model's files, where it is a folder.
+Outputs: fingerprint, a small JSON file.
+"""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+from synthdiv.files import replace_atomically
+from synthdiv.generator import fingerprint_generator
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Fingerprint the generator and write the result."""
+    start_job(smk.log[0])
+    facts = fingerprint_generator(smk.params.generator)
+    with replace_atomically(smk.output.fingerprint) as temporary:
+        Path(temporary).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

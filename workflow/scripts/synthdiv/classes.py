@@ -1,0 +1,112 @@
+"""Class tables: the classes of a study, in the order of their ids."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthdiv.errors import StudyError
+
+REQUIRED = ("class_id", "key", "name")
+OPTIONAL = ("lemmas", "definition", "hypernym")
+
+
+@dataclass(frozen=True)
+class ClassRow:
+    """One class: its id from 0, a stable key (for ImageNet the wnid), its name, and what a dictionary says of it."""
+
+    class_id: int
+    key: str
+    name: str
+    lemmas: str
+    definition: str
+    hypernym: str
+
+
+def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> list[dict[str, str]]:
+    """Read a CSV with a header into dictionaries, refusing missing columns and ragged rows.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file, UTF-8, with or without a byte order mark.
+    required : tuple of str
+        Columns that must be there.
+    what : str
+        What the file is, for the messages.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, not UTF-8, lacks a column, or has a row of another length.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except FileNotFoundError:
+        raise StudyError(
+            f"the {what} {path} does not exist (relative paths start at the working directory, {Path.cwd()})"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"the {what} {path} is not UTF-8 text: {error}") from None
+    columns = reader.fieldnames or []
+    missing = [column for column in required if column not in columns]
+    if missing:
+        raise StudyError(f"the {what} {path} has no column {', '.join(missing)}; its columns are {', '.join(columns)}")
+    for number, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise StudyError(f"the {what} {path}, line {number}: expected {len(columns)} values; quote a value with commas")
+    return rows
+
+
+def read_classes(path: Path | str) -> list[ClassRow]:
+    """Read a class table (CSV).
+
+    Parameters
+    ----------
+    path : Path or str
+        Columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym.
+
+    Returns
+    -------
+    list of ClassRow
+        Sorted by class_id.
+
+    Raises
+    ------
+    StudyError
+        If the table is not of this form.
+    """
+    rows = read_csv_rows(path, required=REQUIRED, what="class table")
+    classes = []
+    for number, row in enumerate(rows, start=2):
+        try:
+            class_id = int(row["class_id"])
+        except ValueError:
+            raise StudyError(f"class table {path}, line {number}: class_id {row['class_id']!r} is not an integer") from None
+        for column in ("key", "name"):
+            if not row[column].strip():
+                raise StudyError(f"class table {path}, line {number}: the {column} is empty")
+        classes.append(
+            ClassRow(class_id, row["key"].strip(), row["name"].strip(), *(row.get(c, "").strip() for c in OPTIONAL))
+        )
+    if not classes:
+        raise StudyError(f"class table {path} holds no class")
+    keys: dict[str, int] = {}
+    for entry in classes:
+        if entry.key in keys:
+            raise StudyError(
+                f"class table {path}: the key {entry.key!r} stands at class_id {keys[entry.key]} and {entry.class_id}"
+            )
+        keys[entry.key] = entry.class_id
+    classes.sort(key=lambda row: row.class_id)
+    ids = [row.class_id for row in classes]
+    if ids != list(range(len(ids))):
+        wrong = next(n for n, class_id in enumerate(ids) if class_id != n)
+        raise StudyError(
+            f"class table {path}: class_id must run from 0 to {len(ids) - 1}, each once; "
+            f"{wrong} is missing or {ids[wrong]} stands twice"
+        )
+    return classes

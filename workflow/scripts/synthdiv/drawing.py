@@ -1,0 +1,236 @@
+"""Draw a shard of a dataset: find the blocks that are there, grow or draw the others, and write the shard's index."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from synthdiv.archive import StoredImage, locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.flags import decode_image, flag_image, measure_image
+from synthdiv.identity import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
+from synthdiv.image_index import read_facts, read_index, write_index
+from synthdiv.study import Drawing, Shard, Study
+
+logger = logging.getLogger(__name__)
+
+Draw = Callable[[list[str], list[int], float], list[Image.Image]]
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+# of a generator's entry: what the fingerprint covers already, and what does not change an image
+NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Images that lie, or will lie, in one file: what each is, and where."""
+
+    class_id: int
+    split: str
+    indices: range
+    prompts: list[str]
+    seeds: list[int]
+    names: list[str]
+    path: Path
+
+
+@dataclass(frozen=True)
+class DrawingCounts:
+    """What a call of :func:`draw_shard` did, in images."""
+
+    drawn: int
+    copied: int
+    found: int
+
+
+def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_format: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides an image's bytes besides its prompt, its seed and the guidance scale."""
+    return {
+        "recipe_version": RECIPE_VERSION,
+        "fingerprint": fingerprint["digest"],
+        "image_format": image_format["format"],
+        "quality": None if image_format["format"] == "png" else image_format["quality"],
+        **{key: value for key, value in spec.items() if key not in NOT_IN_RECIPE},
+    }
+
+
+def plan_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> list[Block]:
+    """List the blocks of some classes of a drawing, in order."""
+    dataset = study.datasets[drawing.dataset]
+    spec = study.config["generators"][study.generator_of(drawing.dataset)]
+    recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
+    blocks = []
+    for class_id in class_ids:
+        key = study.classes[class_id].key
+        for split, count in study.images_per_class.items():
+            for start in range(0, count, BLOCK_SIZE):
+                indices = range(start, min(start + BLOCK_SIZE, count))
+                prompts = [dataset.prompt(class_id, split, index) for index in indices]
+                seeds = [derive_seed(study.seed, key, split, index, noise=study.config["noise"]) for index in indices]
+                names = [
+                    name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
+                    for prompt, seed in zip(prompts, seeds, strict=True)
+                ]
+                path = locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
+                blocks.append(Block(class_id, split, indices, prompts, seeds, names, path))
+    return blocks
+
+
+def family_name(fingerprint: Mapping[str, Any]) -> str:
+    """The archive's folder for one generator: readable, and the same for whoever uses the same weights."""
+    return f"{fingerprint['pipeline']}-{fingerprint['digest'][:12]}"
+
+
+def find_shorter(block: Block) -> list[StoredImage]:
+    """The images of the longest block that holds a beginning of this one's, if there is any."""
+    for length in range(len(block.names) - 1, 0, -1):
+        path = block.path.parents[1] / (name := name_block(block.names[:length]))[:2] / f"{name}.tar"
+        if path.exists():
+            return read_block(path)
+    return []
+
+
+def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
+    """Encode an image as the config's ``image_format`` says."""
+    buffer = io.BytesIO()
+    options = {} if image_format["format"] == "png" else {"quality": image_format["quality"]}
+    image.save(buffer, format=image_format["format"], **options)
+    return buffer.getvalue()
+
+
+def draw_block(study: Study, drawing: Drawing, block: Block, draw: Draw) -> tuple[int, int]:
+    """Write one block: images of a shorter one are copied, the others drawn. Returns how many of each (drawn, copied)."""
+    key = study.classes[block.class_id].key
+    image_format = study.config["image_format"]
+    extension = EXTENSIONS[image_format["format"]]
+    kept = find_shorter(block)
+    images = draw(block.prompts[len(kept) :], block.seeds[len(kept) :], drawing.guidance_scale)
+    members = []
+    for n, index in enumerate(block.indices):
+        if n < len(kept):
+            data, facts = read_bytes(kept[n].file, kept[n].offset, kept[n].size), kept[n].facts
+        else:
+            image = images[n - len(kept)]
+            data = encode_image(image, image_format)
+            facts = {
+                "name": block.names[n],
+                "class_key": key,
+                "split": block.split,
+                "index": index,
+                "prompt": block.prompts[n],
+                "seed": block.seeds[n],
+                "guidance_scale": drawing.guidance_scale,
+                **measure_image(image),
+            }
+        members.append((name_member(key, block.split, index), extension, data, facts))
+    write_block(block.path, members)
+    return len(images), len(kept)
+
+
+def draw_shard(
+    study: Study,
+    drawing: Drawing,
+    shard: Shard,
+    fingerprint: Mapping[str, Any],
+    path: Path | str,
+    *,
+    load_draw: Callable[[], Draw],
+    load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
+) -> DrawingCounts:
+    """Draw what a shard lacks and write its index.
+
+    Every finished block stays, whatever happens to the job: a second call finds it.
+
+    Parameters
+    ----------
+    study, drawing, shard
+        What to draw.
+    fingerprint : mapping
+        The generator's, from :func:`synthdiv.generator.fingerprint_generator`.
+    path : Path or str
+        The index table to write.
+    load_draw : callable
+        Loads the model and returns its drawing function; called only if a block is missing.
+    load_checker : callable, optional
+        Loads a safety checker; called if the config names one.
+
+    Returns
+    -------
+    DrawingCounts
+        Images drawn, copied from a shorter block, and found.
+    """
+    blocks = plan_blocks(study, drawing, shard.class_ids, fingerprint)
+    missing = [block for block in blocks if not block.path.exists()]
+    drawn = copied = 0
+    found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
+    logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
+    if missing:
+        draw = load_draw()
+        with tqdm(total=sum(len(block.indices) for block in missing), unit="image", mininterval=2) as progress:
+            for block in missing:
+                new, old = draw_block(study, drawing, block, draw)
+                drawn, copied = drawn + new, copied + old
+                progress.update(len(block.indices))
+    check = load_checker() if load_checker is not None else None
+    rows = [row for block in blocks for row in _index_block(block, check)]
+    generator = study.generator_of(drawing.dataset)
+    facts = {
+        "dataset": drawing.dataset,
+        "guidance_scale": drawing.guidance_scale,
+        "generator": study.config["generators"][generator],
+        "fingerprint": fingerprint["digest"],
+        "image_format": study.config["image_format"],
+    }
+    write_index(path, rows, facts)
+    logger.info("drawn %d images, copied %d, found %d", drawn, copied, found)
+    return DrawingCounts(drawn, copied, found)
+
+
+def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] | None) -> list[dict[str, Any]]:
+    stored = read_block(block.path)
+    flags = [flag_image(image.facts) for image in stored]
+    if check is not None:
+        decoded = [decode_image(read_bytes(image.file, image.offset, image.size)) for image in stored]
+        for listed, unsafe in zip(flags, check(decoded), strict=True):
+            listed += ["nsfw"] if unsafe else []
+    return [
+        {
+            "class_id": block.class_id,
+            "split": block.split,
+            "index": index,
+            "prompt": block.prompts[n],
+            "seed": block.seeds[n],
+            "file": stored[n].file,
+            "offset": stored[n].offset,
+            "size": stored[n].size,
+            "flags": flags[n],
+        }
+        for n, index in enumerate(block.indices)
+    ]
+
+
+def redraw_image(path: Path | str, class_id: int, split: str, index: int, *, load_draw: Callable[[Mapping], Draw]) -> bytes:
+    """Draw one image of an index again, alone, from its row: the bytes are those that the archive holds.
+
+    Parameters
+    ----------
+    path : Path or str
+        An index that :func:`draw_shard` wrote.
+    class_id, split, index
+        The image.
+    load_draw : callable
+        From the generator's entry to its drawing function.
+    """
+    facts = read_facts(path)
+    row = next(
+        row
+        for row in read_index(path).to_pylist()
+        if (row["class_id"], row["split"], row["index"]) == (class_id, split, index)
+    )
+    draw = load_draw(facts["generator"])
+    return encode_image(draw([row["prompt"]], [row["seed"]], facts["guidance_scale"])[0], facts["image_format"])

@@ -1,0 +1,294 @@
+"""The embedding table, and the tables that users bring.
+
+A table holds a row a vector, sorted by class_id, split (train first) and index: in ``embedding`` a fixed-size list. What an
+encoder of this workflow made is the fp16 of a unit vector; what a user brought is the fp64 of a unit vector.
+"""
+
+from __future__ import annotations
+
+import glob
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from synthdiv.classes import ClassRow, read_csv_rows
+from synthdiv.errors import StudyError
+from synthdiv.files import replace_atomically
+from synthdiv.identity import SPLITS
+
+METADATA_KEY = b"synthdiv"
+ROW_GROUP = 8192
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Vectors and what they are of, sorted by class_id and index.
+
+    Attributes
+    ----------
+    class_ids : int64 array of shape (n,)
+    indices : int64 array of shape (n,)
+    vectors : float16 or float64 array of shape (n, d)
+        As stored; nearly of unit length.
+    """
+
+    class_ids: np.ndarray
+    indices: np.ndarray
+    vectors: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.class_ids)
+
+
+def write_embeddings(
+    path: Path | str,
+    class_ids: Sequence[int] | np.ndarray,
+    splits: Sequence[str],
+    indices: Sequence[int] | np.ndarray,
+    vectors: np.ndarray,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write an embedding table.
+
+    The vectors' column is neither compressed nor encoded nor measured: it reads ten times faster than by default.
+
+    Parameters
+    ----------
+    path : Path or str
+        The Parquet file.
+    class_ids, splits, indices : sequences of length n
+        What each row is of.
+    vectors : float16 or float64 array of shape (n, d)
+        Unit vectors, as they are to be stored.
+    facts : mapping
+        For the file's metadata: encoder, weights, versions.
+    """
+    order = sorted(range(len(class_ids)), key=lambda n: (class_ids[n], splits[n] != "train", splits[n], indices[n]))
+    kind = pa.from_numpy_dtype(vectors.dtype)
+    flat = pa.array(np.ascontiguousarray(vectors[order]).reshape(-1), type=kind)
+    column = pa.FixedSizeListArray.from_arrays(flat, type=pa.list_(pa.field("item", kind, nullable=False), vectors.shape[1]))
+    table = pa.table(
+        [
+            pa.array([int(class_ids[n]) for n in order], pa.int32()),
+            pa.array([splits[n] for n in order], pa.string()),
+            pa.array([int(indices[n]) for n in order], pa.int32()),
+            column,
+        ],
+        schema=pa.schema(
+            [
+                pa.field("class_id", pa.int32(), nullable=False),
+                pa.field("split", pa.string(), nullable=False),
+                pa.field("index", pa.int32(), nullable=False),
+                pa.field("embedding", column.type, nullable=False),
+            ],
+            metadata={METADATA_KEY: json.dumps(dict(facts), sort_keys=True).encode()},
+        ),
+    )
+    plain = ["class_id", "split", "index"]
+    with replace_atomically(path) as temporary:
+        pq.write_table(
+            table,
+            temporary,
+            row_group_size=ROW_GROUP,
+            compression={**dict.fromkeys(plain, "zstd"), "embedding.list.element": "none"},
+            use_dictionary=["split"],
+            write_statistics=plain,
+            store_schema=True,
+        )
+
+
+def read_embeddings(paths: Iterable[Path | str], split: str) -> Embeddings:
+    """Read one split of the tables that make up a set, in order of class_id and index.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        The set's shards.
+    split : str
+        "train" or "evaluation".
+
+    Raises
+    ------
+    StudyError
+        If the shards hold vectors of different lengths.
+    """
+    class_ids, indices, vectors = [], [], []
+    for path in paths:
+        table = pq.read_table(path, filters=[("split", "=", split)])
+        column = table["embedding"].combine_chunks()
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        class_ids.append(table["class_id"].to_numpy())
+        indices.append(table["index"].to_numpy())
+        vectors.append(column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), column.type.list_size))
+    widths = {part.shape[1] for part in vectors}
+    if len(widths) > 1:
+        raise StudyError(f"embedding tables of one set have {' and '.join(map(str, sorted(widths)))} values a vector")
+    ids, at = np.concatenate(class_ids).astype(np.int64), np.concatenate(indices).astype(np.int64)
+    order = np.lexsort((at, ids))
+    return Embeddings(ids[order], at[order], np.concatenate(vectors)[order])
+
+
+def read_facts(path: Path | str) -> dict[str, Any]:
+    """What the table's metadata says of its encoder."""
+    return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+
+
+def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_name: str, classes: list[ClassRow]) -> None:
+    """Check the embedding tables that a user brings for a set, and write them as one table of unit vectors in fp64.
+
+    Rows are numbered by their ``index`` column, or, where there is none, by the order of their bytes: shuffled tables
+    give the same file.
+
+    Parameters
+    ----------
+    source : str or mapping of split to str
+        A file or glob with a ``split`` column, or one a split. Parquet with class_id and embedding, or .npy beside .csv.
+    path : Path or str
+        The table to write.
+    set_name : str
+        For messages.
+    classes : list of ClassRow
+        The study's classes.
+
+    Raises
+    ------
+    StudyError
+        With file and row, if a vector is not finite, is zero, or has another length, or a class_id is out of range; with
+        the class, if one has no vector in a split.
+    """
+    sources = {None: source} if isinstance(source, str) else {split: source[split] for split in SPLITS}
+    class_ids: list[np.ndarray] = []
+    splits: list[str] = []
+    indices: list[np.ndarray] = []
+    vectors: list[np.ndarray] = []
+    first = ""
+    for split, pattern in sources.items():
+        for file in sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]:
+            columns = _read_npy(file) if file.endswith(".npy") else _read_parquet(file)
+            found = columns["embedding"]
+            first = first or file
+            if vectors and found.shape[1] != vectors[0].shape[1]:
+                raise StudyError(f"{file}: its vectors have {found.shape[1]} values, those of {first} {vectors[0].shape[1]}")
+            _check_vectors(file, found, columns["class_id"], len(classes))
+            if split is None and columns["split"] is None:
+                raise StudyError(f"{file} has no split column: name one table for train and one for evaluation")
+            names = [split] * len(found) if split is not None else columns["split"]
+            for row, name in enumerate(names):
+                if name not in SPLITS:
+                    raise StudyError(f"{file}, row {row}: split is {name!r}; it must be train or evaluation")
+            splits += names
+            class_ids.append(columns["class_id"])
+            indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
+            vectors.append(found.astype(np.float64))
+    ids, at, rows = np.concatenate(class_ids), np.concatenate(indices), np.concatenate(vectors)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    at = _number_rows(ids, splits, at, rows, set_name)
+    for split in SPLITS:
+        there = set(ids[np.array(splits) == split].tolist())
+        missing = next((row for row in classes if row.class_id not in there), None)
+        if missing is not None:
+            raise StudyError(
+                f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of {first}"
+            )
+    write_embeddings(path, ids, splits, at, rows, {"source": source, "set": set_name})
+
+
+def _check_vectors(file: str, vectors: np.ndarray, class_ids: np.ndarray, count: int) -> None:
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise StudyError(
+            f"{file}, row {int(np.argmin(finite))}: the embedding holds a value that is not finite (NaN or infinity)"
+        )
+    zero = ~vectors.any(axis=1)
+    if zero.any():
+        raise StudyError(f"{file}, row {int(np.argmax(zero))}: the embedding is a zero vector, which has no direction")
+    outside = (class_ids < 0) | (class_ids >= count)
+    if outside.any():
+        row = int(np.argmax(outside))
+        raise StudyError(
+            f"{file}, row {row}: class_id {class_ids[row]} is out of range; the class table has 0 to {count - 1}"
+        )
+
+
+def _number_rows(ids: np.ndarray, splits: list[str], at: np.ndarray, rows: np.ndarray, set_name: str) -> np.ndarray:
+    groups: dict[tuple[int, str], list[int]] = {}
+    for n, key in enumerate(zip(ids.tolist(), splits, strict=True)):
+        groups.setdefault(key, []).append(n)
+    numbered = at.copy()
+    for (class_id, split), members in groups.items():
+        given = at[members]
+        if (given < 0).all():
+            numbered[sorted(members, key=lambda n: rows[n].tobytes())] = np.arange(len(members))
+        elif (given < 0).any() or len(np.unique(given)) < len(given):
+            raise StudyError(f"set {set_name!r}: class {class_id}, {split}: two rows have the same index, or one has none")
+    return numbered
+
+
+def _read_parquet(file: str) -> dict[str, Any]:
+    try:
+        table = pq.read_table(file)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StudyError(f"{file} is no Parquet file that can be read: {error}") from None
+    for name in ("class_id", "embedding"):
+        if name not in table.column_names:
+            raise StudyError(f"{file} has no column {name}; its columns are {', '.join(table.column_names)}")
+    if not len(table):
+        raise StudyError(f"{file} holds no row")
+    column = table["embedding"].combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks)
+    if (
+        not pa.types.is_fixed_size_list(column.type)
+        and not pa.types.is_list(column.type)
+        and not pa.types.is_large_list(column.type)
+    ):
+        raise StudyError(f"{file}: the column embedding is {column.type}; it must be a list of numbers")
+    if column.null_count:
+        raise StudyError(f"{file}, row {column.is_null().to_pylist().index(True)}: the embedding is missing")
+    lengths = column.value_lengths().to_numpy()
+    if (lengths != lengths[0]).any():
+        row = int(np.argmax(lengths != lengths[0]))
+        raise StudyError(f"{file}, row {row}: the embedding has {lengths[row]} values, that of row 0 has {lengths[0]}")
+    flat = column.flatten()
+    if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
+        raise StudyError(f"{file}: the column embedding holds {flat.type}; it must hold numbers")
+    values = flat.to_numpy(zero_copy_only=False).reshape(len(table), int(lengths[0]))
+    if not pa.types.is_integer(table.schema.field("class_id").type):
+        raise StudyError(f"{file}: the column class_id is {table.schema.field('class_id').type}; it must hold integers")
+    if table["class_id"].null_count or ("index" in table.column_names and table["index"].null_count):
+        raise StudyError(f"{file}: a class_id or index is missing")
+    return {
+        "class_id": table["class_id"].to_numpy().astype(np.int64),
+        "split": table["split"].to_pylist() if "split" in table.column_names else None,
+        "index": table["index"].to_numpy().astype(np.int64) if "index" in table.column_names else None,
+        "embedding": values,
+    }
+
+
+def _read_npy(file: str) -> dict[str, Any]:
+    labels = str(Path(file).with_suffix(".csv"))
+    rows = read_csv_rows(labels, required=("class_id",), what="classes of the vectors")
+    try:
+        vectors = np.load(file, allow_pickle=False)
+    except (ValueError, OSError) as error:
+        raise StudyError(f"{file} is no .npy file of numbers: {error}") from None
+    if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not len(vectors):
+        raise StudyError(
+            f"{file} must hold a table of numbers, a vector a row; it has shape {vectors.shape}, {vectors.dtype}"
+        )
+    if len(rows) != len(vectors):
+        raise StudyError(f"{file} holds {len(vectors)} vectors, but {labels} {len(rows)} rows")
+    columns: dict[str, np.ndarray | None] = {"index": None}
+    for name in ("class_id", "index"):
+        if name in rows[0]:
+            bad = next((n for n, row in enumerate(rows) if not row[name].strip().isdigit()), None)
+            if bad is not None:
+                raise StudyError(f"{labels}, row {bad}: {name} {rows[bad][name]!r} is not a number from 0")
+            columns[name] = np.array([int(row[name]) for row in rows])
+    return columns | {"split": [row["split"] for row in rows] if "split" in rows[0] else None, "embedding": vectors}

@@ -1,0 +1,132 @@
+"""The figures of a study's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
+from PIL import Image
+
+from synthdiv.archive import read_bytes
+from synthdiv.files import replace_atomically
+from synthdiv.flags import decode_image
+
+matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+CELL = 96  # pixels of an image on a contact sheet
+
+
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a figure as PNG, without a date."""
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=150, bbox_inches="tight", metadata={"Software": None})
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of the numbers 0 to count - 1, evenly spread."""
+    return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
+
+
+def draw_contact_sheet(
+    columns: Mapping[str, Sequence[Mapping[str, Any]]], class_ids: Sequence[int], class_names: Sequence[str], images: int
+) -> Figure:
+    """A row a class and a column a set; image n of a cell is the same class, split and index in every set.
+
+    Parameters
+    ----------
+    columns : mapping of set name to index rows
+        The training rows of each set, of these classes.
+    class_ids : sequence of int
+        The rows, in order.
+    class_names : sequence of str
+        Their names.
+    images : int
+        Images a cell.
+    """
+    gap = CELL // 6
+    width, height = len(columns) * (images * CELL + gap), len(class_ids) * CELL
+    sheet = Image.new("RGB", (width, height), "white")
+    for c, rows in enumerate(columns.values()):
+        by_class: dict[int, list[Mapping[str, Any]]] = {}
+        for row in rows:
+            by_class.setdefault(row["class_id"], []).append(row)
+        for r, class_id in enumerate(class_ids):
+            for n, row in enumerate(by_class.get(class_id, [])[:images]):
+                image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
+                resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
+                sheet.paste(image.resize((CELL, CELL), resample), (c * (images * CELL + gap) + n * CELL, r * CELL))
+    figure = Figure(figsize=(1.5 + width / 150, 0.6 + height / 150))
+    axes = figure.add_axes(
+        (1.5 / figure.get_figwidth(), 0, width / 150 / figure.get_figwidth(), height / 150 / figure.get_figheight())
+    )
+    axes.imshow(np.asarray(sheet), interpolation="none", aspect="auto")
+    axes.set_yticks([CELL * (r + 0.5) for r in range(len(class_ids))], class_names)
+    axes.set_xticks([c * (images * CELL + gap) + images * CELL / 2 for c in range(len(columns))], list(columns))
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queries: Sequence[str]) -> Figure:
+    """Heat maps of the matrix: Centroid Accuracy, k-NN accuracy at k = 1 and 5, and average cosine similarity.
+
+    Parameters
+    ----------
+    experiments : polars.DataFrame
+        As :func:`synthdiv.experiments.tabulate_experiments` gives it.
+    references, queries : sequences of str
+        The columns' and the rows' order.
+    """
+    panels = {
+        "centroid_accuracy": "Centroid Accuracy",
+        "knn1_accuracy": "k-NN accuracy, k = 1",
+        "knn5_accuracy": "k-NN accuracy, k = 5",
+        "mean_cosine": "average cosine similarity",
+    }
+    figure = Figure(figsize=(2.4 + 1.5 * len(references), 2.4 + 1.1 * len(queries)), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    for ax, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        cells = {(row["query"], row["reference"]): row[column] for row in experiments.iter_rows(named=True)}
+        grid = np.array([[cells[query, reference] for reference in references] for query in queries], dtype=float)
+        ax.imshow(
+            np.ma.masked_invalid(grid), cmap="viridis", vmin=min(0.0, np.nanmin(grid, initial=0.0)), vmax=1, aspect="auto"
+        )
+        for (row, col), value in np.ndenumerate(grid):
+            text = "n/a" if np.isnan(value) else f"{value:.3f}"
+            ax.text(
+                col,
+                row,
+                text,
+                ha="center",
+                va="center",
+                size=8,
+                color="black" if np.isnan(value) or value > 0.6 else "white",
+            )
+        ax.set_title(title)
+        ax.set_xticks(range(len(references)), references, rotation=35, ha="right")
+        ax.set_yticks(range(len(queries)), queries)
+        ax.spines[:].set_visible(False)
+        ax.tick_params(length=0)
+    figure.supxlabel("reference set (training split)")
+    figure.supylabel("query set (evaluation split)")
+    return figure
+
+
+def plot_centroid_distance(table: pl.DataFrame) -> Figure:
+    """Bars of Centroid Distance, a pair a set: its training and its evaluation split."""
+    sets = table["set"].unique(maintain_order=True).to_list()
+    figure = Figure(figsize=(2.0 + 1.0 * len(sets), 3.6), layout="constrained")
+    axes = figure.subplots()
+    for n, (split, colour) in enumerate((("train", "#31688e"), ("evaluation", "#8fd3c1"))):
+        values = dict(table.filter(pl.col("split") == split).select("set", "centroid_distance").iter_rows())
+        places = np.arange(len(sets)) + (n - 0.5) * 0.38
+        axes.bar(places, [values[name] for name in sets], width=0.36, label=split, color=colour)
+    axes.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
+    axes.set_ylabel("Centroid Distance")
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,43 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from synthdiv.errors import StudyError
+
+
+@contextmanager
+def replace_atomically(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside ``path``, and rename it to ``path`` if the block ends well.
+
+    A process that dies in between leaves ``path`` as it was. The temporary name starts with a dot and ends in ``.tmp``.
+
+    Raises
+    ------
+    StudyError
+        If the disk is full (or the quota used up), or the folder may not be written to.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StudyError(
+                f"the disk is full: {path} could not be written ({error.strerror}). Everything finished before it is "
+                "kept; make room and run the same command again"
+            ) from error
+        if error.errno in (errno.EACCES, errno.EROFS):
+            raise StudyError(f"{path} could not be written: {error.strerror}") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)

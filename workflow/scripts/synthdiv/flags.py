@@ -1,0 +1,54 @@
+"""Flags of images that a training set should not hold unseen: they are counted, never silently dropped."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+FLAGS = ("black", "uniform", "nsfw", "undecodable")
+BLACK_MAXIMUM = 8  # of 255: no pixel of a black image is brighter
+UNIFORM_DEVIATION = 3.0  # of 255: standard deviation over all the values of a nearly uniform image
+
+
+def measure_image(image: Image.Image) -> dict[str, float]:
+    """The figures that the flags rest on: the brightest value and the standard deviation, both of 255."""
+    values = np.asarray(image.convert("RGB"), dtype=np.float32)
+    return {"maximum": float(values.max()), "deviation": round(float(values.std()), 4)}
+
+
+def flag_image(measured: dict[str, float]) -> list[str]:
+    """The flags that follow from :func:`measure_image`."""
+    if measured["maximum"] <= BLACK_MAXIMUM:
+        return ["black"]
+    if measured["deviation"] <= UNIFORM_DEVIATION:
+        return ["uniform"]
+    return []
+
+
+def decode_image(data: bytes) -> Image.Image:
+    """Decode an encoded image to RGB.
+
+    The orientation that a camera noted (EXIF) is applied, transparency is laid on white, and 16-bit values are scaled.
+
+    Raises
+    ------
+    ValueError
+        If the data is no whole image that Pillow reads.
+    """
+    from PIL import ImageOps
+
+    try:
+        with Image.open(io.BytesIO(data)) as opened:
+            opened.load()
+            image = ImageOps.exif_transpose(opened)
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
+    if image.mode.startswith("I;16") or image.mode == "I":
+        values = np.asarray(image, dtype=np.float64) / 257.0
+        image = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image.convert("RGB")

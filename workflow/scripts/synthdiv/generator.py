@@ -1,0 +1,229 @@
+"""A diffusers text-to-image pipeline: its fingerprint, loading it, and drawing images that depend on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+from diffusers import DiffusionPipeline
+from PIL import Image
+
+from synthdiv.errors import StudyError
+from synthdiv.identity import make_digest
+
+logger = logging.getLogger(__name__)
+
+WEIGHTS = (".safetensors", ".bin", ".json", ".txt", ".model")
+
+
+def fetch_model(name: str, *, revision: str | None, variant: str | None) -> Path:
+    """The folder of a pipeline: the folder itself, or the hub model's snapshot, downloaded if need be.
+
+    Raises
+    ------
+    StudyError
+        If it is neither a folder nor to be had from the hub or its cache.
+    """
+    if Path(name).is_dir():
+        return Path(name)
+    try:
+        return Path(DiffusionPipeline.download(name, revision=revision, variant=variant, use_safetensors=True))
+    except Exception as error:
+        raise StudyError(
+            f"the generator {name!r} (revision {revision or 'main'}) is no folder and could not be had from the hub: "
+            f"{str(error).splitlines()[0]}. Without network, download it beforehand where there is one"
+        ) from error
+
+
+def hash_files(folder: Path) -> str:
+    """SHA-256 over the names and contents of a model folder's configurations and weights."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in WEIGHTS)
+    if not files:
+        raise StudyError(f"the folder {folder} holds no model (no configuration or weights)")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a generator wherever it lies: the weights' digest and the full scheduler configuration.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``generators``.
+
+    Returns
+    -------
+    dict
+        ``digest`` is of all the rest but the model's name.
+    """
+    folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+    index = folder / "model_index.json"
+    if not index.is_file():
+        raise StudyError(f"the generator {spec['model']} is no diffusers pipeline: {folder} has no model_index.json")
+    pipeline = json.loads(index.read_text())
+    scheduler = make_scheduler(folder, spec)
+    facts: dict[str, Any] = {
+        "pipeline": pipeline["_class_name"],
+        "weights": hash_files(folder),
+        "scheduler": type(scheduler).__name__,
+        "scheduler_config": {k: v for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
+    }
+    if spec["lora"] is not None:
+        lora = Path(spec["lora"])
+        if lora.is_file():
+            facts["lora"] = hashlib.sha256(lora.read_bytes()).hexdigest()
+        else:
+            facts["lora"] = hash_files(fetch_lora(spec["lora"]))
+        facts["lora_scale"] = spec["lora_scale"]
+    facts = json.loads(json.dumps(facts, default=str))
+    return facts | {"model": spec["model"], "digest": make_digest(facts)}
+
+
+def fetch_lora(name: str) -> Path:
+    """The folder of LoRA weights: the folder itself, or the hub model's snapshot."""
+    if Path(name).is_dir():
+        return Path(name)
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
+    except Exception as error:
+        raise StudyError(
+            f"the LoRA weights {name!r} are no file or folder and could not be had from the hub: {error}"
+        ) from error
+
+
+def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
+    """The pipeline's own scheduler, or the class that ``spec`` names, with its options replaced."""
+    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    name = spec["scheduler"] or config["_class_name"]
+    kind = getattr(diffusers, name, None)
+    if kind is None or not hasattr(kind, "from_config"):
+        raise StudyError(f"diffusers has no scheduler {name!r}: use a class name such as DDIMScheduler")
+    return kind.from_config(config, **spec["scheduler_options"])
+
+
+class Generator:
+    """A loaded pipeline.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``generators``.
+    device : torch.device
+        Where it computes.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
+        self.spec = spec
+        folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        components = json.loads((folder / "model_index.json").read_text())
+        options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
+        # a checker inside the pipeline would replace images by black ones
+        options |= {name: None for name in ("safety_checker", "feature_extractor") if name in components}
+        if "requires_safety_checker" in components:
+            options["requires_safety_checker"] = False
+        self.pipeline = DiffusionPipeline.from_pretrained(
+            folder,
+            variant=spec["variant"],
+            dtype=getattr(torch, spec["dtype"]),
+            use_safetensors=True,
+            local_files_only=True,
+            **options,
+        )
+        if spec["lora"] is not None:
+            self.pipeline.load_lora_weights(spec["lora"])
+            self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
+        self.pipeline.to(device)
+        self.pipeline.set_progress_bar_config(disable=True)
+        self.device = device
+        self._noise_shape = self._find_noise_shape()
+
+    def _find_noise_shape(self) -> tuple[int, int, int] | None:
+        unet, factor = getattr(self.pipeline, "unet", None), getattr(self.pipeline, "vae_scale_factor", None)
+        if unet is None or factor is None:
+            return None
+        return unet.config.in_channels, self.spec["height"] // factor, self.spec["width"] // factor
+
+    def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> list[Image.Image]:
+        """Draw one image a prompt.
+
+        Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
+        scheduler draws later. Batches are filled up to ``batch_size``, since a convolution's result depends on it: so an
+        image depends on its own prompt and seed alone.
+
+        Parameters
+        ----------
+        prompts, seeds : sequences of equal length
+            An image's prompt and the seed of its noise.
+        guidance_scale : float
+            Classifier-free guidance; diffusers applies it above 1.
+
+        Returns
+        -------
+        list of PIL.Image.Image
+            RGB, in order.
+        """
+        images: list[Image.Image] = []
+        size = self.spec["batch_size"]
+        for start in range(0, len(prompts), size):
+            texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
+            count = len(texts)
+            texts += texts[-1:] * (size - count)
+            numbers += numbers[-1:] * (size - count)
+            images += self._draw_batch(texts, numbers, guidance_scale)[:count]
+        return images
+
+    @torch.inference_mode()
+    def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> list[Image.Image]:
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        options: dict[str, Any] = dict(self.spec["arguments"])
+        if self._noise_shape is not None:
+            noise = [torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators]
+            options["latents"] = torch.stack(noise).to(self.pipeline.unet.dtype)
+        if self.spec["negative_prompt"]:
+            options["negative_prompt"] = [self.spec["negative_prompt"]] * len(prompts)
+        return self.pipeline(
+            prompt=prompts,
+            generator=generators,
+            guidance_scale=guidance_scale,
+            num_inference_steps=self.spec["steps"],
+            height=self.spec["height"],
+            width=self.spec["width"],
+            output_type="pil",
+            **options,
+        ).images
+
+
+class SafetyChecker:
+    """Stable Diffusion's safety checker, used to flag images and never to change them."""
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from transformers import CLIPImageProcessor
+
+        self.processor = CLIPImageProcessor.from_pretrained(name)
+        self.model = StableDiffusionSafetyChecker.from_pretrained(name).eval()
+        self.model.to(device)
+        self.device = device
+
+    @torch.inference_mode()
+    def check_images(self, images: Sequence[Image.Image]) -> list[bool]:
+        """Whether each image is taken for unsafe."""
+        import numpy as np
+
+        pixels = self.processor(list(images), return_tensors="pt").pixel_values.to(self.device)
+        spare = np.zeros((len(images), 1, 1, 3), dtype=np.float32)  # what the checker blackens
+        _, unsafe = self.model(clip_input=pixels, images=spare)
+        return [bool(value) for value in unsafe]

@@ -1,0 +1,127 @@
+"""The PromptAug grammar: a unique prompt for every image of a class.
+
+"Diversity and Diffusion", Figure 4: each modifier takes on one randomly chosen value of its list. Here the choice is one
+permutation a class of all different prompts, so that no prompt comes twice: training images take it from the front,
+evaluation images from the back. More images a class therefore never change the prompts that were there before.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import re
+from functools import lru_cache
+from pathlib import Path
+
+import yaml
+
+from synthdiv.errors import StudyError
+
+CLASS_SLOT = "{class}"
+MOST_COMBINATIONS = 1_000_000
+
+
+def tidy_prompt(text: str) -> str:
+    """Remove the doubled spaces and commas that empty values leave behind."""
+    text = re.sub(r"\s+", " ", text)
+    text = re.sub(r"\s+([,.])", r"\1", text)
+    text = re.sub(r",(\s*,)+", ",", text)
+    text = re.sub(r"(^|\.)\s*,\s*", lambda found: found.group(1) + (" " if found.group(1) else ""), text)
+    text = re.sub(r",\s*\.", ".", text)
+    text = re.sub(r"\.(\s*\.)+", ".", text)
+    return text.strip()
+
+
+class Grammar:
+    """A template and its modifiers, read from a YAML file.
+
+    Parameters
+    ----------
+    path : Path or str
+        Keys ``template`` (with {class} and every modifier in braces) and ``modifiers``, each modifier a mapping with the
+        lists ``published`` and ``added``, at least one of them.
+
+    Attributes
+    ----------
+    templates : list of str
+        Every different prompt, with ``{class}`` where the class goes, in a fixed order.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing or not of this form.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        try:
+            content = yaml.safe_load(self.path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise StudyError(f"the grammar {path} does not exist") from None
+        except yaml.YAMLError as error:
+            raise StudyError(f"the grammar {path} is not valid YAML: {error}") from None
+        if not isinstance(content, dict) or not isinstance(content.get("template"), str):
+            raise StudyError(f"the grammar {path} needs the keys `template` (a text) and `modifiers`")
+        self.template: str = content["template"]
+        self.modifiers: dict[str, list[str]] = {}
+        for name, lists in (content.get("modifiers") or {}).items():
+            values = [*(lists.get("published") or []), *(lists.get("added") or [])] if isinstance(lists, dict) else []
+            if not values or not all(isinstance(value, str) for value in values):
+                raise StudyError(f"grammar {path}: modifier {name!r} needs a list of texts under `published` or `added`")
+            if len(set(values)) < len(values):
+                twice = next(value for value in values if values.count(value) > 1)
+                raise StudyError(f"grammar {path}: modifier {name!r} lists {twice!r} twice")
+            self.modifiers[name] = values
+        slots = set(re.findall(r"{(\w+)}", self.template))
+        if slots != {"class", *self.modifiers}:
+            raise StudyError(
+                f"grammar {path}: the template's slots {sorted(slots)} must be `class` and the modifiers, "
+                f"{sorted(self.modifiers)}"
+            )
+        combinations = math.prod(len(values) for values in self.modifiers.values())
+        if combinations > MOST_COMBINATIONS:
+            raise StudyError(
+                f"grammar {path} has {combinations:,} combinations; at most {MOST_COMBINATIONS:,} are supported: "
+                "shorten a list"
+            )
+        self.templates = list(dict.fromkeys(self._fill(choice) for choice in itertools.product(*self.modifiers.values())))
+
+    def _fill(self, choice: tuple[str, ...]) -> str:
+        text = self.template
+        for name, value in zip(self.modifiers, choice, strict=True):
+            text = text.replace("{" + name + "}", value)
+        return tidy_prompt(text)
+
+    def describe(self) -> dict:
+        """What the prompts depend on, apart from the class: for digests."""
+        return {"template": self.template, "modifiers": list(self.modifiers.items())}
+
+    @lru_cache(maxsize=64)  # noqa: B019 -- a grammar lives as long as its study
+    def _order(self, seed: int, class_key: str) -> list[int]:
+        start = hashlib.sha256(f"grammar {seed} {class_key}".encode())
+
+        def rank(number: int) -> bytes:
+            state = start.copy()
+            state.update(number.to_bytes(4, "big"))
+            return state.digest()
+
+        return sorted(range(len(self.templates)), key=rank)
+
+    def prompt(self, *, seed: int, class_key: str, class_text: str, split: str, index: int) -> str:
+        """The prompt of one image.
+
+        Parameters
+        ----------
+        seed : int
+            The study's seed; with ``class_key`` it fixes the permutation.
+        class_key, class_text : str
+            The class, and how the prompt calls it.
+        split : str
+            "train" takes the permutation from the front, any other split from the back.
+        index : int
+            The image's number within class and split, below ``len(templates)``.
+        """
+        order = self._order(seed, class_key)
+        number = order[index] if split == "train" else order[-1 - index]
+        return self.templates[number].replace(CLASS_SLOT, class_text)

@@ -1,0 +1,123 @@
+"""What a text encoder makes of prompts: which it cuts off, and which become the same for two classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from synthdiv.errors import StudyError
+from synthdiv.prompts import Dataset
+
+Tokenize = Callable[[list[str]], list[list[int]]]
+COLUMNS = {
+    "dataset": pl.String,
+    "text_encoder": pl.String,
+    "class_id": pl.Int32,
+    "name": pl.String,
+    "split": pl.String,
+    "index": pl.Int32,
+    "prompt": pl.String,
+    "problem": pl.String,
+    "n_tokens": pl.Int32,
+    "token_limit": pl.Int32,
+    "identical_to": pl.String,
+}
+
+
+def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
+    """The (first) tokenizer of a diffusers pipeline's folder, and how many tokens it keeps.
+
+    Raises
+    ------
+    StudyError
+        If the pipeline names no tokenizer.
+    """
+    from transformers import AutoTokenizer
+
+    if "tokenizer" not in json.loads((folder / "model_index.json").read_text()):
+        raise StudyError(f"the pipeline {folder} has no tokenizer")
+    tokenizer = AutoTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
+    return lambda texts: tokenizer(texts).input_ids, tokenizer.model_max_length
+
+
+def load_encoder_tokenizer(spec: Mapping[str, Any]) -> tuple[Tokenize, int]:
+    """The tokenizer of an entry of the config's ``encoders``, and how many tokens it keeps."""
+    from synthdiv.encoder import make_tokenizer
+
+    tokenizer = make_tokenizer(spec)
+    if hasattr(tokenizer, "tokenizer"):  # a Hugging Face tokenizer in open_clip's wrapping
+        return (
+            lambda texts: tokenizer.tokenizer([tokenizer.clean_fn(text) for text in texts]).input_ids,
+            tokenizer.context_length,
+        )
+    ends = [tokenizer.sot_token_id], [tokenizer.eot_token_id]
+    return lambda texts: [ends[0] + tokenizer.encode(text) + ends[1] for text in texts], tokenizer.context_length
+
+
+def check_prompts(
+    dataset: Dataset, images_per_class: Mapping[str, int], text_encoder: str, tokenize: Tokenize, token_limit: int
+) -> pl.DataFrame:
+    """List the prompts of a dataset that a text encoder truncates, and those that it cannot tell apart.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Its prompts are checked: one a class, or one an image.
+    images_per_class : mapping of split to int
+        How many there are.
+    text_encoder : str
+        Whose tokenizer it is, for the table.
+    tokenize : callable
+        From texts to token ids, start and end included, nothing cut off.
+    token_limit : int
+        How many of them the encoder keeps, start and end included.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names the other classes (or, within a
+        class, the images) whose prompt is the same once truncated.
+    """
+    places = [
+        (row.class_id, split, index)
+        for row in dataset.classes
+        for split, count in (images_per_class.items() if dataset.per_image else [("", 1)])
+        for index in range(count)
+    ]
+    texts = [dataset.prompt(class_id, split or "train", index) for class_id, split, index in places]
+    tokens = tokenize(texts)
+    kept = [tuple(ids[: token_limit - 1]) if len(ids) > token_limit else tuple(ids[:-1]) for ids in tokens]
+    same: dict[tuple[int, ...], list[int]] = {}
+    for n, ids in enumerate(kept):
+        same.setdefault(ids, []).append(n)
+    rows = []
+    for n, (class_id, split, index) in enumerate(places):
+        row = {
+            "dataset": dataset.name,
+            "text_encoder": text_encoder,
+            "class_id": class_id,
+            "name": dataset.classes[class_id].name,
+            "split": split or None,
+            "index": index if split else None,
+            "prompt": texts[n],
+            "n_tokens": len(tokens[n]),
+            "token_limit": token_limit,
+        }
+        if len(tokens[n]) > token_limit:
+            rows.append(row | {"problem": "truncated"})
+        others = [other for other in same[kept[n]] if other != n]
+        if others:
+            rows.append(
+                row
+                | {"problem": "identical", "identical_to": "; ".join(_name_place(dataset, places[o]) for o in others[:5])}
+            )
+    return pl.DataFrame(rows, schema=COLUMNS)
+
+
+def _name_place(dataset: Dataset, place: tuple[int, str, int]) -> str:
+    class_id, split, index = place
+    return dataset.classes[class_id].name + (f" ({split} {index})" if split else "")

@@ -1,0 +1,216 @@
+"""Datasets: which prompt draws which image.
+
+A dataset is made by a builder from the class table: ``lemmas`` (the synset description, the paper's Synset), ``overrides``
+(another dataset with some classes' prompts replaced, the paper's Disamb), ``grammar`` (a unique prompt an image, the
+paper's PromptAug) and ``table`` (the user's own prompts, a class or an image).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthdiv.classes import ClassRow, read_csv_rows
+from synthdiv.errors import StudyError
+from synthdiv.grammar import Grammar
+from synthdiv.identity import SPLITS
+
+
+@dataclass
+class Dataset:
+    """The prompts of a dataset.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the config.
+    class_texts : list of str
+        A prompt a class, by class_id; what a grammar or an override builds on.
+    grammar : Grammar or None
+        Makes a prompt an image out of the class's.
+    images : mapping of (class_id, split, index) to str, or None
+        The prompts of a per-image table.
+    """
+
+    name: str
+    classes: list[ClassRow]
+    seed: int
+    class_texts: list[str]
+    grammar: Grammar | None = None
+    images: Mapping[tuple[int, str, int], str] | None = None
+    _per_class: dict[int, dict] = field(default_factory=dict, repr=False)
+
+    @property
+    def per_image(self) -> bool:
+        """Whether every image has a prompt of its own."""
+        return self.grammar is not None or self.images is not None
+
+    def prompt(self, class_id: int, split: str, index: int) -> str:
+        """The prompt of one image."""
+        if self.images is not None:
+            return self.images[class_id, split, index]
+        text = self.class_texts[class_id]
+        if self.grammar is None:
+            return text
+        key = self.classes[class_id].key
+        return self.grammar.prompt(seed=self.seed, class_key=key, class_text=text, split=split, index=index)
+
+    def describe_class(self, class_id: int) -> dict[str, Any]:
+        """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
+        if self.images is not None:
+            if not self._per_class:
+                for (owner, split, index), text in sorted(self.images.items()):
+                    self._per_class.setdefault(owner, {}).setdefault(split, {})[index] = text
+            return {"images": self._per_class[class_id]}
+        described: dict[str, Any] = {"text": self.class_texts[class_id]}
+        if self.grammar is not None:
+            described |= {"grammar": self.grammar.describe(), "seed": self.seed}
+        return described
+
+
+def build_datasets(
+    configs: Mapping[str, Mapping], classes: list[ClassRow], *, seed: int, images_per_class: Mapping[str, int]
+) -> dict[str, Dataset]:
+    """Build every dataset of a config.
+
+    Parameters
+    ----------
+    configs : mapping
+        The config's ``datasets``.
+    classes : list of ClassRow
+        The study's classes.
+    seed : int
+        The study's seed (it decides which prompts of a grammar are used).
+    images_per_class : mapping of split to int
+        How many images a class has, to check that there are enough prompts.
+
+    Raises
+    ------
+    StudyError
+        If a base is unknown or circular, an override names no class, a prompt is missing or empty, or a grammar holds
+        fewer prompts than a class has images.
+    """
+    built: dict[str, Dataset] = {}
+
+    def build(name: str, asked_by: tuple[str, ...]) -> Dataset:
+        if name in built:
+            return built[name]
+        if name not in configs:
+            raise StudyError(f"dataset {asked_by[-1]!r}: its base {name!r} is not a dataset; there are {', '.join(configs)}")
+        if name in asked_by:
+            raise StudyError(f"dataset {name!r} is based on itself: {' -> '.join([*asked_by, name])}")
+        config = configs[name]
+        base = build(config["base"], (*asked_by, name)) if "base" in config else None
+        if base is not None and base.per_image:
+            raise StudyError(f"dataset {name!r}: its base {base.name!r} has a prompt an image; a base has one a class")
+        dataset = BUILDERS[config["builder"]](name, config, base, classes, seed)
+        _check_enough(dataset, images_per_class)
+        built[name] = dataset
+        return dataset
+
+    for name in configs:
+        build(name, ())
+    return built
+
+
+def _build_lemmas(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+    for row in classes:
+        if not row.lemmas:
+            raise StudyError(f"dataset {name!r}: class {row.key!r} has no lemmas in the class table")
+    return Dataset(name, classes, seed, [row.lemmas for row in classes])
+
+
+def _build_overrides(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+    assert base is not None
+    path = config["overrides"]
+    ids = {row.key: row.class_id for row in classes}
+    texts = list(base.class_texts)
+    lines: dict[str, int] = {}
+    for number, row in enumerate(read_csv_rows(path, required=("key", "prompt"), what="prompt overrides"), start=2):
+        key, prompt = row["key"].strip(), row["prompt"].strip()
+        if key not in ids:
+            raise StudyError(f"prompt overrides {path}, line {number}: there is no class with the key {key!r}")
+        if key in lines:
+            raise StudyError(f"prompt overrides {path}: the key {key!r} stands on lines {lines[key]} and {number}")
+        if not prompt:
+            raise StudyError(f"prompt overrides {path}, line {number}: the prompt of {key!r} is empty")
+        lines[key] = number
+        texts[ids[key]] = prompt
+    return Dataset(name, classes, seed, texts)
+
+
+def _build_grammar(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+    assert base is not None
+    return Dataset(name, classes, seed, base.class_texts, grammar=Grammar(config["grammar"]))
+
+
+def _build_table(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+    path = Path(config["table"])
+    rows = _read_table(path)
+    by_key, by_id = {row.key: row.class_id for row in classes}, {str(row.class_id): row.class_id for row in classes}
+    per_image = bool(rows) and "index" in rows[0] and "split" in rows[0]
+    prompts: dict[tuple[int, str, int], str] = {}
+    for number, row in enumerate(rows, start=1):
+        where = f"prompt table {path}, row {number}"
+        names, value = (by_key, row["key"]) if "key" in row else (by_id, row["class_id"])
+        if value not in names:
+            raise StudyError(f"{where}: there is no class {value!r}")
+        text = row["prompt"].strip()
+        if not text:
+            raise StudyError(f"{where}: the prompt is empty")
+        split, index = (row["split"], row["index"]) if per_image else ("train", "0")
+        if split not in SPLITS or not index.isdigit():
+            raise StudyError(f"{where}: split {split!r} must be train or evaluation, and index {index!r} a number from 0")
+        at = (names[value], split, int(index))
+        if at in prompts:
+            hint = "" if per_image else "; for a prompt an image, add the columns split and index"
+            raise StudyError(f"{where}: a second prompt for class {value!r}, {split} {index}{hint}")
+        prompts[at] = text
+    if per_image:
+        return Dataset(name, classes, seed, [row.name for row in classes], images=prompts)
+    for entry in classes:
+        if (entry.class_id, "train", 0) not in prompts:
+            raise StudyError(f"prompt table {path} has no prompt for class {entry.key!r}")
+    return Dataset(name, classes, seed, [prompts[row.class_id, "train", 0] for row in classes])
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        if not path.exists():
+            raise StudyError(f"the prompt table {path} does not exist")
+        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in pq.read_table(path).to_pylist()]
+    else:
+        rows = read_csv_rows(path, required=("prompt",), what="prompt table")
+    if not rows or "prompt" not in rows[0] or not {"key", "class_id"} & set(rows[0]):
+        raise StudyError(f"the prompt table {path} needs the columns prompt, and key or class_id")
+    return rows
+
+
+BUILDERS = {
+    "lemmas": _build_lemmas,
+    "overrides": _build_overrides,
+    "grammar": _build_grammar,
+    "table": _build_table,
+}
+
+
+def _check_enough(dataset: Dataset, images_per_class: Mapping[str, int]) -> None:
+    total = sum(images_per_class.values())
+    if dataset.grammar is not None and len(dataset.grammar.templates) < total:
+        raise StudyError(
+            f"dataset {dataset.name!r} needs {total} different prompts a class, but the grammar {dataset.grammar.path} "
+            f"holds {len(dataset.grammar.templates)}: add values to it, or lower images_per_class"
+        )
+    if dataset.images is not None:
+        for row in dataset.classes:
+            for split, count in images_per_class.items():
+                for index in range(count):
+                    if (row.class_id, split, index) not in dataset.images:
+                        raise StudyError(
+                            f"dataset {dataset.name!r}: its prompt table has none for class {row.key!r}, {split} {index}; "
+                            f"images_per_class asks for {count}"
+                        )

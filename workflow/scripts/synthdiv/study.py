@@ -1,0 +1,373 @@
+"""A study: a checked config, and everything that the workflow's rules ask about it.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from synthdiv.classes import ClassRow, read_classes
+from synthdiv.errors import StudyError
+from synthdiv.identity import RECIPE_VERSION, SPLITS, format_scale, make_digest
+from synthdiv.prompts import Dataset, build_datasets
+
+SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def read_schema() -> dict:
+    """The schema of a study's config."""
+    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Check a config against the schema and fill in its defaults.
+
+    Raises
+    ------
+    StudyError
+        One sentence about the first thing that is wrong: the key, the value, and what is expected.
+    """
+    schema = schema or read_schema()
+    filled = copy.deepcopy(dict(config))
+    _fill_defaults(filled, schema, schema)
+    errors = sorted(
+        jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path))
+    )
+    if errors:
+        raise StudyError(_explain(errors[0]))
+    return filled
+
+
+def _fill_defaults(value: Any, schema: Mapping, root: Mapping) -> None:
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    if not isinstance(value, dict):
+        return
+    for key, part in schema.get("properties", {}).items():
+        if key not in value and "default" in part:
+            value[key] = copy.deepcopy(part["default"])
+        if key in value:
+            _fill_defaults(value[key], part, root)
+    others = schema.get("additionalProperties")
+    if isinstance(others, Mapping):
+        for key in value.keys() - schema.get("properties", {}).keys():
+            _fill_defaults(value[key], others, root)
+
+
+def _explain(error: jsonschema.ValidationError) -> str:
+    where = ".".join(map(str, error.absolute_path)) or "config"
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        close = difflib.get_close_matches(str(unknown), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}."
+        return f"unknown config key {'' if where == 'config' else where + '.'}{unknown}: {hint}"
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return f"config: {where} needs the key {', '.join(missing)}"
+    if error.validator == "oneOf" and where.startswith("sets.") and where.count(".") == 1:
+        given = [key for key in ("images", "dataset", "embeddings") if key in error.instance]
+        return f"config: {where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"
+    if error.validator == "enum":
+        return f"config: {where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
+    return f"config: {where}: {error.message}"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of classes that one job does."""
+
+    name: str
+    class_ids: range
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A dataset at a guidance scale: what is drawn."""
+
+    dataset: str
+    guidance_scale: float
+
+    @property
+    def collection(self) -> str:
+        """Its place under images/ and embeddings/<encoder>/."""
+        return f"{self.dataset}/g{format_scale(self.guidance_scale)}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One row of the matrix."""
+
+    number: int
+    reference: str
+    query: str
+
+
+class Study:
+    """A study's config with its class table and prompts read and everything cross-checked.
+
+    Parameters
+    ----------
+    config : mapping
+        The config as given.
+
+    Raises
+    ------
+    StudyError
+        If anything in it cannot work, before any model is loaded.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = check_config(config)
+        self.name: str = self.config["study"]
+        self.seed: int = self.config["seed"]
+        self.images_per_class: dict[str, int] = {split: self.config["images_per_class"][split] for split in SPLITS}
+        self.classes: list[ClassRow] = read_classes(self.config["classes"])
+        self.datasets: dict[str, Dataset] = build_datasets(
+            self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.images_per_class
+        )
+        self.sets: dict[str, dict[str, Any]] = self.config["sets"]
+        self._check_generators()
+        self._check_sets()
+        names = list(self.sets)
+        experiments = self.config["experiments"]
+        self.references: list[str] = experiments.get("references", names)
+        self.queries: list[str] = experiments.get("queries", names)
+        for role, listed in (("references", self.references), ("queries", self.queries)):
+            for name in listed:
+                self._known(name, self.sets, f"experiments.{role}", "set")
+        for name in self.config["contact_sheets"].get("sets", []):
+            self._known(name, self.sets, "contact_sheets.sets", "set")
+
+    def _known(self, name: str, among: Mapping, where: str, what: str) -> None:
+        if name not in among:
+            close = difflib.get_close_matches(name, list(among), n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(among) or 'none'}."
+            raise StudyError(f"config: {where}: there is no {what} {name!r}; {hint}")
+
+    def _check_generators(self) -> None:
+        for name, dataset in self.config["datasets"].items():
+            if "generator" in dataset:
+                self._known(dataset["generator"], self.config["generators"], f"datasets.{name}.generator", "generator")
+            elif dataset["guidance_scales"] and not self.config["generators"]:
+                raise StudyError(f"config: datasets.{name} has guidance_scales to draw at, but the config has no generators")
+        for name, generator in self.config["generators"].items():
+            model = generator["model"]
+            looks_like_path = model.startswith((".", "/", "resources/")) or model.count("/") != 1
+            if looks_like_path and not Path(model).is_dir() and "/" in model:
+                raise StudyError(f"config: generators.{name}.model: the folder {model} does not exist")
+
+    def _check_sets(self) -> None:
+        for name, entry in self.sets.items():
+            where = f"sets.{name}"
+            if "dataset" in entry:
+                self._known(entry["dataset"], self.datasets, f"{where}.dataset", "dataset")
+                scales = self.config["datasets"][entry["dataset"]]["guidance_scales"]
+                if entry["kind"] == "image" and entry.get("guidance_scale") not in scales:
+                    raise StudyError(
+                        f"config: {where}.guidance_scale is {entry.get('guidance_scale')}; dataset {entry['dataset']!r} "
+                        f"is drawn at {', '.join(map(format_scale, scales)) or 'none'}: add it to its guidance_scales"
+                    )
+                if entry["kind"] == "prompt" and "guidance_scale" in entry:
+                    raise StudyError(f"config: {where} is of kind prompt and takes no guidance_scale")
+            elif "guidance_scale" in entry:
+                raise StudyError(f"config: {where} has a guidance_scale but no dataset")
+            if "images" in entry:
+                if entry["kind"] != "image":
+                    raise StudyError(f"config: {where} has images, so its kind must be image, not {entry['kind']}")
+                for split in SPLITS:
+                    self.natural_files(name, split)
+            elif "images_per_class" in entry:
+                raise StudyError(f"config: {where}.images_per_class only applies to sets with images of their own")
+            if "embeddings" in entry:
+                for path in self.embedding_files(name):
+                    if not os.path.exists(path):
+                        raise StudyError(f"config: {where}.embeddings: {path} does not exist")
+            elif not self.config["encoders"]:
+                raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+
+    # What is drawn
+
+    @cached_property
+    def drawings(self) -> list[Drawing]:
+        """Every dataset at every guidance scale, in the order of the config."""
+        return [
+            Drawing(name, float(scale))
+            for name, dataset in self.config["datasets"].items()
+            for scale in dataset["guidance_scales"]
+        ]
+
+    @cached_property
+    def shards(self) -> dict[str, Shard]:
+        """The shards of the classes, by name."""
+        step, count = self.config["classes_per_shard"], len(self.classes)
+        width = len(str(count - 1))
+        shards = {}
+        for start in range(0, count, step):
+            ids = range(start, min(start + step, count))
+            name = f"c{ids[0]:0{width}}-{ids[-1]:0{width}}"
+            shards[name] = Shard(name, ids)
+        return shards
+
+    def generator_of(self, dataset: str) -> str:
+        """The name of the generator that draws a dataset."""
+        return self.config["datasets"][dataset].get("generator") or next(iter(self.config["generators"]))
+
+    def drawing(self, dataset: str, scale: str) -> Drawing:
+        """The drawing of a dataset and a guidance scale in its text form.
+
+        Raises
+        ------
+        StudyError
+            If the dataset is not drawn at that scale.
+        """
+        for drawing in self.drawings:
+            if drawing.dataset == dataset and format_scale(drawing.guidance_scale) == scale:
+                return drawing
+        raise StudyError(f"dataset {dataset!r} is not drawn at guidance scale {scale}: add it to its guidance_scales")
+
+    @cached_property
+    def _owners(self) -> dict[tuple[str, float, int, str], Drawing]:
+        """The first drawing of the config that holds a class's images, by (generator, scale, class_id, prompts)."""
+        owners: dict[tuple[str, float, int, str], Drawing] = {}
+        for drawing in self.drawings:
+            for row in self.classes:
+                owners.setdefault(self._owner_key(drawing, row.class_id), drawing)
+        return owners
+
+    def _owner_key(self, drawing: Drawing, class_id: int) -> tuple[str, float, int, str]:
+        prompts = make_digest(self.datasets[drawing.dataset].describe_class(class_id))
+        return self.generator_of(drawing.dataset), drawing.guidance_scale, class_id, prompts
+
+    def owner_of(self, drawing: Drawing, class_id: int) -> Drawing:
+        """Who draws a class of a drawing: itself, or the first drawing of the config with the same images."""
+        return self._owners[self._owner_key(drawing, class_id)]
+
+    def draw_recipe(self, drawing: Drawing, shard: Shard) -> dict[str, Any]:
+        """What decides the images of a shard, apart from the generator's fingerprint: small, key-sorted, JSON-able."""
+        generator = self.config["generators"][self.generator_of(drawing.dataset)]
+        recipe = {
+            "recipe_version": RECIPE_VERSION,
+            "generator": {key: value for key, value in generator.items() if key != "model"},
+            "image_format": self.config["image_format"],
+            "guidance_scale": drawing.guidance_scale,
+            "images_per_class": self.images_per_class,
+            "noise": self.config["noise"],
+            "seed": self.seed,
+            "archive": self.config["archive"],
+            "prompts": self.prompt_recipe(drawing.dataset, shard)["prompts"],
+        }
+        return dict(sorted(recipe.items()))
+
+    def prompt_recipe(self, dataset: str, shard: Shard | None) -> dict[str, Any]:
+        """What the prompts of a dataset, or of a shard of it, depend on: small, key-sorted, JSON-able."""
+        class_ids = shard.class_ids if shard is not None else range(len(self.classes))
+        per_image = self.datasets[dataset].per_image
+        described = [[self.classes[n].key, self.datasets[dataset].describe_class(n)] for n in class_ids]
+        return {
+            "images_per_class": self.images_per_class if per_image else None,
+            "prompts": make_digest(described),
+        }
+
+    # Where images and embeddings come from
+
+    @property
+    def encoder(self) -> str:
+        """The name of the encoder."""
+        return next(iter(self.config["encoders"]))
+
+    def collection_of(self, set_name: str) -> str:
+        """Where a set's embeddings lie: "<dataset>/g<scale>", "natural/<set>", "prompts/<dataset>" or "brought/<set>"."""
+        entry = self.sets[set_name]
+        if "embeddings" in entry:
+            return f"brought/{set_name}"
+        if "images" in entry:
+            return f"natural/{set_name}"
+        if entry["kind"] == "prompt":
+            return f"prompts/{entry['dataset']}"
+        return Drawing(entry["dataset"], float(entry["guidance_scale"])).collection
+
+    def natural_files(self, set_name: str, split: str) -> dict[str, list[str]]:
+        """The source of one split of a natural set: ``form`` ([name]), ``paths``, and for IDX ``labels``.
+
+        Raises
+        ------
+        StudyError
+            If there is nothing at the path, a class has no folder, or the form is not recognised.
+        """
+        source = self.sets[set_name]["images"][split]
+        where = f"config: sets.{set_name}.images.{split}"
+        path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
+        if os.path.isdir(path):
+            folders = []
+            for row in self.classes:
+                folder = os.path.join(path, row.key)
+                if not os.path.isdir(folder):
+                    raise StudyError(f"{where}: the folder {path} has no folder {row.key!r} for the class {row.name!r}")
+                if not any(entry.is_file() and not entry.name.startswith(".") for entry in os.scandir(folder)):
+                    raise StudyError(f"{where}: the folder {folder} holds no image")
+                folders.append(folder)
+            return {"form": ["folder"], "paths": folders}
+        paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
+        if missing is not None:
+            raise StudyError(f"{where}: {missing} does not exist")
+        if all(path.endswith(".tar") for path in paths):
+            return {"form": ["tar"], "paths": paths}
+        if all(path.endswith(".parquet") for path in paths):
+            return {"form": ["parquet"], "paths": paths}
+        if len(paths) == 1 and re.search(r"ubyte(\.gz)?$", path):
+            labels = labels or path.replace("images", "labels").replace("idx3", "idx1")
+            if labels == path or not os.path.exists(labels):
+                raise StudyError(f"{where}: {path} needs its labels; {labels} does not exist (name it with `labels:`)")
+            return {"form": ["idx"], "paths": paths, "labels": [labels]}
+        raise StudyError(f"{where}: {path} is no folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+
+    def embedding_files(self, set_name: str) -> list[str]:
+        """The files of a set whose embeddings the user brings."""
+        source = self.sets[set_name]["embeddings"]
+        sources = [source] if isinstance(source, str) else [source[split] for split in SPLITS]
+        files: list[str] = []
+        for path in sources:
+            found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+            if not found:
+                raise StudyError(f"config: sets.{set_name}.embeddings: nothing matches {path}")
+            files += found
+            files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
+        return files
+
+    def image_sets(self) -> list[str]:
+        """The sets of images, in the order of the config."""
+        return [name for name, entry in self.sets.items() if entry["kind"] == "image"]
+
+    def sheet_sets(self) -> list[str]:
+        """The columns of the contact sheet."""
+        default = [name for name in self.image_sets() if "embeddings" not in self.sets[name]]
+        return self.config["contact_sheets"].get("sets", default)
+
+    # What is compared
+
+    @cached_property
+    def experiments(self) -> list[Experiment]:
+        """The matrix, numbered as Table 6: for each query, each reference."""
+        return list(self._number_experiments())
+
+    def _number_experiments(self) -> Iterator[Experiment]:
+        number = 0
+        for query in self.queries:
+            for reference in self.references:
+                number += 1
+                yield Experiment(number, reference, query)

@@ -1,0 +1,34 @@
+"""Write the prompts of a dataset as a table to read.
+
+Inputs: the class table, overrides, grammar or prompt table (through the config).
+Outputs: table, a CSV of class_id, key, name, split, index, prompt; without split and index where a class has one prompt.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.experiments import write_table
+from synthdiv.jobs import start_job
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Render the prompts and write them."""
+    start_job(smk.log[0])
+    study = Study(smk.config)
+    dataset = study.datasets[smk.wildcards.dataset]
+    rows = []
+    for row in study.classes:
+        head = {"class_id": row.class_id, "key": row.key, "name": row.name}
+        if not dataset.per_image:
+            rows.append(head | {"prompt": dataset.prompt(row.class_id, "train", 0)})
+            continue
+        for split, count in study.images_per_class.items():
+            for index in range(count):
+                rows.append(head | {"split": split, "index": index, "prompt": dataset.prompt(row.class_id, split, index)})
+    write_table(pl.DataFrame(rows), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
