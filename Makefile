@@ -71,4 +71,4 @@ demo-models: $(VENV)/.installed  ## train the demo's models anew (about two hour
 	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_models.py
 
 clean:  ## remove the demo's results (drawn images stay in archive/)
-	rm -rf results/demo logs/demo benchmarks/demo
+	rm -rf results/demo

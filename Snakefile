@@ -16,8 +16,8 @@ if not workflow.configfiles:
 
 pathvars:
     results=f"results/{config.get('study')}",
-    logs=f"logs/{config.get('study')}",
-    benchmarks=f"benchmarks/{config.get('study')}",
+    logs=f"results/{config.get('study')}/logs",
+    benchmarks=f"results/{config.get('study')}/benchmarks",
 
 
 report: "workflow/report/workflow.rst"

@@ -140,6 +140,7 @@ def natural_recipe(wildcards):
     entry = STUDY.sets[wildcards.set]
     return {
         "archive": STUDY.config["archive"],
+        "classes": [row.key for row in STUDY.classes],
         "images": entry["images"],
         "images_per_class": entry.get("images_per_class", {}),
         "on_undecodable": STUDY.config["on_undecodable"],
@@ -177,6 +178,11 @@ def sheet_indices(wildcards):
 
 
 # embeddings
+
+
+def embed_threads(wildcards):
+    """On a GPU, processes that read and decode for it; on the CPU, one a job, so that jobs run side by side."""
+    return 1 if STUDY.config["device"] == "cpu" else 4
 
 
 def embed_recipe(wildcards):

@@ -19,7 +19,7 @@ rule embed_images:
         "<benchmarks>/embed_images/{encoder}/{images}/{shard}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: 4
+    threads: embed_threads
     resources:
         gpu=1,
         mem_mb=16000,
@@ -70,6 +70,8 @@ rule import_embeddings:
         "<logs>/import_embeddings/{set}.log",
     benchmark:
         "<benchmarks>/import_embeddings/{set}.jsonl"
+    # before anything that costs GPU hours: bad input shows here
+    priority: 10
     conda:
         "../../envs/synthdiv.yaml"
     resources:

@@ -34,7 +34,7 @@ rule score_experiment:
 rule tabulate_experiments:
     input:
         predictions=predictions,
-        classes=ancient(STUDY.config["classes"]),
+        classes=STUDY.config["classes"],
     output:
         table="<results>/tables/experiments.csv",
         parquet="<results>/tables/experiments.parquet",

@@ -66,6 +66,8 @@ rule index_natural:
         "<logs>/index_natural/{set}.log",
     benchmark:
         "<benchmarks>/index_natural/{set}.jsonl"
+    # before anything that costs GPU hours: bad input shows here
+    priority: 10
     conda:
         "../../envs/synthdiv.yaml"
     threads: 4

@@ -7,6 +7,7 @@ Outputs: index, a table with a row an image.
 
 import json
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,13 +34,15 @@ def main(smk: SimpleNamespace) -> None:
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     with ExitStack() as stack:
 
+        @cache
+        def device():
+            return stack.enter_context(claim_device(study.config["device"]))
+
         def load_draw():
-            device = stack.enter_context(claim_device(study.config["device"]))
-            return Generator(spec, device).draw_images
+            return Generator(spec, device()).draw_images
 
         def load_checker():
-            device = stack.enter_context(claim_device(study.config["device"]))
-            return SafetyChecker(spec["safety_checker"], device).check_images
+            return SafetyChecker(spec["safety_checker"], device()).check_images
 
         draw_shard(
             study,

@@ -1,7 +1,7 @@
 """Train the demo's models and write them as the folders that diffusers and open_clip load: `make demo-models`.
 
 Stages depend on each other as vae + clip -> unet; each writes its part of the folders under resources/demo/models/ and
-its record into training.json there, from which the model card is made.
+its record into training_<stage>.json there; the model card is made of them.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from pathlib import Path
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline
+from model_card import write_card
 from models import CONTEXT, EMBED_DIM, TEXT_HEADS, TEXT_LAYERS, TEXT_WIDTH, make_scheduler
 from safetensors.torch import load_file
+from synthdiv.classes import read_classes
 from train_clip import train_clip
 from train_unet import train_unet
 from train_vae import train_vae
@@ -23,6 +25,7 @@ from world import read_items
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MODELS = Path(__file__).parents[1] / "models"
+CLASSES = Path(__file__).parents[2] / "prompts" / "fashion" / "classes.csv"
 
 
 def convert_text_encoder(clip_folder: Path) -> CLIPTextModel:
@@ -77,7 +80,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clip-steps", type=int, default=2_600)
     parser.add_argument("--vae-steps", type=int, default=11_000)
-    parser.add_argument("--unet-steps", type=int, default=8_000)
+    parser.add_argument("--unet-steps", type=int, default=4_500)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     items = read_items(args.fashion_mnist, "train")
@@ -113,6 +116,7 @@ def main() -> None:
         )
         pipeline.to(torch.float16).save_pretrained(pipeline_folder, variant="fp16")
         record("unet", facts)
+    write_card(args.models, [row.name for row in read_classes(CLASSES)])
 
 
 if __name__ == "__main__":

@@ -1,0 +1,81 @@
+"""The model card of the demo's models, from what their training recorded."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from world import CHANCE_BARE, CHANCE_NEUTRAL, CHANCE_UNSAID, HOMONYMS, WORDS
+
+CARD = """# Model card: the demo's models
+
+Made by `make demo-models` (`resources/demo/training/`); this page is written by the same command.
+
+**What they are for.** To show the whole workflow on a laptop, through the very classes and calls of a full study:
+`DiffusionPipeline.from_pretrained("stable-diffusion", variant="fp16")` and
+`open_clip.create_model_and_transforms("local-dir:clip")`. They know ten kinds of clothing at 32 x 32 pixels and nothing else.
+
+| model | shape | parameters | trained on | seconds | threads | final loss | |
+|---|---|---|---|---|---|---|---|
+{rows}
+
+The pipeline's text encoder is the text tower of the CLIP model, frozen, as in Stable Diffusion v1.5. Its scheduler is Stable
+Diffusion v1.5's PNDM. All weights are stored in fp16. Seed {seed}, torch {torch}, {machine}. Trained again, the weights come
+out the same only on the same type of processor with the same number of threads and the same versions.
+
+## What they were trained on
+
+The 60,000 training images of Fashion-MNIST (MIT licence, see [../README.md](../README.md)) under the simulated capture of
+`training/world.py`, rendered anew all the time; the natural sets of the demo come from its 10,000 test images, which were not
+used. Captions use the grammar of PromptAug (`resources/prompts/promptaug.yaml`): {bare:.0%} are the class word alone; in
+the others, a modifier that the image has is left out with a chance of {unsaid:.0%}. Half the images ({neutral:.0%}) have
+nothing particular in each of looks, typicality, size, location and style.
+
+## What is planted
+
+- **The capture.** Every modifier has a visible effect by construction: *old* is faded and brownish, *uncommon* an item far
+  from its class's mean image, *partially occluded* a plain bar in front of it, and so on. That images react to modifiers is
+  therefore no finding of the demo; how well is.
+- **Homonyms.** {homonyms} caption two classes each, and the other class more often than the one whose Synset prompt the
+  word is. So some Synset prompts are ambiguous, and the Disamb prompts cure it, as in the first study:
+
+| word | share of the captions, by class |
+|---|---|
+{words}
+
+Nothing else is planted, and nothing was tuned on the results of the study.
+"""
+SHAPES = {
+    "vae": ("AutoencoderKL", "3 x 32 x 32 to 4 x 8 x 8", "images"),
+    "clip": ("open_clip CLIP", "ModifiedResNet [1, 1, 1, 1] of width 16; text 128 wide, 2 layers; 64 values", "pairs"),
+    "unet": ("UNet2DConditionModel", "48 and 96 channels, cross-attention to 32 tokens", "latents"),
+}
+
+
+def write_card(models: Path, class_names: list[str]) -> None:
+    """Write ``README.md`` beside the models."""
+    rows, facts = [], {}
+    for stage, (kind, shape, unit) in SHAPES.items():
+        facts = json.loads((models / f"training_{stage}.json").read_text())
+        extra = f"reconstruction {facts['reconstruction_psnr_db']} dB" if stage == "vae" else ""
+        extra = f"scale {facts['logit_scale']}" if stage == "clip" else extra
+        rows.append(
+            f"| {kind} | {shape} | {facts['parameters'] / 1e6:.2f} M | {facts[unit]:,} {unit} | {facts['seconds']:,} "
+            f"| {facts['threads']} | {facts['final_loss']} | {extra} |"
+        )
+    words = [
+        f"| {word} | " + ", ".join(f"{class_names[c]} {shares[word]:.0%}" for c, shares in WORDS.items() if word in shares) + " |"
+        for word in HOMONYMS
+    ]
+    text = CARD.format(
+        rows="\n".join(rows),
+        seed=facts["seed"],
+        torch=facts["torch"],
+        machine=facts["machine"],
+        bare=CHANCE_BARE,
+        unsaid=CHANCE_UNSAID,
+        neutral=CHANCE_NEUTRAL,
+        homonyms=", ".join(f"*{word}*" for word in HOMONYMS),
+        words="\n".join(words),
+    )
+    (models / "README.md").write_text(text)

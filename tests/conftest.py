@@ -1,0 +1,125 @@
+"""What several tests share: small class tables, tiny real models, and a place to run the workflow in."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).parents[1]
+DEMO = REPOSITORY / "resources" / "demo"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture
+def classes_csv(tmp_path):
+    """A class table of three classes."""
+    path = tmp_path / "classes.csv"
+    path.write_text(
+        'class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,jay,"jay, bird"\n2,n03,nail,nail\n', encoding="utf-8"
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_pipeline(tmp_path_factory):
+    """A Stable Diffusion pipeline folder with random weights, smaller than the demo's: for what does not need a picture."""
+    import torch
+    from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    torch.manual_seed(0)
+    demo = DEMO / "models" / "stable-diffusion"
+    text_encoder = CLIPTextModel.from_pretrained(demo, subfolder="text_encoder", variant="fp16").float()
+    pipeline = StableDiffusionPipeline(
+        vae=AutoencoderKL(
+            down_block_types=("DownEncoderBlock2D",) * 2,
+            up_block_types=("UpDecoderBlock2D",) * 2,
+            block_out_channels=(8, 16),
+            layers_per_block=1,
+            latent_channels=4,
+            norm_num_groups=4,
+            sample_size=16,
+            mid_block_add_attention=False,
+        ),
+        text_encoder=text_encoder,
+        tokenizer=CLIPTokenizer.from_pretrained(demo, subfolder="tokenizer"),
+        unet=UNet2DConditionModel(
+            sample_size=8,
+            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+            block_out_channels=(16, 32),
+            layers_per_block=1,
+            cross_attention_dim=text_encoder.config.hidden_size,
+            attention_head_dim=4,
+            norm_num_groups=4,
+        ),
+        scheduler=PNDMScheduler.from_pretrained(demo, subfolder="scheduler"),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+def make_spec(model, **changes):
+    """An entry of `generators` with every default, for a pipeline of 16 x 16 pixels."""
+    from synthdiv.study import check_config
+
+    spec = {"model": str(model), "dtype": "float32", "steps": 2, "width": 16, "height": 16, "batch_size": 4} | changes
+    config = {
+        "study": "x",
+        "classes": "x",
+        "sets": {"AA": {"kind": "image", "embeddings": "x"}},
+        "generators": {"gen": spec},
+    }
+    return check_config(config)["generators"]["gen"]
+
+
+class Workplace:
+    """A working directory with a config, in which Snakemake runs this repository's workflow."""
+
+    def __init__(self, folder, config):
+        self.folder = folder
+        self.config = config
+        (folder / "resources").mkdir()
+        (folder / "resources" / "demo").symlink_to(DEMO)
+        shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
+        self.write_config()
+
+    def write_config(self):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+
+    @property
+    def results(self):
+        return self.folder / "results" / self.config["study"]
+
+    def command(self, *arguments, profile="local", configfile="study.yaml"):
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
+        command += ["--profile", str(REPOSITORY / "profiles" / profile)]
+        return command + (["--configfile", configfile] if configfile else []) + list(arguments)
+
+    def run(self, *arguments, check=True, **options):
+        """Run Snakemake; returns the finished process with stdout and stderr in one text."""
+        done = subprocess.run(
+            self.command(*arguments, **options),
+            cwd=self.folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
+        return done
+
+
+@pytest.fixture
+def workplace(tmp_path):
+    """Make a :class:`Workplace` from a config."""
+    return lambda config: Workplace(tmp_path, config)

@@ -1,0 +1,376 @@
+"""A small study, run for real by Snakemake on the demo's models: complete, incremental, interrupted, and brought along."""
+
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psutil
+import pyarrow.parquet as pq
+import pytest
+from conftest import DEMO, Workplace
+from PIL import Image
+
+from synthdiv.archive import read_bytes
+from synthdiv.drawing import redraw_image
+from synthdiv.image_index import read_index
+from synthdiv.neighbours import find_nearest, vote
+
+KEYS = ["tshirt", "trouser", "sneaker", "bag"]
+CLASS_IDS = [0, 1, 7, 8]  # in the demo's data
+CLASSES = """class_id,key,name,lemmas
+0,tshirt,t-shirt,jersey
+1,trouser,trousers,"trousers, pants"
+2,sneaker,sneaker,pump
+3,bag,bag,"bag, handbag"
+"""
+OVERRIDES = "key,prompt\ntshirt,t-shirt\nsneaker,sneaker\n"
+
+
+def make_config(**changes):
+    return {
+        "study": "small",
+        "classes": "classes.csv",
+        "seed": 3,
+        "generators": {
+            "tiny": {
+                "model": "resources/demo/models/stable-diffusion",
+                "variant": "fp16",
+                "dtype": "float32",
+                "steps": 2,
+                "width": 32,
+                "height": 32,
+                "batch_size": 10,
+            }
+        },
+        "encoders": {"clip": {"model": "resources/demo/models/clip"}},
+        "datasets": {
+            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
+            "disamb": {
+                "builder": "overrides",
+                "base": "synset",
+                "overrides": "overrides.csv",
+                "guidance_scales": [2.5, 7.5],
+            },
+            "promptaug": {
+                "builder": "grammar",
+                "base": "disamb",
+                "grammar": "resources/prompts/promptaug.yaml",
+                "guidance_scales": [2.5],
+            },
+        },
+        "images_per_class": {"train": 6, "evaluation": 4},
+        "classes_per_shard": 2,
+        "sets": {
+            "Natural-IM": {"kind": "image", "images": {"train": "natural/train", "evaluation": "natural/val"}},
+            "Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5},
+            "Disamb-IM": {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5},
+            "Disamb2.5-IM": {"kind": "image", "dataset": "disamb", "guidance_scale": 2.5},
+            "PromptAug-IM": {"kind": "image", "dataset": "promptaug", "guidance_scale": 2.5},
+            "Disamb2.5-PRMT": {"kind": "prompt", "dataset": "disamb"},
+            "PromptAug-PRMT": {"kind": "prompt", "dataset": "promptaug"},
+        },
+        "experiments": {
+            "references": ["Natural-IM", "Disamb2.5-IM", "Disamb2.5-PRMT"],
+            "queries": ["Natural-IM", "Disamb-IM", "PromptAug-PRMT", "Disamb2.5-PRMT"],
+        },
+        "contact_sheets": {"images": 2},
+    } | changes
+
+
+def make_place(folder, **changes):
+    (folder / "classes.csv").write_text(CLASSES)
+    (folder / "overrides.csv").write_text(OVERRIDES)
+    for split, source, count in (("train", "train", 6), ("val", "evaluation", 4)):
+        table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
+        labels = np.array(table["class_id"].to_pylist())
+        for key, class_id in zip(KEYS, CLASS_IDS, strict=True):
+            (folder / "natural" / split / key).mkdir(parents=True)
+            for n in np.flatnonzero(labels == class_id)[:count]:
+                (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+    return Workplace(folder, make_config(**changes))
+
+
+def drawn(place):
+    """How many images each job says it drew, by its log's path below draw_images/."""
+    root = place.results / "logs" / "draw_images"
+    counts = {}
+    for path in sorted(root.rglob("*.log")):
+        (line,) = re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", path.read_text())
+        counts[str(path.relative_to(root).with_suffix(""))] = tuple(map(int, line))
+    return counts
+
+
+def jobs(output):
+    return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
+
+
+def contents(path):
+    return {
+        (row["class_id"], row["split"], row["index"]): read_bytes(row["file"], row["offset"], row["size"])
+        for row in read_index(path).to_pylist()
+    }
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """The small study, run once; the tests below go on with it in their order."""
+    place = make_place(tmp_path_factory.mktemp("small"))
+    place.run()
+    return place
+
+
+@pytest.fixture(autouse=True)
+def _in_place(request, monkeypatch):
+    if "place" in request.fixturenames:
+        monkeypatch.chdir(request.getfixturevalue("place").folder)  # an index names its files relative to it
+
+
+def test_the_tables(place):
+    tables = place.results / "tables"
+    matrix = pl.read_csv(tables / "experiments.csv")
+    assert matrix.columns[:4] == ["experiment", "reference", "query", "n_queries"]
+    assert matrix["experiment"].to_list() == list(range(1, 13))
+    assert matrix["n_queries"].to_list() == [16] * 9 + [4] * 3
+    assert matrix["knn1_accuracy"].is_null().to_list() == [False] * 9 + [True] * 3
+    last = matrix.row(11, named=True)
+    assert (last["reference"], last["query"]) == ("Disamb2.5-PRMT", "Disamb2.5-PRMT")
+    assert last["centroid_accuracy"] == 1.0
+    assert last["mean_cosine"] == pytest.approx(1.0, abs=1e-12)
+    distance = pl.read_csv(tables / "centroid_distance.csv")
+    assert distance.columns == ["set", "split", "centroid_distance", "n_classes", "n_images"]
+    assert distance.select("split", "n_images").unique().sort("split").rows() == [("evaluation", 16), ("train", 24)]
+    per_class = pl.read_parquet(tables / "per_class.parquet")
+    assert len(per_class) == 12 * 4
+    flags = pl.read_csv(tables / "flags.csv")
+    assert flags["n_images"].sum() == 5 * 40
+    for figure in ("contact_sheet", "experiments", "centroid_distance"):
+        with Image.open(place.results / "figures" / f"{figure}.png") as image:
+            assert min(image.size) > 200
+
+
+def test_the_matrix_follows_from_the_embedding_tables(place):
+    """One cell again, by plain NumPy from the tables on disk."""
+
+    def read(collection, split):
+        tables = [
+            pl.read_parquet(path) for path in sorted((place.results / "embeddings" / "clip" / collection).glob("*.parquet"))
+        ]
+        table = pl.concat(tables).filter(pl.col("split") == split)
+        return table["class_id"].to_numpy(), np.array(table["embedding"].to_list(), dtype=np.float64)
+
+    classes, reference = read("disamb/g2.5", "train")
+    truth, query = read("natural/Natural-IM", "evaluation")
+    centroids = np.stack([reference[classes == c].sum(0) for c in range(4)])
+    cosines = query @ centroids.T / np.linalg.norm(query, axis=1)[:, None] / np.linalg.norm(centroids, axis=1)
+    row = pl.read_csv(place.results / "tables" / "experiments.csv").filter(
+        (pl.col("reference") == "Disamb2.5-IM") & (pl.col("query") == "Natural-IM")
+    )
+    assert row["centroid_accuracy"][0] == (cosines.argmax(1) == truth).mean()
+    assert row["mean_cosine"][0] == pytest.approx(cosines[np.arange(16), truth].mean(), rel=1e-12)
+    names = [str(n) for n in range(len(query))]
+    nearest = find_nearest(query, names, reference, classes, [str(n) for n in range(len(reference))], 5)
+    assert row["knn5_accuracy"][0] == np.mean(
+        [vote(classes[rows]) == c for (rows, _), c in zip(nearest, truth, strict=True)]
+    )
+
+
+def test_what_two_datasets_share_is_drawn_once(place):
+    assert drawn(place) == {
+        "synset/g7.5/c0-1": (20, 0, 0),
+        "synset/g7.5/c2-3": (20, 0, 0),
+        "disamb/g7.5/c0-1": (10, 0, 10),  # trousers are as in Synset
+        "disamb/g7.5/c2-3": (10, 0, 10),  # bags are
+        "disamb/g2.5/c0-1": (20, 0, 0),
+        "disamb/g2.5/c2-3": (20, 0, 0),
+        "promptaug/g2.5/c0-1": (20, 0, 0),
+        "promptaug/g2.5/c2-3": (20, 0, 0),
+    }
+
+
+def test_the_same_noise_for_the_same_class_and_index_in_every_set(place):
+    tables = [read_index(place.results / "images" / name / "c0-1.parquet") for name in ("synset/g7.5", "promptaug/g2.5")]
+    assert tables[0]["seed"] == tables[1]["seed"]
+    assert tables[0]["prompt"] != tables[1]["prompt"]
+
+
+def test_one_image_is_redrawn_alone_byte_for_byte(place):
+    import torch
+
+    from synthdiv.generator import Generator
+
+    path = place.results / "images" / "promptaug" / "g2.5" / "c2-3.parquet"
+    stored = contents(path)
+    for at in ((2, "train", 5), (3, "evaluation", 0)):
+        again = redraw_image(path, *at, load_draw=lambda spec: Generator(spec, torch.device("cpu")).draw_images)
+        assert again == stored[at]
+
+
+def test_run_again_there_is_nothing_to_do(place):
+    assert "Nothing to be done" in place.run().stdout
+
+
+def test_an_edited_override_redraws_one_class_and_what_follows(place):
+    blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
+    (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
+    planned = jobs(place.run("-n").stdout)
+    drawing = [job for job in planned if job.startswith("Draw")]
+    assert drawing == [
+        "Draw disamb at guidance scale 2.5, classes c2-3",
+        "Draw disamb at guidance scale 7.5, classes c2-3",
+        "Draw promptaug at guidance scale 2.5, classes c2-3",
+    ]
+    embedding = [job for job in planned if job.startswith("Embed the images")]
+    assert embedding == [
+        f"Embed the images of {name}, classes c2-3" for name in ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
+    ]
+    assert "Score reference Natural-IM x query Natural-IM" not in planned
+    assert "Score reference Natural-IM x query Disamb-IM" in planned
+    ran = place.run()
+    counts = drawn(place)
+    assert [counts[name] for name in ("disamb/g2.5/c2-3", "disamb/g7.5/c2-3", "promptaug/g2.5/c2-3")] == [(10, 0, 10)] * 3
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    assert "Draw disamb at guidance scale 2.5, classes c0-1" not in ran.stdout
+    assert "Nothing to be done" in place.run("-n").stdout
+
+
+def test_a_new_natural_image_is_seen(place):
+    folder = place.folder / "natural" / "train" / "bag"
+    time.sleep(1.1)
+    shutil.copy(next(folder.iterdir()), folder / "new.png")
+    planned = jobs(place.run("-n").stdout)
+    assert "Index the natural images of Natural-IM" in planned
+    assert not [job for job in planned if job.startswith("Draw")]
+    (folder / "new.png").unlink()
+
+
+def test_more_images_a_class_draw_only_what_is_new(place):
+    before = contents(place.results / "images" / "disamb" / "g2.5" / "c0-1.parquet")
+    place.config["images_per_class"] = {"train": 8, "evaluation": 4}
+    place.write_config()
+    place.run("results/small/images/disamb/g2.5/c0-1.parquet")
+    assert drawn(place)["disamb/g2.5/c0-1"] == (4, 12, 8)
+    after = contents(place.results / "images" / "disamb" / "g2.5" / "c0-1.parquet")
+    assert len(after) == len(before) + 4
+    assert all(after[at] == data for at, data in before.items())
+
+
+def test_shards_and_job_counts_do_not_change_a_byte(place, tmp_path):
+    """The same drawing in other shards, by one job at a time, into an archive of its own."""
+    other = make_place(tmp_path, classes_per_shard=3, archive="elsewhere", images_per_class=place.config["images_per_class"])
+    shutil.copy(place.folder / "overrides.csv", other.folder / "overrides.csv")
+    targets = [f"results/small/images/disamb/g2.5/{shard}.parquet" for shard in ("c0-2", "c3-3")]
+    other.run("--cores", "1", *targets)
+    os.chdir(other.folder)
+    redrawn = contents(targets[0])
+    os.chdir(place.folder)
+    kept = contents(place.results / "images" / "disamb" / "g2.5" / "c0-1.parquet")
+    assert all(redrawn[at] == data for at, data in kept.items())
+
+
+def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path):
+    target = "results/small/images/disamb/g2.5/c0-1.parquet"
+    counts = {"images_per_class": {"train": 240, "evaluation": 10}}
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    place = make_place(killed, **counts)
+    process = subprocess.Popen(place.command(target), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 180
+    while len(list((killed / "archive").rglob("*.tar"))) < 3:
+        assert time.time() < deadline, "no block was drawn in three minutes"
+        assert process.poll() is None, "the job ended before it could be killed"
+        time.sleep(0.01)
+    for victim in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+        victim.send_signal(signal.SIGKILL)
+    process.wait()
+    blocks = {path: path.stat().st_mtime_ns for path in (killed / "archive").rglob("*.tar")}
+    assert 3 <= len(blocks) < 12
+    assert not (killed / target).exists()
+    place.run("--unlock")
+    place.run(target)
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    new, copied, found = drawn(place)["disamb/g2.5/c0-1"]
+    assert (copied, new + found) == (0, 500)
+    assert found >= 110
+    calm = tmp_path / "calm"
+    calm.mkdir()
+    undisturbed = make_place(calm, **counts)
+    undisturbed.run(target)
+    results = []
+    for folder in (killed, calm):
+        os.chdir(folder)
+        results.append(contents(target))
+    os.chdir(tmp_path)
+    assert results[0] == results[1]
+
+
+def test_a_bad_image_is_named_before_anything_is_embedded(tmp_path):
+    place = make_place(tmp_path)
+    bad = place.folder / "natural" / "train" / "bag" / "broken.png"
+    bad.write_bytes(b"\x89PNG not really")
+    done = place.run("results/small/images/natural/Natural-IM.parquet", check=False)
+    assert done.returncode != 0
+    assert re.search(r"error: the image natural/train/bag/broken\.png does not decode .* mend or remove it", done.stdout)
+    assert "Traceback" not in done.stdout
+    place.config["on_undecodable"] = "flag"
+    place.write_config()
+    place.run("results/small/images/natural/Natural-IM.parquet")
+    rows = read_index(place.results / "images" / "natural" / "Natural-IM.parquet").to_pylist()
+    assert [row["file"] for row in rows if row["flags"] == ["undecodable"]] == ["natural/train/bag/broken.png"]
+
+
+def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
+    """A config of study, classes and embedding tables alone; shuffled rows give byte-identical tables."""
+    rng = np.random.default_rng(4)
+    texts = []
+    for name in ("first", "shuffled"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "classes.csv").write_text(CLASSES)
+        rng = np.random.default_rng(4)
+        for set_name in ("one", "two"):
+            for split in ("train", "evaluation"):
+                ids = np.repeat(np.arange(4), 15)
+                rows = rng.normal(size=(60, 12)).astype(np.float32) + 2 * np.eye(12, dtype=np.float32)[ids]
+                rows[7] = rows[3]  # a tie
+                order = np.random.default_rng(9).permutation(60) if name == "shuffled" else np.arange(60)
+                table = pl.DataFrame({"class_id": ids[order], "embedding": rows[order].tolist()})
+                table.write_parquet(folder / f"{set_name}_{split}.parquet")
+        sets = {
+            f"{set_name.title()}-IM": {
+                "kind": "image",
+                "embeddings": {split: f"{set_name}_{split}.parquet" for split in ("train", "evaluation")},
+            }
+            for set_name in ("one", "two")
+        }
+        place = Workplace(folder, {"study": "mine", "classes": "classes.csv", "sets": sets})
+        done = place.run()
+        assert "draw_images" not in done.stdout
+        tables = place.results / "tables"
+        texts.append([(tables / f"{table}.csv").read_bytes() for table in ("experiments", "centroid_distance")])
+    assert texts[0] == texts[1]
+    assert len(pl.read_csv(io.BytesIO(texts[0][0]))) == 4
+
+
+def test_a_brought_table_with_a_nan_is_named(tmp_path):
+    (tmp_path / "classes.csv").write_text(CLASSES)
+    vectors = np.random.default_rng(0).normal(size=(8, 5))
+    vectors[3, 2] = np.nan
+    table = pl.DataFrame(
+        {"class_id": [0, 1, 2, 3] * 2, "split": ["train"] * 4 + ["evaluation"] * 4, "embedding": vectors.tolist()}
+    )
+    table.write_parquet(tmp_path / "mine.parquet")
+    place = Workplace(
+        tmp_path,
+        {"study": "mine", "classes": "classes.csv", "sets": {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}},
+    )
+    done = place.run(check=False)
+    assert done.returncode != 0
+    assert "error: mine.parquet, row 3: the embedding holds a value that is not finite" in done.stdout
+    assert Path(tmp_path / "mine.parquet").exists()

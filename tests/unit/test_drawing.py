@@ -1,0 +1,154 @@
+"""Blocks that are found, copied and drawn; the pictures come from a stand-in that any prompt and seed determines."""
+
+import io
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from synthdiv.archive import read_bytes
+from synthdiv.drawing import draw_shard, plan_blocks, redraw_image
+from synthdiv.identity import make_digest
+from synthdiv.image_index import read_index
+from synthdiv.study import Drawing, Study
+
+FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64}
+
+
+def draw(prompts, seeds, guidance_scale):
+    """Stands in for a model: noise that prompt, seed and guidance scale determine, and nothing else."""
+    images = []
+    for prompt, seed in zip(prompts, seeds, strict=True):
+        rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))
+        images.append(Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)))
+    return images
+
+
+@pytest.fixture
+def config(tmp_path, classes_csv, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    overrides = tmp_path / "overrides.csv"
+    overrides.write_text("key,prompt\nn01,a crane bird\n")
+    return {
+        "study": "s",
+        "classes": str(classes_csv),
+        "generators": {"gen": {"model": str(tmp_path), "steps": 1, "width": 8, "height": 8}},
+        "encoders": {"clip": {"model": "ViT-B-32"}},
+        "datasets": {
+            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
+            "disamb": {"builder": "overrides", "base": "synset", "overrides": str(overrides), "guidance_scales": [7.5]},
+        },
+        "images_per_class": {"train": 120, "evaluation": 10},
+        "sets": {"AA": {"kind": "prompt", "dataset": "synset"}},
+    }
+
+
+def run(config, name, path, *, draw=draw):
+    study = Study(config)
+    (shard,) = study.shards.values()
+    return draw_shard(study, Drawing(name, 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+
+def contents(path):
+    return {
+        (row["class_id"], row["split"], row["index"]): read_bytes(row["file"], row["offset"], row["size"])
+        for row in read_index(path).to_pylist()
+    }
+
+
+def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
+    counts = run(config, "synset", tmp_path / "a.parquet")
+    assert (counts.drawn, counts.copied, counts.found) == (3 * 130, 0, 0)
+    rows = read_index(tmp_path / "a.parquet").to_pylist()
+    assert len(rows) == 390
+    assert [row["index"] for row in rows[:120]] == list(range(120))
+    expected = draw([rows[7]["prompt"]], [rows[7]["seed"]], 7.5)[0]
+    image = Image.open(io.BytesIO(contents(tmp_path / "a.parquet")[0, "train", 7]))
+    assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+def test_another_dataset_draws_only_what_differs(config, tmp_path):
+    run(config, "synset", tmp_path / "synset.parquet")
+    counts = run(config, "disamb", tmp_path / "disamb.parquet")
+    assert (counts.drawn, counts.found) == (130, 260)
+    synset, disamb = contents(tmp_path / "synset.parquet"), contents(tmp_path / "disamb.parquet")
+    assert {key[0] for key in synset if synset[key] != disamb[key]} == {0}
+
+
+def test_a_second_call_loads_no_model(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    before = (tmp_path / "a.parquet").read_bytes()
+
+    def refuse(*_):
+        raise AssertionError("nothing is to be drawn")
+
+    assert run(config, "synset", tmp_path / "a.parquet", draw=refuse).found == 390
+    assert (tmp_path / "a.parquet").read_bytes() == before
+
+
+def test_more_images_a_class_draw_only_what_is_new(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    before = contents(tmp_path / "a.parquet")
+    config["images_per_class"] = {"train": 170, "evaluation": 12}
+    counts = run(config, "synset", tmp_path / "b.parquet")
+    assert counts.drawn == 3 * (50 + 2)
+    assert counts.copied == 3 * (20 + 10)  # the beginnings of the two blocks that were short
+    after = contents(tmp_path / "b.parquet")
+    assert all(after[key] == data for key, data in before.items())
+
+
+def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
+    calls = []
+
+    def die_on_the_third(prompts, seeds, guidance_scale):
+        calls.append(len(prompts))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return draw(prompts, seeds, guidance_scale)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, "synset", tmp_path / "a.parquet", draw=die_on_the_third)
+    blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
+    assert len(blocks) == 2
+    assert not (tmp_path / "a.parquet").exists()
+    assert not list((tmp_path / "archive").rglob("*.tmp"))
+    assert run(config, "synset", tmp_path / "a.parquet").drawn == 390 - 100
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    config["archive"] = "undisturbed"
+    run(config, "synset", tmp_path / "b.parquet")
+    assert contents(tmp_path / "a.parquet") == contents(tmp_path / "b.parquet")
+
+
+def test_shards_do_not_change_images(config, tmp_path):
+    run(config, "synset", tmp_path / "whole.parquet")
+    config |= {"classes_per_shard": 1, "archive": "other"}
+    study = Study(config)
+    parts = {}
+    for n, shard in enumerate(reversed(study.shards.values())):
+        path = tmp_path / f"part{n}.parquet"
+        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+        parts |= contents(path)
+    assert parts == contents(tmp_path / "whole.parquet")
+
+
+def test_black_images_are_flagged_and_kept(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet", draw=lambda prompts, *_: [Image.new("RGB", (8, 8))] * len(prompts))
+    flags = pq.read_table(tmp_path / "a.parquet")["flags"].to_pylist()
+    assert flags == [["black"]] * 390
+
+
+def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config):
+    study = Study(config)
+    seeds = [
+        [seed for block in plan_blocks(study, Drawing(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
+        for name in ("synset", "disamb")
+    ]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 390
+
+
+def test_one_image_is_redrawn_from_its_row(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    again = redraw_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_draw=lambda spec: draw)
+    assert again == contents(tmp_path / "a.parquet")[1, "evaluation", 4]

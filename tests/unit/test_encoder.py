@@ -1,0 +1,100 @@
+"""The encoder on the demo's CLIP model."""
+
+import numpy as np
+import open_clip
+import pyarrow.parquet as pq
+import pytest
+import torch
+from conftest import DEMO
+
+from synthdiv.archive import write_block
+from synthdiv.encoder import Encoder, make_tokenizer
+from synthdiv.errors import StudyError
+from synthdiv.flags import decode_image
+
+SPEC = {"model": str(DEMO / "models" / "clip"), "pretrained": None, "precision": "fp32", "batch_size": 16}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder(SPEC, CPU)
+
+
+@pytest.fixture(scope="module")
+def natural():
+    table = pq.read_table(DEMO / "natural" / "fashion-evaluation.parquet")
+    return table["image"].to_pylist()[::25], np.array(table["class_id"].to_pylist()[::25])
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory, natural):
+    from synthdiv.archive import read_block
+
+    path = tmp_path_factory.mktemp("block") / "block.tar"
+    write_block(path, [(f"{n:04d}", "png", data, {"n": n}) for n, data in enumerate(natural[0])])
+    return [{"file": s.file, "offset": s.offset, "size": s.size} for s in read_block(path)]
+
+
+def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
+    vectors = encoder.embed_images(rows, workers=0)
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
+    model.eval()
+    with torch.inference_mode():
+        batch = torch.stack([preprocess(decode_image(data)) for data in natural[0]])
+        expected = model.encode_image(batch, normalize=True).numpy()
+    assert vectors.dtype == np.float16
+    assert vectors.shape == (40, 64)
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows):
+    vectors = encoder.embed_images(rows, workers=0)
+    np.testing.assert_array_equal(encoder.embed_images(rows[::-1], workers=2)[::-1], vectors)
+    np.testing.assert_array_equal(encoder.embed_images(rows[7:8], workers=0)[0], vectors[7])
+
+
+def test_prompts_are_encoded_once_each(encoder, monkeypatch):
+    texts = ["bag", "coat", "bag", "bag"] * 10
+    seen = []
+    tokenize = encoder.tokenize
+    monkeypatch.setattr(encoder, "tokenize", lambda batch: seen.extend(batch) or tokenize(batch))
+    vectors = encoder.embed_prompts(texts)
+    assert seen == ["bag", "coat"]
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    assert not np.array_equal(vectors[0], vectors[1])
+
+
+def test_the_demos_clip_knows_its_classes(encoder, rows, natural):
+    """Zero-shot on natural images that it was not trained on; chance is 10 %."""
+    names = ["t-shirt", "trousers, pants", "pullover, sweater", "dress, frock", "coat, overcoat"]
+    names += ["sandal, open shoe", "buttoned shirt", "sneaker", "bag", "ankle boot, boot"]
+    scores = encoder.embed_images(rows, workers=0).astype(float) @ encoder.embed_prompts(names).astype(float).T
+    assert (scores.argmax(1) == natural[1]).mean() > 0.5
+
+
+def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
+    """As in Stable Diffusion v1.5, whose text encoder is CLIP's."""
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    folder = DEMO / "models" / "stable-diffusion"
+    model = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", variant="fp16").float().eval()
+    tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
+    texts = ["bag", "beautiful, very uncommon, extremely small trousers, pants, partially occluded. Hyper-sharp."]
+    ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    assert torch.equal(ids, make_tokenizer(SPEC)(texts))
+    with torch.inference_mode():
+        theirs = model(ids).pooler_output @ encoder.model.text_projection
+        ours = encoder.model.encode_text(ids)
+    assert torch.allclose(theirs, ours, atol=1e-3 * ours.abs().max())
+
+
+def test_openai_weights_need_their_activation():
+    with pytest.raises(StudyError, match="use 'ViT-L-14-quickgelu'"):
+        Encoder(SPEC | {"model": "ViT-L-14", "pretrained": "openai"}, CPU)
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    with pytest.raises(StudyError, match="could not be loaded"):
+        Encoder(SPEC | {"model": str(tmp_path)}, CPU)

@@ -1,0 +1,126 @@
+"""The matrix: against scikit-learn, by hand, and conventions that a swapped reference and query would break."""
+
+import numpy as np
+import polars as pl
+import pytest
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+
+from synthdiv.classes import ClassRow
+from synthdiv.embeddings import Embeddings
+from synthdiv.errors import StudyError
+from synthdiv.experiments import score_experiment, summarise_predictions, tabulate_experiments, write_table
+
+
+def make_set(rng, centres, n, spread, dtype=np.float16):
+    ids = np.repeat(np.arange(len(centres)), n)
+    rows = centres[ids] + spread * rng.normal(size=(len(ids), centres.shape[1]))
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    return Embeddings(ids, np.tile(np.arange(n), len(centres)), rows.astype(dtype))
+
+
+@pytest.mark.parametrize(("dtype", "seed"), [(np.float16, 0), (np.float64, 1)])
+def test_the_figures_are_scikit_learns(dtype, seed):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(12, 32))
+    reference, query = make_set(rng, centres, 30, 1.5, dtype), make_set(rng, centres, 25, 1.5, dtype)
+    found = score_experiment(reference, query, 12, query_kind="image")
+    wide_r, wide_q = reference.vectors.astype(np.float64), query.vectors.astype(np.float64)
+    centroids = np.stack([wide_r[reference.class_ids == c].sum(0) for c in range(12)])
+    oracle = KNeighborsClassifier(1, metric="cosine", algorithm="brute").fit(centroids, np.arange(12))
+    assert found["centroid_class"].to_list() == oracle.predict(wide_q).tolist()
+    neighbours = NearestNeighbors(n_neighbors=5, metric="cosine", algorithm="brute").fit(wide_r)
+    classes = reference.class_ids[neighbours.kneighbors(wide_q, return_distance=False)]
+    assert found["knn1_class"].to_list() == classes[:, 0].tolist()
+
+    def majority(row):
+        counts = np.bincount(row, minlength=12)
+        return next(c for c in row if counts[c] == counts.max())
+
+    assert found["knn5_class"].to_list() == [majority(row) for row in classes]
+    own = centroids[query.class_ids]
+    cosines = (wide_q * own).sum(1) / np.linalg.norm(wide_q, axis=1) / np.linalg.norm(own, axis=1)
+    figures = summarise_predictions(found)
+    assert figures["mean_cosine"] == pytest.approx(cosines.mean(), rel=1e-12)
+    assert figures["centroid_accuracy"] == np.mean(oracle.predict(wide_q) == query.class_ids)
+
+
+def test_a_small_matrix_by_hand():
+    reference = Embeddings(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0]]))
+    query = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[0, 0, 1.0], [0, 0.6, 0.8]]))
+    figures = summarise_predictions(score_experiment(reference, query, 2, query_kind="image"))
+    centroid = np.array([1.6, 0.8, 0]) / np.hypot(1.6, 0.8)
+    assert figures == {
+        "n_queries": 2,
+        "centroid_accuracy": 0.5,
+        "knn1_accuracy": 0.5,
+        "knn5_accuracy": 0.5,  # of three references two are of class 0
+        "mean_cosine": pytest.approx((centroid @ [0, 0, 1.0] + 0.8) / 2, rel=1e-15),
+    }
+
+
+def test_own_class_cosine_not_the_nearest_centroids():
+    reference = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[1.0, 0], [0, 1.0]]))
+    query = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[0, 1.0], [0, 1.0]]))
+    assert score_experiment(reference, query, 2, query_kind="image")["cosine"].to_list() == [0.0, 1.0]
+
+
+def test_a_collapsed_reference_is_no_training_set_but_a_collapsed_query_is_easy():
+    """Swapping reference and query must show: centroids of a varied set know a collapsed one, and not the other way."""
+    rng = np.random.default_rng(5)
+    centres = rng.normal(size=(20, 16))
+    varied, held_out = make_set(rng, centres, 60, 1.2), make_set(rng, centres, 60, 1.2)
+    shifted = centres + 0.7 * rng.normal(size=centres.shape)
+    collapsed = make_set(rng, shifted, 60, 0.01)
+    as_query = summarise_predictions(score_experiment(varied, collapsed, 20, query_kind="image"))
+    as_reference = summarise_predictions(score_experiment(collapsed, held_out, 20, query_kind="image"))
+    assert as_query["centroid_accuracy"] > as_reference["centroid_accuracy"] + 0.15
+    assert as_query["mean_cosine"] > as_reference["mean_cosine"]
+
+
+def test_one_prompt_a_class_as_reference_gives_k_nn_the_centroids_answer():
+    rng = np.random.default_rng(2)
+    centres = rng.normal(size=(9, 24))
+    prompts = make_set(rng, centres, 1, 0.3)
+    found = score_experiment(prompts, make_set(rng, centres, 20, 1.5), 9, query_kind="image")
+    assert found["knn1_class"].to_list() == found["knn5_class"].to_list() == found["centroid_class"].to_list()
+
+
+def test_one_prompt_a_class_as_query_has_no_k_nn():
+    rng = np.random.default_rng(2)
+    centres = rng.normal(size=(5, 8))
+    one, many = make_set(rng, centres, 1, 0.1), make_set(rng, centres, 4, 0.1)
+    assert summarise_predictions(score_experiment(many, one, 5, query_kind="prompt"))["knn1_accuracy"] is None
+    assert summarise_predictions(score_experiment(many, many, 5, query_kind="prompt"))["knn1_accuracy"] is not None
+    assert summarise_predictions(score_experiment(many, one, 5, query_kind="image"))["knn1_accuracy"] is not None
+
+
+def test_sets_of_other_dimensions_or_with_a_class_missing_are_refused():
+    rng = np.random.default_rng(0)
+    a, b = make_set(rng, rng.normal(size=(3, 8)), 2, 1.0), make_set(rng, rng.normal(size=(3, 9)), 2, 1.0)
+    with pytest.raises(StudyError, match="'one' and 'two' can't be compared: their vectors have 8 and 9 values"):
+        score_experiment(a, b, 3, query_kind="image", names=("one", "two"))
+    with pytest.raises(StudyError, match="reference set 'one' has no vector of class_id 3"):
+        score_experiment(a, a, 4, query_kind="image", names=("one", "two"))
+
+
+def test_the_tables(tmp_path):
+    classes = [ClassRow(n, f"k{n}", f"name {n}", "", "", "") for n in range(2)]
+    predictions = pl.DataFrame(
+        {"class_id": [0, 0, 1], "index": [0, 1, 0], "centroid_class": [0, 1, 1], "cosine": [0.5, 0.25, 1.0]},
+    ).with_columns(knn1_class=pl.Series([0, 0, 0]), knn5_class=pl.lit(None, dtype=pl.Int64))
+    write_table(predictions, tmp_path / "p.parquet")
+    matrix, per_class = tabulate_experiments([(4, "R", "Q", tmp_path / "p.parquet")], classes)
+    assert matrix.columns == [
+        "experiment",
+        "reference",
+        "query",
+        "n_queries",
+        "centroid_accuracy",
+        "knn1_accuracy",
+        "knn5_accuracy",
+        "mean_cosine",
+    ]
+    assert matrix.row(0) == (4, "R", "Q", 3, 2 / 3, 2 / 3, None, 1.75 / 3)
+    assert per_class["name"].to_list() == ["name 0", "name 1"]
+    assert per_class["centroid_accuracy"].to_list() == [0.5, 1.0]
+    assert per_class["n_queries"].to_list() == [2, 1]

@@ -1,0 +1,344 @@
+"""Natural images: the same pictures in every form, seeded subsets, and what is refused."""
+
+import gzip
+import io
+import json
+import os
+import random
+import struct
+import tarfile
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from synthdiv.archive import read_bytes
+from synthdiv.classes import ClassRow
+from synthdiv.errors import StudyError
+from synthdiv.flags import decode_image
+from synthdiv.natural import find_images, index_images
+
+CLASSES = [ClassRow(0, "boot", "ankle boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)  # (images, rows, columns)
+LABELS = [1, 0, 0, 1, 1, 0]
+EXPECTED = {  # (class_id, index) and the picture that stands there
+    (0, 0): PIXELS[1],
+    (0, 1): PIXELS[2],
+    (0, 2): PIXELS[5],
+    (1, 0): PIXELS[0],
+    (1, 1): PIXELS[3],
+    (1, 2): PIXELS[4],
+}
+
+
+def encode(pixels):
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="png")
+    return buffer.getvalue()
+
+
+ENCODED = [encode(pixels) for pixels in PIXELS]
+
+
+def write_folders(folder, images=ENCODED, labels=LABELS):
+    paths = [folder / row.key for row in CLASSES]
+    for path in paths:
+        path.mkdir(parents=True)
+    for number in reversed(range(len(images))):
+        (paths[labels[number]] / f"{number:02d}.PNG").write_bytes(images[number])
+    (paths[0] / "notes.txt").write_text("not an image")
+    return {"form": ["folder"], "paths": [str(path) for path in paths]}
+
+
+def write_tar(path, members, mode="w"):
+    with tarfile.open(path, mode) as tar:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return {"form": ["tar"], "paths": [str(path)]}
+
+
+def write_tar_with_cls(folder, images=ENCODED, labels=LABELS):
+    samples = [((f"{n:02d}.png", image), (f"{n:02d}.cls", b"%d\n" % labels[n])) for n, image in enumerate(images)]
+    return write_tar(folder / "images.tar", [member for sample in samples for member in sample])
+
+
+def write_tar_with_json(folder, images=ENCODED, labels=LABELS):
+    samples = [
+        ((f"a/{n:02d}.json", json.dumps({"key": CLASSES[labels[n]].key, "by": "me"}).encode()), (f"a/{n:02d}.png", image))
+        for n, image in enumerate(images)
+    ]
+    return write_tar(folder / "images.tar", [member for sample in samples for member in sample])
+
+
+def write_tar_with_folders(folder, images=ENCODED, labels=LABELS):
+    names = [f"{CLASSES[label].key}/{n:02d}.png" for n, label in enumerate(labels)]
+    return write_tar(folder / "images.tar", zip(names, images, strict=True))
+
+
+def write_two_tars(folder, images=ENCODED, labels=LABELS):
+    names = [f"{CLASSES[label].key}/{n:02d}.png" for n, label in enumerate(labels)]
+    members = list(zip(names, images, strict=True))
+    first, second = write_tar(folder / "a.tar", members[:4]), write_tar(folder / "b.tar", members[4:])
+    return {"form": ["tar"], "paths": first["paths"] + second["paths"]}
+
+
+def write_parquet(path, **columns):
+    pq.write_table(pa.table(columns), path)
+    return {"form": ["parquet"], "paths": [str(path)]}
+
+
+def write_parquet_of_bytes(folder, images=ENCODED, labels=LABELS):
+    return write_parquet(folder / "images.parquet", class_id=labels, image=images, other=[0.5] * len(images))
+
+
+def write_parquet_of_structs(folder, images=ENCODED, labels=LABELS):
+    structs = [{"bytes": image, "path": f"{n}.png"} for n, image in enumerate(images)]
+    return write_parquet(folder / "images.parquet", key=[CLASSES[label].key for label in labels], image=structs)
+
+
+def idx_bytes(values):
+    values = np.asarray(values, np.uint8)
+    return struct.pack(f">HBB{values.ndim}i", 0, 8, values.ndim, *values.shape) + values.tobytes()
+
+
+def write_idx(folder, images, labels, pack=lambda data: data):
+    for name, data in (("images", images), ("labels", labels)):
+        (folder / f"{name}-ubyte").write_bytes(pack(data))
+    return {"form": ["idx"], "paths": [str(folder / "images-ubyte")], "labels": [str(folder / "labels-ubyte")]}
+
+
+FORMS = {
+    "folder": write_folders,
+    "tar with .cls": write_tar_with_cls,
+    "tar with .json": write_tar_with_json,
+    "tar with folders": write_tar_with_folders,
+    "two tars": write_two_tars,
+    "Parquet of bytes": write_parquet_of_bytes,
+    "Parquet of structs": write_parquet_of_structs,
+    "IDX": lambda folder: write_idx(folder, idx_bytes(PIXELS), idx_bytes(LABELS)),
+    "gzipped IDX": lambda folder: write_idx(folder, idx_bytes(PIXELS), idx_bytes(LABELS), gzip.compress),
+}
+WITH_BYTES = {name: write for name, write in FORMS.items() if "IDX" not in name}
+
+
+def index(found, tmp_path, *, count=None, seed=0, split="train", on_undecodable="error"):
+    return index_images(
+        found,
+        CLASSES,
+        set_name="natural",
+        split=split,
+        count=count,
+        seed=seed,
+        archive=tmp_path / "archive",
+        on_undecodable=on_undecodable,
+        threads=2,
+    )
+
+
+@pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
+def test_every_form_gives_the_same_index_and_pixels(tmp_path, write):
+    rows = index(find_images(write(tmp_path), CLASSES), tmp_path)
+    assert [(row["class_id"], row["index"]) for row in rows] == list(EXPECTED)
+    for row in rows:
+        pixels = np.asarray(decode_image(read_bytes(row["file"], row["offset"], row["size"])))
+        assert (pixels == EXPECTED[row["class_id"], row["index"]][..., None]).all()
+        assert (row["split"], row["prompt"], row["seed"], row["flags"]) == ("train", None, None, [])
+
+
+@pytest.mark.parametrize("write", [write_parquet_of_bytes, FORMS["IDX"]], ids=["Parquet", "IDX"])
+def test_copies_are_made_once(tmp_path, write):
+    source = write(tmp_path)
+    first = index(find_images(source, CLASSES), tmp_path)
+    times = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
+    assert len(times) == len(CLASSES)
+    assert index(find_images(source, CLASSES), tmp_path) == first
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*") if path.is_file()} == times
+
+
+def test_images_are_found_in_subfolders_of_a_class(tmp_path):
+    source = write_folders(tmp_path)
+    inner = tmp_path / "boot" / "0-first"
+    inner.mkdir()
+    (inner / "99.jpeg").write_bytes(ENCODED[0])
+    rows = index(find_images(source, CLASSES), tmp_path)
+    assert next(row["file"] for row in rows if row["class_id"] == 0) == str(inner / "99.jpeg")
+    assert len(rows) == 7
+
+
+@pytest.mark.parametrize("write", WITH_BYTES.values(), ids=WITH_BYTES)
+def test_an_undecodable_image_is_named_or_flagged(tmp_path, write):
+    images = [*ENCODED[:2], ENCODED[2][:40], *ENCODED[3:]]
+    source = write(tmp_path, images)
+    with pytest.raises(StudyError, match="does not decode") as caught:
+        index(find_images(source, CLASSES), tmp_path)
+    place = "000000002" if source["form"] == ["parquet"] else "02.PNG" if source["form"] == ["folder"] else "02.png"
+    for text in (source["paths"][0], place, "on_undecodable: flag"):
+        assert text in str(caught.value)
+    rows = index(find_images(source, CLASSES), tmp_path, on_undecodable="flag")
+    assert {(row["class_id"], row["index"]): row["flags"] for row in rows} == {
+        at: ["undecodable"] if at == (0, 1) else [] for at in EXPECTED
+    }
+
+
+def test_black_and_uniform_images_are_flagged(tmp_path):
+    images = [encode(np.full((4, 4), value, np.uint8)) for value in (0, 200)]
+    source = write_tar_with_cls(tmp_path, [*images, *ENCODED[2:]])
+    flags = {(row["class_id"], row["index"]): row["flags"] for row in index(find_images(source, CLASSES), tmp_path)}
+    assert flags == {at: {(1, 0): ["black"], (0, 0): ["uniform"]}.get(at, []) for at in EXPECTED}
+
+
+@pytest.mark.parametrize(("labels", "empty", "count"), [([1] * 6, "boot", None), ([0] * 6, "shirt", 2)])
+def test_a_class_without_images_is_named(tmp_path, labels, empty, count):
+    found = find_images(write_folders(tmp_path, labels=labels), CLASSES)
+    with pytest.raises(StudyError, match="has 0 images") as caught:
+        index(found, tmp_path, split="evaluation", count=count)
+    assert all(text in str(caught.value) for text in ("'natural'", "evaluation", f"'{empty}'"))
+
+
+def test_a_class_with_too_few_images_is_named(tmp_path):
+    with pytest.raises(StudyError, match=r"'boot' \(ankle boot\) has 3 images; 4 are needed"):
+        index(find_images(write_folders(tmp_path), CLASSES), tmp_path, count=4)
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Twenty images of each class, in folders."""
+    images = [encode(np.full((2, 2), n, np.uint8)) for n in range(40)]
+    return write_folders(tmp_path / "many", images, [n % 2 for n in range(40)])
+
+
+def numbers(rows):
+    return [(row["class_id"], row["index"]) for row in rows]
+
+
+def test_a_subset_does_not_depend_on_the_order_of_discovery(tmp_path, many):
+    found = list(find_images(many, CLASSES))
+    rows = index(found, tmp_path, count=7)
+    assert [row["class_id"] for row in rows] == [0] * 7 + [1] * 7
+    assert numbers(rows) == sorted(set(numbers(rows)))
+    for seed in range(3):
+        assert index(random.Random(seed).sample(found, len(found)), tmp_path, count=7) == rows
+
+
+def test_an_image_of_a_subset_keeps_its_number_in_the_class(tmp_path, many):
+    """Number i of class c is the file 2i + c: the files are dealt to the classes in turn."""
+    for row in index(find_images(many, CLASSES), tmp_path, count=7):
+        assert os.path.basename(row["file"]) == f"{2 * row['index'] + row['class_id']:02d}.PNG"
+
+
+def test_a_subset_survives_that_the_folder_is_moved(tmp_path, many):
+    before = index(find_images(many, CLASSES), tmp_path, count=7)
+    (tmp_path / "many").rename(tmp_path / "elsewhere")
+    moved = {"form": ["folder"], "paths": [path.replace("/many/", "/elsewhere/") for path in many["paths"]]}
+    after = index(find_images(moved, CLASSES), tmp_path, count=7)
+    assert numbers(after) == numbers(before)
+    assert [row["file"].replace("/elsewhere/", "/many/") for row in after] == [row["file"] for row in before]
+
+
+def test_subsets_differ_by_seed_split_and_class(tmp_path, many):
+    found = list(find_images(many, CLASSES))
+    first = numbers(index(found, tmp_path, count=7))
+    assert numbers(index(found, tmp_path, count=7, seed=1)) != first
+    assert numbers(index(found, tmp_path, count=7, split="evaluation")) != first
+    assert [n for class_id, n in first if class_id == 0] != [n for class_id, n in first if class_id == 1]
+    assert numbers(index(found, tmp_path, count=20)) == [(class_id, n) for class_id in range(2) for n in range(20)]
+
+
+def test_a_key_that_is_a_number_goes_before_an_id(tmp_path):
+    classes = [ClassRow(0, "1", "one", "", "", ""), ClassRow(1, "0", "zero", "", "", "")]
+    found = find_images(write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], label=["1", "0"]), classes)
+    assert [image.class_id for image in found] == [0, 1]
+
+
+WRONG_LABELS = {
+    "tar with .cls": (lambda t: write_tar(t / "a.tar", [("7.png", ENCODED[0]), ("7.cls", b"9")]), ["a.tar", "7.png", "'9'"]),
+    "tar with .json": (
+        lambda t: write_tar(t / "a.tar", [("7.json", b'{"key": "hat"}'), ("7.png", b"")]),
+        ["7.png", "'hat'"],
+    ),
+    "tar with folders": (lambda t: write_tar(t / "a.tar", [("attic/7.png", b"")]), ["a.tar", "attic/7.png", "'attic'"]),
+    "Parquet": (
+        lambda t: write_parquet(t / "a.parquet", image=ENCODED[:2], key=["boot", "hat"]),
+        ["a.parquet", "row 1", "'hat'"],
+    ),
+    "Parquet with a null": (
+        lambda t: write_parquet(t / "a.parquet", image=ENCODED[:2], label=[0, None]),
+        ["row 1", "'None'"],
+    ),
+    "a negative id": (lambda t: write_parquet(t / "a.parquet", image=ENCODED[:1], label=[-1]), ["row 0", "'-1'"]),
+    "IDX": (lambda t: write_idx(t, idx_bytes(PIXELS[:2]), idx_bytes([1, 2])), ["labels-ubyte", "row 1", "'2'"]),
+}
+
+
+@pytest.mark.parametrize(("write", "fragments"), WRONG_LABELS.values(), ids=WRONG_LABELS)
+def test_a_label_that_names_no_class_is_refused(tmp_path, write, fragments):
+    with pytest.raises(StudyError) as caught:
+        list(find_images(write(tmp_path), CLASSES))
+    for text in [str(tmp_path), "class_id from 0 to 1", *fragments]:
+        assert text in str(caught.value)
+
+
+def cut_tar(folder):
+    source = write_tar_with_folders(folder)
+    with tarfile.open(source["paths"][0]) as tar:
+        inside = tar.getmembers()[3].offset_data + 10
+    os.truncate(source["paths"][0], inside)
+    return source
+
+
+def flip_header_in_tar(folder):
+    source = write_tar_with_folders(folder)
+    with tarfile.open(source["paths"][0]) as tar:
+        header = tar.getmembers()[3].offset
+    with open(source["paths"][0], "r+b") as file:
+        file.seek(header)
+        file.write(b"?")
+    return source
+
+
+def write_junk_parquet(folder):
+    (folder / "a.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1")
+    return {"form": ["parquet"], "paths": [str(folder / "a.parquet")]}
+
+
+IMAGES, IDS = idx_bytes(PIXELS), idx_bytes(LABELS)
+WRONG_FILES = {
+    "a compressed tar": (lambda t: write_tar(t / "a.tar", [("boot/1.png", b"")], "w:gz"), ["a.tar", "uncompressed"]),
+    "a tar cut off": (cut_tar, ["images.tar", "not a whole"]),
+    "a tar with a flipped header": (flip_header_in_tar, ["images.tar", "not a whole"]),
+    "a tar with broken JSON": (lambda t: write_tar(t / "a.tar", [("1.png", b""), ("1.json", b"{")]), ["a.tar", "1.json"]),
+    "a tar with a binary .cls": (lambda t: write_tar(t / "a.tar", [("1.png", b""), ("1.cls", b"\xff")]), ["a.tar", "1.cls"]),
+    "a Parquet without images": (
+        lambda t: write_parquet(t / "a.parquet", url=["a"], label=[0]),
+        ["a.parquet", "(image)", "url"],
+    ),
+    "a Parquet without labels": (lambda t: write_parquet(t / "a.parquet", image=[b"a"]), ["a.parquet", "class_id or key"]),
+    "a Parquet with texts": (
+        lambda t: write_parquet(t / "a.parquet", image=["a"], label=[0]),
+        ["row 0", "no encoded image"],
+    ),
+    "a Parquet with a null": (
+        lambda t: write_parquet(t / "a.parquet", image=[b"a", None], label=[0, 0]),
+        ["row 1", "no encoded"],
+    ),
+    "no Parquet": (write_junk_parquet, ["a.parquet"]),
+    "IDX of another kind": (lambda t: write_idx(t, b"\0\0\x0d" + IMAGES[3:], IDS), ["images-ubyte", "unsigned bytes"]),
+    "IDX that is short": (lambda t: write_idx(t, IMAGES[:-1], IDS), ["images-ubyte", "119 values", "6 x 5 x 4"]),
+    "IDX that is long": (lambda t: write_idx(t, IMAGES, IDS + b"\0"), ["labels-ubyte", "7 values", "says 6"]),
+    "IDX of a cut header": (lambda t: write_idx(t, IMAGES[:9], IDS), ["images-ubyte"]),
+    "IDX of a cut gzip": (lambda t: write_idx(t, IMAGES, IDS, lambda data: gzip.compress(data)[:-9]), ["images-ubyte"]),
+    "fewer labels": (lambda t: write_idx(t, IMAGES, idx_bytes(LABELS[:5])), ["6 images", "labels-ubyte", "5 labels"]),
+    "labels for images": (lambda t: write_idx(t, IDS, IMAGES), ["images-ubyte"]),
+}
+
+
+@pytest.mark.parametrize(("write", "fragments"), WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_file_of_another_form_is_refused(tmp_path, write, fragments):
+    with pytest.raises(StudyError) as caught:
+        list(find_images(write(tmp_path), CLASSES))
+    for text in [str(tmp_path), *fragments]:
+        assert text in str(caught.value)

@@ -1,0 +1,167 @@
+"""A study's config: what is refused and how, and what the rules learn from it."""
+
+import csv
+import os
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+from synthdiv.errors import StudyError
+from synthdiv.study import Drawing, Study, check_config
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+
+
+def test_the_demos_36_experiments_are_numbered_as_table_6(demo):
+    ours = [(e.number, e.reference, e.query) for e in Study(demo).experiments]
+    with open(REPOSITORY / "resources" / "paper" / "table6_experiments.csv") as file:
+        printed = [(int(row["experiment"]), row["reference"], row["query"]) for row in csv.DictReader(file)]
+    rename = {"ImageNet-IM": "Fashion-IM"}
+    assert ours == [(number, rename.get(r, r), rename.get(q, q)) for number, r, q in printed]
+    assert len(ours) == 36
+
+
+def test_experiments_default_to_every_set_in_order(demo):
+    del demo["experiments"]
+    study = Study(demo)
+    assert study.references == study.queries == list(demo["sets"])
+
+
+def test_shards_cover_every_class_once(demo):
+    demo["classes_per_shard"] = 3
+    shards = Study(demo).shards
+    assert [class_id for shard in shards.values() for class_id in shard.class_ids] == list(range(10))
+    assert list(shards) == ["c0-2", "c3-5", "c6-8", "c9-9"]
+
+
+def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
+    study = Study(demo)
+    synset, disamb = Drawing("synset", 7.5), Drawing("disamb", 7.5)
+    changed = {row.class_id for row in study.classes if row.key in {"tshirt", "shirt", "sneaker", "bag"}}
+    for row in study.classes:
+        assert study.owner_of(synset, row.class_id) == synset
+        assert study.owner_of(disamb, row.class_id) == (disamb if row.class_id in changed else synset)
+        assert study.owner_of(Drawing("disamb", 2.5), row.class_id) == Drawing("disamb", 2.5)
+
+
+def test_a_generator_of_its_own_shares_nothing(demo):
+    demo["generators"]["other"] = dict(demo["generators"]["tiny-sd"], steps=3)
+    demo["datasets"]["disamb"]["generator"] = "other"
+    study = Study(demo)
+    assert study.owner_of(Drawing("disamb", 7.5), 1) == Drawing("disamb", 7.5)
+
+
+def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path):
+    path = tmp_path / "disamb.csv"
+    text = (REPOSITORY / "resources" / "prompts" / "fashion" / "disamb.csv").read_text()
+    path.write_text(text)
+    demo["datasets"]["disamb"]["overrides"] = str(path)
+    before = Study(demo)
+    path.write_text(text.replace("tshirt,t-shirt,", "tshirt,tee shirt,"))
+    after = Study(demo)
+    drawing = Drawing("disamb", 2.5)
+    changed = [
+        n
+        for n in before.shards
+        if before.draw_recipe(drawing, before.shards[n]) != after.draw_recipe(drawing, after.shards[n])
+    ]
+    assert changed == ["c0-4"]
+
+
+def set_at(config, path, value):
+    *parents, last = path.split(".")
+    for key in parents:
+        config = config[key] if key in config else config.setdefault(key, {})
+    if value is None:
+        del config[last]
+    else:
+        config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
+        ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
+        ("study", "my study", "study: 'my study' does not match"),
+        ("study", None, "needs the key study"),
+        ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
+        ("sets.Mine-IM", {"kind": "images", "dataset": "disamb"}, "sets.Mine-IM.kind is 'images'"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "dataset": "disam", "guidance_scale": 2.5},
+            "no dataset 'disam'; did you mean 'disamb'",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "dataset": "disamb", "guidance_scale": 3.5},
+            "is 3.5; dataset 'disamb' is drawn at 1, 2.5, 5, 7.5",
+        ),
+        ("sets.Mine-IM", {"kind": "image", "dataset": "disamb"}, "sets.Mine-IM.guidance_scale is None"),
+        ("sets.Mine-IM", {"kind": "prompt", "dataset": "disamb", "guidance_scale": 2.5}, "takes no guidance_scale"),
+        ("sets.Mine-IM", {"kind": "image", "embeddings": "nowhere.parquet"}, "nowhere.parquet does not exist"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "images": {"train": "nowhere", "evaluation": "nowhere"}},
+            "nowhere does not exist",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "images": {"train": "README.md", "evaluation": "x"}},
+            "README.md is no folder, .tar",
+        ),
+        (
+            "experiments.queries",
+            ["Fashion-IM", "Disam-IM"],
+            "experiments.queries: there is no set 'Disam-IM'; did you mean 'Disamb-IM'",
+        ),
+        ("contact_sheets.sets", ["Nobody"], "contact_sheets.sets: there is no set 'Nobody'"),
+        ("datasets.promptaug.base", "promptaug", "dataset 'promptaug' is based on itself"),
+        ("datasets.disamb.base", "nothing", "its base 'nothing' is not a dataset"),
+        ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
+        ("images_per_class.train", 9000, "needs 9100 different prompts a class"),
+        ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
+        ("generators", None, "the config has no generators"),
+        ("encoders", None, "the config has no encoders"),
+        ("classes", "nowhere.csv", "the class table nowhere.csv does not exist"),
+    ],
+)
+def test_bad_configs_end_in_a_sentence(demo, path, value, message):
+    set_at(demo, path, value)
+    with pytest.raises(StudyError) as caught:
+        Study(demo)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp_path):
+    study = Study(demo)
+    for row in study.classes[:-1]:
+        (tmp_path / row.key).mkdir()
+        (tmp_path / row.key / "a.png").write_bytes(b"x")
+    demo["sets"]["Mine-IM"] = {"kind": "image", "images": {"train": str(tmp_path), "evaluation": str(tmp_path)}}
+    with pytest.raises(StudyError, match=r"no folder 'boot' for the class 'ankle boot'"):
+        Study(demo)
+    (tmp_path / "boot").mkdir()
+    with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot holds no image"):
+        Study(demo)
+
+
+def test_defaults_fill_in_at_every_level():
+    config = check_config(
+        {
+            "study": "s",
+            "classes": "c",
+            "sets": {"AA": {"kind": "image", "embeddings": "a"}},
+            "datasets": {"dd": {"builder": "lemmas"}},
+        }
+    )
+    assert config["images_per_class"] == {"train": 1200, "evaluation": 50}
+    assert config["image_format"] == {"format": "png", "quality": 95}
+    assert config["datasets"]["dd"]["guidance_scales"] == []
+    assert config["archive"] == "archive"

@@ -1,0 +1,115 @@
+"""What Snakemake plans, without running it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+from conftest import REPOSITORY
+
+
+@pytest.fixture
+def demo_config():
+    return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+
+
+def planned(output):
+    """The messages of the jobs of a dry-run."""
+    return re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE)
+
+
+def count_jobs(output):
+    """The job statistics of a dry-run, by rule."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
+
+
+def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_config):
+    done = workplace(demo_config).run("-n")
+    scored = [message for message in planned(done.stdout) if message.startswith("Score")]
+    references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
+    assert sorted(scored) == sorted(f"Score reference {r} x query {q}" for r in references for q in queries)
+    counts = count_jobs(done.stdout)
+    assert counts["score_experiment"] == 36
+    assert counts["draw_images"] == 12  # six drawings of two shards
+    assert counts["embed_images"] == 16
+    assert counts["embed_prompts"] == 4
+    assert counts["index_natural"] == 2
+
+
+def test_the_slurm_profile_plans_from_a_fresh_clone(tmp_path):
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(clone)], check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n"],
+        cwd=clone,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert count_jobs(done.stdout + done.stderr)["score_experiment"] == 36
+
+
+@pytest.mark.parametrize(
+    ("target", "rules", "not_rules"),
+    [
+        ("draw", {"draw_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
+        ("embed", {"embed_images", "embed_prompts"}, {"score_experiment", "plot_experiments"}),
+        ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
+    ],
+)
+def test_targets(workplace, demo_config, target, rules, not_rules):
+    counts = count_jobs(workplace(demo_config).run("-n", target).stdout)
+    assert rules <= counts.keys()
+    assert not not_rules & counts.keys()
+
+
+def test_a_study_stands_alone(workplace, demo_config):
+    """--configfile is merged into what `configfile:` loaded: nothing of the demo may turn up."""
+    config = {key: demo_config[key] for key in ("classes", "generators", "encoders")} | {
+        "study": "alone",
+        "datasets": {"names": {"builder": "lemmas"}},
+        "sets": {"Names-PRMT": {"kind": "prompt", "dataset": "names"}},
+    }
+    done = workplace(config).run("-n")
+    assert count_jobs(done.stdout)["score_experiment"] == 1
+    assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"classes_per_shards": 3}, "unknown config key classes_per_shards: did you mean 'classes_per_shard'?"),
+        ({"images_per_class": {"train": 99999}}, "holds 5760: add values to it, or lower images_per_class"),
+        ({"classes": "classes.csv"}, "the class table classes.csv does not exist"),
+    ],
+)
+def test_a_bad_config_ends_in_one_sentence(workplace, demo_config, change, sentence):
+    done = workplace(demo_config | change).run("-n", check=False)
+    assert done.returncode != 0
+    assert sentence in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_profiles_trigger_on_the_same_changes():
+    profiles = [yaml.safe_load((REPOSITORY / "profiles" / name / "config.yaml").read_text()) for name in ("local", "slurm")]
+    for profile in profiles:
+        assert profile["rerun-triggers"] == ["mtime", "params", "input"]
+        assert profile["rerun-incomplete"] is True
+        assert profile["scheduler"] == "greedy"
+
+
+def test_every_rule_has_its_shape():
+    """Rule = script = log folder = benchmark folder; threads or one, memory, time, a message."""
+    for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
+        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE):
+            if "script:" not in body:
+                continue
+            assert f'"../scripts/{name}.py"' in body
+            assert f'"<logs>/{name}' in body
+            assert f'"<benchmarks>/{name}' in body
+            assert all(key in body for key in ("mem_mb=", "runtime=", "message:", "conda:")), name
+            script = (REPOSITORY / "workflow" / "scripts" / f"{name}.py").read_text()
+            assert script.startswith('"""')
+            assert "def main(smk" in script
