@@ -16,12 +16,13 @@ from diffusers import AutoencoderKL, StableDiffusionPipeline
 from model_card import write_card
 from models import CONTEXT, EMBED_DIM, TEXT_HEADS, TEXT_LAYERS, TEXT_WIDTH, make_scheduler
 from safetensors.torch import load_file
-from synthdiv.classes import read_classes
 from train_clip import train_clip
 from train_unet import train_unet
 from train_vae import train_vae
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from world import read_items
+
+from synthdiv.classes import read_classes
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MODELS = Path(__file__).parents[1] / "models"

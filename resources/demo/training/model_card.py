@@ -13,7 +13,7 @@ Made by `make demo-models` (`resources/demo/training/`); this page is written by
 
 **What they are for.** To show the whole workflow on a laptop, through the very classes and calls of a full study:
 `DiffusionPipeline.from_pretrained("stable-diffusion", variant="fp16")` and
-`open_clip.create_model_and_transforms("local-dir:clip")`. They know ten kinds of clothing at 32 x 32 pixels and nothing else.
+`open_clip.create_model_and_transforms("local-dir:clip")`. They know ten kinds of clothing at 32 x 32 pixels, nothing else.
 
 | model | shape | parameters | trained on | seconds | threads | final loss | |
 |---|---|---|---|---|---|---|---|
@@ -26,8 +26,8 @@ out the same only on the same type of processor with the same number of threads 
 ## What they were trained on
 
 The 60,000 training images of Fashion-MNIST (MIT licence, see [../README.md](../README.md)) under the simulated capture of
-`training/world.py`, rendered anew all the time; the natural sets of the demo come from its 10,000 test images, which were not
-used. Captions use the grammar of PromptAug (`resources/prompts/promptaug.yaml`): {bare:.0%} are the class word alone; in
+`training/world.py`, rendered anew all the time; the natural sets of the demo come from its 10,000 test images, which were
+not used. Captions use the grammar of PromptAug (`resources/prompts/promptaug.yaml`): {bare:.0%} are the class word alone; in
 the others, a modifier that the image has is left out with a chance of {unsaid:.0%}. Half the images ({neutral:.0%}) have
 nothing particular in each of looks, typicality, size, location and style.
 
@@ -64,7 +64,9 @@ def write_card(models: Path, class_names: list[str]) -> None:
             f"| {facts['threads']} | {facts['final_loss']} | {extra} |"
         )
     words = [
-        f"| {word} | " + ", ".join(f"{class_names[c]} {shares[word]:.0%}" for c, shares in WORDS.items() if word in shares) + " |"
+        f"| {word} | "
+        + ", ".join(f"{class_names[c]} {shares[word]:.0%}" for c, shares in WORDS.items() if word in shares)
+        + " |"
         for word in HOMONYMS
     ]
     text = CARD.format(

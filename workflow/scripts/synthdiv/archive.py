@@ -36,7 +36,7 @@ def locate_block(archive: Path | str, family: str, name: str) -> Path:
 
 def name_member(class_key: str, split: str, index: int) -> str:
     """The WebDataset key of an image: readable, and without the characters that WebDataset or a shell would split at."""
-    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', class_key)}-{split}-{index:06d}"
+    return f"{re.sub(r'[^A-Za-z0-9_-]', '_', class_key)[:64]}-{split}-{index:06d}"
 
 
 def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, Any]]]) -> None:
@@ -58,6 +58,23 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
                 tar.addfile(info, io.BytesIO(content))
 
 
+def check_tar_end(path: Path | str, end: int) -> None:
+    """Make sure that what follows the last member that tarfile found is a tar's end.
+
+    tarfile takes a damaged header for the end, and what lies behind it would be lost without a word.
+
+    Raises
+    ------
+    tarfile.ReadError
+        If anything but two or more blocks of zeros follows.
+    """
+    with open(path, "rb") as file:
+        file.seek(end)
+        rest = file.read()
+    if len(rest) < 2 * tarfile.BLOCKSIZE or rest.strip(b"\0"):
+        raise tarfile.ReadError("it is cut off, or a header in it is damaged")
+
+
 def read_block(path: Path) -> list[StoredImage]:
     """List the images of a block, in order.
 
@@ -70,6 +87,7 @@ def read_block(path: Path) -> list[StoredImage]:
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
                 file = tar.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise tarfile.ReadError(f"{member.name} is not a file")
@@ -80,8 +98,7 @@ def read_block(path: Path) -> list[StoredImage]:
                     images.append(StoredImage(str(path), member.offset_data, member.size, {}))
         if not images or not all(image.facts for image in images):
             raise tarfile.ReadError("an image has no facts")
-        if path.stat().st_size < images[-1].offset + images[-1].size:
-            raise tarfile.ReadError("it is cut off")
+        check_tar_end(path, end)
     except (tarfile.TarError, ValueError, IndexError) as error:
         raise StudyError(
             f"the archive's block {path} is damaged ({error}): delete it, and the next run draws it again"

@@ -24,8 +24,8 @@ class ClassRow:
     hypernym: str
 
 
-def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> list[dict[str, str]]:
-    """Read a CSV with a header into dictionaries, refusing missing columns and ragged rows.
+def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> list[tuple[int, dict[str, str]]]:
+    """Read a CSV with a header into (line number, row) pairs, refusing missing columns and ragged rows.
 
     Parameters
     ----------
@@ -44,21 +44,21 @@ def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> 
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            columns = list(reader.fieldnames or [])
+            numbered = [(reader.line_num, row) for row in reader]
     except FileNotFoundError:
         raise StudyError(
             f"the {what} {path} does not exist (relative paths start at the working directory, {Path.cwd()})"
         ) from None
     except UnicodeDecodeError as error:
         raise StudyError(f"the {what} {path} is not UTF-8 text: {error}") from None
-    columns = reader.fieldnames or []
     missing = [column for column in required if column not in columns]
     if missing:
         raise StudyError(f"the {what} {path} has no column {', '.join(missing)}; its columns are {', '.join(columns)}")
-    for number, row in enumerate(rows, start=2):
+    for number, row in numbered:
         if None in row or None in row.values():
             raise StudyError(f"the {what} {path}, line {number}: expected {len(columns)} values; quote a value with commas")
-    return rows
+    return numbered
 
 
 def read_classes(path: Path | str) -> list[ClassRow]:
@@ -81,7 +81,7 @@ def read_classes(path: Path | str) -> list[ClassRow]:
     """
     rows = read_csv_rows(path, required=REQUIRED, what="class table")
     classes = []
-    for number, row in enumerate(rows, start=2):
+    for number, row in rows:
         try:
             class_id = int(row["class_id"])
         except ValueError:

@@ -187,6 +187,9 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
             vectors.append(found.astype(np.float64))
     ids, at, rows = np.concatenate(class_ids), np.concatenate(indices), np.concatenate(vectors)
+    rows = np.ldexp(
+        rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
+    )  # exact: squares neither overflow nor vanish
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     at = _number_rows(ids, splits, at, rows, set_name)
     for split in SPLITS:
@@ -194,7 +197,8 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
         missing = next((row for row in classes if row.class_id not in there), None)
         if missing is not None:
             raise StudyError(
-                f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of {first}"
+                f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of "
+                f"{source if isinstance(source, str) else source[split]}"
             )
     write_embeddings(path, ids, splits, at, rows, {"source": source, "set": set_name})
 
@@ -259,8 +263,9 @@ def _read_parquet(file: str) -> dict[str, Any]:
     if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
         raise StudyError(f"{file}: the column embedding holds {flat.type}; it must hold numbers")
     values = flat.to_numpy(zero_copy_only=False).reshape(len(table), int(lengths[0]))
-    if not pa.types.is_integer(table.schema.field("class_id").type):
-        raise StudyError(f"{file}: the column class_id is {table.schema.field('class_id').type}; it must hold integers")
+    for name in {"class_id", "index"} & set(table.column_names):
+        if not pa.types.is_integer(table.schema.field(name).type):
+            raise StudyError(f"{file}: the column {name} is {table.schema.field(name).type}; it must hold integers")
     if table["class_id"].null_count or ("index" in table.column_names and table["index"].null_count):
         raise StudyError(f"{file}: a class_id or index is missing")
     return {
@@ -273,7 +278,7 @@ def _read_parquet(file: str) -> dict[str, Any]:
 
 def _read_npy(file: str) -> dict[str, Any]:
     labels = str(Path(file).with_suffix(".csv"))
-    rows = read_csv_rows(labels, required=("class_id",), what="classes of the vectors")
+    rows = [row for _, row in read_csv_rows(labels, required=("class_id",), what="classes of the vectors")]
     try:
         vectors = np.load(file, allow_pickle=False)
     except (ValueError, OSError) as error:

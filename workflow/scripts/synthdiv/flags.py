@@ -9,13 +9,23 @@ from PIL import Image
 
 FLAGS = ("black", "uniform", "nsfw", "undecodable")
 BLACK_MAXIMUM = 8  # of 255: no pixel of a black image is brighter
-UNIFORM_DEVIATION = 3.0  # of 255: standard deviation over all the values of a nearly uniform image
+UNIFORM_DEVIATION = 3.0  # of 255: no channel of a nearly uniform image has a larger standard deviation
+ORIENTATION = 0x0112  # the EXIF tag, and what undoes each of its values
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def measure_image(image: Image.Image) -> dict[str, float]:
-    """The figures that the flags rest on: the brightest value and the standard deviation, both of 255."""
+    """The figures that the flags rest on, of 255: the brightest value and the largest standard deviation of a channel."""
     values = np.asarray(image.convert("RGB"), dtype=np.float32)
-    return {"maximum": float(values.max()), "deviation": round(float(values.std()), 4)}
+    return {"maximum": float(values.max()), "deviation": round(float(values.std(axis=(0, 1)).max()), 4)}
 
 
 def flag_image(measured: dict[str, float]) -> list[str]:
@@ -37,12 +47,11 @@ def decode_image(data: bytes) -> Image.Image:
     ValueError
         If the data is no whole image that Pillow reads.
     """
-    from PIL import ImageOps
-
     try:
         with Image.open(io.BytesIO(data)) as opened:
             opened.load()
-            image = ImageOps.exif_transpose(opened)
+            turn = TURNS.get(opened.getexif().get(ORIENTATION, 1))
+            image = opened.transpose(turn) if turn is not None else opened.copy()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
     if image.mode.startswith("I;16") or image.mode == "I":

@@ -65,8 +65,12 @@ class Grammar:
             raise StudyError(f"the grammar {path} needs the keys `template` (a text) and `modifiers`")
         self.template: str = content["template"]
         self.modifiers: dict[str, list[str]] = {}
-        for name, lists in (content.get("modifiers") or {}).items():
-            values = [*(lists.get("published") or []), *(lists.get("added") or [])] if isinstance(lists, dict) else []
+        modifiers = content.get("modifiers") or {}
+        if not isinstance(modifiers, dict):
+            raise StudyError(f"the grammar {path}: `modifiers` must be a mapping from a modifier to its lists")
+        for name, lists in modifiers.items():
+            parts = [lists.get(key) or [] for key in ("published", "added")] if isinstance(lists, dict) else []
+            values = [value for part in parts for value in part] if all(isinstance(part, list) for part in parts) else []
             if not values or not all(isinstance(value, str) for value in values):
                 raise StudyError(f"grammar {path}: modifier {name!r} needs a list of texts under `published` or `added`")
             if len(set(values)) < len(values):

@@ -13,6 +13,7 @@ import json
 import logging
 import os
 import tarfile
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -20,10 +21,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from synthdiv.archive import locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.archive import check_tar_end, locate_block, name_member, read_block, read_bytes, write_block
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
 from synthdiv.flags import decode_image, flag_image, measure_image
@@ -107,7 +110,9 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
 
     try:
         with tarfile.open(path, "r:") as tar:
+            end = 0
             for member in tar:
+                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
                 if not member.isreg():
                     continue
                 folder, _, base = member.name.rpartition("/")
@@ -119,19 +124,24 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
                     image = member
                 elif extension in ("cls", "json"):
                     content = tar.extractfile(member)
-                    text = content.read().decode() if content else ""
-                    facts = json.loads(text) if extension == "json" else {"class_id": text}
+                    try:
+                        text = content.read().decode() if content else ""
+                        facts = json.loads(text) if extension == "json" else {"class_id": text}
+                    except ValueError as error:
+                        raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
                     label = next((facts[k] for k in ("key", "class_key", "class_id") if k in facts), label)
             yield from finish()
+            check_tar_end(path, end)
     except tarfile.TarError as error:
         raise StudyError(f"{path} is not a whole, uncompressed tar file: {error}") from None
 
 
 def _find_in_parquet(path: str, classes: list[ClassRow]) -> Iterator[Found]:
-    import pyarrow.parquet as pq
-
     keys = {row.key: row.class_id for row in classes}
-    file = pq.ParquetFile(path)
+    try:
+        file = pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StudyError(f"{path} is no Parquet file that can be read: {error}") from None
     names = file.schema_arrow.names
     image = next((name for name in ("image", "jpg", "png", "bytes") if name in names), None)
     label = next((name for name in ("class_id", "key", "label") if name in names), None)
@@ -159,8 +169,11 @@ def read_idx(path: str) -> np.ndarray:
         If it is no such file, or shorter than its header says.
     """
     data = Path(path).read_bytes()
-    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    if len(data) < 4 or data[:3] != b"\0\0\x08":
+    try:
+        data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    except (EOFError, OSError, zlib.error) as error:
+        raise StudyError(f"{path} is no whole gzip file: {error}") from None
+    if len(data) < 4 or data[:3] != b"\0\0\x08" or len(data) < 4 + 4 * data[3]:
         raise StudyError(f"{path} is no IDX file of unsigned bytes")
     header = 4 + 4 * data[3]
     shape = tuple(int(n) for n in np.frombuffer(data, ">i4", count=data[3], offset=4))
@@ -171,6 +184,12 @@ def read_idx(path: str) -> np.ndarray:
 
 def _find_in_idx(path: str, labels_path: str, classes: list[ClassRow]) -> Iterator[Found]:
     images, labels = read_idx(path), read_idx(labels_path)
+    if images.ndim != 3:
+        raise StudyError(f"{path} holds {images.ndim}-dimensional values; images have 3 (number, height, width)")
+    if labels.ndim != 1:
+        raise StudyError(
+            f"{labels_path} holds {labels.ndim}-dimensional values; labels have 1 dimension: is it the images' file?"
+        )
     if len(images) != len(labels):
         raise StudyError(f"{path} holds {len(images)} images, but {labels_path} {len(labels)} labels")
     keys = {row.key: row.class_id for row in classes}

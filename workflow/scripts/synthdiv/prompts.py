@@ -128,7 +128,7 @@ def _build_overrides(name: str, config: Mapping, base: Dataset | None, classes: 
     ids = {row.key: row.class_id for row in classes}
     texts = list(base.class_texts)
     lines: dict[str, int] = {}
-    for number, row in enumerate(read_csv_rows(path, required=("key", "prompt"), what="prompt overrides"), start=2):
+    for number, row in read_csv_rows(path, required=("key", "prompt"), what="prompt overrides"):
         key, prompt = row["key"].strip(), row["prompt"].strip()
         if key not in ids:
             raise StudyError(f"prompt overrides {path}, line {number}: there is no class with the key {key!r}")
@@ -184,7 +184,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
             raise StudyError(f"the prompt table {path} does not exist")
         rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in pq.read_table(path).to_pylist()]
     else:
-        rows = read_csv_rows(path, required=("prompt",), what="prompt table")
+        rows = [row for _, row in read_csv_rows(path, required=("prompt",), what="prompt table")]
     if not rows or "prompt" not in rows[0] or not {"key", "class_id"} & set(rows[0]):
         raise StudyError(f"the prompt table {path} needs the columns prompt, and key or class_id")
     return rows
