@@ -102,7 +102,8 @@ class Workplace:
     def command(self, *arguments, profile="local", configfile="study.yaml"):
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
         command += ["--profile", str(REPOSITORY / "profiles" / profile)]
-        return command + (["--configfile", configfile] if configfile else []) + list(arguments)
+        # targets stand before --configfile, which takes every name after it for a config file
+        return command + list(arguments) + (["--configfile", configfile] if configfile else [])
 
     def run(self, *arguments, check=True, **options):
         """Run Snakemake; returns the finished process with stdout and stderr in one text."""
