@@ -58,8 +58,8 @@ format: $(VENV)/.installed  ## format the code
 	$(BIN)/snakefmt Snakefile workflow/rules
 
 lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requirements.in
-	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-emit-index-url --no-annotate \
-	  --quiet --output-file envs/requirements.txt envs/requirements.in
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in
 
 config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
 	PYTHONPATH=workflow/scripts $(BIN)/python -m synthdiv.config_docs > config/README.md

@@ -58,7 +58,7 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
                 tar.addfile(info, io.BytesIO(content))
 
 
-def check_tar_end(path: Path | str, end: int) -> None:
+def check_tar_end(path: Path | str, last: tarfile.TarInfo) -> None:
     """Make sure that what follows the last member that tarfile found is a tar's end.
 
     tarfile takes a damaged header for the end, and what lies behind it would be lost without a word.
@@ -69,7 +69,7 @@ def check_tar_end(path: Path | str, end: int) -> None:
         If anything but two or more blocks of zeros follows.
     """
     with open(path, "rb") as file:
-        file.seek(end)
+        file.seek(last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
         rest = file.read()
     if len(rest) < 2 * tarfile.BLOCKSIZE or rest.strip(b"\0"):
         raise tarfile.ReadError("it is cut off, or a header in it is damaged")
@@ -87,7 +87,6 @@ def read_block(path: Path) -> list[StoredImage]:
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
-                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
                 file = tar.extractfile(member) if member.isreg() else None
                 if file is None:
                     raise tarfile.ReadError(f"{member.name} is not a file")
@@ -98,7 +97,7 @@ def read_block(path: Path) -> list[StoredImage]:
                     images.append(StoredImage(str(path), member.offset_data, member.size, {}))
         if not images or not all(image.facts for image in images):
             raise tarfile.ReadError("an image has no facts")
-        check_tar_end(path, end)
+        check_tar_end(path, member)
     except (tarfile.TarError, ValueError, IndexError) as error:
         raise StudyError(
             f"the archive's block {path} is damaged ({error}): delete it, and the next run draws it again"

@@ -110,9 +110,9 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
 
     try:
         with tarfile.open(path, "r:") as tar:
-            end = 0
+            last: tarfile.TarInfo | None = None
             for member in tar:
-                end = member.offset_data + -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+                last = member
                 if not member.isreg():
                     continue
                 folder, _, base = member.name.rpartition("/")
@@ -131,7 +131,8 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
                         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
                     label = next((facts[k] for k in ("key", "class_key", "class_id") if k in facts), label)
             yield from finish()
-            check_tar_end(path, end)
+            if last is not None:
+                check_tar_end(path, last)
     except tarfile.TarError as error:
         raise StudyError(f"{path} is not a whole, uncompressed tar file: {error}") from None
 
