@@ -1,6 +1,7 @@
 """Blocks that are found, copied and drawn; the pictures come from a stand-in that any prompt and seed determines."""
 
 import io
+from itertools import islice, repeat
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -18,11 +19,9 @@ FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64}
 
 def draw(prompts, seeds, guidance_scale):
     """Stands in for a model: noise that prompt, seed and guidance scale determine, and nothing else."""
-    images = []
     for prompt, seed in zip(prompts, seeds, strict=True):
         rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))
-        images.append(Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)))
-    return images
+        yield Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
 
 
 @pytest.fixture
@@ -63,7 +62,7 @@ def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
     rows = read_index(tmp_path / "a.parquet").to_pylist()
     assert len(rows) == 390
     assert [row["index"] for row in rows[:120]] == list(range(120))
-    expected = draw([rows[7]["prompt"]], [rows[7]["seed"]], 7.5)[0]
+    expected = next(draw([rows[7]["prompt"]], [rows[7]["seed"]], 7.5))
     image = Image.open(io.BytesIO(contents(tmp_path / "a.parquet")[0, "train", 7]))
     assert np.array_equal(np.asarray(image), np.asarray(expected))
 
@@ -99,16 +98,12 @@ def test_more_images_a_class_draw_only_what_is_new(config, tmp_path):
 
 
 def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
-    calls = []
-
-    def die_on_the_third(prompts, seeds, guidance_scale):
-        calls.append(len(prompts))
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return draw(prompts, seeds, guidance_scale)
+    def die_in_the_third_block(prompts, seeds, guidance_scale):
+        yield from islice(draw(prompts, seeds, guidance_scale), 110)
+        raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(config, "synset", tmp_path / "a.parquet", draw=die_on_the_third)
+        run(config, "synset", tmp_path / "a.parquet", draw=die_in_the_third_block)
     blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
     assert len(blocks) == 2
     assert not (tmp_path / "a.parquet").exists()
@@ -133,7 +128,10 @@ def test_shards_do_not_change_images(config, tmp_path):
 
 
 def test_black_images_are_flagged_and_kept(config, tmp_path):
-    run(config, "synset", tmp_path / "a.parquet", draw=lambda prompts, *_: [Image.new("RGB", (8, 8))] * len(prompts))
+    def draw_black(prompts, seeds, guidance_scale):
+        return repeat(Image.new("RGB", (8, 8)), len(prompts))
+
+    run(config, "synset", tmp_path / "a.parquet", draw=draw_black)
     flags = pq.read_table(tmp_path / "a.parquet")["flags"].to_pylist()
     assert flags == [["black"]] * 390
 

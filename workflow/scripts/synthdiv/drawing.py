@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from synthdiv.study import Drawing, Shard, Study
 
 logger = logging.getLogger(__name__)
 
-Draw = Callable[[list[str], list[int], float], list[Image.Image]]
+Draw = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 # of a generator's entry: what the fingerprint covers already, and what does not change an image
 NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
@@ -103,33 +104,47 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def draw_block(study: Study, drawing: Drawing, block: Block, draw: Draw) -> tuple[int, int]:
-    """Write one block: images of a shorter one are copied, the others drawn. Returns how many of each (drawn, copied)."""
+def fill_block(
+    study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Iterable[Image.Image]
+) -> None:
+    """Write one block: first the images that are kept from a shorter one, then new ones."""
     key = study.classes[block.class_id].key
     image_format = study.config["image_format"]
+    data_of = [(read_bytes(image.file, image.offset, image.size), image.facts) for image in kept]
+    for n, image in enumerate(images, start=len(kept)):
+        facts = {
+            "name": block.names[n],
+            "class_key": key,
+            "split": block.split,
+            "index": block.indices[n],
+            "prompt": block.prompts[n],
+            "seed": block.seeds[n],
+            "guidance_scale": drawing.guidance_scale,
+            **measure_image(image),
+        }
+        data_of.append((encode_image(image, image_format), facts))
     extension = EXTENSIONS[image_format["format"]]
-    kept = find_shorter(block)
-    images = draw(block.prompts[len(kept) :], block.seeds[len(kept) :], drawing.guidance_scale)
-    members = []
-    for n, index in enumerate(block.indices):
-        if n < len(kept):
-            data, facts = read_bytes(kept[n].file, kept[n].offset, kept[n].size), kept[n].facts
-        else:
-            image = images[n - len(kept)]
-            data = encode_image(image, image_format)
-            facts = {
-                "name": block.names[n],
-                "class_key": key,
-                "split": block.split,
-                "index": index,
-                "prompt": block.prompts[n],
-                "seed": block.seeds[n],
-                "guidance_scale": drawing.guidance_scale,
-                **measure_image(image),
-            }
-        members.append((name_member(key, block.split, index), extension, data, facts))
+    members = [
+        (name_member(key, block.split, index), extension, data, facts)
+        for index, (data, facts) in zip(block.indices, data_of, strict=True)
+    ]
     write_block(block.path, members)
-    return len(images), len(kept)
+
+
+def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: Draw) -> tuple[int, int]:
+    """Draw blocks in order, each written as soon as it is full. Returns how many images were drawn, and how many copied.
+
+    The images of all blocks are one stream, so that only the very last batch is filled up.
+    """
+    kept = [find_shorter(block) for block in blocks]
+    wanted = [(block, n) for block, there in zip(blocks, kept, strict=True) for n in range(len(there), len(block.names))]
+    images = draw([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], drawing.guidance_scale)
+    with tqdm(total=len(wanted), unit="image", mininterval=2) as progress:
+        for block, there in zip(blocks, kept, strict=True):
+            count = len(block.names) - len(there)
+            fill_block(study, drawing, block, there, islice(images, count))
+            progress.update(count)
+    return len(wanted), sum(map(len, kept))
 
 
 def draw_shard(
@@ -170,12 +185,7 @@ def draw_shard(
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
     if missing:
-        draw = load_draw()
-        with tqdm(total=sum(len(block.indices) for block in missing), unit="image", mininterval=2) as progress:
-            for block in missing:
-                new, old = draw_block(study, drawing, block, draw)
-                drawn, copied = drawn + new, copied + old
-                progress.update(len(block.indices))
+        drawn, copied = draw_blocks(study, drawing, missing, load_draw())
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
     generator = study.generator_of(drawing.dataset)
@@ -233,4 +243,5 @@ def redraw_image(path: Path | str, class_id: int, split: str, index: int, *, loa
         if (row["class_id"], row["split"], row["index"]) == (class_id, split, index)
     )
     draw = load_draw(facts["generator"])
-    return encode_image(draw([row["prompt"]], [row["seed"]], facts["guidance_scale"])[0], facts["image_format"])
+    image = next(draw([row["prompt"]], [row["seed"]], facts["guidance_scale"]))
+    return encode_image(image, facts["image_format"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -156,8 +156,8 @@ class Generator:
             return None
         return unet.config.in_channels, self.spec["height"] // factor, self.spec["width"] // factor
 
-    def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> list[Image.Image]:
-        """Draw one image a prompt.
+    def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
+        """Draw one image a prompt, batch by batch.
 
         Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
         scheduler draws later. Batches are filled up to ``batch_size``, since a convolution's result depends on it: so an
@@ -170,20 +170,18 @@ class Generator:
         guidance_scale : float
             Classifier-free guidance; diffusers applies it above 1.
 
-        Returns
-        -------
-        list of PIL.Image.Image
+        Yields
+        ------
+        PIL.Image.Image
             RGB, in order.
         """
-        images: list[Image.Image] = []
         size = self.spec["batch_size"]
         for start in range(0, len(prompts), size):
             texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
-            images += self._draw_batch(texts, numbers, guidance_scale)[:count]
-        return images
+            yield from self._draw_batch(texts, numbers, guidance_scale)[:count]
 
     @torch.inference_mode()
     def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> list[Image.Image]:
