@@ -6,12 +6,38 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+
+from synthdiv.embeddings import Embeddings
 
 REPOSITORY = Path(__file__).parents[1]
 DEMO = REPOSITORY / "resources" / "demo"
 os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_runtest_setup(item):
+    """Tests marked gpu need one."""
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no GPU here")
+
+
+def make_unit(rows):
+    """Rows of unit length, in fp64."""
+    rows = np.asarray(rows, dtype=np.float64)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def make_embeddings(class_ids, rows, dtype=np.float64, *, unit=True):
+    """Embeddings of classes in any order: sorted by class, numbered within the whole."""
+    ids, rows = np.asarray(class_ids), np.asarray(rows)
+    order = np.argsort(ids, kind="stable")
+    vectors = (make_unit(rows) if unit else rows).astype(dtype)
+    return Embeddings(ids[order].astype(np.int64), np.arange(len(ids)), vectors[order], np.ones(len(ids), dtype=np.float32))
 
 
 @pytest.fixture

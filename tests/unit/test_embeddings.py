@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthdiv.classes import ClassRow
-from synthdiv.embeddings import import_embeddings, read_embeddings, read_facts, write_embeddings
+from synthdiv.embeddings import EmbeddingTables, import_embeddings, read_facts, write_embeddings
 from synthdiv.errors import StudyError
 
 SPLITS = ("train", "evaluation")
@@ -30,34 +30,52 @@ def make_table(count, width, dtype=np.float16, seed=0):
     return [int(n) for n in at[:, 0]], list(at[:, 1]), [int(n) for n in at[:, 2]], vectors
 
 
+def write(path, ids, splits, indices, vectors, facts):
+    write_embeddings(path, ids, splits, indices, vectors, 2 + np.asarray(indices), facts)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_a_table_comes_back_bit_for_bit_in_order(tmp_path, dtype):
     ids, splits, indices, vectors = make_table(200, 5, dtype)
     path = tmp_path / "table.parquet"
-    write_embeddings(path, ids, splits, indices, vectors, {})
+    write(path, ids, splits, indices, vectors, {})
     for split in SPLITS:
-        read = read_embeddings([path], split)
+        read = EmbeddingTables([path], split).read()
         expected = {(ids[n], indices[n]): vectors[n] for n in range(200) if splits[n] == split}
         assert list(zip(read.class_ids.tolist(), read.indices.tolist(), strict=True)) == sorted(expected)
         assert read.vectors.dtype == dtype
         assert len(read) == len(expected)
         assert read.vectors.tobytes() == np.array([expected[at] for at in sorted(expected)]).tobytes()
+        assert read.lengths.tolist() == (2 + read.indices).tolist()
+
+
+@pytest.mark.parametrize("rows", [1, 7, 50, 10_000])
+def test_blocks_are_the_table_in_order(tmp_path, rows):
+    path = tmp_path / "table.parquet"
+    write(path, *make_table(200, 5), {})
+    tables = EmbeddingTables([path], "train", rows=rows)
+    for _ in range(2):  # as often as needed
+        blocks = list(tables)
+        assert {len(block) for block in blocks[:-1]} <= {rows}
+        assert 0 < len(blocks[-1]) <= rows
+        whole = tables.read()
+        for name in ("class_ids", "indices", "vectors", "lengths"):
+            np.testing.assert_array_equal(np.concatenate([getattr(block, name) for block in blocks]), getattr(whole, name))
+    assert list(EmbeddingTables([path], "neither")) == []
 
 
 def test_the_shards_of_a_set_are_one_table_whatever_their_order(tmp_path):
     ids, splits, indices, vectors = make_table(300, 4)
     whole = tmp_path / "whole.parquet"
-    write_embeddings(whole, ids, splits, indices, vectors, {})
+    write(whole, ids, splits, indices, vectors, {})
     shards = []
     for shard in range(3):
         rows = [n for n in range(300) if ids[n] % 3 == shard]
         shards.append(tmp_path / f"{shard}.parquet")
-        write_embeddings(
-            shards[-1], [ids[n] for n in rows], [splits[n] for n in rows], [indices[n] for n in rows], vectors[rows], {}
-        )
-    expected = read_embeddings([whole], "train")
+        write(shards[-1], [ids[n] for n in rows], [splits[n] for n in rows], [indices[n] for n in rows], vectors[rows], {})
+    expected = EmbeddingTables([whole], "train").read()
     for order in (shards, shards[::-1]):
-        read = read_embeddings(order, "train")
+        read = EmbeddingTables(order, "train").read()
         assert read.class_ids.tolist() == expected.class_ids.tolist()
         assert read.indices.tolist() == expected.indices.tolist()
         assert read.vectors.tobytes() == expected.vectors.tobytes()
@@ -65,14 +83,14 @@ def test_the_shards_of_a_set_are_one_table_whatever_their_order(tmp_path):
 
 def test_shards_of_another_width_are_refused(tmp_path):
     for width in (3, 4):
-        write_embeddings(tmp_path / f"{width}.parquet", [0], ["train"], [0], np.eye(width)[:1], {})
-    with pytest.raises(StudyError, match="3 and 4 values a vector"):
-        read_embeddings([tmp_path / "4.parquet", tmp_path / "3.parquet"], "train")
+        write(tmp_path / f"{width}.parquet", [0], ["train"], [0], np.eye(width)[:1], {})
+    with pytest.raises(StudyError, match=r"3\.parquet: its vectors have 3 values, those of .*4\.parquet 4"):
+        EmbeddingTables([tmp_path / "4.parquet", tmp_path / "3.parquet"], "train").read()
 
 
 def test_a_split_that_a_table_lacks_is_empty_and_keeps_its_width(tmp_path):
-    write_embeddings(tmp_path / "table.parquet", [0], ["train"], [0], np.eye(4)[:1], {})
-    read = read_embeddings([tmp_path / "table.parquet"], "evaluation")
+    write(tmp_path / "table.parquet", [0], ["train"], [0], np.eye(4)[:1], {})
+    read = EmbeddingTables([tmp_path / "table.parquet"], "evaluation").read()
     assert len(read) == 0
     assert read.vectors.shape == (0, 4)
 
@@ -80,7 +98,7 @@ def test_a_split_that_a_table_lacks_is_empty_and_keeps_its_width(tmp_path):
 def test_rows_are_stored_by_class_split_with_training_first_and_index(tmp_path):
     ids, splits, indices, vectors = make_table(100, 2)
     path = tmp_path / "table.parquet"
-    write_embeddings(path, ids, splits, indices, vectors, {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}})
+    write(path, ids, splits, indices, vectors, {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}})
     table = pq.read_table(path)
     stored = list(zip(*(table[name].to_pylist() for name in ("class_id", "split", "index")), strict=True))
     assert stored == sorted(zip(ids, splits, indices, strict=True), key=lambda at: (at[0], SPLITS.index(at[1]), at[2]))
@@ -89,10 +107,10 @@ def test_rows_are_stored_by_class_split_with_training_first_and_index(tmp_path):
 
 def test_the_vectors_column_is_laid_out_to_be_read_fast(tmp_path):
     path = tmp_path / "table.parquet"
-    write_embeddings(path, *make_table(10_000, 6), {})
+    write(path, *make_table(10_000, 6), {})
     schema = pq.read_schema(path)
     assert schema.field("embedding").type == pa.list_(pa.field("item", pa.float16(), nullable=False), 6)
-    assert not any(schema.field(name).nullable for name in ("class_id", "split", "index", "embedding"))
+    assert not any(schema.field(name).nullable for name in ("class_id", "split", "index", "length", "embedding"))
     metadata = pq.read_metadata(path)
     groups = [metadata.row_group(n) for n in range(metadata.num_row_groups)]
     assert [group.num_rows for group in groups] == [8192, 1808]
@@ -148,7 +166,7 @@ def bring(source, tmp_path):
 def assert_is_unit_of(path, columns):
     """Row by row, against a norm by exact summation."""
     for split in SPLITS:
-        read = read_embeddings([path], split)
+        read = EmbeddingTables([path], split).read()
         assert read.vectors.dtype == np.float64
         rows = take(columns, [n for n, name in enumerate(columns["split"]) if name == split])
         by_place = dict(zip(zip(rows["class_id"], rows["index"], strict=True), rows["embedding"], strict=True))
@@ -227,7 +245,7 @@ def test_shuffled_rows_give_the_same_file(tmp_path, write, with_index):
 def test_rows_without_an_index_are_numbered_in_their_class_and_split(tmp_path):
     columns = user_rows()
     del columns["index"]
-    read = read_embeddings([bring(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)], "train")
+    read = EmbeddingTables([bring(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)], "train").read()
     assert read.class_ids.tolist() == [0, 0, 1, 1, 2, 2]
     assert read.indices.tolist() == [0, 1, 0, 1, 0, 1]
 

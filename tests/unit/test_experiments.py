@@ -3,19 +3,21 @@
 import numpy as np
 import polars as pl
 import pytest
+from conftest import make_embeddings
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from synthdiv.classes import ClassRow
-from synthdiv.embeddings import Embeddings
 from synthdiv.errors import StudyError
 from synthdiv.experiments import score_experiment, summarise_predictions, tabulate_experiments, write_table
 
 
 def make_set(rng, centres, n, spread, dtype=np.float16):
     ids = np.repeat(np.arange(len(centres)), n)
-    rows = centres[ids] + spread * rng.normal(size=(len(ids), centres.shape[1]))
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return Embeddings(ids, np.tile(np.arange(n), len(centres)), rows.astype(dtype))
+    return make_embeddings(ids, centres[ids] + spread * rng.normal(size=(len(ids), centres.shape[1])), dtype)
+
+
+def score(reference, query, n_classes, *, query_kind="image", **options):
+    return score_experiment([reference], query, n_classes, query_kind=query_kind, **options)
 
 
 @pytest.mark.parametrize(("dtype", "seed"), [(np.float16, 0), (np.float64, 1)])
@@ -23,7 +25,7 @@ def test_the_figures_are_scikit_learns(dtype, seed):
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(12, 32))
     reference, query = make_set(rng, centres, 30, 1.5, dtype), make_set(rng, centres, 25, 1.5, dtype)
-    found = score_experiment(reference, query, 12, query_kind="image")
+    found = score(reference, query, 12, query_kind="image")
     wide_r, wide_q = reference.vectors.astype(np.float64), query.vectors.astype(np.float64)
     centroids = np.stack([wide_r[reference.class_ids == c].sum(0) for c in range(12)])
     oracle = KNeighborsClassifier(1, metric="cosine", algorithm="brute").fit(centroids, np.arange(12))
@@ -45,9 +47,9 @@ def test_the_figures_are_scikit_learns(dtype, seed):
 
 
 def test_a_small_matrix_by_hand():
-    reference = Embeddings(np.array([0, 0, 1]), np.array([0, 1, 0]), np.array([[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0]]))
-    query = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[0, 0, 1.0], [0, 0.6, 0.8]]))
-    figures = summarise_predictions(score_experiment(reference, query, 2, query_kind="image"))
+    reference = make_embeddings([0, 0, 1], [[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0]], unit=False)
+    query = make_embeddings([0, 1], [[0, 0, 1.0], [0, 0.6, 0.8]], unit=False)
+    figures = summarise_predictions(score(reference, query, 2, query_kind="image"))
     centroid = np.array([1.6, 0.8, 0]) / np.hypot(1.6, 0.8)
     assert figures == {
         "n_queries": 2,
@@ -59,9 +61,9 @@ def test_a_small_matrix_by_hand():
 
 
 def test_own_class_cosine_not_the_nearest_centroids():
-    reference = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[1.0, 0], [0, 1.0]]))
-    query = Embeddings(np.array([0, 1]), np.array([0, 0]), np.array([[0, 1.0], [0, 1.0]]))
-    assert score_experiment(reference, query, 2, query_kind="image")["cosine"].to_list() == [0.0, 1.0]
+    reference = make_embeddings([0, 1], [[1.0, 0], [0, 1.0]])
+    query = make_embeddings([0, 1], [[0, 1.0], [0, 1.0]])
+    assert score(reference, query, 2, query_kind="image")["cosine"].to_list() == [0.0, 1.0]
 
 
 def test_a_collapsed_reference_is_no_training_set_but_a_collapsed_query_is_easy():
@@ -71,8 +73,8 @@ def test_a_collapsed_reference_is_no_training_set_but_a_collapsed_query_is_easy(
     varied, held_out = make_set(rng, centres, 60, 1.2), make_set(rng, centres, 60, 1.2)
     shifted = centres + 0.7 * rng.normal(size=centres.shape)
     collapsed = make_set(rng, shifted, 60, 0.01)
-    as_query = summarise_predictions(score_experiment(varied, collapsed, 20, query_kind="image"))
-    as_reference = summarise_predictions(score_experiment(collapsed, held_out, 20, query_kind="image"))
+    as_query = summarise_predictions(score(varied, collapsed, 20, query_kind="image"))
+    as_reference = summarise_predictions(score(collapsed, held_out, 20, query_kind="image"))
     assert as_query["centroid_accuracy"] > as_reference["centroid_accuracy"] + 0.15
     assert as_query["mean_cosine"] > as_reference["mean_cosine"]
 
@@ -81,7 +83,7 @@ def test_one_prompt_a_class_as_reference_gives_k_nn_the_centroids_answer():
     rng = np.random.default_rng(2)
     centres = rng.normal(size=(9, 24))
     prompts = make_set(rng, centres, 1, 0.3)
-    found = score_experiment(prompts, make_set(rng, centres, 20, 1.5), 9, query_kind="image")
+    found = score(prompts, make_set(rng, centres, 20, 1.5), 9, query_kind="image")
     assert found["knn1_class"].to_list() == found["knn5_class"].to_list() == found["centroid_class"].to_list()
 
 
@@ -89,18 +91,18 @@ def test_one_prompt_a_class_as_query_has_no_k_nn():
     rng = np.random.default_rng(2)
     centres = rng.normal(size=(5, 8))
     one, many = make_set(rng, centres, 1, 0.1), make_set(rng, centres, 4, 0.1)
-    assert summarise_predictions(score_experiment(many, one, 5, query_kind="prompt"))["knn1_accuracy"] is None
-    assert summarise_predictions(score_experiment(many, many, 5, query_kind="prompt"))["knn1_accuracy"] is not None
-    assert summarise_predictions(score_experiment(many, one, 5, query_kind="image"))["knn1_accuracy"] is not None
+    assert summarise_predictions(score(many, one, 5, query_kind="prompt"))["knn1_accuracy"] is None
+    assert summarise_predictions(score(many, many, 5, query_kind="prompt"))["knn1_accuracy"] is not None
+    assert summarise_predictions(score(many, one, 5, query_kind="image"))["knn1_accuracy"] is not None
 
 
 def test_sets_of_other_dimensions_or_with_a_class_missing_are_refused():
     rng = np.random.default_rng(0)
     a, b = make_set(rng, rng.normal(size=(3, 8)), 2, 1.0), make_set(rng, rng.normal(size=(3, 9)), 2, 1.0)
     with pytest.raises(StudyError, match="'one' and 'two' can't be compared: their vectors have 8 and 9 values"):
-        score_experiment(a, b, 3, query_kind="image", names=("one", "two"))
+        score(a, b, 3, query_kind="image", names=("one", "two"))
     with pytest.raises(StudyError, match="reference set 'one' has no vector of class_id 3"):
-        score_experiment(a, a, 4, query_kind="image", names=("one", "two"))
+        score(a, a, 4, query_kind="image", names=("one", "two"))
 
 
 def test_the_tables(tmp_path):

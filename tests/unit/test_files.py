@@ -101,7 +101,7 @@ ROW = {
 WRITERS = {
     "block": lambda path: write_block(path, [("key", "png", b"image", {"maximum": 1.0})]),
     "index": lambda path: write_index(path, [ROW], {}),
-    "embeddings": lambda path: write_embeddings(path, [0], ["train"], [0], np.ones((1, 1)), {}),
+    "embeddings": lambda path: write_embeddings(path, [0], ["train"], [0], np.ones((1, 1)), [1.0], {}),
 }
 
 

@@ -1,25 +1,67 @@
-"""Class centroids and Centroid Distance ("Diversity and Diffusion", Section 3)."""
+"""Class centroids, Centroid Distance and centroid-shift ("Diversity and Diffusion", Sections 3 and 5)."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from synthdiv.embeddings import Embeddings
 
 
-def compute_centroids(embeddings: Embeddings, n_classes: int) -> np.ndarray:
+@dataclass(frozen=True)
+class ClassSums:
+    """The sums of the classes' vectors.
+
+    Attributes
+    ----------
+    sums : float64 array of shape (C, d)
+        Of the vectors as they are stored: for fp16, exact in any order.
+    counts : int64 array of shape (C,)
+    """
+
+    sums: np.ndarray
+    counts: np.ndarray
+
+    @property
+    def mean(self) -> np.ndarray:
+        """The mean of all vectors."""
+        return self.sums.sum(axis=0) / max(1, self.counts.sum())
+
+
+def sum_classes(blocks: Iterable[Embeddings], n_classes: int) -> ClassSums:
+    """Sum the vectors of each class.
+
+    Parameters
+    ----------
+    blocks : iterable of Embeddings
+        Of one set.
+    n_classes : int
+        C.
+    """
+    sums, counts = np.zeros((n_classes, 0)), np.zeros(n_classes, dtype=np.int64)
+    for block in blocks:
+        if not sums.shape[1]:
+            sums = np.zeros((n_classes, block.vectors.shape[1]))
+        order = np.argsort(block.class_ids, kind="stable")
+        present, starts, found = np.unique(block.class_ids[order], return_index=True, return_counts=True)
+        sums[present] += np.add.reduceat(block.vectors[order].astype(np.float64), starts, axis=0)
+        counts[present] += found
+    return ClassSums(sums, counts)
+
+
+def compute_centroids(totals: ClassSums) -> np.ndarray:
     """The centroid of each class: the unit vector of the sum of its vectors.
 
     The paper's M = uvec(sum of uvec(e)). The stored vectors are summed as they are, in fp64.
 
     Parameters
     ----------
-    embeddings : Embeddings
-        Vectors of unit length up to their storage's rounding.
-    n_classes : int
-        C; every class must have a vector.
+    totals : ClassSums
+        Every class must have a vector.
 
     Returns
     -------
@@ -30,43 +72,80 @@ def compute_centroids(embeddings: Embeddings, n_classes: int) -> np.ndarray:
     ValueError
         If a class has no vector, or its vectors cancel out.
     """
-    centroids = np.zeros((n_classes, embeddings.vectors.shape[1]))
-    for class_id in range(n_classes):
-        start, stop = np.searchsorted(embeddings.class_ids, [class_id, class_id + 1])
-        total = embeddings.vectors[start:stop].astype(np.float64).sum(axis=0)
-        length = np.sqrt((total * total).sum())
-        if length == 0:
-            raise ValueError(f"class {class_id} has {stop - start} vectors, and their sum has no direction")
-        centroids[class_id] = total / length
-    return centroids
+    lengths = np.sqrt((totals.sums * totals.sums).sum(axis=1, keepdims=True))
+    if not lengths.all():
+        class_id = int(np.argmin(lengths[:, 0]))
+        raise ValueError(f"class {class_id} has {totals.counts[class_id]} vectors, and their sum has no direction")
+    return totals.sums / lengths
 
 
-def compute_codiff(vectors: np.ndarray, centroid: np.ndarray) -> np.ndarray:
-    """1 - cos(x, y) of each row with a vector, as |x - y|^2 / 2 of the unit vectors: exact also where it is tiny.
+def compute_codiff(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """1 - cos(x, y) of each row with a centroid, as |x - y|^2 / 2 of the unit vectors: exact also where it is tiny.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
-    centroid : float64 array of shape (d,)
+    centroids : float64 array of shape (d,) or (n, d)
         Of unit length.
 
     Returns
     -------
     float64 array of shape (n,)
     """
-    rows = vectors.astype(np.float64)
-    rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-    difference = rows - centroid
-    return (difference * difference).sum(axis=1) / 2
+    difference = vectors.astype(np.float64)
+    difference /= np.sqrt((difference * difference).sum(axis=1, keepdims=True))
+    difference -= centroids
+    difference *= difference
+    return difference.sum(axis=1) / 2
 
 
-def compute_centroid_distance(embeddings: Embeddings, n_classes: int) -> tuple[float, np.ndarray]:
+@dataclass(frozen=True)
+class Spread:
+    """How far a set's images are from the centroids of their classes.
+
+    Attributes
+    ----------
+    class_ids, indices : int64 arrays of shape (n,)
+        The images, in order of class_id and index.
+    squares : float64 array of shape (n,)
+        codiff(e, centroid)^2 of each.
+    """
+
+    class_ids: np.ndarray
+    indices: np.ndarray
+    squares: np.ndarray
+
+    def average_classes(self, n_classes: int) -> np.ndarray:
+        """Centroid Distance of each class: float64 array of shape (C,)."""
+        bounds = np.searchsorted(self.class_ids, np.arange(n_classes + 1))
+        return np.array([math.fsum(self.squares[a:b]) / (b - a) for a, b in pairwise(bounds)])
+
+
+def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Spread:
+    """Squared codiff of each image from the centroid of its class; averaged, it is Centroid Distance.
+
+    Parameters
+    ----------
+    blocks : iterable of Embeddings
+        Of one set.
+    centroids : float64 array of shape (C, d)
+        The set's own.
+    """
+    parts = [
+        (block.class_ids, block.indices, compute_codiff(block.vectors, centroids[block.class_ids]) ** 2) for block in blocks
+    ]
+    class_ids, indices, squares = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((indices, class_ids))
+    return Spread(class_ids[order], indices[order], squares[order])
+
+
+def compute_centroid_distance(blocks: Iterable[Embeddings], n_classes: int) -> tuple[float, np.ndarray]:
     """Centroid Distance: the mean squared codiff of a class's images from their centroid, averaged over the classes.
 
     Parameters
     ----------
-    embeddings : Embeddings
-        One split of a set.
+    blocks : iterable of Embeddings
+        One split of a set; read twice.
     n_classes : int
         C.
 
@@ -77,10 +156,21 @@ def compute_centroid_distance(embeddings: Embeddings, n_classes: int) -> tuple[f
     float64 array of shape (C,)
         The classes'.
     """
-    centroids = compute_centroids(embeddings, n_classes)
-    per_class = np.empty(n_classes)
-    for class_id in range(n_classes):
-        start, stop = np.searchsorted(embeddings.class_ids, [class_id, class_id + 1])
-        squares = compute_codiff(embeddings.vectors[start:stop], centroids[class_id]) ** 2
-        per_class[class_id] = math.fsum(squares) / (stop - start)
+    centroids = compute_centroids(sum_classes(blocks, n_classes))
+    per_class = measure_spread(blocks, centroids).average_classes(n_classes)
     return math.fsum(per_class) / n_classes, per_class
+
+
+def compute_centroid_shift(centroids: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Centroid-shift of each class between two sets: the codiff of its two centroids.
+
+    Parameters
+    ----------
+    centroids, others : float64 arrays of shape (C, d)
+        Of unit length.
+
+    Returns
+    -------
+    float64 array of shape (C,)
+    """
+    return compute_codiff(centroids, others)

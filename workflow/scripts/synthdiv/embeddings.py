@@ -1,20 +1,22 @@
 """The embedding table, and the tables that users bring.
 
-A table holds a row a vector, sorted by class_id, split (train first) and index: in ``embedding`` a fixed-size list. What an
-encoder of this workflow made is the fp16 of a unit vector; what a user brought is the fp64 of a unit vector.
+A table holds a row a vector, sorted by class_id, split (train first) and index: in ``embedding`` a fixed-size list, in
+``length`` what the vector's length was before it was made a unit vector. What an encoder of this workflow made is stored as
+fp16; what a user brought, as fp64.
 """
 
 from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthdiv.classes import ClassRow, read_csv_rows
@@ -36,14 +38,20 @@ class Embeddings:
     indices : int64 array of shape (n,)
     vectors : float16 or float64 array of shape (n, d)
         As stored; nearly of unit length.
+    lengths : float32 array of shape (n,)
+        What the vectors' lengths were before they were made unit vectors.
     """
 
     class_ids: np.ndarray
     indices: np.ndarray
     vectors: np.ndarray
+    lengths: np.ndarray
 
     def __len__(self) -> int:
         return len(self.class_ids)
+
+    def __getitem__(self, rows: slice | np.ndarray) -> Embeddings:
+        return Embeddings(self.class_ids[rows], self.indices[rows], self.vectors[rows], self.lengths[rows])
 
 
 def write_embeddings(
@@ -52,6 +60,7 @@ def write_embeddings(
     splits: Sequence[str],
     indices: Sequence[int] | np.ndarray,
     vectors: np.ndarray,
+    lengths: np.ndarray,
     facts: Mapping[str, Any],
 ) -> None:
     """Write an embedding table.
@@ -66,6 +75,8 @@ def write_embeddings(
         What each row is of.
     vectors : float16 or float64 array of shape (n, d)
         Unit vectors, as they are to be stored.
+    lengths : float array of shape (n,)
+        The vectors' lengths before they were made unit vectors.
     facts : mapping
         For the file's metadata: encoder, weights, versions.
     """
@@ -78,6 +89,7 @@ def write_embeddings(
             pa.array([int(class_ids[n]) for n in order], pa.int32()),
             pa.array([splits[n] for n in order], pa.string()),
             pa.array([int(indices[n]) for n in order], pa.int32()),
+            pa.array(np.asarray(lengths, dtype=np.float32)[order], pa.float32()),
             column,
         ],
         schema=pa.schema(
@@ -85,12 +97,13 @@ def write_embeddings(
                 pa.field("class_id", pa.int32(), nullable=False),
                 pa.field("split", pa.string(), nullable=False),
                 pa.field("index", pa.int32(), nullable=False),
+                pa.field("length", pa.float32(), nullable=False),
                 pa.field("embedding", column.type, nullable=False),
             ],
             metadata={METADATA_KEY: json.dumps(dict(facts), sort_keys=True).encode()},
         ),
     )
-    plain = ["class_id", "split", "index"]
+    plain = ["class_id", "split", "index", "length"]
     with replace_atomically(path) as temporary:
         pq.write_table(
             table,
@@ -103,8 +116,8 @@ def write_embeddings(
         )
 
 
-def read_embeddings(paths: Iterable[Path | str], split: str) -> Embeddings:
-    """Read one split of the tables that make up a set, in order of class_id and index.
+class EmbeddingTables:
+    """One split of the tables that make up a set, to be read block by block (by iterating, as often as needed) or whole.
 
     Parameters
     ----------
@@ -112,26 +125,69 @@ def read_embeddings(paths: Iterable[Path | str], split: str) -> Embeddings:
         The set's shards.
     split : str
         "train" or "evaluation".
+    rows : int
+        Of a block, at most.
 
     Raises
     ------
     StudyError
-        If the shards hold vectors of different lengths.
+        On reading, if the shards hold vectors of different lengths.
     """
-    class_ids, indices, vectors = [], [], []
-    for path in paths:
-        table = pq.read_table(path, filters=[("split", "=", split)])
-        column = table["embedding"].combine_chunks()
-        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
-        class_ids.append(table["class_id"].to_numpy())
-        indices.append(table["index"].to_numpy())
-        vectors.append(column.flatten().to_numpy(zero_copy_only=False).reshape(len(table), column.type.list_size))
-    widths = {part.shape[1] for part in vectors}
-    if len(widths) > 1:
-        raise StudyError(f"embedding tables of one set have {' and '.join(map(str, sorted(widths)))} values a vector")
-    ids, at = np.concatenate(class_ids).astype(np.int64), np.concatenate(indices).astype(np.int64)
-    order = np.lexsort((at, ids))
-    return Embeddings(ids[order], at[order], np.concatenate(vectors)[order])
+
+    def __init__(self, paths: Iterable[Path | str], split: str, *, rows: int = ROW_GROUP) -> None:
+        self.paths = list(paths)
+        self.split = split
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Embeddings]:
+        waiting: list[Embeddings] = []
+        for part in self._read_parts():
+            waiting.append(part)
+            while sum(map(len, waiting)) >= self.rows:
+                joined = join_embeddings(waiting)
+                yield joined[: self.rows]
+                waiting = [joined[self.rows :]]
+        if sum(map(len, waiting)):
+            yield join_embeddings(waiting)
+
+    def _read_parts(self) -> Iterator[Embeddings]:
+        width = None
+        for path in self.paths:
+            with pq.ParquetFile(path, pre_buffer=False) as file:
+                for batch in file.iter_batches(batch_size=self.rows, use_threads=False):
+                    part = self._select(batch)
+                    if width is not None and part.vectors.shape[1] != width:
+                        raise StudyError(
+                            f"{path}: its vectors have {part.vectors.shape[1]} values, those of {self.paths[0]} {width}"
+                        )
+                    width = part.vectors.shape[1]
+                    yield part
+
+    def _select(self, batch: pa.RecordBatch) -> Embeddings:
+        wanted = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)
+        column = batch["embedding"]
+        vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), column.type.list_size)
+        lengths = batch["length"].to_numpy()
+        return Embeddings(
+            batch["class_id"].to_numpy()[wanted].astype(np.int64),
+            batch["index"].to_numpy()[wanted].astype(np.int64),
+            vectors[wanted],
+            lengths[wanted],
+        )
+
+    def read(self) -> Embeddings:
+        """All rows, in order of class_id and index."""
+        joined = join_embeddings(list(self._read_parts()))
+        return joined[np.lexsort((joined.indices, joined.class_ids))]
+
+
+def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
+    """One after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return Embeddings(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("class_ids", "indices", "vectors", "lengths"))
+    )
 
 
 def read_facts(path: Path | str) -> dict[str, Any]:
@@ -187,10 +243,11 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
             vectors.append(found.astype(np.float64))
     ids, at, rows = np.concatenate(class_ids), np.concatenate(indices), np.concatenate(vectors)
-    rows = np.ldexp(
-        rows, -np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
-    )  # exact: squares neither overflow nor vanish
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    exponents = np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
+    rows = np.ldexp(rows, -exponents)  # exact: squares neither overflow nor vanish
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows /= norms
+    lengths = np.ldexp(norms, exponents)[:, 0]
     at = _number_rows(ids, splits, at, rows, set_name)
     for split in SPLITS:
         there = set(ids[np.array(splits) == split].tolist())
@@ -200,7 +257,7 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
                 f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of "
                 f"{source if isinstance(source, str) else source[split]}"
             )
-    write_embeddings(path, ids, splits, at, rows, {"source": source, "set": set_name})
+    write_embeddings(path, ids, splits, at, rows, lengths, {"source": source, "set": set_name})
 
 
 def _check_vectors(file: str, vectors: np.ndarray, class_ids: np.ndarray, count: int) -> None:

@@ -6,43 +6,59 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from synthdiv.centroids import compute_centroids
+from synthdiv.centroids import compute_centroids, sum_classes
 from synthdiv.classes import ClassRow
 from synthdiv.embeddings import Embeddings
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
-from synthdiv.neighbours import find_nearest, vote
+from synthdiv.intervals import (
+    adjust_p_values,
+    compare_means,
+    compare_proportions,
+    mean_interval,
+    new_classes_interval,
+    wilson_interval,
+)
+from synthdiv.neighbours import find_nearest, multiply_rows, vote
 
 KNN = (1, 5)
+ACCURACIES = ("centroid_accuracy", *(f"knn{k}_accuracy" for k in KNN))
+FIGURES = (*ACCURACIES, "mean_cosine")
 
 
 def score_experiment(
-    reference: Embeddings,
+    reference: Iterable[Embeddings],
     query: Embeddings,
     n_classes: int,
     *,
     query_kind: str,
     names: tuple[str, str] = ("reference", "query"),
+    device: str = "cpu",
 ) -> pl.DataFrame:
     """Classify every query by the nearest centroid and by its nearest references.
 
     Parameters
     ----------
-    reference, query : Embeddings
-        The reference set's training split, and the query set's evaluation split.
+    reference : iterable of Embeddings
+        The reference set's training split, in blocks; read twice.
+    query : Embeddings
+        The query set's evaluation split.
     n_classes : int
         C; a reference needs all of them.
     query_kind : {"image", "prompt"}
         k-NN is not applicable to prompts of one a class as queries (Table 6, rows 31 to 36).
     names : (str, str)
         The sets' names, for messages.
+    device : str
+        A torch device.
 
     Returns
     -------
@@ -55,38 +71,32 @@ def score_experiment(
     StudyError
         If the two sets have vectors of different lengths, or the reference lacks a class.
     """
-    if reference.vectors.shape[1] != query.vectors.shape[1]:
+    totals = sum_classes(reference, n_classes)
+    if totals.sums.shape[1] != query.vectors.shape[1]:
         raise StudyError(
             f"the sets {names[0]!r} and {names[1]!r} can't be compared: their vectors have "
-            f"{reference.vectors.shape[1]} and {query.vectors.shape[1]} values; were they made by different encoders?"
+            f"{totals.sums.shape[1]} and {query.vectors.shape[1]} values; were they made by different encoders?"
         )
-    missing = sorted(set(range(n_classes)) - set(reference.class_ids.tolist()))
-    if missing:
-        raise StudyError(f"the reference set {names[0]!r} has no vector of class_id {missing[0]} in its training split")
-    centroids = compute_centroids(reference, n_classes)
-    query_names = [f"{c}/{i}" for c, i in zip(query.class_ids.tolist(), query.indices.tolist(), strict=True)]
+    if not totals.counts.all():
+        raise StudyError(
+            f"the reference set {names[0]!r} has no vector of class_id {int(np.argmin(totals.counts))} in its training split"
+        )
+    centroids = compute_centroids(totals)
     ids = np.arange(n_classes)
-    nearest = find_nearest(query.vectors, query_names, centroids, ids, [f"centroid {c}" for c in range(n_classes)], 1)
+    as_references = Embeddings(ids, np.zeros_like(ids), centroids, np.ones(n_classes, dtype=np.float32))
     columns: dict[str, Any] = {
         "class_id": query.class_ids,
         "index": query.indices,
-        "centroid_class": [int(rows[0]) for rows, _ in nearest],
+        "centroid_class": find_nearest(query, [as_references], 1).class_ids[:, 0],
     }
     for k in KNN:
         columns[f"knn{k}_class"] = [None] * len(query)
     if not is_knn_inapplicable(query, query_kind):
-        names_of = [f"{c}/{i}" for c, i in zip(reference.class_ids.tolist(), reference.indices.tolist(), strict=True)]
-        found = [
-            reference.class_ids[rows]
-            for rows, _ in find_nearest(
-                query.vectors, query_names, reference.vectors, reference.class_ids, names_of, max(KNN)
-            )
-        ]
+        found = find_nearest(query, reference, max(KNN), center=totals.mean, device=device)
         for k in KNN:
-            columns[f"knn{k}_class"] = [vote(classes[:k]) for classes in found]
-    own = centroids[query.class_ids]
+            columns[f"knn{k}_class"] = vote(found.class_ids[:, :k])
     rows = query.vectors.astype(np.float64)
-    columns["cosine"] = (rows * own).sum(axis=1) / np.sqrt((rows * rows).sum(axis=1))
+    columns["cosine"] = multiply_rows(rows, centroids[query.class_ids]) / np.sqrt(multiply_rows(rows, rows))
     kinds = {"class_id": pl.Int32, "index": pl.Int32, "centroid_class": pl.Int32, "cosine": pl.Float64}
     return pl.DataFrame(columns, schema=kinds | {f"knn{k}_class": pl.Int32 for k in KNN}, strict=False)
 
@@ -97,51 +107,184 @@ def is_knn_inapplicable(query: Embeddings, query_kind: str) -> bool:
 
 
 def summarise_predictions(predictions: pl.DataFrame) -> dict[str, Any]:
-    """The figures of a table row: n_queries, centroid_accuracy, knn1_accuracy, knn5_accuracy, mean_cosine.
+    """The figures of a table row, each with its 95 % interval.
 
-    Accuracies are fractions; None where not applicable.
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        From :func:`score_experiment`, or a part of its rows.
+
+    Returns
+    -------
+    dict
+        n_queries; centroid_accuracy, knn1_accuracy, knn5_accuracy (fractions), mean_cosine; and of each ``*_low`` and
+        ``*_high``. None where not applicable. Accuracies have Wilson's interval, the cosine a normal one, for other
+        queries of the same classes.
     """
     figures: dict[str, Any] = {"n_queries": len(predictions)}
-    for name in ("centroid", *(f"knn{k}" for k in KNN)):
-        predicted = predictions[f"{name}_class"]
-        right = int((predicted == predictions["class_id"]).sum())
-        figures[f"{name}_accuracy"] = None if predicted.null_count() else right / len(predictions)
+    spans: dict[str, tuple[float, float] | None] = {}
+    for name in ACCURACIES:
+        right = find_right(predictions, name)
+        figures[name] = None if right is None else int(right.sum()) / len(right)
+        spans[name] = None if right is None else wilson_interval(int(right.sum()), len(right))
     figures["mean_cosine"] = math.fsum(predictions["cosine"]) / len(predictions)
-    return figures
+    spans["mean_cosine"] = mean_interval(predictions["cosine"].to_numpy(), predictions["class_id"].to_numpy())
+    return figures | _name_bounds(spans)
+
+
+def find_right(predictions: pl.DataFrame, accuracy: str) -> np.ndarray | None:
+    """Which queries an accuracy's predictions get right, as a bool array; None where not applicable."""
+    predicted = predictions[accuracy.replace("_accuracy", "_class")]
+    return None if predicted.null_count() else (predicted == predictions["class_id"]).to_numpy()
+
+
+def _name_bounds(spans: Mapping[str, tuple[float, float] | None], suffix: str = "") -> dict[str, float | None]:
+    return {
+        f"{name}{suffix}_{end}": None if span is None else span[n]
+        for name, span in spans.items()
+        for n, end in enumerate(("low", "high"))
+    }
 
 
 def tabulate_experiments(
-    rows: Sequence[tuple[int, str, str, Path | str]], classes: list[ClassRow]
+    rows: Sequence[tuple[int, str, str, pl.DataFrame]], classes: list[ClassRow]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The matrix and its per-class form, from the experiments' predictions.
 
     Parameters
     ----------
-    rows : sequence of (number, reference, query, path)
-        The experiments in order, and where the predictions of each lie.
+    rows : sequence of (number, reference, query, predictions)
+        The experiments in order.
     classes : list of ClassRow
         The study's.
 
     Returns
     -------
     experiments : polars.DataFrame
-        experiment, reference, query, n_queries, centroid_accuracy, knn1_accuracy, knn5_accuracy, mean_cosine.
+        experiment, reference, query, n_queries, centroid_accuracy, knn1_accuracy, knn5_accuracy, mean_cosine; the bounds of
+        each (``*_low``, ``*_high``), and those for new classes (``*_new_classes_low``, ``*_new_classes_high``).
     per_class : polars.DataFrame
-        The same for each class, with class_id and name.
+        The same for each class, with class_id and name, and without bounds for new classes.
     """
     experiments, per_class = [], []
-    for number, reference, query, path in rows:
-        predictions = pl.read_parquet(path)
+    for number, reference, query, predictions in rows:
         head = {"experiment": number, "reference": reference, "query": query}
-        experiments.append(head | summarise_predictions(predictions))
-        for part in predictions.partition_by("class_id", maintain_order=True):
-            class_id = part["class_id"][0]
-            per_class.append(head | {"class_id": class_id, "name": classes[class_id].name} | summarise_predictions(part))
-    kinds = {f"knn{k}_accuracy": pl.Float64 for k in KNN}
-    return (
-        pl.DataFrame(experiments, schema_overrides=kinds, infer_schema_length=None),
-        pl.DataFrame(per_class, schema_overrides=kinds, infer_schema_length=None),
-    )
+        of_classes = [
+            head | {"class_id": part["class_id"][0], "name": classes[part["class_id"][0]].name} | summarise_predictions(part)
+            for part in predictions.partition_by("class_id", maintain_order=True)
+        ]
+        per_class += of_classes
+        new: dict[str, tuple[float, float] | None] = {}
+        for name in FIGURES:
+            values = [row[name] for row in of_classes]
+            new[name] = None if None in values else new_classes_interval(np.array(values))
+        experiments.append(head | summarise_predictions(predictions) | _name_bounds(new, "_new_classes"))
+    return _make_table(experiments), _make_table(per_class)
+
+
+def _make_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
+    kinds = {name: pl.Float64 for name in rows[0] if name.startswith(FIGURES)}
+    return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
+
+
+def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> pl.DataFrame:
+    """Which experiments differ beyond noise: every pair of experiments, figure by figure.
+
+    Experiments with the same query set are paired by query, others by class. Probabilities are corrected for the number of
+    pairs, a figure at a time, by Benjamini and Hochberg's procedure; the intervals are not.
+
+    Parameters
+    ----------
+    rows : sequence of (number, reference, query, predictions)
+        The experiments.
+
+    Returns
+    -------
+    polars.DataFrame
+        figure, experiment_a, experiment_b, paired_by (query or class), n_pairs, difference (a - b), difference_low,
+        difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
+    """
+    found = []
+    for figure in FIGURES:
+        part = []
+        values = {number: _values_of(figure, predictions) for number, _, _, predictions in rows}
+        for (a, _, query_a, first), (b, _, query_b, second) in combinations(rows, 2):
+            if values[a] is None or values[b] is None:
+                continue
+            same = query_a == query_b
+            if same:
+                compare = compare_means if figure == "mean_cosine" else compare_proportions
+                result, count = compare(values[a], values[b]), len(first)
+            else:
+                x, y = _average_classes(first, values[a]), _average_classes(second, values[b])
+                common = sorted(x.keys() & y.keys())
+                count = len(common)
+                result = compare_means(np.array([x[c] for c in common]), np.array([y[c] for c in common]))
+            part.append(
+                {"figure": figure, "experiment_a": a, "experiment_b": b}
+                | {"paired_by": "query" if same else "class", "n_pairs": count, "difference": result.difference}
+                | {"difference_low": result.low, "difference_high": result.high, "p_value": result.p_value}
+            )
+        adjusted = adjust_p_values(np.array([row["p_value"] for row in part])) if part else []
+        found += [row | {"p_adjusted": float(p), "differs": bool(p < 0.05)} for row, p in zip(part, adjusted, strict=True)]
+    kinds = {
+        "figure": pl.String,
+        "experiment_a": pl.Int64,
+        "experiment_b": pl.Int64,
+        "paired_by": pl.String,
+        "n_pairs": pl.Int64,
+        **dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_adjusted"), pl.Float64),
+        "differs": pl.Boolean,
+    }
+    return pl.DataFrame(found, schema=kinds)
+
+
+def _values_of(figure: str, predictions: pl.DataFrame) -> np.ndarray | None:
+    return predictions["cosine"].to_numpy() if figure == "mean_cosine" else find_right(predictions, figure)
+
+
+def _average_classes(predictions: pl.DataFrame, values: np.ndarray) -> dict[int, float]:
+    table = pl.DataFrame({"class_id": predictions["class_id"], "value": values.astype(np.float64)})
+    return dict(table.group_by("class_id", maintain_order=True).agg(pl.col("value").mean()).iter_rows())
+
+
+def summarise_matrix(experiments: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
+    """The paper's own summaries: averages over the rows with k-NN (Table 6), within and across modalities (Table 5).
+
+    Parameters
+    ----------
+    experiments : polars.DataFrame
+        From :func:`tabulate_experiments`.
+    kinds : mapping of set name to "image" or "prompt"
+        The sets' modalities.
+
+    Returns
+    -------
+    polars.DataFrame
+        rows (which of the matrix), n_experiments, the means of the figures over those rows, and knn5_wins: the share of
+        them in which k-NN with k = 5 beats Centroid Accuracy. None where a figure is not applicable to one of the rows.
+    """
+    modality = {name: pl.Series([kinds[n] for n in experiments[name]]) for name in ("reference", "query")}
+    blocks = {
+        "all": pl.Series([True] * len(experiments)),
+        "with k-NN": experiments["knn5_accuracy"].is_not_null(),
+    }
+    for reference in ("image", "prompt"):
+        for query in ("image", "prompt"):
+            blocks[f"{reference} reference, {query} query"] = (modality["reference"] == reference) & (
+                modality["query"] == query
+            )
+    found: list[dict[str, Any]] = []
+    for name, wanted in blocks.items():
+        part = experiments.filter(wanted)
+        if not len(part):
+            continue
+        means = {figure: None if part[figure].null_count() else math.fsum(part[figure]) / len(part) for figure in FIGURES}
+        wins = (
+            None if means["knn5_accuracy"] is None else (part["knn5_accuracy"] > part["centroid_accuracy"]).sum() / len(part)
+        )
+        found.append({"rows": name, "n_experiments": len(part)} | means | {"knn5_wins": wins})
+    return pl.DataFrame(found, schema_overrides=dict.fromkeys((*FIGURES, "knn5_wins"), pl.Float64), infer_schema_length=None)
 
 
 def write_table(table: pl.DataFrame, path: Path | str) -> None:

@@ -1,0 +1,90 @@
+"""Frechet distance between two clouds of features, its two terms apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Mean and covariance of a cloud.
+
+    Attributes
+    ----------
+    count : int
+    mean : float64 array of shape (d,)
+    covariance : float64 array of shape (d, d)
+        Unbiased (divided by count - 1).
+    """
+
+    count: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def measure_moments(blocks: Iterable[np.ndarray]) -> Moments:
+    """Mean and covariance in fp64, block by block.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays of shape (n, d)
+        The cloud; two rows at least.
+
+    References
+    ----------
+    T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
+    1979: blocks are joined by their means and scatters.
+    """
+    count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
+    for block in blocks:
+        rows = block.astype(np.float64)
+        middle = rows.mean(axis=0)
+        rows -= middle
+        own = rows.T @ rows
+        if not count:
+            count, mean, scatter = len(rows), middle, own
+            continue
+        gap, total = middle - mean, count + len(rows)
+        scatter += own + np.outer(gap, gap) * (count * len(rows) / total)
+        mean += gap * (len(rows) / total)
+        count = total
+    if count < 2:
+        raise ValueError(f"a covariance needs two vectors at least; there are {count}")
+    return Moments(count, mean, scatter / (count - 1))
+
+
+def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float]:
+    """Frechet distance of two normal distributions with these moments.
+
+    |mu_X - mu_Y|^2 + tr(S_X + S_Y - 2 (S_X S_Y)^(1/2)). "Diversity and Diffusion", Section 3, prints the first term without
+    the square, and finds that it follows accuracy while the second does not: so both forms and both terms are given.
+
+    The trace of the root is the sum of the roots of the eigenvalues of R S_Y R, R = S_X^(1/2), which are real and at least 0
+    also where a covariance has no full rank.
+
+    Parameters
+    ----------
+    first, second : Moments
+
+    Returns
+    -------
+    dict
+        frechet_distance, frechet_mean_term (|mu_X - mu_Y|^2), frechet_covariance_term, frechet_distance_unsquared (with
+        |mu_X - mu_Y|).
+    """
+    values, vectors = np.linalg.eigh(first.covariance)
+    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
+    product = root @ second.covariance @ root
+    shared = np.sqrt(np.clip(np.linalg.eigvalsh((product + product.T) / 2), 0, None)).sum()
+    gap = first.mean - second.mean
+    mean_term = float(gap @ gap)
+    covariance_term = float(np.trace(first.covariance) + np.trace(second.covariance) - 2 * shared)
+    return {
+        "frechet_distance": mean_term + covariance_term,
+        "frechet_mean_term": mean_term,
+        "frechet_covariance_term": covariance_term,
+        "frechet_distance_unsquared": mean_term**0.5 + covariance_term,
+    }

@@ -1,0 +1,157 @@
+"""95 % intervals, and what two experiments differ by.
+
+Unless a name says otherwise, an interval takes the classes and the reference set as given: it says what other queries (or
+images) of the same classes would give.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+LEVEL = 0.95
+Z = float(stats.norm.ppf((1 + LEVEL) / 2))
+LEAST_CLASSES = 50
+"""Fewer classes say too little about other classes."""
+
+
+def wilson_interval(right: int, count: int) -> tuple[float, float]:
+    """Wilson's score interval of a proportion; valid also at 0 and 1 and for few queries.
+
+    For queries that are drawn class by class it is a little too wide, never too narrow: the variance within classes is
+    at most that of the whole.
+
+    Parameters
+    ----------
+    right, count : int
+        Successes, of how many.
+
+    References
+    ----------
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
+    """
+    share, spread = right / count, Z * Z / count
+    middle = (share + spread / 2) / (1 + spread)
+    half = Z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def mean_interval(values: np.ndarray, class_ids: np.ndarray, *, by_class: bool = False) -> tuple[float, float] | None:
+    """The normal interval of a mean whose values are drawn class by class.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n,)
+    class_ids : int array of shape (n,)
+        Each value's class.
+    by_class : bool
+        Whether it is the mean over classes of their means, rather than the mean over all values.
+
+    Returns
+    -------
+    (float, float) or None
+        None if a class has a single value: its spread is unknown.
+    """
+    _, inverse, counts = np.unique(class_ids, return_inverse=True, return_counts=True)
+    if counts.min() < 2:
+        return None
+    means = np.bincount(inverse, values) / counts
+    squares = np.bincount(inverse, (values - means[inverse]) ** 2) / (counts - 1)
+    weights = np.full(len(counts), 1 / len(counts)) if by_class else counts / counts.sum()
+    middle, error = float(weights @ means), math.sqrt(float(weights**2 @ (squares / counts)))
+    return middle - Z * error, middle + Z * error
+
+
+def new_classes_interval(per_class: np.ndarray) -> tuple[float, float] | None:
+    """Student's interval of a mean over classes, for other classes of the same kind: three to four times wider.
+
+    Parameters
+    ----------
+    per_class : float64 array of shape (C,)
+        The figure of each class.
+
+    Returns
+    -------
+    (float, float) or None
+        None for fewer than ``LEAST_CLASSES`` classes.
+    """
+    if len(per_class) < LEAST_CLASSES:
+        return None
+    half = stats.t.ppf((1 + LEVEL) / 2, len(per_class) - 1) * per_class.std(ddof=1) / math.sqrt(len(per_class))
+    return float(per_class.mean() - half), float(per_class.mean() + half)
+
+
+def jackknife_interval(estimate: float, without: np.ndarray) -> tuple[float, float]:
+    """Student's interval by the delete-a-group jackknife.
+
+    Parameters
+    ----------
+    estimate : float
+        From all groups.
+    without : float64 array of shape (g,)
+        The estimate without each group; the groups are of about equal size.
+
+    References
+    ----------
+    P. S. Kott, "The delete-a-group jackknife", Journal of Official Statistics 17 (2001).
+    """
+    groups = len(without)
+    error = math.sqrt((groups - 1) / groups * float(((without - without.mean()) ** 2).sum()))
+    half = float(stats.t.ppf((1 + LEVEL) / 2, groups - 1)) * error
+    return estimate - half, estimate + half
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What one experiment has more than another, its interval, and the probability of so much by chance."""
+
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def compare_proportions(first: np.ndarray, second: np.ndarray) -> Difference:
+    """The difference of two accuracies over the same queries: McNemar's exact test, Agresti and Min's interval.
+
+    Parameters
+    ----------
+    first, second : bool arrays of shape (n,)
+        Which queries each gets right.
+
+    References
+    ----------
+    A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
+    Medicine 24 (2005).
+    """
+    count, only_first, only_second = len(first), int((first & ~second).sum()), int((second & ~first).sum())
+    p_value = stats.binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
+    b, c, n = only_first + 0.5, only_second + 0.5, count + 2
+    middle = (b - c) / n
+    half = Z * math.sqrt((b + c) - (b - c) ** 2 / n) / n
+    return Difference((only_first - only_second) / count, max(-1.0, middle - half), min(1.0, middle + half), float(p_value))
+
+
+def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
+    """The mean difference of pairs (of queries, or of classes) by Student's paired t-test.
+
+    Parameters
+    ----------
+    first, second : float64 arrays of shape (n,)
+    """
+    pairs = first - second
+    middle, count = math.fsum(pairs) / len(pairs), len(pairs)
+    error = float(pairs.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
+    if error == 0:
+        return Difference(middle, middle, middle, 1.0 if middle == 0 else 0.0)
+    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
+    p_value = 2 * float(stats.t.sf(abs(middle / error), count - 1))
+    return Difference(middle, middle - half, middle + half, p_value)
+
+
+def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
+    """Benjamini and Hochberg's correction for many comparisons: the false discovery rate that each would need."""
+    return stats.false_discovery_control(p_values, method="bh")
