@@ -28,6 +28,8 @@ include: "workflow/rules/prompts.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/experiments.smk"
+include: "workflow/rules/metrics.smk"
+include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -8,17 +8,24 @@ import torch
 from conftest import DEMO
 
 from synthdiv.archive import write_block
-from synthdiv.encoder import Encoder, make_tokenizer
+from synthdiv.encoder import load_encoder
 from synthdiv.errors import StudyError
 from synthdiv.flags import decode_image
+from synthdiv.open_clip_encoder import make_tokenizer
 
-SPEC = {"model": str(DEMO / "models" / "clip"), "pretrained": None, "precision": "fp32", "batch_size": 16}
+SPEC = {
+    "library": "open_clip",
+    "model": str(DEMO / "models" / "clip"),
+    "pretrained": None,
+    "precision": "fp32",
+    "batch_size": 16,
+}
 CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
 def encoder():
-    return Encoder(SPEC, CPU)
+    return load_encoder(SPEC, CPU)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +44,7 @@ def rows(tmp_path_factory, natural):
 
 
 def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
-    vectors = encoder.embed_images(rows, workers=0)
+    vectors = encoder.embed_images(rows, workers=0).vectors
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
     model.eval()
     with torch.inference_mode():
@@ -50,9 +57,9 @@ def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
 
 
 def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows):
-    vectors = encoder.embed_images(rows, workers=0)
-    np.testing.assert_array_equal(encoder.embed_images(rows[::-1], workers=2)[::-1], vectors)
-    np.testing.assert_array_equal(encoder.embed_images(rows[7:8], workers=0)[0], vectors[7])
+    vectors = encoder.embed_images(rows, workers=0).vectors
+    np.testing.assert_array_equal(encoder.embed_images(rows[::-1], workers=2).vectors[::-1], vectors)
+    np.testing.assert_array_equal(encoder.embed_images(rows[7:8], workers=0).vectors[0], vectors[7])
 
 
 def test_prompts_are_encoded_once_each(encoder, monkeypatch):
@@ -60,7 +67,7 @@ def test_prompts_are_encoded_once_each(encoder, monkeypatch):
     seen = []
     tokenize = encoder.tokenize
     monkeypatch.setattr(encoder, "tokenize", lambda batch: seen.extend(batch) or tokenize(batch))
-    vectors = encoder.embed_prompts(texts)
+    vectors, _ = encoder.embed_prompts(texts)
     assert seen == ["bag", "coat"]
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert not np.array_equal(vectors[0], vectors[1])
@@ -70,7 +77,9 @@ def test_the_demos_clip_knows_its_classes(encoder, rows, natural):
     """Zero-shot on natural images that it was not trained on; chance is 10 %."""
     names = ["t-shirt", "trousers, pants", "pullover, sweater", "dress, frock", "coat, overcoat"]
     names += ["sandal, open shoe", "buttoned shirt", "sneaker", "bag", "ankle boot, boot"]
-    scores = encoder.embed_images(rows, workers=0).astype(float) @ encoder.embed_prompts(names).astype(float).T
+    scores = (
+        encoder.embed_images(rows, workers=0).vectors.astype(float) @ encoder.embed_prompts(names).vectors.astype(float).T
+    )
     assert (scores.argmax(1) == natural[1]).mean() > 0.5
 
 
@@ -92,9 +101,9 @@ def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
 
 def test_openai_weights_need_their_activation():
     with pytest.raises(StudyError, match="use 'ViT-L-14-quickgelu'"):
-        Encoder(SPEC | {"model": "ViT-L-14", "pretrained": "openai"}, CPU)
+        load_encoder(SPEC | {"model": "ViT-L-14", "pretrained": "openai"}, CPU)
 
 
 def test_a_model_that_is_not_there(tmp_path):
     with pytest.raises(StudyError, match="could not be loaded"):
-        Encoder(SPEC | {"model": str(tmp_path)}, CPU)
+        load_encoder(SPEC | {"model": str(tmp_path)}, CPU)

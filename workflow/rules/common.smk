@@ -33,7 +33,7 @@ wildcard_constraints:
     scale=one_of(format_scale(drawing.guidance_scale) for drawing in STUDY.drawings),
     shard=one_of(STUDY.shards),
     generator=one_of(STUDY.config["generators"]),
-    encoder=one_of(STUDY.config["encoders"]),
+    encoder=one_of(STUDY.encoders),
     set=one_of(STUDY.sets),
     images=one_of(
         name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))
@@ -186,8 +186,9 @@ def embed_threads(wildcards):
 
 
 def embed_recipe(wildcards):
+    spec = STUDY.config["encoders"][wildcards.encoder]
     return {
-        "encoder": dict(sorted(STUDY.config["encoders"][wildcards.encoder].items())),
+        "encoder": {key: spec[key] for key in sorted(spec) if key != "features"},
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
     }
 
@@ -209,56 +210,152 @@ def brought_source(wildcards):
     return STUDY.sets[wildcards.set]["embeddings"]
 
 
-def embedding_tables(collection):
+def embedding_tables(encoder, collection):
     """The embedding tables of a collection."""
     if collection.startswith("brought/"):
         return [f"<results>/embeddings/{collection}.parquet"]
     return [
-        f"<results>/embeddings/{STUDY.encoder}/{collection}/{shard}.parquet"
+        f"<results>/embeddings/{encoder}/{collection}/{shard}.parquet"
         for shard in STUDY.shards
     ]
 
 
-def set_embeddings(name):
-    return embedding_tables(STUDY.collection_of(name))
+def set_embeddings(encoder, name):
+    return embedding_tables(encoder, STUDY.collection_of(name))
+
+
+def own_embeddings(wildcards):
+    return set_embeddings(wildcards.encoder, wildcards.set)
 
 
 def reference_embeddings(wildcards):
-    return set_embeddings(wildcards.reference)
+    return set_embeddings(wildcards.encoder, wildcards.reference)
 
 
 def query_embeddings(wildcards):
-    return set_embeddings(wildcards.query)
-
-
-def image_set_embeddings(wildcards):
-    return [path for name in STUDY.image_sets() for path in set_embeddings(name)]
+    return set_embeddings(wildcards.encoder, wildcards.query)
 
 
 def all_embeddings(wildcards):
-    return [path for name in COLLECTIONS for path in embedding_tables(name)]
+    paths = [
+        path
+        for encoder in STUDY.encoders
+        for name in STUDY.sets_of(encoder)
+        for path in set_embeddings(encoder, name)
+    ]
+    return list(dict.fromkeys(paths))
 
 
-# experiments and figures
+# experiments, metrics and figures
+
+
+def scoring_threads(wildcards):
+    """One for a small study, whose experiments run side by side."""
+    references = len(STUDY.classes) * STUDY.images_per_class["train"]
+    return 1 if references < 100_000 else 8
+
+
+def matrix():
+    """The experiments of every encoder."""
+    return [
+        (encoder, experiment)
+        for encoder in STUDY.encoders
+        for experiment in STUDY.experiments_of(encoder)
+    ]
 
 
 def predictions(wildcards):
     return [
-        f"<results>/experiments/{experiment.reference}/{experiment.query}.parquet"
-        for experiment in STUDY.experiments
+        f"<results>/experiments/{encoder}/{experiment.reference}/{experiment.query}.parquet"
+        for encoder, experiment in matrix()
     ]
 
 
 def numbered_experiments(wildcards):
-    """The matrix's rows: which number each pair has."""
+    """The matrix's rows: which encoder, number, reference and query each file of predictions is of."""
     return [
-        [experiment.number, experiment.reference, experiment.query]
-        for experiment in STUDY.experiments
+        [encoder, experiment.number, experiment.reference, experiment.query]
+        for encoder, experiment in matrix()
     ]
 
 
 def matrix_order(wildcards):
     return {"references": STUDY.references, "queries": STUDY.queries}
+
+
+def set_measurements(wildcards):
+    return [
+        f"<results>/metrics/{encoder}/sets/{name}.parquet"
+        for encoder in STUDY.encoders
+        for name in STUDY.image_sets(encoder)
+    ]
+
+
+def set_comparisons(wildcards):
+    return [
+        f"<results>/metrics/{encoder}/pairs/{reference}/{name}.parquet"
+        for encoder in STUDY.encoders
+        for reference, name in STUDY.comparisons_of(encoder)
+    ]
+
+
+def measure_options(wildcards):
+    options = STUDY.config["set_metrics"]
+    return {"images_per_class": options["images_per_class"], "seed": STUDY.seed}
+
+
+def comparison_options(wildcards):
+    options = STUDY.config["set_metrics"]
+    return {
+        "features": STUDY.features_of(wildcards.encoder),
+        "images_per_class": options["images_per_class"],
+        "neighbours": options["neighbours"],
+        "seed": STUDY.seed,
+    }
+
+
+def classified_queries(wildcards):
+    """The queries that a reference's classifiers try, each with how many of the tables are its own."""
+    return [
+        [experiment.query, len(set_embeddings(wildcards.encoder, experiment.query))]
+        for experiment in STUDY.experiments_of(wildcards.encoder)
+        if experiment.reference == wildcards.reference
+    ]
+
+
+def classified_embeddings(wildcards):
+    return [
+        path
+        for name, _ in classified_queries(wildcards)
+        for path in set_embeddings(wildcards.encoder, name)
+    ]
+
+
+def trained_probe(wildcards):
+    if not STUDY.config["embedding_classifiers"]["probe"]:
+        return []
+    return f"<results>/probes/{wildcards.encoder}/{wildcards.reference}.npz"
+
+
+def probe_options(wildcards):
+    return {
+        "strengths": STUDY.config["embedding_classifiers"]["probe_strengths"],
+        "seed": STUDY.seed,
+    }
+
+
+def classifier_options(wildcards):
+    options = STUDY.config["embedding_classifiers"]
+    keys = ("density", "knn", "lda_shrinkage", "mixture_components")
+    return {key: options[key] for key in keys} | {"seed": STUDY.seed}
+
+
+def classifications(wildcards):
+    references = [(encoder, experiment.reference) for encoder, experiment in matrix()]
+    return [
+        f"<results>/classifications/{encoder}/{reference}.parquet"
+        for encoder, reference in dict.fromkeys(references)
+    ]
 
 
 def report_figures(wildcards):
@@ -270,8 +367,11 @@ def report_figures(wildcards):
 
 
 def report_tables(wildcards):
-    tables = ["experiments.csv", "per_class.parquet"]
+    tables = ["experiments.csv", "per_class.parquet", "experiment_differences.csv"]
+    tables += ["matrix_summary.csv", "embedding_classifiers.csv"]
+    tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     return [f"<results>/tables/{name}" for name in tables]
@@ -279,11 +379,6 @@ def report_tables(wildcards):
 
 def prompt_tables(wildcards):
     return [f"<results>/prompts/{name}.csv" for name in STUDY.datasets]
-
-
-def image_set_tables(wildcards):
-    """The image sets, each with how many of the embedding tables are its own."""
-    return [[name, len(set_embeddings(name))] for name in STUDY.image_sets()]
 
 
 def sheet_layout(wildcards):

@@ -1,8 +1,7 @@
-"""Experiments: every reference set against every query set, and the diversity of every image set.
+"""Experiments: every reference set against every query set.
 
-1. score_experiment classifies the queries of one pair; its predictions are kept.
-2. tabulate_experiments makes the matrix and its per-class form from them.
-3. measure_centroid_distance measures each image set on its own.
+1. score_experiment classifies the queries of one pair by centroids and neighbours; its predictions are kept.
+2. tabulate_experiments makes the matrix from them, its per-class form, and which experiments differ beyond noise.
 """
 
 
@@ -12,21 +11,23 @@ rule score_experiment:
         query=query_embeddings,
     output:
         predictions=ensure(
-            "<results>/experiments/{reference}/{query}.parquet", non_empty=True
+            "<results>/experiments/{encoder}/{reference}/{query}.parquet",
+            non_empty=True,
         ),
     log:
-        "<logs>/score_experiment/{reference}/{query}.log",
+        "<logs>/score_experiment/{encoder}/{reference}/{query}.log",
     benchmark:
-        "<benchmarks>/score_experiment/{reference}/{query}.jsonl"
+        "<benchmarks>/score_experiment/{encoder}/{reference}/{query}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
+    threads: scoring_threads
     resources:
-        mem_mb=8000,
+        mem_mb=4000,
         runtime=120,
     params:
         n_classes=len(STUDY.classes),
     message:
-        "Score reference {wildcards.reference} x query {wildcards.query}"
+        "Score reference {wildcards.reference} x query {wildcards.query} ({wildcards.encoder})"
     script:
         "../scripts/score_experiment.py"
 
@@ -39,6 +40,10 @@ rule tabulate_experiments:
         table="<results>/tables/experiments.csv",
         parquet="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
+        summary="<results>/tables/matrix_summary.csv",
+        differences="<results>/tables/experiment_differences.csv",
+        by_encoder="<results>/tables/experiments_by_encoder.csv",
+        per_class_by_encoder="<results>/tables/per_class_by_encoder.parquet",
     log:
         "<logs>/tabulate_experiments.log",
     benchmark:
@@ -54,27 +59,3 @@ rule tabulate_experiments:
         "Tabulate the experiments"
     script:
         "../scripts/tabulate_experiments.py"
-
-
-rule measure_centroid_distance:
-    input:
-        embeddings=image_set_embeddings,
-    output:
-        table="<results>/tables/centroid_distance.csv",
-        parquet="<results>/tables/centroid_distance.parquet",
-        per_class="<results>/tables/centroid_distance_per_class.parquet",
-    log:
-        "<logs>/measure_centroid_distance.log",
-    benchmark:
-        "<benchmarks>/measure_centroid_distance.jsonl"
-    conda:
-        "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=16000,
-        runtime=60,
-    params:
-        sets=image_set_tables,
-    message:
-        "Measure the Centroid Distance of every image set"
-    script:
-        "../scripts/measure_centroid_distance.py"

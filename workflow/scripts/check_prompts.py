@@ -20,7 +20,7 @@ def main(smk: SimpleNamespace) -> None:
     """Tokenize every prompt with the tokenizer of each text encoder that reads it."""
     start_job(smk.log[0])
     study = Study(smk.config)
-    encoders = {name: load_encoder_tokenizer(spec) for name, spec in study.config["encoders"].items()}
+    encoders = {name: load_encoder_tokenizer(spec) for name, spec in study.text_encoders().items()}
     generators = {}
     for name, spec in study.config["generators"].items():
         folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])

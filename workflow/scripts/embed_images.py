@@ -6,12 +6,11 @@ Outputs: table, an embedding table.
 
 from types import SimpleNamespace
 
-import open_clip
 import torch
 
 from synthdiv.devices import claim_device
 from synthdiv.embeddings import write_embeddings
-from synthdiv.encoder import Encoder
+from synthdiv.encoder import load_encoder
 from synthdiv.image_index import read_index, select_rows
 from synthdiv.jobs import start_job
 from synthdiv.study import Study
@@ -27,14 +26,15 @@ def main(smk: SimpleNamespace) -> None:
     rows = select_rows(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
     with claim_device(study.config["device"]) as device:
         workers = smk.threads if device.type == "cuda" else 0
-        vectors = Encoder(recipe["encoder"], device).embed_images(rows, workers=workers)
+        encoder = load_encoder(recipe["encoder"], device)
+        features = encoder.embed_images(rows, workers=workers)
     write_embeddings(
         smk.output.table,
         [row["class_id"] for row in rows],
         [row["split"] for row in rows],
         [row["index"] for row in rows],
-        vectors,
-        {"encoder": recipe["encoder"], "open_clip": open_clip.__version__, "torch": torch.__version__},
+        *features,
+        {"encoder": recipe["encoder"], recipe["encoder"]["library"]: encoder.version, "torch": torch.__version__},
     )
 
 

@@ -6,14 +6,13 @@ Outputs: table, an embedding table; where a class has one prompt, it stands in b
 
 from types import SimpleNamespace
 
-import open_clip
 import torch
 
 from synthdiv.devices import claim_device
 from synthdiv.embeddings import write_embeddings
-from synthdiv.encoder import Encoder
 from synthdiv.identity import SPLITS
 from synthdiv.jobs import start_job
+from synthdiv.open_clip_encoder import OpenClipEncoder
 from synthdiv.study import Study
 
 
@@ -31,10 +30,10 @@ def main(smk: SimpleNamespace) -> None:
     ]
     encoder_spec = smk.params.recipe["encoder"]
     with claim_device(study.config["device"]) as device:
-        vectors = Encoder(encoder_spec, device).embed_prompts([dataset.prompt(*place) for place in places])
+        features = OpenClipEncoder(encoder_spec, device).embed_prompts([dataset.prompt(*place) for place in places])
     class_ids, splits, indices = zip(*places, strict=True)
-    facts = {"encoder": encoder_spec, "open_clip": open_clip.__version__, "torch": torch.__version__}
-    write_embeddings(smk.output.table, class_ids, splits, indices, vectors, facts)
+    facts = {"encoder": encoder_spec, "open_clip": OpenClipEncoder.version, "torch": torch.__version__}
+    write_embeddings(smk.output.table, class_ids, splits, indices, *features, facts)
 
 
 if __name__ == "__main__":

@@ -6,18 +6,19 @@ Outputs: predictions, a row a query.
 
 from types import SimpleNamespace
 
-from synthdiv.embeddings import read_embeddings
+from synthdiv.embeddings import EmbeddingTables
 from synthdiv.experiments import score_experiment, write_table
-from synthdiv.jobs import start_job
+from synthdiv.jobs import limit_threads, start_job
 
 
 def main(smk: SimpleNamespace) -> None:
     """Read both sets, classify the queries, and keep the predictions."""
     start_job(smk.log[0])
+    limit_threads(smk.threads)
     names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
-        read_embeddings(smk.input.reference, "train"),
-        read_embeddings(smk.input.query, "evaluation"),
+        EmbeddingTables(smk.input.reference, "train"),
+        EmbeddingTables(smk.input.query, "evaluation").read(),
         smk.params.n_classes,
         query_kind=smk.config["sets"][names[1]]["kind"],
         names=names,

@@ -1,24 +1,39 @@
-"""Make the matrix and its per-class form from the experiments' predictions.
+"""Make the matrix, its per-class form and its summaries from the experiments' predictions.
 
-Inputs: predictions, of each experiment in order; the class table.
-Outputs: table (CSV) and parquet, a row an experiment; per_class, a row an experiment and class.
+Inputs: predictions, of each encoder and experiment in order; the class table.
+Outputs: of the first encoder, table (CSV) and parquet, a row an experiment; per_class, a row an experiment and class;
+summary, the averages of the paper's Tables 5 and 6; differences, a row a pair of experiments. Of all encoders, by_encoder
+and per_class_by_encoder.
 """
 
 from types import SimpleNamespace
 
+import polars as pl
+
 from synthdiv.classes import read_classes
-from synthdiv.experiments import tabulate_experiments, write_table
+from synthdiv.experiments import compare_experiments, summarise_matrix, tabulate_experiments, write_table
 from synthdiv.jobs import start_job
 
 
 def main(smk: SimpleNamespace) -> None:
     """Tabulate and write."""
     start_job(smk.log[0])
-    rows = [(*row, path) for row, path in zip(smk.params.experiments, smk.input.predictions, strict=True)]
-    experiments, per_class = tabulate_experiments(rows, read_classes(smk.input.classes))
+    classes = read_classes(smk.input.classes)
+    by_encoder: dict[str, list] = {}
+    for (encoder, *row), path in zip(smk.params.experiments, smk.input.predictions, strict=True):
+        by_encoder.setdefault(encoder, []).append((*row, pl.read_parquet(path)))
+    tables = {encoder: tabulate_experiments(rows, classes) for encoder, rows in by_encoder.items()}
+    first = next(iter(by_encoder))
+    experiments, per_class = tables[first]
+    kinds = {name: entry["kind"] for name, entry in smk.config["sets"].items()}
     write_table(experiments, smk.output.table)
     write_table(experiments, smk.output.parquet)
     write_table(per_class, smk.output.per_class)
+    write_table(summarise_matrix(experiments, kinds), smk.output.summary)
+    write_table(compare_experiments(by_encoder[first]), smk.output.differences)
+    for n, path in enumerate((smk.output.by_encoder, smk.output.per_class_by_encoder)):
+        named = [pair[n].select(pl.lit(encoder).alias("encoder"), pl.all()) for encoder, pair in tables.items()]
+        write_table(pl.concat(named), path)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,34 @@
-"""An open_clip model: unit embeddings of images and prompts in one space."""
+"""What all encoders share: images read and decoded beside the model, batches of one size, unit vectors in fp16."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
-import open_clip
 import torch
-import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from synthdiv.archive import read_bytes
-from synthdiv.errors import StudyError
 from synthdiv.flags import decode_image
 
-logger = logging.getLogger(__name__)
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
-def name_model(model: str) -> str:
-    """How open_clip is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
-    return f"local-dir:{model}" if Path(model).is_dir() else model
+class Features(NamedTuple):
+    """What an encoder gives.
 
+    Attributes
+    ----------
+    vectors : float16 array of shape (n, d)
+        Unit vectors.
+    lengths : float32 array of shape (n,)
+        Of the encoder's own vectors.
+    """
 
-def make_tokenizer(spec: Mapping[str, Any]) -> Any:
-    """The open_clip tokenizer of an entry of the config's ``encoders``."""
-    return open_clip.get_tokenizer(name_model(spec["model"]))
+    vectors: np.ndarray
+    lengths: np.ndarray
 
 
 class _Images(Dataset):
@@ -47,7 +47,7 @@ class _Images(Dataset):
 
 
 class Encoder:
-    """A loaded open_clip model.
+    """A loaded model that embeds images.
 
     Parameters
     ----------
@@ -55,44 +55,33 @@ class Encoder:
         An entry of the config's ``encoders``.
     device : torch.device
         Where it computes.
-
-    Raises
-    ------
-    StudyError
-        If the weights can't be had, or an OpenAI model is named without -quickgelu.
+    preprocess : callable
+        From an RGB image to a tensor.
+    encode : callable
+        From a batch of such tensors to a tensor of shape (n, d).
     """
 
-    def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
-        model, pretrained = spec["model"], spec["pretrained"]
-        if pretrained == "openai" and not model.endswith("-quickgelu") and f"{model}-quickgelu" in open_clip.list_models():
-            raise StudyError(
-                f"encoder {model!r} with OpenAI's weights gives wrong values: use {model + '-quickgelu'!r}, "
-                "which has their activation"
-            )
-        try:
-            self.model, _, self.preprocess = open_clip.create_model_and_transforms(
-                name_model(model), pretrained=pretrained, precision=spec["precision"], device=device
-            )
-        except Exception as error:
-            raise StudyError(
-                f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: {error}"
-            ) from error
-        self.model.eval()
-        self.tokenize = make_tokenizer(spec)
-        self.batch_size = spec["batch_size"]
-        self.dtype = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[spec["precision"]]
-        self.device = device
+    version: str
+    """Of the library that made the model."""
 
-    def _run(self, batch: torch.Tensor, encode: Any) -> np.ndarray:
+    def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Any, encode: Callable) -> None:
+        self.batch_size: int = spec["batch_size"]
+        self.dtype = DTYPES[spec["precision"]]
+        self.device = device
+        self.preprocess = preprocess
+        self.encode = encode
+
+    def run(self, batch: torch.Tensor, encode: Callable) -> Features:
         """Encode a batch filled up to the batch size, so that a row's result does not depend on how many there were."""
         count = len(batch)
         if count < self.batch_size:
             batch = torch.cat([batch, batch[-1:].expand(self.batch_size - count, *batch.shape[1:])])
-        features = encode(batch.to(self.device, non_blocking=True))[:count]
-        return F.normalize(features.float(), dim=-1).half().cpu().numpy()
+        features = encode(batch.to(self.device, non_blocking=True))[:count].float()
+        lengths = torch.linalg.vector_norm(features, dim=1)
+        return Features((features / lengths[:, None]).half().cpu().numpy(), lengths.cpu().numpy())
 
     @torch.inference_mode()
-    def embed_images(self, rows: Sequence[Mapping[str, Any]], *, workers: int) -> np.ndarray:
+    def embed_images(self, rows: Sequence[Mapping[str, Any]], *, workers: int) -> Features:
         """Embed the images of index rows.
 
         Parameters
@@ -104,8 +93,8 @@ class Encoder:
 
         Returns
         -------
-        float16 array of shape (n, d)
-            Unit vectors, in the order of the rows.
+        Features
+            In the order of the rows.
         """
         loader = DataLoader(
             _Images(rows, self.preprocess),
@@ -114,26 +103,32 @@ class Encoder:
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if workers else None,
         )
-        with tqdm(total=len(rows), unit="image", desc="embed", mininterval=2) as progress:
-            parts = []
-            for batch in loader:
-                parts.append(self._run(batch.to(self.dtype), self.model.encode_image))
-                progress.update(len(batch))
-        return np.concatenate(parts)
-
-    @torch.inference_mode()
-    def embed_prompts(self, texts: Sequence[str]) -> np.ndarray:
-        """Embed prompts; a text that stands several times is encoded once.
-
-        Returns
-        -------
-        float16 array of shape (n, d)
-            Unit vectors, in the order of the texts.
-        """
-        unique = {text: n for n, text in enumerate(dict.fromkeys(texts))}
-        listed = list(unique)
         parts = []
-        for start in tqdm(range(0, len(listed), self.batch_size), unit="batch", desc="embed", mininterval=2):
-            tokens = self.tokenize(listed[start : start + self.batch_size])
-            parts.append(self._run(tokens, self.model.encode_text))
-        return np.concatenate(parts)[[unique[text] for text in texts]]
+        with tqdm(total=len(rows), unit="image", desc="embed", mininterval=2) as progress:
+            for batch in loader:
+                parts.append(self.run(batch.to(self.dtype), self.encode))
+                progress.update(len(batch))
+        return join_features(parts)
+
+
+def join_features(parts: Sequence[Features]) -> Features:
+    """One after the other."""
+    vectors, lengths = zip(*parts, strict=True)
+    return Features(np.concatenate(vectors), np.concatenate(lengths))
+
+
+def load_encoder(spec: Mapping[str, Any], device: torch.device) -> Encoder:
+    """Load the model of an entry of the config's ``encoders``.
+
+    Raises
+    ------
+    StudyError
+        If the weights can't be had.
+    """
+    if spec["library"] == "timm":
+        from synthdiv.timm_encoder import TimmEncoder
+
+        return TimmEncoder(spec, device)
+    from synthdiv.open_clip_encoder import OpenClipEncoder
+
+    return OpenClipEncoder(spec, device)

@@ -204,29 +204,30 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
         figure, experiment_a, experiment_b, paired_by (query or class), n_pairs, difference (a - b), difference_low,
         difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
     """
-    found = []
+    found: list[dict[str, Any]] = []
     for figure in FIGURES:
-        part = []
+        part: list[dict[str, Any]] = []
         values = {number: _values_of(figure, predictions) for number, _, _, predictions in rows}
         for (a, _, query_a, first), (b, _, query_b, second) in combinations(rows, 2):
-            if values[a] is None or values[b] is None:
+            x, y = values[a], values[b]
+            if x is None or y is None:
                 continue
-            same = query_a == query_b
-            if same:
-                compare = compare_means if figure == "mean_cosine" else compare_proportions
-                result, count = compare(values[a], values[b]), len(first)
+            if query_a == query_b:
+                result, count = (compare_means if figure == "mean_cosine" else compare_proportions)(x, y), len(x)
             else:
-                x, y = _average_classes(first, values[a]), _average_classes(second, values[b])
-                common = sorted(x.keys() & y.keys())
+                of_a, of_b = _average_classes(first, x), _average_classes(second, y)
+                common = sorted(of_a.keys() & of_b.keys())
+                result = compare_means(np.array([of_a[c] for c in common]), np.array([of_b[c] for c in common]))
                 count = len(common)
-                result = compare_means(np.array([x[c] for c in common]), np.array([y[c] for c in common]))
             part.append(
                 {"figure": figure, "experiment_a": a, "experiment_b": b}
-                | {"paired_by": "query" if same else "class", "n_pairs": count, "difference": result.difference}
-                | {"difference_low": result.low, "difference_high": result.high, "p_value": result.p_value}
+                | {"paired_by": "query" if query_a == query_b else "class", "n_pairs": count}
+                | {"difference": result.difference, "difference_low": result.low, "difference_high": result.high}
+                | {"p_value": result.p_value}
             )
-        adjusted = adjust_p_values(np.array([row["p_value"] for row in part])) if part else []
-        found += [row | {"p_adjusted": float(p), "differs": bool(p < 0.05)} for row, p in zip(part, adjusted, strict=True)]
+        if part:
+            adjusted = adjust_p_values(np.array([row["p_value"] for row in part]))
+            found += [row | {"p_adjusted": p, "differs": p < 0.05} for row, p in zip(part, adjusted.tolist(), strict=True)]
     kinds = {
         "figure": pl.String,
         "experiment_a": pl.Int64,

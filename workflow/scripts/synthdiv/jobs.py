@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from types import TracebackType
 
+from threadpoolctl import threadpool_limits
+
 from synthdiv.errors import StudyError
 
 
@@ -31,6 +33,12 @@ def start_job(log: str | Path | None) -> None:
     )
     sys.excepthook = _report
     signal.signal(signal.SIGTERM, _stop)
+
+
+def limit_threads(count: int) -> None:
+    """Let numpy, scikit-learn and torch (where it is imported later) compute with so many threads."""
+    os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(count)
+    threadpool_limits(count)
 
 
 def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:

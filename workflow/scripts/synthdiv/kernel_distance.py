@@ -2,21 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 
 BLOCK = 2048
 
 
-def compute_kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
-    """The unbiased estimate over all pairs: sets of any size, and no bias by size.
+class KernelSums(NamedTuple):
+    """Sums of the kernel over all pairs: what the distance, and the distance without a part of the queries, is made of.
 
-    k(x, y) = (x.y / d + 1)^3, in fp64, block by block.
+    Attributes
+    ----------
+    reference : float
+        Over pairs of different references.
+    n_references : int
+    across : float64 array of shape (g,)
+        Over pairs of a reference and a query of each part.
+    queries : float64 array of shape (g, g)
+        Over pairs of different queries, of each two parts.
+    sizes : int64 array of shape (g,)
+        Queries of each part.
+    """
+
+    reference: float
+    n_references: int
+    across: np.ndarray
+    queries: np.ndarray
+    sizes: np.ndarray
+
+    def leave_out(self, part: int) -> KernelSums:
+        """The same without one part of the queries."""
+        kept = np.arange(len(self.sizes)) != part
+        return self._replace(across=self.across[kept], queries=self.queries[np.ix_(kept, kept)], sizes=self.sizes[kept])
+
+
+def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray]) -> KernelSums:
+    """Sum k(x, y) = (x.y / d + 1)^3 in fp64, block by block.
 
     Parameters
     ----------
-    first : array of shape (n, d)
-    second : array of shape (m, d)
-        Two rows at least, each.
+    references : array of shape (n, d)
+    queries : sequence of arrays of shape (m, d)
+        In parts; one is enough.
+    """
+    within = np.zeros((len(queries), len(queries)))
+    for a, first in enumerate(queries):
+        within[a, a] = _sum_kernel(first, first) - _sum_diagonal(first)
+        for b in range(a):
+            within[a, b] = within[b, a] = _sum_kernel(first, queries[b])
+    return KernelSums(
+        _sum_kernel(references, references) - _sum_diagonal(references),
+        len(references),
+        np.array([_sum_kernel(references, part) for part in queries]),
+        within,
+        np.array([len(part) for part in queries]),
+    )
+
+
+def compute_kernel_distance(
+    reference: float, n_references: int, across: np.ndarray, queries: np.ndarray, sizes: np.ndarray
+) -> float:
+    """The unbiased estimate over all pairs, for sets of any size.
+
+    Parameters
+    ----------
+    reference, n_references, across, queries, sizes
+        As :class:`KernelSums` has them.
 
     Returns
     -------
@@ -27,12 +80,10 @@ def compute_kernel_distance(first: np.ndarray, second: np.ndarray) -> float:
     ----------
     M. Binkowski, D. J. Sutherland, M. Arbel and A. Gretton, "Demystifying MMD GANs", 2018.
     """
-    n, m = len(first), len(second)
+    n, m = n_references, int(sizes.sum())
     if min(n, m) < 2:
         raise ValueError(f"an unbiased kernel distance needs two vectors a set at least; there are {n} and {m}")
-    within = (_sum_kernel(first, first) - _sum_diagonal(first)) / (n * (n - 1))
-    others = (_sum_kernel(second, second) - _sum_diagonal(second)) / (m * (m - 1))
-    return within + others - 2 * _sum_kernel(first, second) / (n * m)
+    return float(reference / (n * (n - 1)) + queries.sum() / (m * (m - 1)) - 2 * across.sum() / (n * m))
 
 
 def _sum_kernel(first: np.ndarray, second: np.ndarray) -> float:
@@ -43,7 +94,7 @@ def _sum_kernel(first: np.ndarray, second: np.ndarray) -> float:
         for b in range(a if same else 0, len(second), BLOCK):
             kernel = rows @ second[b : b + BLOCK].astype(np.float64).T
             kernel += 1
-            part = float((kernel * kernel * kernel).sum())
+            part = float(np.vdot(kernel * kernel, kernel))
             total += part * (2 if same and b > a else 1)
     return total
 

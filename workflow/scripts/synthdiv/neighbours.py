@@ -141,6 +141,8 @@ class _Engine:
 
     rounding = 0.0
     """The relative rounding error of a product, beside that of its terms and their sum."""
+    tile = 2048
+    """Queries that are scored against a block at once."""
 
     def __init__(self, queries: np.ndarray, center: np.ndarray) -> None:
         self.count, self.width = queries.shape
@@ -241,8 +243,6 @@ class _Engine:
 class _NumpyEngine(_Engine):
     """Products in fp32 by numpy."""
 
-    tile = 2048
-
     def __init__(self, queries: np.ndarray, center: np.ndarray) -> None:
         super().__init__(queries, center)
         self.queries = queries
@@ -289,7 +289,8 @@ class _TorchEngine(_Engine):
         super().__init__(queries, center)
         self.torch = torch
         self.device = torch.device(device)
-        self.tile = 2048 if self.device.type == "cpu" else 16384
+        if self.device.type != "cpu":
+            self.tile = 16384
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
         self.rough = torch.empty(queries.shape, dtype=torch.bfloat16, device=self.device)
         for part in _split(self.count, BLOCK):
@@ -394,6 +395,12 @@ class _Best:
         found = self.class_ids >= 0
         cosines = np.where(found, self.scores, np.nan) / lengths[:, None]
         return Neighbours(self.class_ids, np.where(found, self.indices, -1), cosines)
+
+
+def hash_rows(class_ids: np.ndarray, indices: np.ndarray, seed: int) -> np.ndarray:
+    """A number at random for each row, that class, index and seed determine: uint64 array of shape (n,)."""
+    start = _mix(np.full(len(class_ids), seed, dtype=np.uint64))
+    return _mix(_mix(start ^ class_ids.astype(np.uint64)) + indices.astype(np.uint64))
 
 
 def _mix(numbers: np.ndarray) -> np.ndarray:

@@ -46,7 +46,7 @@ def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
 
 def load_encoder_tokenizer(spec: Mapping[str, Any]) -> tuple[Tokenize, int]:
     """The tokenizer of an entry of the config's ``encoders``, and how many tokens it keeps."""
-    from synthdiv.encoder import make_tokenizer
+    from synthdiv.open_clip_encoder import make_tokenizer
 
     tokenizer = make_tokenizer(spec)
     if hasattr(tokenizer, "tokenizer"):  # a Hugging Face tokenizer in open_clip's wrapping

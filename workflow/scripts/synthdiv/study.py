@@ -24,6 +24,8 @@ from synthdiv.errors import StudyError
 from synthdiv.identity import RECIPE_VERSION, SPLITS, format_scale, make_digest
 from synthdiv.prompts import Dataset, build_datasets
 
+BROUGHT = "brought"
+"""Stands for the encoder of the embedding tables that users bring."""
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
 
 
@@ -151,6 +153,9 @@ class Study:
                 self._known(name, self.sets, f"experiments.{role}", "set")
         for name in self.config["contact_sheets"].get("sets", []):
             self._known(name, self.sets, "contact_sheets.sets", "set")
+        for name in self.config["set_metrics"].get("references", []):
+            self._known(name, self.sets, "set_metrics.references", "set")
+        self._check_encoders()
 
     def _known(self, name: str, among: Mapping, where: str, what: str) -> None:
         if name not in among:
@@ -169,6 +174,18 @@ class Study:
             looks_like_path = model.startswith((".", "/", "resources/")) or model.count("/") != 1
             if looks_like_path and not Path(model).is_dir() and "/" in model:
                 raise StudyError(f"config: generators.{name}.model: the folder {model} does not exist")
+
+    def _check_encoders(self) -> None:
+        if BROUGHT in self.config["encoders"]:
+            raise StudyError(
+                f"config: encoders.{BROUGHT}: this name stands for the embeddings that you bring; choose another"
+            )
+        left_out = [name for name in self.sets if name not in self.sets_of(self.encoders[0])]
+        if left_out:
+            raise StudyError(
+                f"config: encoders.{self.encoders[0]} is a timm model, which embeds images alone, but set {left_out[0]!r} "
+                "is of kind prompt: put an open_clip model first"
+            )
 
     def _check_sets(self) -> None:
         for name, entry in self.sets.items():
@@ -284,16 +301,35 @@ class Study:
 
     # Where images and embeddings come from
 
-    @property
-    def encoder(self) -> str:
-        """The name of the encoder."""
-        return next(iter(self.config["encoders"]))
+    @cached_property
+    def encoders(self) -> list[str]:
+        """The encoders' names; the first is the one that the main tables are about. "brought" where there is none."""
+        return list(self.config["encoders"]) or [BROUGHT]
+
+    def text_encoders(self) -> dict[str, dict[str, Any]]:
+        """The encoders that embed prompts too."""
+        return {name: spec for name, spec in self.config["encoders"].items() if spec["library"] == "open_clip"}
+
+    def features_of(self, encoder: str) -> str:
+        """What the distances between clouds see of an encoder's vectors: "unit" or "raw"."""
+        spec = self.config["encoders"].get(encoder, {"library": "open_clip"})
+        return spec.get("features", "raw" if spec["library"] == "timm" else "unit")
+
+    def sets_of(self, encoder: str) -> list[str]:
+        """The sets that have embeddings by an encoder: brought ones by the first alone, prompts by open_clip's alone."""
+        first, reads_prompts = encoder == self.encoders[0], encoder in self.text_encoders()
+        return [
+            name
+            for name, entry in self.sets.items()
+            if ("embeddings" in entry and first)
+            or ("embeddings" not in entry and (entry["kind"] == "image" or reads_prompts))
+        ]
 
     def collection_of(self, set_name: str) -> str:
         """Where a set's embeddings lie: "<dataset>/g<scale>", "natural/<set>", "prompts/<dataset>" or "brought/<set>"."""
         entry = self.sets[set_name]
         if "embeddings" in entry:
-            return f"brought/{set_name}"
+            return f"{BROUGHT}/{set_name}"
         if "images" in entry:
             return f"natural/{set_name}"
         if entry["kind"] == "prompt":
@@ -349,9 +385,9 @@ class Study:
             files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
         return files
 
-    def image_sets(self) -> list[str]:
-        """The sets of images, in the order of the config."""
-        return [name for name, entry in self.sets.items() if entry["kind"] == "image"]
+    def image_sets(self, encoder: str | None = None) -> list[str]:
+        """The sets of images (that an encoder embeds), in the order of the config."""
+        return [name for name in (self.sets_of(encoder) if encoder else self.sets) if self.sets[name]["kind"] == "image"]
 
     def sheet_sets(self) -> list[str]:
         """The columns of the contact sheet."""
@@ -364,6 +400,28 @@ class Study:
     def experiments(self) -> list[Experiment]:
         """The matrix, numbered as Table 6: for each query, each reference."""
         return list(self._number_experiments())
+
+    def experiments_of(self, encoder: str) -> list[Experiment]:
+        """The rows of the matrix between sets that an encoder embeds, with the numbers of the whole."""
+        sets = set(self.sets_of(encoder))
+        return [one for one in self.experiments if {one.reference, one.query} <= sets]
+
+    def comparisons_of(self, encoder: str) -> list[tuple[str, str]]:
+        """Each set that the set metrics compare with each of their references, as (reference, set)."""
+        sets = self.sets_of(encoder)
+        return [
+            (reference, name)
+            for reference in self.metric_references
+            if reference in sets
+            for name in sets
+            if name != reference
+        ]
+
+    @cached_property
+    def metric_references(self) -> list[str]:
+        """What the set metrics compare with: the config's, or the first image set, or the first set."""
+        given = self.config["set_metrics"].get("references")
+        return given if given is not None else (self.image_sets() or list(self.sets))[:1]
 
     def _number_experiments(self) -> Iterator[Experiment]:
         number = 0

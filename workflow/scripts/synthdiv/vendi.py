@@ -1,21 +1,43 @@
-"""Vendi score: the effective number of different images."""
+"""Vendi score, the effective number of different images; and the mean cosine between images of a class."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable
 
 import numpy as np
 
 
-def compute_vendi_score(blocks: Iterable[np.ndarray]) -> float:
-    """The exponential of the entropy of the eigenvalues of K / n, K the cosines between all vectors.
+def _make_unit(vectors: np.ndarray) -> np.ndarray:
+    rows = vectors.astype(np.float64)
+    return rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
 
-    From the d x d side: X^T X / n has the same eigenvalues but for zeros, so a set of any size costs one pass.
+
+def measure_similarity(vectors: np.ndarray, *, smaller: bool = False) -> np.ndarray:
+    """X^T X / n of unit vectors: it has the eigenvalues of K / n, K the cosines of all pairs, but for zeros.
 
     Parameters
     ----------
-    blocks : iterable of arrays of shape (n, d)
-        The set; vectors are made unit vectors in fp64.
+    vectors : array of shape (n, d)
+        Made unit vectors in fp64.
+    smaller : bool
+        Give K / n itself where n is smaller than d.
+
+    Returns
+    -------
+    float64 array of shape (d, d) or (n, n)
+        Weighted by n, those of the parts of a set add up to the set's.
+    """
+    rows = _make_unit(vectors)
+    if smaller and len(rows) < rows.shape[1]:
+        rows = rows.T
+    return rows.T @ rows / len(vectors)
+
+
+def compute_vendi_score(similarity: np.ndarray) -> float:
+    """The exponential of the entropy of the eigenvalues.
+
+    Parameters
+    ----------
+    similarity : float64 array
+        From :func:`measure_similarity`.
 
     Returns
     -------
@@ -26,26 +48,22 @@ def compute_vendi_score(blocks: Iterable[np.ndarray]) -> float:
     ----------
     D. Friedman and A. B. Dieng, "The Vendi Score: A Diversity Evaluation Metric for Machine Learning", 2023.
     """
-    total, count = np.zeros((0, 0)), 0
-    for block in blocks:
-        rows = block.astype(np.float64)
-        rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-        total = rows.T @ rows + (total if count else 0)
-        count += len(rows)
-    values = np.linalg.eigvalsh(total / count)
+    values = np.linalg.eigvalsh(similarity)
     values = values[values > 0]
     return float(np.exp(-(values * np.log(values)).sum()))
 
 
-def compute_mean_pairwise_cosine(vectors: np.ndarray) -> float:
-    """The mean cosine of all pairs of different vectors of a class: (|sum of u|^2 - n) / (n (n - 1)).
+def find_pairwise_cosines(vectors: np.ndarray) -> np.ndarray:
+    """Each vector's mean cosine with the others of its class; their mean is the mean over all pairs.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
         Two rows at least; made unit vectors in fp64.
+
+    Returns
+    -------
+    float64 array of shape (n,)
     """
-    rows = vectors.astype(np.float64)
-    rows /= np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-    total, count = rows.sum(axis=0), len(rows)
-    return float((total @ total - count) / (count * (count - 1)))
+    rows = _make_unit(vectors)
+    return (rows @ rows.sum(axis=0) - 1) / (len(rows) - 1)

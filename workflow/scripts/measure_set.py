@@ -1,0 +1,33 @@
+"""Measure the diversity of one image set: both splits, all images, and as many a class as comparisons take.
+
+Inputs: embeddings, the set's embedding tables.
+Outputs: metrics, a row a figure.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.embeddings import EmbeddingTables
+from synthdiv.experiments import write_table
+from synthdiv.identity import SPLITS
+from synthdiv.jobs import limit_threads, start_job
+from synthdiv.set_metrics import measure_set, take_equal
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Measure and write."""
+    start_job(smk.log[0])
+    limit_threads(smk.threads)
+    count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
+    tables = []
+    for split in SPLITS:
+        blocks = EmbeddingTables(smk.input.embeddings, split)
+        tables.append(measure_set(blocks, smk.params.n_classes, split=split))
+        equal = [take_equal(blocks, count, seed)]
+        tables.append(measure_set(equal, smk.params.n_classes, split=split, images_per_class=count))
+    write_table(pl.concat(tables), smk.output.metrics)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,65 @@
+"""Put the metrics of all sets and comparisons together.
+
+Inputs: sets, pairs, the metrics' tables; the class table.
+Outputs: table (CSV) and parquet, a row a figure of a set; per_class, of a class. Of the first encoder, centroid_distance
+(CSV and Parquet), a row a set and split, all images; centroid_distance_per_class.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classes import read_classes
+from synthdiv.experiments import write_table
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Read, sort out and write."""
+    start_job(smk.log[0])
+    classes = read_classes(smk.input.classes)
+    names = pl.DataFrame({"class_id": [row.class_id for row in classes], "name": [row.name for row in classes]})
+    tables = []
+    for path in map(Path, smk.input.sets):
+        tables.append(_read(path, path.parents[1].name, path.stem, None))
+    for path in map(Path, smk.input.pairs):
+        tables.append(_read(path, path.parents[2].name, path.stem, path.parent.name))
+    metrics = pl.concat(tables)
+    whole, per_class = metrics.filter(pl.col("class_id").is_null()).drop("class_id"), metrics.drop_nulls("class_id")
+    per_class = per_class.join(names, on="class_id", how="left", maintain_order="left")
+    write_table(whole, smk.output.table)
+    write_table(whole, smk.output.parquet)
+    write_table(per_class, smk.output.per_class)
+    chosen = (
+        (pl.col("encoder") == smk.params.encoder)
+        & (pl.col("metric") == "centroid_distance")
+        & pl.col("images_per_class").is_null()
+    )
+    figures = [
+        pl.col("value").alias("centroid_distance"),
+        pl.lit(len(classes)).alias("n_classes"),
+        "n_images",
+        pl.col("low").alias("centroid_distance_low"),
+        pl.col("high").alias("centroid_distance_high"),
+    ]
+    distances = whole.filter(chosen).select("set", "split", *figures)
+    write_table(distances, smk.output.centroid_distance)
+    write_table(distances, smk.output.centroid_distance_parquet)
+    write_table(
+        per_class.filter(chosen).select("set", "split", "class_id", "name", figures[0], *figures[2:]),
+        smk.output.centroid_distance_per_class,
+    )
+
+
+def _read(path: Path, encoder: str, name: str, reference: str | None) -> pl.DataFrame:
+    head = [
+        pl.lit(encoder).alias("encoder"),
+        pl.lit(name).alias("set"),
+        pl.lit(reference, dtype=pl.String).alias("reference"),
+    ]
+    return pl.read_parquet(path).select(*head, pl.all())
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
