@@ -1,7 +1,7 @@
 """Classifiers that are fitted to a reference's embeddings: beyond centroids and a few neighbours.
 
 "Diversity and Diffusion", Section 5, leaves open "whether more sophisticated methods beyond k-nn can be used to better
-exploit the distributions of the individual examples". All see unit vectors, and weigh classes by how many references they have.
+exploit the distributions of the individual examples". All see unit vectors, and weigh a class by how many references it has.
 """
 
 from __future__ import annotations
