@@ -8,7 +8,7 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test lint format lock demo-models demo-natural config-docs clean
+.PHONY: help demo report test bench lint format lock demo-models demo-natural config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,6 +44,9 @@ results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/
 test: $(VENV)/.installed  ## run the tests
 	@echo "Running the tests (the demo study in small, among others; up to 20 minutes on two cores) ..."
 	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.installed  ## time the metrics against their peers (a quarter of an hour)
+	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff check .

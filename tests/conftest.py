@@ -50,6 +50,16 @@ def classes_csv(tmp_path):
     return path
 
 
+def make_timm_folder(folder):
+    """A timm model folder with random weights: for what does not need a trained one."""
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet", num_classes=10)
+    timm.models.save_for_hf(model, folder, model_config={"num_classes": 10}, safe_serialization=True)
+
+
 @pytest.fixture(scope="session")
 def tiny_pipeline(tmp_path_factory):
     """A Stable Diffusion pipeline folder with random weights, smaller than the demo's: for what does not need a picture."""

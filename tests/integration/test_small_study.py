@@ -14,13 +14,12 @@ import polars as pl
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import DEMO, Workplace
+from conftest import DEMO, Workplace, make_timm_folder
 from PIL import Image
 
 from synthdiv.archive import read_bytes
 from synthdiv.drawing import redraw_image
 from synthdiv.image_index import read_index
-from synthdiv.neighbours import find_nearest, vote
 
 KEYS = ["tshirt", "trouser", "sneaker", "bag"]
 CLASS_IDS = [0, 1, 7, 8]  # in the demo's data
@@ -49,7 +48,10 @@ def make_config(**changes):
                 "batch_size": 10,
             }
         },
-        "encoders": {"clip": {"model": "resources/demo/models/clip"}},
+        "encoders": {
+            "clip": {"model": "resources/demo/models/clip"},
+            "resnet": {"library": "timm", "model": "timm_model"},
+        },
         "datasets": {
             "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
             "disamb": {
@@ -94,6 +96,7 @@ def make_place(folder, **changes):
             (folder / "natural" / split / key).mkdir(parents=True)
             for n in np.flatnonzero(labels == class_id)[:count]:
                 (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+    make_timm_folder(folder / "timm_model")
     return Workplace(folder, make_config(**changes))
 
 
@@ -144,7 +147,8 @@ def test_the_tables(place):
     assert last["centroid_accuracy"] == 1.0
     assert last["mean_cosine"] == pytest.approx(1.0, abs=1e-12)
     distance = pl.read_csv(tables / "centroid_distance.csv")
-    assert distance.columns == ["set", "split", "centroid_distance", "n_classes", "n_images"]
+    assert distance.columns[:5] == ["set", "split", "centroid_distance", "n_classes", "n_images"]
+    assert (distance["centroid_distance_low"] < distance["centroid_distance"]).all()
     assert distance.select("split", "n_images").unique().sort("split").rows() == [("evaluation", 16), ("train", 24)]
     per_class = pl.read_parquet(tables / "per_class.parquet")
     assert len(per_class) == 12 * 4
@@ -174,11 +178,37 @@ def test_the_matrix_follows_from_the_embedding_tables(place):
     )
     assert row["centroid_accuracy"][0] == (cosines.argmax(1) == truth).mean()
     assert row["mean_cosine"][0] == pytest.approx(cosines[np.arange(16), truth].mean(), rel=1e-12)
-    names = [str(n) for n in range(len(query))]
-    nearest = find_nearest(query, names, reference, classes, [str(n) for n in range(len(reference))], 5)
-    assert row["knn5_accuracy"][0] == np.mean(
-        [vote(classes[rows]) == c for (rows, _), c in zip(nearest, truth, strict=True)]
-    )
+    near = np.argsort(-query @ (reference / np.linalg.norm(reference, axis=1, keepdims=True)).T, axis=1)[:, :5]
+    votes = [
+        max(listed, key=lambda c, listed=listed: (listed.count(c), -listed.index(c))) for listed in classes[near].tolist()
+    ]
+    assert row["knn1_accuracy"][0] == (classes[near[:, 0]] == truth).mean()
+    assert row["knn5_accuracy"][0] == (votes == truth).mean()
+
+
+def test_every_table_exists_by_every_encoder(place):
+    tables = place.results / "tables"
+    image_pairs = 2 * 2  # the matrix between image sets
+    matrix = pl.read_csv(tables / "experiments_by_encoder.csv")
+    assert matrix["encoder"].value_counts(sort=True).rows() == [("clip", 12), ("resnet", image_pairs)]
+    by_clip = matrix.filter(encoder="clip").drop("encoder")
+    assert by_clip.equals(pl.read_csv(tables / "experiments.csv"))
+    metrics = pl.read_csv(tables / "set_metrics.csv")
+    whole = metrics.filter(pl.col("reference").is_null(), metric="centroid_distance", split="train")
+    assert set(whole.filter(encoder="resnet")["set"]) == {name for name in place.config["sets"] if name.endswith("-IM")}
+    compared = metrics.filter(pl.col("reference").is_not_null())
+    assert set(compared["reference"]) == {"Natural-IM"}
+    assert {"frechet_distance", "kernel_distance", "precision", "coverage", "separable"} <= set(compared["metric"])
+    assert set(compared.filter(metric="modality_gap")["set"]) == {"PromptAug-PRMT"}
+    classifiers = pl.read_csv(tables / "embedding_classifiers.csv")
+    assert set(classifiers["encoder"]) == {"clip", "resnet"}
+    assert {"knn50", "lda", "gaussian_mixture", "kernel_density", "logistic_regression"} <= set(classifiers["classifier"])
+    agreement = pl.read_csv(tables / "encoder_agreement.csv")
+    assert {"centroid_accuracy", "centroid_distance", "frechet_distance"} <= set(agreement["figure"])
+    summary = pl.read_csv(tables / "matrix_summary.csv")
+    assert summary["n_experiments"].to_list()[:2] == [12, 9]
+    differences = pl.read_csv(tables / "experiment_differences.csv")
+    assert len(differences.filter(figure="mean_cosine")) == 12 * 11 / 2
 
 
 def test_what_two_datasets_share_is_drawn_once(place):
@@ -353,7 +383,8 @@ def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
         done = place.run()
         assert "draw_images" not in done.stdout
         tables = place.results / "tables"
-        texts.append([(tables / f"{table}.csv").read_bytes() for table in ("experiments", "centroid_distance")])
+        names = ("experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences")
+        texts.append([(tables / f"{name}.csv").read_bytes() for name in names])
     assert texts[0] == texts[1]
     assert len(pl.read_csv(io.BytesIO(texts[0][0]))) == 4
 

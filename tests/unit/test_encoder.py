@@ -4,8 +4,9 @@ import numpy as np
 import open_clip
 import pyarrow.parquet as pq
 import pytest
+import timm
 import torch
-from conftest import DEMO
+from conftest import DEMO, make_timm_folder
 
 from synthdiv.archive import write_block
 from synthdiv.encoder import load_encoder
@@ -97,6 +98,31 @@ def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
         theirs = model(ids).pooler_output @ encoder.model.text_projection
         ours = encoder.model.encode_text(ids)
     assert torch.allclose(theirs, ours, atol=1e-3 * ours.abs().max())
+
+
+def test_a_timm_model_gives_timms_own_features(rows, natural, tmp_path):
+    make_timm_folder(tmp_path)
+    spec = SPEC | {"library": "timm", "model": str(tmp_path)}
+    vectors, lengths = load_encoder(spec, CPU).embed_images(rows, workers=0)
+    model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True, num_classes=0).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    with torch.inference_mode():
+        expected = model(torch.stack([transform(decode_image(data)) for data in natural[0]])).numpy()
+    np.testing.assert_allclose(vectors * lengths[:, None], expected, atol=2e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(lengths, np.linalg.norm(expected, axis=1), rtol=1e-5)
+    assert len(np.unique(vectors, axis=0)) == 40
+
+
+def test_timms_inception_and_dinov2_are_built_without_their_classifier():
+    """Their published weights can't be had here: the architectures, with random ones."""
+    for name, width in (("inception_v3", 2048), ("vit_small_patch14_dinov2", 384)):
+        model = timm.create_model(name, pretrained=False, num_classes=0)
+        assert model.num_features == width
+
+
+def test_a_timm_model_that_is_not_there(tmp_path):
+    with pytest.raises(StudyError, match="could not be loaded by timm"):
+        load_encoder(SPEC | {"library": "timm", "model": str(tmp_path)}, CPU)
 
 
 def test_openai_weights_need_their_activation():

@@ -3,12 +3,20 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import make_embeddings
+from conftest import REPOSITORY, make_embeddings
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
-from synthdiv.experiments import score_experiment, summarise_predictions, tabulate_experiments, write_table
+from synthdiv.experiments import (
+    FIGURES,
+    compare_experiments,
+    score_experiment,
+    summarise_matrix,
+    summarise_predictions,
+    tabulate_experiments,
+)
+from synthdiv.intervals import wilson_interval
 
 
 def make_set(rng, centres, n, spread, dtype=np.float16):
@@ -51,7 +59,7 @@ def test_a_small_matrix_by_hand():
     query = make_embeddings([0, 1], [[0, 0, 1.0], [0, 0.6, 0.8]], unit=False)
     figures = summarise_predictions(score(reference, query, 2, query_kind="image"))
     centroid = np.array([1.6, 0.8, 0]) / np.hypot(1.6, 0.8)
-    assert figures == {
+    assert {name: figures[name] for name in ("n_queries", *FIGURES)} == {
         "n_queries": 2,
         "centroid_accuracy": 0.5,
         "knn1_accuracy": 0.5,
@@ -105,24 +113,81 @@ def test_sets_of_other_dimensions_or_with_a_class_missing_are_refused():
         score(a, a, 4, query_kind="image", names=("one", "two"))
 
 
-def test_the_tables(tmp_path):
+def make_predictions(class_ids, centroid, knn1=None, cosine=None):
+    count = len(class_ids)
+    table = pl.DataFrame({"class_id": class_ids, "index": range(count), "centroid_class": centroid})
+    return table.with_columns(
+        cosine=pl.Series(cosine if cosine is not None else [0.5] * count, dtype=pl.Float64),
+        knn1_class=pl.Series(knn1 if knn1 is not None else [None] * count, dtype=pl.Int64),
+        knn5_class=pl.lit(None, dtype=pl.Int64),
+    )
+
+
+def test_the_tables():
     classes = [ClassRow(n, f"k{n}", f"name {n}", "", "", "") for n in range(2)]
-    predictions = pl.DataFrame(
-        {"class_id": [0, 0, 1], "index": [0, 1, 0], "centroid_class": [0, 1, 1], "cosine": [0.5, 0.25, 1.0]},
-    ).with_columns(knn1_class=pl.Series([0, 0, 0]), knn5_class=pl.lit(None, dtype=pl.Int64))
-    write_table(predictions, tmp_path / "p.parquet")
-    matrix, per_class = tabulate_experiments([(4, "R", "Q", tmp_path / "p.parquet")], classes)
-    assert matrix.columns == [
-        "experiment",
-        "reference",
-        "query",
-        "n_queries",
-        "centroid_accuracy",
-        "knn1_accuracy",
-        "knn5_accuracy",
-        "mean_cosine",
-    ]
-    assert matrix.row(0) == (4, "R", "Q", 3, 2 / 3, 2 / 3, None, 1.75 / 3)
+    predictions = make_predictions([0, 0, 1], [0, 1, 1], [0, 0, 0], [0.5, 0.25, 1.0])
+    matrix, per_class = tabulate_experiments([(4, "R", "Q", predictions)], classes)
+    assert matrix.columns[:8] == ["experiment", "reference", "query", "n_queries", *FIGURES]
+    assert matrix.row(0)[:8] == (4, "R", "Q", 3, 2 / 3, 2 / 3, None, 1.75 / 3)
+    low, high = wilson_interval(2, 3)
+    assert (matrix["centroid_accuracy_low"][0], matrix["centroid_accuracy_high"][0]) == (low, high)
+    assert matrix["knn5_accuracy_low"][0] is None
+    assert matrix["centroid_accuracy_new_classes_low"][0] is None  # two classes say nothing about others
     assert per_class["name"].to_list() == ["name 0", "name 1"]
     assert per_class["centroid_accuracy"].to_list() == [0.5, 1.0]
     assert per_class["n_queries"].to_list() == [2, 1]
+
+
+def test_new_classes_are_spoken_of_from_fifty_on():
+    rng = np.random.default_rng(0)
+    ids = np.repeat(np.arange(60), 8)
+    predictions = make_predictions(ids, np.where(rng.random(480) < rng.random(60)[ids], ids, 59 - ids))
+    classes = [ClassRow(n, f"k{n}", f"name {n}", "", "", "") for n in range(60)]
+    row = tabulate_experiments([(1, "R", "Q", predictions)], classes)[0].row(0, named=True)
+    narrow = row["centroid_accuracy_high"] - row["centroid_accuracy_low"]
+    wide = row["centroid_accuracy_new_classes_high"] - row["centroid_accuracy_new_classes_low"]
+    assert wide > 1.5 * narrow
+
+
+def test_differences_are_paired_and_corrected():
+    rng = np.random.default_rng(1)
+    ids = np.repeat(np.arange(20), 25)
+    right = rng.random(500)
+
+    def predict(level, noise=0.0):
+        return make_predictions(ids, np.where(right + noise * rng.random(500) < level, ids, (ids + 1) % 20), cosine=right)
+
+    rows = [
+        (1, "A", "Q", predict(0.8)),
+        (2, "B", "Q", predict(0.8)),
+        (3, "C", "Q", predict(0.6)),
+        (4, "A", "P", predict(0.8)),
+    ]
+    found = compare_experiments(rows).filter(figure="centroid_accuracy")
+    by = {(row["experiment_a"], row["experiment_b"]): row for row in found.iter_rows(named=True)}
+    assert len(by) == 6
+    assert not by[1, 2]["differs"]
+    assert by[1, 3]["differs"]
+    assert by[1, 3]["difference"] == pytest.approx(((right < 0.8).sum() - (right < 0.6).sum()) / 500)
+    assert by[1, 3]["paired_by"] == "query"
+    assert by[1, 3]["n_pairs"] == 500
+    assert by[1, 4]["paired_by"] == "class"
+    assert by[1, 4]["n_pairs"] == 20
+    assert all(row["p_adjusted"] >= row["p_value"] for row in by.values())
+    assert compare_experiments(rows).filter(figure="knn1_accuracy").is_empty()  # not applicable
+
+
+def test_the_papers_own_summaries():
+    """On Table 6 as printed: the averages that the paper prints, and how often k = 5 wins."""
+    printed = pl.read_csv(REPOSITORY / "resources" / "paper" / "table6_experiments.csv")
+    names = {"ImageNet-IM": "image"} | {n: "prompt" if n.endswith("PRMT") else "image" for n in printed["reference"]}
+    table = printed.rename({f"{name}_pct": name for name in FIGURES[:3]})
+    summary = {row["rows"]: row for row in summarise_matrix(table, names).iter_rows(named=True)}
+    with_knn = summary["with k-NN"]
+    assert with_knn["n_experiments"] == 30
+    assert [round(with_knn[name], 2) for name in FIGURES[:3]] == [77.09, 74.64, 77.27]
+    assert with_knn["knn5_wins"] == pytest.approx(12 / 30)
+    assert summary["all"]["knn5_accuracy"] is None
+    across = summary["prompt reference, image query"]
+    assert across["n_experiments"] == 8
+    assert across["mean_cosine"] < 0.3 < 0.6 < summary["image reference, image query"]["mean_cosine"]

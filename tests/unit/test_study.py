@@ -152,6 +152,44 @@ def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp
         Study(demo)
 
 
+def test_further_encoders_take_part_where_they_can(demo):
+    demo["encoders"]["dino"] = {"library": "timm", "model": "vit_small_patch14_dinov2"}
+    demo["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
+    demo["experiments"]["queries"] = [*demo["experiments"]["queries"], "Mine-IM"]
+    with pytest.raises(StudyError, match=r"sets\.Mine-IM\.embeddings: mine\.parquet does not exist"):
+        Study(demo)
+    demo["sets"]["Mine-IM"]["embeddings"] = "README.md"
+    study = Study(demo)
+    assert study.encoders == ["tiny-clip", "dino"]
+    assert study.sets_of("tiny-clip") == list(demo["sets"])
+    assert study.sets_of("dino") == [name for name in demo["sets"] if name.endswith("-IM") and name != "Mine-IM"]
+    assert len(study.experiments_of("tiny-clip")) == 42
+    assert [e.number for e in study.experiments_of("dino")] == [1, 2, 3, 4, 7, 8, 9, 10, 13, 14, 15, 16, 19, 20, 21, 22]
+    assert (study.features_of("tiny-clip"), study.features_of("dino")) == ("unit", "raw")
+    assert study.comparisons_of("dino")[0] == ("Fashion-IM", "FashionStudio-IM")
+
+
+def test_the_first_encoder_must_read_prompts_where_there_are_some(demo):
+    demo["encoders"] = {"dino": {"library": "timm", "model": "vit_small_patch14_dinov2"}} | demo["encoders"]
+    with pytest.raises(
+        StudyError, match=r"embeds images alone, but set 'Disamb2.5-PRMT' is of kind prompt: put an open_clip"
+    ):
+        Study(demo)
+
+
+def test_without_encoders_the_brought_embeddings_stand_for_one():
+    study = Study(
+        {
+            "study": "mine",
+            "classes": str(REPOSITORY / "resources/prompts/fashion/classes.csv"),
+            "sets": {"Mine-IM": {"kind": "image", "embeddings": str(REPOSITORY / "README.md")}},
+        }
+    )
+    assert study.encoders == ["brought"]
+    assert study.sets_of("brought") == ["Mine-IM"]
+    assert study.comparisons_of("brought") == []
+
+
 def test_defaults_fill_in_at_every_level():
     config = check_config(
         {

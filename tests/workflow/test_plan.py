@@ -28,7 +28,7 @@ def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_confi
     done = workplace(demo_config).run("-n")
     scored = [message for message in planned(done.stdout) if message.startswith("Score")]
     references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
-    assert sorted(scored) == sorted(f"Score reference {r} x query {q}" for r in references for q in queries)
+    assert sorted(scored) == sorted(f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries)
     counts = count_jobs(done.stdout)
     assert counts["score_experiment"] == 36
     assert counts["draw_images"] == 12  # six drawings of two shards

@@ -62,8 +62,8 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
     |mu_X - mu_Y|^2 + tr(S_X + S_Y - 2 (S_X S_Y)^(1/2)). "Diversity and Diffusion", Section 3, prints the first term without
     the square, and finds that it follows accuracy while the second does not: so both forms and both terms are given.
 
-    The trace of the root is the sum of the roots of the eigenvalues of R S_Y R, R = S_X^(1/2), which are real and at least 0
-    also where a covariance has no full rank.
+    The trace of the root is the sum of the singular values of R_X^T R_Y, where R R^T is a covariance: no root is taken of
+    an eigenvalue of a product, so that nothing is lost where a covariance has no full rank.
 
     Parameters
     ----------
@@ -75,10 +75,7 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
         frechet_distance, frechet_mean_term (|mu_X - mu_Y|^2), frechet_covariance_term, frechet_distance_unsquared (with
         |mu_X - mu_Y|).
     """
-    values, vectors = np.linalg.eigh(first.covariance)
-    root = (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
-    product = root @ second.covariance @ root
-    shared = np.sqrt(np.clip(np.linalg.eigvalsh((product + product.T) / 2), 0, None)).sum()
+    shared = np.linalg.svd(_find_root(first.covariance).T @ _find_root(second.covariance), compute_uv=False).sum()
     gap = first.mean - second.mean
     mean_term = float(gap @ gap)
     covariance_term = float(np.trace(first.covariance) + np.trace(second.covariance) - 2 * shared)
@@ -88,3 +85,10 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
         "frechet_covariance_term": covariance_term,
         "frechet_distance_unsquared": mean_term**0.5 + covariance_term,
     }
+
+
+def _find_root(covariance: np.ndarray) -> np.ndarray:
+    """R with R R^T = S, of shape (d, rank)."""
+    values, vectors = np.linalg.eigh(covariance)
+    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+    return vectors[:, kept] * np.sqrt(values[kept])

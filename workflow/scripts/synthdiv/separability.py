@@ -26,7 +26,8 @@ def fit_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     labels = np.repeat([1, -1], [len(first), len(second)])
     model = LinearSVC(C=HARDNESS, dual="auto", max_iter=20_000, random_state=0, class_weight="balanced")
     direction = model.fit((rows - middle) / scale, labels).coef_[0]
-    return direction / np.sqrt((direction * direction).sum())
+    length = np.sqrt((direction * direction).sum())
+    return direction / length if length else np.eye(len(direction))[0]  # clouds with one mean have no direction: any will do
 
 
 def measure_gap(direction: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:

@@ -1,0 +1,255 @@
+"""Time the metrics against their peers, the growth of exact neighbours, and their memory."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import faiss
+import numpy as np
+import polars as pl
+import prdc
+import torch
+from data import World, write_tables
+from matplotlib.figure import Figure
+from sklearn.neighbors import NearestNeighbors
+from timing import Comparison, compare, time_cpu
+from torchmetrics.image.fid import _compute_fid
+from torchmetrics.image.kid import poly_mmd
+from vendi_score import vendi
+
+from synthdiv.embeddings import EmbeddingTables
+from synthdiv.frechet import compute_frechet_distance, measure_moments
+from synthdiv.jobs import limit_threads
+from synthdiv.kernel_distance import compute_kernel_distance, sum_kernels
+from synthdiv.manifold import measure_manifold
+from synthdiv.neighbours import find_nearest
+from synthdiv.vendi import compute_vendi_score, measure_similarity
+
+QUERIES, K = 1000, 5
+FULL = {"references": 1_200_000, "queries": 50_000, "experiments": 30, "width": 768}
+"""The paper's matrix: its 30 experiments with k-NN, as if every reference were an image set."""
+
+
+def compare_neighbours(world: World) -> Iterator[Comparison]:
+    """Exact neighbours against faiss (fp32, not exact) and scikit-learn."""
+    queries = world.draw(0, QUERIES, QUERIES, seed=2)
+    bound = 0.8 if torch.cpu._is_avx512_bf16_supported() else 1.25
+    for count in (100_000, 300_000):
+        blocks = list(world.draw_blocks(count, seed=1))
+        center = np.mean([block.vectors.astype(np.float64).mean(axis=0) for block in blocks], axis=0)
+        wide = np.concatenate([block.vectors for block in blocks]).astype(np.float32)
+        asked = queries.vectors.astype(np.float32)
+
+        ours = partial(find_nearest, queries, blocks, K, center=center)
+        by_faiss = partial(faiss.knn, asked, wide, K, metric=faiss.METRIC_INNER_PRODUCT)
+        yield Comparison(f"neighbours, {count} references", "faiss.knn (fp32)", ours, by_faiss, bound)
+        if count == 100_000:
+            search = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(wide)
+            yield Comparison(
+                f"neighbours, {count} references",
+                "scikit-learn brute force (fp32)",
+                ours,
+                partial(search.kneighbors, asked),
+                0.2,
+            )
+
+
+def compare_set_metrics(world: World) -> Iterator[Comparison]:
+    """The set metrics against their peers, on the same fp64 features."""
+    real, fake = (world.draw(0, 4000, 4000, seed=s).vectors.astype(np.float64) for s in (1, 2))
+
+    def by_prdc() -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return prdc.compute_prdc(real, fake, nearest_k=5)
+
+    yield Comparison("precision, recall, density, coverage", "prdc", lambda: measure_manifold(real, fake), by_prdc, 0.6)
+    moments = [measure_moments([one]) for one in (real, fake)]
+    tensors = [torch.from_numpy(x) for one in moments for x in (one.mean, one.covariance)]
+    yield Comparison(
+        "Frechet distance from moments",
+        "torchmetrics",
+        lambda: compute_frechet_distance(*moments),
+        lambda: _compute_fid(*tensors),
+        None,
+    )
+    pair = [torch.from_numpy(one) for one in (real, fake)]
+    yield Comparison(
+        "kernel distance over all pairs",
+        "torchmetrics poly_mmd",
+        lambda: compute_kernel_distance(*sum_kernels(real, [fake])),
+        lambda: poly_mmd(*pair),
+        None,
+    )
+    yield Comparison(
+        "Vendi score",
+        "vendi_score.score_dual",
+        lambda: compute_vendi_score(measure_similarity(real)),
+        lambda: vendi.score_dual(real, normalize=True),
+        None,
+    )
+
+
+def measure_growth(world: World) -> pl.DataFrame:
+    """CPU seconds of exact neighbours by the number of references, and of queries."""
+    rows = []
+    for count, asked in ((30_000, 1000), (100_000, 1000), (300_000, 1000), (100_000, 8000), (100_000, 20_000)):
+        queries = world.draw(0, asked, asked, seed=2)
+        blocks = list(world.draw_blocks(count, seed=1))
+        center = np.mean([block.vectors.astype(np.float64).mean(axis=0) for block in blocks], axis=0)
+        find_nearest(queries[:10], blocks[:1], K, center=center)
+        wall = time.perf_counter()
+        cpu = time_cpu(partial(find_nearest, queries, blocks, K, center=center))
+        wall = time.perf_counter() - wall
+        rows.append({"references": count, "queries": asked, "cpu_seconds": round(cpu, 3), "wall_seconds": round(wall, 3)})
+    return pl.DataFrame(rows)
+
+
+def extrapolate(growth: pl.DataFrame, threads: int) -> pl.DataFrame:
+    """The full matrix, from the largest measured block of work, beside what the hardware could do at best."""
+    last = growth.row(-1, named=True)
+    products = 2 * FULL["width"] * FULL["references"] * FULL["queries"] * FULL["experiments"]
+    measured = 2 * FULL["width"] * last["references"] * last["queries"]
+    size = 4096
+    a, b = (torch.randn(size, size).bfloat16() for _ in range(2))
+    torch.mm(a, b)
+    start = time.perf_counter()
+    for _ in range(4):
+        torch.mm(a, b)
+    peak = 4 * 2 * size**3 / (time.perf_counter() - start)
+    return pl.DataFrame(
+        [
+            {"what": "FLOP of the matrix's k-NN", "value": float(products), "how": "computed: 2 d n m, 30 experiments"},
+            {
+                "what": f"hours on this CPU with {threads} threads",
+                "value": last["wall_seconds"] * products / measured / 3600,
+                "how": f"extrapolated from {last['references']} x {last['queries']}, measured",
+            },
+            {
+                "what": "hours at this CPU's matrix product alone",
+                "value": products / peak / 3600,
+                "how": f"computed from {peak / 1e12:.2f} TFLOP/s of torch.mm in bf16, measured",
+            },
+            {
+                "what": "hours at the peak of one H100 or H200 in bf16",
+                "value": products / 989e12 / 3600,
+                "how": "computed from the maker's 989 TFLOP/s, dense; not measured",
+            },
+        ]
+    )
+
+
+def plot_growth(growth: pl.DataFrame, path: Path) -> None:
+    """CPU seconds against query-reference pairs, on logarithmic axes."""
+    figure = Figure(figsize=(5, 3.5), layout="constrained")
+    axes = figure.subplots()
+    for label, part in (
+        ("1,000 queries", growth.filter(queries=1000)),
+        ("100,000 references", growth.filter(references=100_000)),
+    ):
+        axes.loglog(part["references"] * part["queries"], part["cpu_seconds"], marker="o", label=label)
+    axes.set_xlabel("query-reference pairs")
+    axes.set_ylabel("CPU seconds")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=150)
+
+
+def read_anonymous_memory() -> float:
+    """Megabytes of anonymous memory that this process holds."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
+def measure_memory(paths: list[str], queries: int) -> None:
+    """Print the peak of anonymous memory over that after the imports, while neighbours are found (run as a process)."""
+    limit_threads(2)
+    find_nearest(
+        World().draw(0, 10, 10, seed=2), World().draw_blocks(8192, seed=1), K, engine="torch"
+    )  # loads the libraries
+    asked = World().draw(0, queries, queries, seed=2)
+    before = read_anonymous_memory()
+    peak = [before]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.01):
+            peak[0] = max(peak[0], read_anonymous_memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    find_nearest(asked, EmbeddingTables(paths, "train"), K, engine="torch")
+    done.set()
+    watcher.join()
+    print(f"{peak[0] - before:.1f}")
+
+
+def run_memory(world: World, queries: int) -> pl.DataFrame:
+    """The peak at 300,000 and at 1,200,000 references, streamed from Parquet."""
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for count in (300_000, 1_200_000):
+            paths = write_tables(Path(folder), world, count, seed=1)
+            command = [sys.executable, __file__, "--memory-of", *map(str, paths), "--queries", str(queries)]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            rows.append({"references": count, "queries": queries, "peak_anonymous_mb": float(done.stdout.split()[-1])})
+            for path in paths:
+                path.unlink()
+    return pl.DataFrame(rows)
+
+
+def main() -> None:
+    """Run what is asked for and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks"))
+    parser.add_argument("--only", nargs="*", choices=["ratios", "growth", "memory"], default=["ratios", "growth", "memory"])
+    parser.add_argument("--queries", type=int, default=50_000, help="of the memory's measurement")
+    parser.add_argument("--memory-of", nargs="*", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.memory_of:
+        measure_memory(options.memory_of, options.queries)
+        return
+    limit_threads(options.threads)
+    torch.set_num_threads(options.threads)
+    faiss.omp_set_num_threads(options.threads)
+    options.output.mkdir(parents=True, exist_ok=True)
+    world = World()
+    pl.Config.set_tbl_rows(-1)
+    pl.Config.set_tbl_cols(-1)
+    pl.Config.set_tbl_width_chars(200)
+    pl.Config.set_fmt_str_lengths(80)
+    if "ratios" in options.only:
+        rows = []
+        for comparison in chain(compare_neighbours(world), compare_set_metrics(world)):
+            rows.append(compare(comparison))
+            print(rows[-1], flush=True)
+        show(pl.DataFrame(rows), options.output / "ratios.csv")
+    if "growth" in options.only:
+        growth = measure_growth(world)
+        show(growth, options.output / "growth.csv")
+        plot_growth(growth, options.output / "growth.png")
+        show(extrapolate(growth, options.threads), options.output / "full_scale.csv")
+    if "memory" in options.only:
+        show(run_memory(world, options.queries), options.output / "memory.csv")
+
+
+def show(table: pl.DataFrame, path: Path) -> None:
+    """Print and write a table."""
+    print(path, table, sep="\n", flush=True)
+    table.write_csv(path)
+
+
+if __name__ == "__main__":
+    main()
