@@ -143,4 +143,5 @@ def test_order_of_rows_changes_nothing():
     for a, b in zip(first.iter_rows(named=True), second.iter_rows(named=True), strict=True):
         if not a["metric"].startswith("sep"):
             for name in ("value", "low", "high"):
-                assert a[name] == pytest.approx(b[name], rel=1e-9, abs=1e-9), a["metric"]
+                assert (a[name] is None) == (b[name] is None)
+                assert a[name] is None or a[name] == pytest.approx(b[name], rel=1e-9, abs=1e-9), a["metric"]

@@ -38,7 +38,7 @@ class Embeddings:
     indices : int64 array of shape (n,)
     vectors : float16 or float64 array of shape (n, d)
         As stored; nearly of unit length.
-    lengths : float32 array of shape (n,)
+    lengths : float64 array of shape (n,)
         What the vectors' lengths were before they were made unit vectors.
     """
 
@@ -89,7 +89,7 @@ def write_embeddings(
             pa.array([int(class_ids[n]) for n in order], pa.int32()),
             pa.array([splits[n] for n in order], pa.string()),
             pa.array([int(indices[n]) for n in order], pa.int32()),
-            pa.array(np.asarray(lengths, dtype=np.float32)[order], pa.float32()),
+            pa.array(np.asarray(lengths, dtype=np.float64)[order], pa.float64()),
             column,
         ],
         schema=pa.schema(
@@ -97,7 +97,7 @@ def write_embeddings(
                 pa.field("class_id", pa.int32(), nullable=False),
                 pa.field("split", pa.string(), nullable=False),
                 pa.field("index", pa.int32(), nullable=False),
-                pa.field("length", pa.float32(), nullable=False),
+                pa.field("length", pa.float64(), nullable=False),
                 pa.field("embedding", column.type, nullable=False),
             ],
             metadata={METADATA_KEY: json.dumps(dict(facts), sort_keys=True).encode()},
