@@ -8,15 +8,15 @@ from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
-from synthdiv.experiments import (
+from synthdiv.experiments import score_experiment
+from synthdiv.intervals import wilson_interval
+from synthdiv.matrix import (
     FIGURES,
     compare_experiments,
-    score_experiment,
     summarise_matrix,
     summarise_predictions,
     tabulate_experiments,
 )
-from synthdiv.intervals import wilson_interval
 
 
 def make_set(rng, centres, n, spread, dtype=np.float16):

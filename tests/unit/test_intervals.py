@@ -4,10 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from synthdiv.differences import adjust_p_values, compare_means, compare_proportions
 from synthdiv.intervals import (
-    adjust_p_values,
-    compare_means,
-    compare_proportions,
     jackknife_interval,
     mean_interval,
     new_classes_interval,

@@ -8,7 +8,8 @@ from conftest import make_embeddings
 from synthdiv.centroids import compute_centroid_distance, compute_centroid_shift, compute_centroids, sum_classes
 from synthdiv.embeddings import Embeddings
 from synthdiv.frechet import compute_frechet_distance, measure_moments
-from synthdiv.set_metrics import compare_sets, iterate_classes, measure_set, take_equal
+from synthdiv.set_comparison import compare_sets
+from synthdiv.set_metrics import iterate_classes, measure_set, take_equal
 from synthdiv.vendi import compute_vendi_score, measure_similarity
 
 

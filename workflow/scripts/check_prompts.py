@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.experiments import write_table
 from synthdiv.generator import fetch_model
 from synthdiv.jobs import start_job
 from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.study import Study
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -12,8 +12,8 @@ import polars as pl
 
 from synthdiv.embedding_classifiers import fit_classifiers
 from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import write_table
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

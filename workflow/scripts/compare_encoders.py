@@ -9,8 +9,9 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.encoder_agreement import compare_encoders
-from synthdiv.experiments import FIGURES, write_table
 from synthdiv.jobs import start_job
+from synthdiv.matrix import FIGURES
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -9,9 +9,10 @@ from types import SimpleNamespace
 import numpy as np
 
 from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import write_table
 from synthdiv.jobs import limit_threads, start_job
-from synthdiv.set_metrics import compare_sets, take_equal
+from synthdiv.set_comparison import compare_sets
+from synthdiv.set_metrics import take_equal
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.experiments import write_table
 from synthdiv.flags import FLAGS
 from synthdiv.identity import format_scale
 from synthdiv.image_index import read_facts
 from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import write_table
 from synthdiv.identity import SPLITS
 from synthdiv.jobs import limit_threads, start_job
 from synthdiv.set_metrics import measure_set, take_equal
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

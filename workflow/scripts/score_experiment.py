@@ -7,8 +7,9 @@ Outputs: predictions, a row a query.
 from types import SimpleNamespace
 
 from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import score_experiment, write_table
+from synthdiv.experiments import score_experiment
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

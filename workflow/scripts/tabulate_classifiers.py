@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.experiments import write_table
 from synthdiv.intervals import wilson_interval
 from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.classes import read_classes
-from synthdiv.experiments import compare_experiments, summarise_matrix, tabulate_experiments, write_table
 from synthdiv.jobs import start_job
+from synthdiv.matrix import compare_experiments, summarise_matrix, tabulate_experiments
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

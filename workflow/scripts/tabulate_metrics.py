@@ -11,8 +11,8 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.classes import read_classes
-from synthdiv.experiments import write_table
 from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:

@@ -78,7 +78,7 @@ def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queri
     Parameters
     ----------
     experiments : polars.DataFrame
-        As :func:`synthdiv.experiments.tabulate_experiments` gives it.
+        As :func:`synthdiv.matrix.tabulate_experiments` gives it.
     references, queries : sequences of str
         The columns' and the rows' order.
     """
