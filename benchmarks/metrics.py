@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import subprocess
 import sys
 import tempfile
@@ -55,12 +57,13 @@ def compare_neighbours(world: World) -> Iterator[Comparison]:
         by_faiss = partial(faiss.knn, asked, wide, K, metric=faiss.METRIC_INNER_PRODUCT)
         yield Comparison(f"neighbours, {count} references", "faiss.knn (fp32)", ours, by_faiss, bound)
         if count == 100_000:
-            search = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(wide)
+            # in fp64, where its neighbours are exact as ours are
+            search = NearestNeighbors(n_neighbors=K, metric="cosine", algorithm="brute").fit(wide.astype(np.float64))
             yield Comparison(
                 f"neighbours, {count} references",
-                "scikit-learn brute force (fp32)",
+                "scikit-learn brute force (fp64)",
                 ours,
-                partial(search.kneighbors, asked),
+                partial(search.kneighbors, asked.astype(np.float64)),
                 0.2,
             )
 
@@ -70,7 +73,7 @@ def compare_set_metrics(world: World) -> Iterator[Comparison]:
     real, fake = (world.draw(0, 4000, 4000, seed=s).vectors.astype(np.float64) for s in (1, 2))
 
     def by_prdc() -> Any:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints
             warnings.simplefilter("ignore")
             return prdc.compute_prdc(real, fake, nearest_k=5)
 

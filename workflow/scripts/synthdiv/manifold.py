@@ -13,7 +13,7 @@ import numpy as np
 from synthdiv.neighbours import multiply_rows
 
 BLOCK = 2048
-PAIRS = 8192
+PAIRS = 1024
 
 
 @dataclass(frozen=True)
@@ -78,28 +78,27 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
 
 
 class _Cloud:
-    """Vectors, and their rounded differences from a common centre."""
+    """Vectors, and in fp32 their differences x from a common centre, |x|^2 and 1."""
 
     def __init__(self, vectors: np.ndarray, center: np.ndarray) -> None:
         self.vectors = vectors
-        self.rough = (vectors - center).astype(np.float32)
-        self.squares = np.einsum("nd,nd->n", self.rough, self.rough, dtype=np.float64)
+        self.rough = np.ones((len(vectors), vectors.shape[1] + 2), dtype=np.float32)
+        near = self.rough[:, :-2]
+        near[:] = vectors - center
+        squares = np.einsum("nd,nd->n", near, near, dtype=np.float64)
+        self.rough[:, -2] = squares
+        # how far a rough squared distance between vectors of this length may be off
+        self.error = float(squares.max()) * (8 + 2.02 * self.rough.shape[1]) * 2.0**-24
 
     def __len__(self) -> int:
         return len(self.vectors)
 
-    @property
-    def error(self) -> float:
-        """How far a rough squared distance between vectors of this length may be off."""
-        return float(self.squares.max()) * (8 + 2.02 * self.vectors.shape[1]) * 2.0**-24
-
 
 def _square_distances(first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.ndarray:
-    squares = first.rough[a] @ second.rough[b].T
-    squares *= -2
-    squares += first.squares[a].astype(np.float32)[:, None]
-    squares += second.squares[b].astype(np.float32)
-    return squares
+    """|x|^2 - 2 x.y + |y|^2, as one matrix product."""
+    others = second.rough[b] * np.float32(-2)
+    others[:, -2], others[:, -1] = 1, second.rough[b, -2]
+    return first.rough[a] @ others.T
 
 
 def _exact(first: _Cloud, second: _Cloud, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -3,11 +3,14 @@
 References are ranked by cosine, largest first; equal cosines by a hash of query and class, then by a hash of query and
 reference: a tie is broken at random, but the same way whatever the order of the rows.
 
-How it is both exact and fast. Subtracting one vector c from every reference of unit length keeps a query's ranks
-(q.(r - c) = q.r - q.c) and makes the products smaller, so that rounding them harms less. A matrix product in low precision
-then scores a block, and by the Cauchy-Schwarz inequality its error is at most
+How it is both exact and fast. With a vector c near the references (of unit length) and a vector m near the queries,
 
-    |q - q~| |x~| + |q| |x - x~| + g |q~| |x~|,    x = r - c, ~ for rounded, g for the sum's own rounding,
+    q.r = p.x + m.x + q.c,    p = q - m, x = r - c,
+
+where q.c is one number a query, m.x one number a reference, and p and x are shorter than q and r: rounding them harms
+less. A matrix product in low precision scores a block, and by the Cauchy-Schwarz inequality its error is at most
+
+    |p - p~| |x~| + |p| |x - x~| + g |p~| |x~|,    ~ for rounded, g for the sum's own rounding,
 
 all of which are known. What this leaves of the block is scored again in fp64, summed in one fixed order.
 """
@@ -112,8 +115,15 @@ def multiply_rows(a: Any, b: Any) -> Any:
     -------
     float64 array or tensor of shape (m,)
     """
-    terms = a * b
-    width = terms.shape[1]
+    width = a.shape[1]
+    half = width // 2
+    if not half:
+        return (a * b)[:, 0]
+    terms = a[:, :half] * b[:, :half]
+    if width % 2:
+        terms[:, 0] += a[:, width - 1] * b[:, width - 1]
+    terms += a[:, half : 2 * half] * b[:, half : 2 * half]
+    width = half
     while width > 1:
         half = width // 2
         if width % 2:
@@ -126,13 +136,15 @@ def multiply_rows(a: Any, b: Any) -> Any:
 class _Placed(NamedTuple):
     """A block as an engine uses it: rounded, as it is, bounds on its rows' lengths and rounding errors.
 
-    ``squares`` are the exact squared lengths of the rows, NaN where none was needed yet.
+    ``extra`` bounds what the rounding of m.x adds; ``squares`` are the exact squared lengths of the rows, NaN where none was
+    needed yet.
     """
 
     rough: Any
     stored: Any
     length: float
     error: float
+    extra: float
     squares: np.ndarray
 
 
@@ -200,6 +212,7 @@ class _Engine:
         for part in _split(self.count, self.tile):
             products = self._multiply(part, placed.rough)
             slack = self.errors[part] * placed.length + self.lengths[part] * (placed.error + summing * placed.length * 1.01)
+            slack += placed.extra
             low = worst[part] - self.offsets[part] - slack
             pairs = self._find_above(products, low, 32 * k * len(slack)) if np.isfinite(low).all() else None
             if pairs is None:
@@ -254,7 +267,7 @@ class _NumpyEngine(_Engine):
         wide /= np.sqrt(np.einsum("nd,nd->n", wide, wide))[:, None]
         wide -= self.center.astype(np.float32)
         length = float(np.sqrt(np.einsum("nd,nd->n", wide, wide).max())) + SLACK
-        return _Placed(wide, vectors, length, SLACK, np.full(len(vectors), np.nan))
+        return _Placed(wide, vectors, length, SLACK, 0.0, np.full(len(vectors), np.nan))
 
     def _multiply(self, part: slice, rough: np.ndarray) -> np.ndarray:
         return self.rough[part] @ rough.T
@@ -292,13 +305,19 @@ class _TorchEngine(_Engine):
         if self.device.type != "cpu":
             self.tile = 16384
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
-        self.rough = torch.empty(queries.shape, dtype=torch.bfloat16, device=self.device)
-        for part in _split(self.count, BLOCK):
-            wide = self.queries[part].double()
-            self.rough[part] = wide.to(torch.bfloat16)
-            gap = wide - self.rough[part].double()
-            self.errors[part] = torch.linalg.vector_norm(gap, dim=1).cpu().numpy() * (1 + 1e-12)
-        self.middle = torch.from_numpy(center.astype(np.float32)).to(self.device)
+        self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
+        parts = list(_split(self.count, BLOCK))
+        middle = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
+        self.middle = middle.float()
+        self.middle_length = float(torch.linalg.vector_norm(middle))
+        # two further columns take m.x, as a number and its rounding error
+        self.rough = torch.ones((self.count, self.width + 2), dtype=torch.bfloat16, device=self.device)
+        for part in parts:
+            wide = self.queries[part].double() - self.middle.double()
+            self.rough[part, : self.width] = wide.to(torch.bfloat16)
+            self.lengths[part] = torch.linalg.vector_norm(wide, dim=1).cpu().numpy() * (1 + 1e-12)
+            wide -= self.rough[part, : self.width].double()
+            self.errors[part] = torch.linalg.vector_norm(wide, dim=1).cpu().numpy() * (1 + 1e-12)
         self.spare: dict[str, Any] = {}
 
     def _reuse(self, name: str, shape: tuple[int, int], dtype: Any) -> Any:
@@ -311,17 +330,23 @@ class _TorchEngine(_Engine):
     def _place(self, vectors: np.ndarray) -> _Placed:
         norm = self.torch.linalg.vector_norm
         stored = self.torch.from_numpy(np.ascontiguousarray(vectors)).to(self.device)
-        rough = self._reuse("rough", vectors.shape, self.torch.bfloat16)
-        lengths, errors = [], []
+        rough = self._reuse("rough", (len(vectors), self.width + 2), self.torch.bfloat16)
+        lengths, shifts = [], []
         for part in _split(len(vectors), PAIRS):
             wide = self._reuse("wide", (part.stop - part.start, self.width), self.torch.float32).copy_(stored[part])
-            wide /= norm(wide, dim=1, keepdim=True)
-            wide -= self.middle
-            rounded = self._reuse("rounded", tuple(wide.shape), self.torch.float32).copy_(rough[part].copy_(wide))
-            lengths.append(norm(rounded, dim=1).max())
-            errors.append(norm(rounded.sub_(wide), dim=1).max())
-        length, error = (float(max(values)) * (1 + 1e-4) + SLACK for values in (lengths, errors))
-        return _Placed(rough, stored, length, error, np.full(len(vectors), np.nan))
+            self.torch.addcmul(self.minus_center, wide, 1 / norm(wide, dim=1, keepdim=True), out=wide)
+            shift = wide @ self.middle
+            rough[part, : self.width] = wide
+            rough[part, self.width] = shift
+            rough[part, self.width + 1] = shift - rough[part, self.width].float()
+            lengths.append(norm(wide, dim=1).max())
+            shifts.append(shift.abs().max())
+        length = float(max(lengths)) * (1 + 1e-4) + SLACK
+        error = self.rounding * length + SLACK
+        length += error
+        summing = 1.02 * (self.width + 2) * 2.0**-24  # of m.x by itself, and of its two parts in the product's sum
+        extra = summing * self.middle_length * length + float(max(shifts)) * (summing + 2.0**-17) + SLACK
+        return _Placed(rough, stored, length, error, extra, np.full(len(vectors), np.nan))
 
     def _multiply(self, part: slice, rough: Any) -> Any:
         out = self._reuse("products", (part.stop - part.start, len(rough)), self.torch.bfloat16)
@@ -333,6 +358,8 @@ class _TorchEngine(_Engine):
     def _find_above(self, products: Any, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
         # rounding keeps order: what reaches `low` reaches it rounded
         bound = self._move(low).to(products.dtype)[:, None]
+        if low.min() > 0:  # then the bits, read as integers, are in the same order, and faster to compare
+            products, bound = products.view(self.torch.int16), bound.view(self.torch.int16)
         mask = self.torch.ge(products, bound, out=self._reuse("mask", tuple(products.shape), self.torch.bool))
         on_cpu = self.device.type == "cpu"  # where numpy is faster
         flat = np.flatnonzero(mask.numpy()) if on_cpu else mask.view(-1).nonzero().view(-1).cpu().numpy()
