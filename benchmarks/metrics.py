@@ -192,7 +192,8 @@ def measure_memory(paths: list[str], queries: int) -> None:
 
     watcher = threading.Thread(target=watch)
     watcher.start()
-    find_nearest(asked, EmbeddingTables(paths, "train"), K, engine="torch")
+    center = asked.vectors[:1000].astype(np.float64).mean(axis=0)
+    find_nearest(asked, EmbeddingTables(paths, "train"), K, center=center, engine="torch")
     done.set()
     watcher.join()
     print(f"{peak[0] - before:.1f}")

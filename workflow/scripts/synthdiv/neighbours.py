@@ -29,8 +29,8 @@ BLOCK = 8192
 """Rows that are converted at once."""
 PAIRS = 1024
 """Pairs that are scored again in fp64 at once: so few that they stay in the processor's cache."""
-SMALL = 2e10
-"""Multiplications up to which a matrix product in numpy costs less than importing torch."""
+SMALL = 2.5e9
+"""Multiplications of a block up to which numpy costs less than importing torch."""
 SLACK = 1e-6
 """More than what rounding to fp32 adds while a block is centred: |x| is at most 2, and there are four operations."""
 
@@ -88,8 +88,8 @@ def find_nearest(
         center = np.zeros(queries.vectors.shape[1])
     for block in references:
         if search is None:
-            work = queries.vectors.size * float(len(block))
-            kind = engine or ("torch" if device != "cpu" or (work > SMALL / 8 and _has_bf16()) else "numpy")
+            large = queries.vectors.size * float(len(block)) > SMALL
+            kind = engine or ("torch" if device != "cpu" or (large and _has_bf16()) else "numpy")
             search = (
                 _TorchEngine(queries.vectors, center, device) if kind == "torch" else _NumpyEngine(queries.vectors, center)
             )
@@ -304,6 +304,7 @@ class _TorchEngine(_Engine):
         self.device = torch.device(device)
         if self.device.type != "cpu":
             self.tile = 16384
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound counts on fp32 sums
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
         self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
         parts = list(_split(self.count, BLOCK))
