@@ -281,7 +281,7 @@ BAD_ROWS = {  # what is done to the table, and what the message says beside the 
     "null in a vector": (change("embedding", 6, [1, 2, None, 4, 5]), ["row 6", "not finite"]),
     "class too high": (change("class_id", 9, 3), ["row 9", "class_id 3", "0 to 2"]),
     "class below 0": (change("class_id", 0, -1), ["row 0", "class_id -1", "0 to 2"]),
-    "class is null": (change("class_id", 2, None), ["class_id or index is missing"]),
+    "class is null": (change("class_id", 2, None), ["row 2", "the class_id is missing"]),
     "unknown split": (change("split", 7, "val"), ["row 7", "'val'", "train or evaluation"]),
     "split is null": (change("split", 7, None), ["row 7", "None", "train or evaluation"]),
     "no split": (remove("split"), ["no split column", "one for evaluation"]),
@@ -295,6 +295,7 @@ BAD_ROWS = {  # what is done to the table, and what the message says beside the 
     ),
     "vectors are words": (lambda columns: columns.update(embedding=[["a"] * 5] * 12), ["embedding holds string", "numbers"]),
     "no row": (lambda columns: columns.update(take(columns, [])), ["no row"]),
+    "index too large": (change("index", 3, 2**31), ["index 2147483648 is too large"]),
     "index is a word": (lambda columns: columns.update(index=["a"] * 12), ["index", "integers"]),
     "index is a fraction": (lambda columns: columns.update(index=[0.25, 7.75] * 6), ["index", "integers"]),
 }
@@ -310,6 +311,14 @@ def test_a_wrong_parquet_is_refused(tmp_path, apply, fragments):
     for text in [source, *fragments]:
         assert text in str(caught.value)
     assert not (tmp_path / "imported").exists()
+
+
+def test_a_table_that_says_it_is_of_the_other_split_is_refused(tmp_path):
+    columns = user_rows()
+    columns["split"] = ["train"] * 5 + ["evaluation"] * 7
+    file = write_parquet(tmp_path / "mine.parquet", columns)
+    with pytest.raises(StudyError, match="row 5: split is 'evaluation', but the config names the file for train"):
+        bring({"train": file, "evaluation": file}, tmp_path)
 
 
 BAD_NPY = {

@@ -234,10 +234,12 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             _check_vectors(file, found, columns["class_id"], len(classes))
             if split is None and columns["split"] is None:
                 raise StudyError(f"{file} has no split column: name one table for train and one for evaluation")
-            names = [split] * len(found) if split is not None else columns["split"]
+            names = columns["split"] or [split] * len(found)
             for row, name in enumerate(names):
                 if name not in SPLITS:
                     raise StudyError(f"{file}, row {row}: split is {name!r}; it must be train or evaluation")
+                if split is not None and name != split:
+                    raise StudyError(f"{file}, row {row}: split is {name!r}, but the config names the file for {split}")
             splits += names
             class_ids.append(columns["class_id"])
             indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
@@ -323,8 +325,10 @@ def _read_parquet(file: str) -> dict[str, Any]:
     for name in {"class_id", "index"} & set(table.column_names):
         if not pa.types.is_integer(table.schema.field(name).type):
             raise StudyError(f"{file}: the column {name} is {table.schema.field(name).type}; it must hold integers")
-    if table["class_id"].null_count or ("index" in table.column_names and table["index"].null_count):
-        raise StudyError(f"{file}: a class_id or index is missing")
+        if table[name].null_count:
+            raise StudyError(f"{file}, row {table[name].is_null().to_pylist().index(True)}: the {name} is missing")
+    if "index" in table.column_names and (largest := pc.max(table["index"]).as_py()) >= 2**31:
+        raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
     return {
         "class_id": table["class_id"].to_numpy().astype(np.int64),
         "split": table["split"].to_pylist() if "split" in table.column_names else None,
@@ -349,7 +353,7 @@ def _read_npy(file: str) -> dict[str, Any]:
     columns: dict[str, np.ndarray | None] = {"index": None}
     for name in ("class_id", "index"):
         if name in rows[0]:
-            bad = next((n for n, row in enumerate(rows) if not row[name].strip().isdigit()), None)
+            bad = next((n for n, row in enumerate(rows) if not row[name].strip().isdecimal()), None)
             if bad is not None:
                 raise StudyError(f"{labels}, row {bad}: {name} {rows[bad][name]!r} is not a number from 0")
             columns[name] = np.array([int(row[name]) for row in rows])

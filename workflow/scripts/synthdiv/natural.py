@@ -90,7 +90,7 @@ def _class_of(value: Any, classes: list[ClassRow], keys: Mapping[str, int], wher
     text = str(value).strip()
     if text in keys:
         return keys[text]
-    if text.isdigit() and int(text) < len(classes):
+    if text.isdecimal() and int(text) < len(classes):
         return int(text)
     raise StudyError(f"{where}: the label {text!r} is neither a class key nor a class_id from 0 to {len(classes) - 1}")
 

@@ -161,7 +161,7 @@ def _build_table(name: str, config: Mapping, base: Dataset | None, classes: list
         if not text:
             raise StudyError(f"{where}: the prompt is empty")
         split, index = (row["split"], row["index"]) if per_image else ("train", "0")
-        if split not in SPLITS or not index.isdigit():
+        if split not in SPLITS or not index.isdecimal():
             raise StudyError(f"{where}: split {split!r} must be train or evaluation, and index {index!r} a number from 0")
         at = (names[value], split, int(index))
         if at in prompts:
