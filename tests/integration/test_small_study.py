@@ -248,8 +248,8 @@ def test_an_edited_override_redraws_one_class_and_what_follows(place):
     assert embedding == [
         f"Embed the images of {name}, classes c2-3" for name in ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
     ]
-    assert "Score reference Natural-IM x query Natural-IM" not in planned
-    assert "Score reference Natural-IM x query Disamb-IM" in planned
+    assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
+    assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
     ran = place.run()
     counts = drawn(place)
     assert [counts[name] for name in ("disamb/g2.5/c2-3", "disamb/g7.5/c2-3", "promptaug/g2.5/c2-3")] == [(10, 0, 10)] * 3
