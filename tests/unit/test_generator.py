@@ -114,6 +114,19 @@ def test_schedulers(tiny_pipeline):
         make_scheduler(tiny_pipeline, make_spec(tiny_pipeline, scheduler="PLMS"))
 
 
+def test_every_sampler_has_a_fingerprint_of_its_own(tiny_pipeline):
+    """Also those whose configuration holds an infinity, which is no JSON number."""
+    names = (
+        "PNDMScheduler",
+        "DDIMScheduler",
+        "DPMSolverMultistepScheduler",
+        "UniPCMultistepScheduler",
+        "EulerDiscreteScheduler",
+    )
+    digests = {fingerprint_generator(make_spec(tiny_pipeline, scheduler=name))["digest"] for name in names}
+    assert len(digests) == len(names)
+
+
 def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
     spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=30)
     pndm = draw(spec, ["trousers, pants", "sneaker"], [1, 2], 7.5)

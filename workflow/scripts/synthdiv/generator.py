@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         "pipeline": pipeline["_class_name"],
         "weights": hash_files(folder),
         "scheduler": type(scheduler).__name__,
-        "scheduler_config": {k: v for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
+        "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
     }
     if spec["lora"] is not None:
         lora = Path(spec["lora"])
@@ -88,6 +89,11 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         facts["lora_scale"] = spec["lora_scale"]
     facts = json.loads(json.dumps(facts, default=str))
     return facts | {"model": spec["model"], "digest": make_digest(facts)}
+
+
+def _spell(value: Any) -> Any:
+    """Infinity as a word: JSON has no number for it, but some schedulers' configurations do."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def fetch_lora(name: str) -> Path:
