@@ -18,9 +18,9 @@ from synthdiv.embedding_classifiers import (
     classify_knn,
     find_shrinkage,
     fit_classifiers,
-    make_unit,
     train_probe,
 )
+from synthdiv.embeddings import make_unit
 
 OPTIONS = {"knn": [1, 5], "lda_shrinkage": "auto", "mixture_components": 2, "density": True, "seed": 0}
 

@@ -23,7 +23,6 @@ rule train_probe:
         runtime=480,
     params:
         options=probe_options,
-        n_classes=len(STUDY.classes),
     message:
         "Train a logistic regression on {wildcards.reference} ({wildcards.encoder})"
     script:

@@ -13,6 +13,8 @@ from synthdiv.jobs import start_job
 from synthdiv.matrix import FIGURES
 from synthdiv.tables import write_table
 
+ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
+
 
 def main(smk: SimpleNamespace) -> None:
     """Gather the figures of the matrix and of the sets, compare and write."""
@@ -23,7 +25,7 @@ def main(smk: SimpleNamespace) -> None:
             "encoder",
             pl.lit(figure).alias("figure"),
             pl.format("{} x {}", "reference", "query").alias("item"),
-            *(pl.col(f"{figure}{end}").cast(pl.Float64).alias(name) for end, name in _ENDS),
+            *(pl.col(f"{figure}{end}").cast(pl.Float64).alias(name) for end, name in ENDS),
         )
         for figure in FIGURES
     ]
@@ -41,9 +43,6 @@ def main(smk: SimpleNamespace) -> None:
         )
     )
     write_table(compare_encoders(pl.concat(tables), smk.params.encoders), smk.output.table)
-
-
-_ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from synthdiv.embeddings import Embeddings
+from synthdiv.embeddings import Embeddings, make_unit
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def compute_codiff(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     -------
     float64 array of shape (n,)
     """
-    difference = vectors.astype(np.float64)
-    difference /= np.sqrt((difference * difference).sum(axis=1, keepdims=True))
+    difference = make_unit(vectors)
     difference -= centroids
     difference *= difference
     return difference.sum(axis=1) / 2

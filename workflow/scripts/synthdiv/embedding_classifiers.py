@@ -15,18 +15,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 
 from synthdiv.centroids import sum_classes
-from synthdiv.embeddings import Embeddings, join_embeddings
+from synthdiv.embeddings import Embeddings, join_embeddings, make_unit
 from synthdiv.neighbours import find_nearest, hash_rows, vote
 
 BLOCK = 8192
 MOST_LEFT_OUT = 200
 """Vectors of a class that the choice of a bandwidth looks at."""
-
-
-def make_unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of unit length, in fp64."""
-    wide = vectors.astype(np.float64)
-    return wide / np.sqrt((wide * wide).sum(axis=1, keepdims=True))
 
 
 def classify_knn(

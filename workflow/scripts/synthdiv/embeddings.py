@@ -116,6 +116,23 @@ def write_embeddings(
         )
 
 
+def make_unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors of unit length, in fp64; a zero vector stays one.
+
+    Parameters
+    ----------
+    vectors : array of shape (n, d)
+
+    Returns
+    -------
+    float64 array of shape (n, d)
+    """
+    wide = vectors.astype(np.float64)
+    lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
+    wide /= np.where(lengths > 0, lengths, 1)
+    return wide
+
+
 class EmbeddingTables:
     """One split of the tables that make up a set, to be read block by block (by iterating, as often as needed) or whole.
 

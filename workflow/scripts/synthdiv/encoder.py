@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -115,6 +116,11 @@ def join_features(parts: Sequence[Features]) -> Features:
     """One after the other."""
     vectors, lengths = zip(*parts, strict=True)
     return Features(np.concatenate(vectors), np.concatenate(lengths))
+
+
+def name_model(model: str) -> str:
+    """How open_clip or timm is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
+    return f"local-dir:{model}" if Path(model).is_dir() else model
 
 
 def load_encoder(spec: Mapping[str, Any], device: torch.device) -> Encoder:

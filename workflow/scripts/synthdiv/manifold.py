@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from synthdiv.neighbours import multiply_rows
+from synthdiv.neighbours import multiply_rows, split_rows
 
 BLOCK = 2048
 PAIRS = 1024
@@ -67,8 +67,8 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
     counts = np.zeros(len(queries), dtype=np.int64)
     recalled = np.zeros(len(references), dtype=bool)
     covered = np.zeros(len(references), dtype=bool)
-    for a in _split(len(references)):
-        for b in _split(len(queries)):
+    for a in split_rows(len(references), BLOCK):
+        for b in split_rows(len(queries), BLOCK):
             squares = _square_distances(real, fake, a, b)
             inside = _compare(squares, near_real[a][:, None], real, fake, a, b)
             counts[b] += inside.sum(axis=0)
@@ -103,8 +103,7 @@ def _square_distances(first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.n
 
 def _exact(first: _Cloud, second: _Cloud, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     found = np.empty(len(rows))
-    for start in range(0, len(rows), PAIRS):
-        part = slice(start, start + PAIRS)
+    for part in split_rows(len(rows), PAIRS):
         gap = first.vectors[rows[part]].astype(np.float64) - second.vectors[columns[part]]
         found[part] = multiply_rows(gap, gap)
     return found
@@ -125,10 +124,10 @@ def _find_radii(cloud: _Cloud, k: int) -> np.ndarray:
     """The squared distance of each vector's k-th nearest other one, in fp64."""
     radii = np.empty(len(cloud))
     error = 2 * cloud.error
-    for a in _split(len(cloud)):
+    for a in split_rows(len(cloud), BLOCK):
         best = np.full((a.stop - a.start, k + 1), np.inf, dtype=np.float32)
         kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for b in _split(len(cloud)):
+        for b in split_rows(len(cloud), BLOCK):
             squares = _square_distances(cloud, cloud, a, b)
             best = np.partition(np.concatenate([best, squares], axis=1), k, axis=1)[:, : k + 1]
             near = np.flatnonzero(squares <= (best[:, k] + 2 * error)[:, None])
@@ -141,7 +140,3 @@ def _find_radii(cloud: _Cloud, k: int) -> np.ndarray:
         first = np.searchsorted(rows[order], np.arange(a.stop - a.start))
         radii[a] = exact[order][first + k - 1]
     return radii
-
-
-def _split(count: int) -> list[slice]:
-    return [slice(start, min(start + BLOCK, count)) for start in range(0, count, BLOCK)]

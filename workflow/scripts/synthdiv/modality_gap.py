@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from synthdiv.centroids import ClassSums, compute_centroids
-from synthdiv.embeddings import Embeddings
+from synthdiv.centroids import compute_centroids, sum_classes
+from synthdiv.embeddings import Embeddings, make_unit
 
 
 def measure_modality_gap(reference: Embeddings, query: Embeddings, n_classes: int) -> dict[str, float]:
@@ -30,32 +32,26 @@ def measure_modality_gap(reference: Embeddings, query: Embeddings, n_classes: in
     ----------
     W. Liang et al., "Mind the Gap: Understanding the Modality Gap in Multi-modal Contrastive Representation Learning", 2022.
     """
-    rows, others = _make_unit(reference.vectors), _make_unit(query.vectors)
-    middle, other = _balanced_mean(rows, reference.class_ids), _balanced_mean(others, query.class_ids)
-    gap = middle - other
+    one, other = (replace(part, vectors=make_unit(part.vectors)) for part in (reference, query))
+    middle, other_middle = _balanced_mean(one, n_classes), _balanced_mean(other, n_classes)
+    gap = middle - other_middle
     return {
         "modality_gap": float(np.sqrt(gap @ gap)),
-        "centroid_accuracy_with_gap": _centroid_accuracy(rows, reference.class_ids, others, query.class_ids, n_classes),
+        "centroid_accuracy_with_gap": _centroid_accuracy(one, other, n_classes),
         "centroid_accuracy_without_gap": _centroid_accuracy(
-            _make_unit(rows - middle), reference.class_ids, _make_unit(others - other), query.class_ids, n_classes
+            replace(one, vectors=make_unit(one.vectors - middle)),
+            replace(other, vectors=make_unit(other.vectors - other_middle)),
+            n_classes,
         ),
     }
 
 
-def _make_unit(vectors: np.ndarray) -> np.ndarray:
-    wide = vectors.astype(np.float64)
-    lengths = np.sqrt((wide * wide).sum(axis=1, keepdims=True))
-    return wide / np.where(lengths > 0, lengths, 1)
+def _balanced_mean(embeddings: Embeddings, n_classes: int) -> np.ndarray:
+    totals = sum_classes([embeddings], n_classes)
+    there = totals.counts > 0
+    return (totals.sums[there] / totals.counts[there, None]).mean(axis=0)
 
 
-def _balanced_mean(rows: np.ndarray, class_ids: np.ndarray) -> np.ndarray:
-    return np.mean([rows[class_ids == class_id].mean(axis=0) for class_id in np.unique(class_ids)], axis=0)
-
-
-def _centroid_accuracy(
-    rows: np.ndarray, row_classes: np.ndarray, queries: np.ndarray, query_classes: np.ndarray, n_classes: int
-) -> float:
-    sums = np.zeros((n_classes, rows.shape[1]))
-    np.add.at(sums, row_classes, rows)
-    centroids = compute_centroids(ClassSums(sums, np.bincount(row_classes, minlength=n_classes)))
-    return float(((queries @ centroids.T).argmax(axis=1) == query_classes).mean())
+def _centroid_accuracy(reference: Embeddings, query: Embeddings, n_classes: int) -> float:
+    centroids = compute_centroids(sum_classes([reference], n_classes))
+    return float(((query.vectors @ centroids.T).argmax(axis=1) == query.class_ids).mean())

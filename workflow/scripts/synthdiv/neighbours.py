@@ -160,7 +160,7 @@ class _Engine:
         self.count, self.width = queries.shape
         self.center = center
         self.lengths, self.offsets = np.empty(self.count), np.empty(self.count)
-        for part in _split(self.count, BLOCK):
+        for part in split_rows(self.count, BLOCK):
             wide = queries[part].astype(np.float64)
             self.lengths[part] = np.sqrt(np.einsum("nd,nd->n", wide, wide)) * (1 + 1e-12)
             self.offsets[part] = wide @ center
@@ -209,7 +209,7 @@ class _Engine:
         """
         placed = self._place(vectors)
         summing = 1.01 * self.width * 2.0**-24
-        for part in _split(self.count, self.tile):
+        for part in split_rows(self.count, self.tile):
             products = self._multiply(part, placed.rough)
             slack = self.errors[part] * placed.length + self.lengths[part] * (placed.error + summing * placed.length * 1.01)
             slack += placed.extra
@@ -221,7 +221,7 @@ class _Engine:
                 pairs = self._find_above(products, low, None)
                 assert pairs is not None
             rows, columns = self._thin(products, *pairs, slack, k)
-            for some in _split(len(rows), PAIRS):
+            for some in split_rows(len(rows), PAIRS):
                 yield (
                     rows[some] + part.start,
                     columns[some],
@@ -307,7 +307,7 @@ class _TorchEngine(_Engine):
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound counts on fp32 sums
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
         self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
-        parts = list(_split(self.count, BLOCK))
+        parts = list(split_rows(self.count, BLOCK))
         middle = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
         self.middle = middle.float()
         self.middle_length = float(torch.linalg.vector_norm(middle))
@@ -333,7 +333,7 @@ class _TorchEngine(_Engine):
         stored = self.torch.from_numpy(np.ascontiguousarray(vectors)).to(self.device)
         rough = self._reuse("rough", (len(vectors), self.width + 2), self.torch.bfloat16)
         lengths, shifts = [], []
-        for part in _split(len(vectors), PAIRS):
+        for part in split_rows(len(vectors), PAIRS):
             wide = self._reuse("wide", (part.stop - part.start, self.width), self.torch.float32).copy_(stored[part])
             self.torch.addcmul(self.minus_center, wide, 1 / norm(wide, dim=1, keepdim=True), out=wide)
             shift = wide @ self.middle
@@ -417,7 +417,7 @@ class _Best:
     def finish(self) -> Neighbours:
         vectors = self.queries.vectors
         lengths = np.empty(len(vectors))
-        for part in _split(len(vectors), BLOCK):
+        for part in split_rows(len(vectors), BLOCK):
             wide = vectors[part].astype(np.float64)
             lengths[part] = np.sqrt(multiply_rows(wide, wide))
         found = self.class_ids >= 0
@@ -439,7 +439,8 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
     return mixed ^ (mixed >> np.uint64(31))
 
 
-def _split(count: int, size: int) -> Iterator[slice]:
+def split_rows(count: int, size: int) -> Iterator[slice]:
+    """Slices of so many rows, the last one shorter, that cover ``count``."""
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
@@ -456,7 +457,7 @@ def vote(class_ids: np.ndarray) -> np.ndarray:
     int array of shape (n,)
     """
     winners = np.empty(len(class_ids), dtype=class_ids.dtype)
-    for part in _split(len(class_ids), max(1, 10**7 // class_ids.shape[1] ** 2)):
+    for part in split_rows(len(class_ids), max(1, 10**7 // class_ids.shape[1] ** 2)):
         listed = class_ids[part]
         counts = ((listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]).sum(
             axis=2

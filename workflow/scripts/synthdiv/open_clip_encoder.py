@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import open_clip
 import torch
 from tqdm import tqdm
 
-from synthdiv.encoder import Encoder, Features, join_features
+from synthdiv.encoder import Encoder, Features, join_features, name_model
 from synthdiv.errors import StudyError
-
-
-def name_model(model: str) -> str:
-    """How open_clip is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
-    return f"local-dir:{model}" if Path(model).is_dir() else model
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Any:

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import timm
 import torch
 from timm.data import create_transform, resolve_model_data_config
 
-from synthdiv.encoder import DTYPES, Encoder
+from synthdiv.encoder import DTYPES, Encoder, name_model
 from synthdiv.errors import StudyError
-
-
-def name_model(model: str) -> str:
-    """How timm is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
-    return f"local-dir:{model}" if Path(model).is_dir() else model
 
 
 class TimmEncoder(Encoder):

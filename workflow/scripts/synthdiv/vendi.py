@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-
-def _make_unit(vectors: np.ndarray) -> np.ndarray:
-    rows = vectors.astype(np.float64)
-    return rows / np.sqrt((rows * rows).sum(axis=1, keepdims=True))
+from synthdiv.embeddings import make_unit
 
 
 def measure_similarity(vectors: np.ndarray, *, smaller: bool = False) -> np.ndarray:
@@ -25,7 +22,7 @@ def measure_similarity(vectors: np.ndarray, *, smaller: bool = False) -> np.ndar
     float64 array of shape (d, d) or (n, n)
         Weighted by n, those of the parts of a set add up to the set's.
     """
-    rows = _make_unit(vectors)
+    rows = make_unit(vectors)
     if smaller and len(rows) < rows.shape[1]:
         rows = rows.T
     return rows.T @ rows / len(vectors)
@@ -65,5 +62,5 @@ def find_pairwise_cosines(vectors: np.ndarray) -> np.ndarray:
     -------
     float64 array of shape (n,)
     """
-    rows = _make_unit(vectors)
+    rows = make_unit(vectors)
     return (rows @ rows.sum(axis=0) - 1) / (len(rows) - 1)
