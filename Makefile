@@ -6,6 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1
+# uv would trust its own list of certificate authorities; behind a company's proxy only the system's will do.
+export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
 .PHONY: help demo report test bench lint format lock demo-models demo-natural config-docs clean
