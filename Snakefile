@@ -29,6 +29,7 @@ include: "workflow/rules/images.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/report.smk"
 

@@ -1,5 +1,6 @@
 """What several tests share: small class tables, tiny real models, and a place to run the workflow in."""
 
+import io
 import os
 import shutil
 import subprocess
@@ -48,6 +49,46 @@ def classes_csv(tmp_path):
         'class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,jay,"jay, bird"\n2,n03,nail,nail\n', encoding="utf-8"
     )
     return path
+
+
+def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, seed=0):
+    """A set of noisy images whose mean colour says their class, as blocks and an index; gives the index's path."""
+    from PIL import Image
+
+    from synthdiv.archive import read_block, write_block
+    from synthdiv.image_index import write_index
+
+    generator = np.random.default_rng(seed)
+    rows = []
+    for class_id in range(classes):
+        for split, count in (("train", train), ("evaluation", evaluation)):
+            members = []
+            for n in range(count):
+                colour = np.eye(3)[class_id % 3] * 80 + 80
+                pixels = generator.normal(colour, 40, size=(size, size, 3)).clip(0, 255).astype(np.uint8)
+                data = io.BytesIO()
+                Image.fromarray(pixels).save(data, "PNG")
+                members.append((f"k{class_id}-{split}-{n:06d}", "png", data.getvalue(), {"index": n}))
+            path = folder / "archive" / f"{name}-{class_id}-{split}.tar"
+            write_block(path, members)
+            rows += [
+                {"class_id": class_id, "split": split, "index": n, "prompt": None, "seed": None, "file": stored.file}
+                | {"offset": stored.offset, "size": stored.size, "flags": []}
+                for n, stored in enumerate(read_block(path))
+            ]
+    index = folder / f"{name}.parquet"
+    write_index(index, rows, {"set": name})
+    return index
+
+
+def make_recipe(**changes):
+    """A classifier's recipe with every default: a tiny residual network without batch normalisation."""
+    from synthdiv.study import check_config, read_schema
+
+    tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
+    recipe = {"model": "test_resnet", "model_options": tiny, "image_size": 32, "crop_pct": 1.0, "steps": 12, "batch_size": 8}
+    recipe |= {"optimizer": {"opt": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0001}}
+    return check_config(recipe | changes, read_schema()["$defs"]["recipe"])
 
 
 def make_timm_folder(folder):

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from synthdiv.image_index import read_facts, read_index, select_rows, write_index
+from synthdiv.image_index import read_facts, read_index, select_images, write_index
 
 
 def make_row(class_id, split, index, *flags):
@@ -78,5 +78,12 @@ FLAGGED = [
 def test_rows_are_selected_by_class_and_flag_and_never_if_undecodable(tmp_path, class_ids, exclude_flags, kept):
     write_index(tmp_path / "index.parquet", FLAGGED, {})
     table = read_index(tmp_path / "index.parquet")
-    selected = select_rows(table, class_ids=iter(class_ids), exclude_flags=iter(exclude_flags))
-    assert selected == [FLAGGED[n] for n in kept]
+    selected = select_images(table, class_ids=iter(class_ids), exclude_flags=iter(exclude_flags))
+    assert selected.to_pylist() == [FLAGGED[n] for n in kept]
+
+
+def test_rows_are_selected_by_split(tmp_path):
+    write_index(tmp_path / "index.parquet", FLAGGED, {})
+    table = read_index(tmp_path / "index.parquet")
+    selected = select_images(table, split="evaluation", exclude_flags=[]).to_pylist()
+    assert selected == [row for row in FLAGGED if row["split"] == "evaluation"]

@@ -49,7 +49,7 @@ def write_folders(folder, images=ENCODED, labels=LABELS):
     for number in reversed(range(len(images))):
         (paths[labels[number]] / f"{number:02d}.PNG").write_bytes(images[number])
     (paths[0] / "notes.txt").write_text("not an image")
-    return {"form": ["folder"], "paths": [str(path) for path in paths]}
+    return {"form": ["folder"], "paths": [str(path) for path in paths], "keys": [path.name for path in paths]}
 
 
 def write_tar(path, members, mode="w"):
@@ -233,7 +233,7 @@ def test_an_image_of_a_subset_keeps_its_number_in_the_class(tmp_path, many):
 def test_a_subset_survives_that_the_folder_is_moved(tmp_path, many):
     before = index(find_images(many, CLASSES), tmp_path, count=7)
     (tmp_path / "many").rename(tmp_path / "elsewhere")
-    moved = {"form": ["folder"], "paths": [path.replace("/many/", "/elsewhere/") for path in many["paths"]]}
+    moved = many | {"paths": [path.replace("/many/", "/elsewhere/") for path in many["paths"]]}
     after = index(find_images(moved, CLASSES), tmp_path, count=7)
     assert numbers(after) == numbers(before)
     assert [row["file"].replace("/elsewhere/", "/many/") for row in after] == [row["file"] for row in before]

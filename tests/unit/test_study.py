@@ -57,6 +57,7 @@ def test_a_generator_of_its_own_shares_nothing(demo):
 
 
 def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path):
+    demo["classes_per_shard"] = 5
     path = tmp_path / "disamb.csv"
     text = (REPOSITORY / "resources" / "prompts" / "fashion" / "disamb.csv").read_text()
     path.write_text(text)

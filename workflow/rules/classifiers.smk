@@ -1,69 +1,84 @@
-"""Classifiers: what a reference teaches, beyond centroids and a few neighbours.
+"""Classifiers: what a set is worth for training (the paper's Tables 1 and 2).
 
-1. train_probe fits a logistic regression to the embeddings of a reference.
-2. classify_embeddings tries it and other classifiers on the queries.
-3. tabulate_classifiers puts their accuracies together.
+1. train_classifier trains a classifier on a set or a mixture, with one seed.
+2. evaluate_classifier tries it on sets; its predictions are kept.
+3. tabulate_classifiers makes the tables from them.
+4. rank_predictors asks which metric, computed before any training, ranks what training then gives.
 """
 
 
-rule train_probe:
+rule train_classifier:
     input:
-        reference=reference_embeddings,
+        indices=training_indices,
+        initial=initial_weights,
+        followed=followed_indices,
+        pretrained=pretrained_files,
     output:
-        probe=ensure("<results>/probes/{encoder}/{reference}.npz", non_empty=True),
+        model=ensure(
+            "<results>/classifiers/{classifier}/{training}/seed{seed}/model.safetensors",
+            non_empty=True,
+        ),
+        log="<results>/classifiers/{classifier}/{training}/seed{seed}/log.parquet",
     log:
-        "<logs>/train_probe/{encoder}/{reference}.log",
+        "<logs>/train_classifier/{classifier}/{training}/seed{seed}.log",
     benchmark:
-        "<benchmarks>/train_probe/{encoder}/{reference}.jsonl"
+        "<benchmarks>/train_classifier/{classifier}/{training}/seed{seed}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: training_threads
     resources:
-        mem_mb=16000,
-        runtime=480,
+        gpu=training_processes,
+        mem_mb=32000,
+        runtime=2880,
     params:
-        options=probe_options,
+        training=training_options,
     message:
-        "Train a logistic regression on {wildcards.reference} ({wildcards.encoder})"
+        "Train {wildcards.classifier} on {wildcards.training}, seed {wildcards.seed}"
     script:
-        "../scripts/train_probe.py"
+        "../scripts/train_classifier.py"
 
 
-rule classify_embeddings:
+rule evaluate_classifier:
     input:
-        reference=reference_embeddings,
-        queries=classified_embeddings,
-        probe=trained_probe,
+        model=trained_model,
+        indices=evaluation_indices,
+        pretrained=pretrained_files,
     output:
         predictions=ensure(
-            "<results>/classifications/{encoder}/{reference}.parquet", non_empty=True
+            "<results>/evaluations/{classifier}/{training}/{run}.parquet",
+            non_empty=True,
         ),
     log:
-        "<logs>/classify_embeddings/{encoder}/{reference}.log",
+        "<logs>/evaluate_classifier/{classifier}/{training}/{run}.log",
     benchmark:
-        "<benchmarks>/classify_embeddings/{encoder}/{reference}.jsonl"
+        "<benchmarks>/evaluate_classifier/{classifier}/{training}/{run}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: embed_threads
     resources:
+        gpu=1,
         mem_mb=16000,
-        runtime=480,
+        runtime=240,
     params:
-        options=classifier_options,
-        queries=classified_queries,
-        n_classes=len(STUDY.classes),
+        evaluation=evaluation_options,
     message:
-        "Classify the queries by what {wildcards.reference} teaches ({wildcards.encoder})"
+        "Try {wildcards.classifier}, trained on {wildcards.training} ({wildcards.run}), on sets"
     script:
-        "../scripts/classify_embeddings.py"
+        "../scripts/evaluate_classifier.py"
 
 
 rule tabulate_classifiers:
     input:
-        predictions=classifications,
+        predictions=evaluations,
+        models=trained_models,
+        classes=STUDY.config["classes"],
+        published=published_lines,
     output:
-        table="<results>/tables/embedding_classifiers.csv",
-        parquet="<results>/tables/embedding_classifiers.parquet",
+        table="<results>/tables/classifiers.csv",
+        parquet="<results>/tables/classifiers.parquet",
+        means="<results>/tables/classifier_means.csv",
+        per_class="<results>/tables/classifiers_per_class.parquet",
+        confusion="<results>/tables/classifier_confusion.parquet",
     log:
         "<logs>/tabulate_classifiers.log",
     benchmark:
@@ -71,9 +86,42 @@ rule tabulate_classifiers:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=4000,
+        mem_mb=8000,
         runtime=30,
+    params:
+        runs=classifier_runs,
     message:
-        "Tabulate the classifiers on embeddings"
+        "Tabulate the classifiers"
     script:
         "../scripts/tabulate_classifiers.py"
+
+
+rule rank_predictors:
+    input:
+        classifiers="<results>/tables/classifier_means.csv",
+        classifiers_per_class="<results>/tables/classifiers_per_class.parquet",
+        metrics="<results>/tables/set_metrics.parquet",
+        metrics_per_class="<results>/tables/set_metrics_per_class.parquet",
+        experiments="<results>/tables/experiments.parquet",
+        experiments_per_class="<results>/tables/per_class.parquet",
+    output:
+        table="<results>/tables/predictors.csv",
+        points="<results>/tables/predictor_points.parquet",
+    log:
+        "<logs>/rank_predictors.log",
+    benchmark:
+        "<benchmarks>/rank_predictors.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        encoder=STUDY.encoders[0],
+        evaluations=first_evaluations,
+        seed=STUDY.seed,
+        sets=predicted_sets,
+    message:
+        "Rank what foretells a classifier's accuracy"
+    script:
+        "../scripts/rank_predictors.py"

@@ -41,6 +41,10 @@ wildcard_constraints:
     split=one_of(SPLITS),
     reference=one_of(STUDY.references),
     query=one_of(STUDY.queries),
+    classifier=one_of(STUDY.config["classifiers"]),
+    training=one_of(run.training for run in STUDY.runs),
+    seed=r"\d+",
+    run=r"seed\d+|pretrained",
 
 
 # prompts
@@ -128,7 +132,8 @@ def owner_indices(wildcards):
 
 def natural_inputs(wildcards):
     """The files of a natural set, or its class folders, whose times see additions."""
-    sources = [STUDY.natural_files(wildcards.set, split) for split in SPLITS]
+    splits = STUDY.splits_of(wildcards.set)
+    sources = [STUDY.natural_files(wildcards.set, split) for split in splits]
     return [
         path
         for source in sources
@@ -140,6 +145,7 @@ def natural_recipe(wildcards):
     entry = STUDY.sets[wildcards.set]
     return {
         "archive": STUDY.config["archive"],
+        "class_ids": STUDY.class_ids_of(wildcards.set),
         "classes": [row.key for row in STUDY.classes],
         "images": entry["images"],
         "images_per_class": entry.get("images_per_class", {}),
@@ -358,6 +364,204 @@ def classifications(wildcards):
     ]
 
 
+# classifiers
+
+
+def set_indices(name):
+    return image_indices(STUDY.collection_of(name))
+
+
+def training_indices(wildcards):
+    return [
+        path
+        for part in STUDY.parts_of(wildcards.training)
+        for path in set_indices(part["set"])
+    ]
+
+
+def initial_weights(wildcards):
+    source = STUDY.config["classifiers"][wildcards.classifier].get("init_from")
+    if source is None:
+        return []
+    folder = f"{source['classifier']}/{source['train']}/seed{wildcards.seed}"
+    return [f"<results>/classifiers/{folder}/model.safetensors"]
+
+
+def followed_indices(wildcards):
+    entry = STUDY.config["classifiers"][wildcards.classifier]
+    return set_indices(entry["follow"]) if "follow" in entry else []
+
+
+def pretrained_files(wildcards):
+    """The weights that a recipe starts from, where they are files."""
+    recipe = STUDY.recipes[wildcards.classifier]
+    given = [recipe["model"], recipe["pretrained"]]
+    paths = [Path(name) for name in given if isinstance(name, str)]
+    return sorted(
+        str(path)
+        for name in paths
+        if name.exists()
+        for path in ([name] if name.is_file() else name.iterdir())
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def training_options(wildcards):
+    """What decides a classifier's weights, apart from its seed and its images."""
+    parts = STUDY.parts_of(wildcards.training)
+    return {
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+        "parts": [
+            part | {"n_indices": len(set_indices(part["set"]))} for part in parts
+        ],
+        "recipe": STUDY.training_recipe(wildcards.classifier),
+        "study_seed": STUDY.seed,
+    }
+
+
+def training_processes(wildcards):
+    return STUDY.config["classifiers"][wildcards.classifier]["processes"]
+
+
+def training_threads(wildcards):
+    """On GPUs, processes that read and decode for each; on the CPU, one a process, so that jobs run side by side."""
+    return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
+
+
+def trained_model(wildcards):
+    if wildcards.run == "pretrained":
+        return []
+    folder = f"{wildcards.classifier}/{wildcards.training}/{wildcards.run}"
+    return [f"<results>/classifiers/{folder}/model.safetensors"]
+
+
+def evaluation_indices(wildcards):
+    names = STUDY.config["classifiers"][wildcards.classifier]["evaluate"]
+    return [path for name in names for path in set_indices(name)]
+
+
+def evaluation_options(wildcards):
+    entry = STUDY.config["classifiers"][wildcards.classifier]
+    return {
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+        "recipe": dict(sorted(STUDY.recipes[wildcards.classifier].items())),
+        "sets": [
+            {
+                "among": STUDY.class_ids_of(name),
+                "n_indices": len(set_indices(name)),
+                "real_labels": STUDY.sets[name].get("real_labels", False),
+                "set": name,
+            }
+            for name in entry["evaluate"]
+        ],
+    }
+
+
+def evaluations(wildcards):
+    return [f"<results>/evaluations/{run.folder}.parquet" for run in STUDY.runs]
+
+
+def classifier_runs(wildcards):
+    """Which classifier, training set and seed each evaluation is of."""
+    return [[run.classifier, run.training, run.seed] for run in STUDY.runs]
+
+
+def trained_models(wildcards):
+    return [
+        f"<results>/classifiers/{run.folder}/model.safetensors"
+        for run in STUDY.runs
+        if run.seed >= 0
+    ]
+
+
+def training_logs(wildcards):
+    return [
+        f"<results>/classifiers/{run.folder}/log.parquet"
+        for run in STUDY.runs
+        if run.seed >= 0
+    ]
+
+
+def published_lines(wildcards):
+    """The published figures of classifiers, where the config asks for them."""
+    return (
+        ["resources/paper/tables_1_2_classifier.csv"]
+        if STUDY.config["published"]
+        else []
+    )
+
+
+def first_evaluations(wildcards):
+    """The set that a classifier's figures are about."""
+    classifiers = STUDY.config["classifiers"]
+    return {name: classifiers[name]["evaluate"][0] for name in classifiers}
+
+
+def guidance_sweep(wildcards):
+    """The sets drawn from one dataset at several guidance scales: [dataset, set, guidance scale]."""
+    drawn = [
+        [entry["dataset"], name, float(entry["guidance_scale"])]
+        for name, entry in STUDY.sets.items()
+        if entry["kind"] == "image" and "dataset" in entry
+    ]
+    datasets = [dataset for dataset, _, _ in drawn]
+    return sorted(row for row in drawn if datasets.count(row[0]) > 1)
+
+
+def followed_sets(wildcards):
+    classifiers = STUDY.config["classifiers"]
+    return {
+        name: entry["follow"]
+        for name, entry in classifiers.items()
+        if "follow" in entry
+    }
+
+
+def natural_sets(wildcards):
+    return [name for name, entry in STUDY.sets.items() if "images" in entry]
+
+
+def trained_sets():
+    """Every set and mixture that a classifier is trained on."""
+    return list(dict.fromkeys(run.training for run in STUDY.runs if run.seed >= 0))
+
+
+def exchanged_sets(wildcards):
+    """The mixtures, and the sets that they are made of, as training sets."""
+    mixed = {part["set"] for parts in STUDY.mixtures.values() for part in parts}
+    return [name for name in trained_sets() if name in STUDY.mixtures or name in mixed]
+
+
+def first_classifier():
+    return next((run.classifier for run in STUDY.runs if run.seed >= 0), None)
+
+
+def classifier_figures():
+    figures, trained = ["classifiers"], trained_sets()
+    figures += ["training"] if trained else []
+    swept = [name for _, name, _ in guidance_sweep(None) if name in trained]
+    figures += ["guidance"] if len(swept) > 1 else []
+    figures += ["exchange"] if any(name in STUDY.mixtures for name in trained) else []
+    figures += ["predictors"] if predicted_sets(None) else []
+    return figures
+
+
+def predicted_sets(wildcards):
+    """The training sets whose accuracy the metrics may foretell: those that have metrics."""
+    measured = STUDY.image_sets(STUDY.encoders[0]) if set_comparisons(wildcards) else []
+    return [name for name in trained_sets() if name in measured]
+
+
+def classifier_results(wildcards):
+    if not STUDY.runs:
+        return []
+    tables = ["classifiers.csv", "classifier_means.csv"]
+    tables += ["predictors.csv"] if predicted_sets(wildcards) else []
+    return [f"<results>/tables/{name}" for name in tables] + [
+        f"<results>/figures/{name}.png" for name in classifier_figures()
+    ]
+
+
 def report_figures(wildcards):
     figures = (
         ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
@@ -374,7 +578,8 @@ def report_tables(wildcards):
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
-    return [f"<results>/tables/{name}" for name in tables]
+    tables = [f"<results>/tables/{name}" for name in tables]
+    return tables + classifier_results(wildcards)
 
 
 def prompt_tables(wildcards):

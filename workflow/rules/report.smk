@@ -9,12 +9,20 @@ localrules:
     report,
     tabulate_experiments,
     tabulate_metrics,
+    tabulate_embedding_classifiers,
     tabulate_classifiers,
     compare_encoders,
     count_flags,
     plot_experiments,
     plot_centroid_distance,
     plot_contact_sheet,
+    plot_classifiers,
+    plot_training,
+    plot_guidance,
+    measure_exchange,
+    rank_predictors,
+    plot_predictors,
+    classifiers,
 
 
 rule plot_experiments:
@@ -96,6 +104,147 @@ rule plot_contact_sheet:
         "../scripts/plot_contact_sheet.py"
 
 
+rule plot_classifiers:
+    input:
+        means="<results>/tables/classifier_means.csv",
+    output:
+        figure=report(
+            "<results>/figures/classifiers.png",
+            caption="../report/classifiers.rst",
+            category="Classifiers",
+            labels={"figure": "Training x evaluation sets"},
+        ),
+    log:
+        "<logs>/plot_classifiers.log",
+    benchmark:
+        "<benchmarks>/plot_classifiers.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot the classifiers' grid"
+    script:
+        "../scripts/plot_classifiers.py"
+
+
+rule plot_training:
+    input:
+        logs=training_logs,
+    output:
+        figure=report(
+            "<results>/figures/training.png",
+            caption="../report/training.rst",
+            category="Classifiers",
+            labels={"figure": "Curves of training"},
+        ),
+    log:
+        "<logs>/plot_training.log",
+    benchmark:
+        "<benchmarks>/plot_training.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        followed=followed_sets,
+        runs=classifier_runs,
+    message:
+        "Plot the curves of training"
+    script:
+        "../scripts/plot_training.py"
+
+
+rule plot_guidance:
+    input:
+        means="<results>/tables/classifier_means.csv",
+    output:
+        figure=report(
+            "<results>/figures/guidance.png",
+            caption="../report/guidance.rst",
+            category="Classifiers",
+            labels={"figure": "Accuracy along the guidance scale"},
+        ),
+    log:
+        "<logs>/plot_guidance.log",
+    benchmark:
+        "<benchmarks>/plot_guidance.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluations=first_evaluations,
+        sweep=guidance_sweep,
+    message:
+        "Plot accuracy along the guidance scale"
+    script:
+        "../scripts/plot_guidance.py"
+
+
+rule measure_exchange:
+    input:
+        means="<results>/tables/classifier_means.csv",
+        models=trained_models,
+    output:
+        table="<results>/tables/exchange.csv",
+        figure=report(
+            "<results>/figures/exchange.png",
+            caption="../report/exchange.rst",
+            category="Classifiers",
+            labels={"figure": "Natural against synthetic images"},
+        ),
+    log:
+        "<logs>/measure_exchange.log",
+    benchmark:
+        "<benchmarks>/measure_exchange.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluations=first_evaluations,
+        natural=natural_sets,
+        runs=classifier_runs,
+        trainings=exchanged_sets,
+    message:
+        "Measure how many natural images a training set is worth"
+    script:
+        "../scripts/measure_exchange.py"
+
+
+rule plot_predictors:
+    input:
+        table="<results>/tables/predictors.csv",
+        points="<results>/tables/predictor_points.parquet",
+    output:
+        figure=report(
+            "<results>/figures/predictors.png",
+            caption="../report/predictors.rst",
+            category="Classifiers",
+            labels={"figure": "What foretells accuracy"},
+        ),
+    log:
+        "<logs>/plot_predictors.log",
+    benchmark:
+        "<benchmarks>/plot_predictors.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        classifier=first_classifier(),
+    message:
+        "Plot what foretells a classifier's accuracy"
+    script:
+        "../scripts/plot_predictors.py"
+
+
 rule draw:
     input:
         all_indices,
@@ -104,6 +253,11 @@ rule draw:
 rule embed:
     input:
         all_embeddings,
+
+
+rule classifiers:
+    input:
+        classifier_results,
 
 
 rule experiments:

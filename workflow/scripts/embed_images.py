@@ -11,7 +11,7 @@ import torch
 from synthdiv.devices import claim_device
 from synthdiv.embeddings import write_embeddings
 from synthdiv.encoder import load_encoder
-from synthdiv.image_index import read_index, select_rows
+from synthdiv.image_index import check_archive, locate_images, read_index, select_images
 from synthdiv.jobs import start_job
 from synthdiv.study import Study
 
@@ -23,16 +23,17 @@ def main(smk: SimpleNamespace) -> None:
     study = Study(smk.config)
     recipe = smk.params.recipe
     class_ids = study.shards[smk.wildcards.shard].class_ids
-    rows = select_rows(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
+    rows = select_images(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
+    check_archive(rows, smk.input.index)
     with claim_device(study.config["device"]) as device:
         workers = smk.threads if device.type == "cuda" else 0
         encoder = load_encoder(recipe["encoder"], device)
-        features = encoder.embed_images(rows, workers=workers)
+        features = encoder.embed_images(locate_images(rows), workers=workers)
     write_embeddings(
         smk.output.table,
-        [row["class_id"] for row in rows],
-        [row["split"] for row in rows],
-        [row["index"] for row in rows],
+        rows["class_id"].to_pylist(),
+        rows["split"].to_pylist(),
+        rows["index"].to_pylist(),
         *features,
         {"encoder": recipe["encoder"], recipe["encoder"]["library"]: encoder.version, "torch": torch.__version__},
     )

@@ -1,4 +1,4 @@
-"""Index natural images, both splits, and decode each once for its flags.
+"""Index natural images, each split, and decode each once for its flags.
 
 Inputs: the class folders, tars, Parquet or IDX files; the class table.
 Outputs: index, a table with a row an image.
@@ -6,7 +6,6 @@ Outputs: index, a table with a row an image.
 
 from types import SimpleNamespace
 
-from synthdiv.identity import SPLITS
 from synthdiv.image_index import write_index
 from synthdiv.jobs import start_job
 from synthdiv.natural import find_images, index_images
@@ -14,12 +13,12 @@ from synthdiv.study import Study
 
 
 def main(smk: SimpleNamespace) -> None:
-    """Index both splits."""
+    """Index the splits."""
     start_job(smk.log[0])
     study = Study(smk.config)
     name, counts = smk.wildcards.set, smk.params.recipe["images_per_class"]
     rows = []
-    for split in SPLITS:
+    for split in study.splits_of(name):
         rows += index_images(
             find_images(study.natural_files(name, split), study.classes),
             study.classes,
@@ -30,6 +29,7 @@ def main(smk: SimpleNamespace) -> None:
             archive=study.config["archive"],
             on_undecodable=study.config["on_undecodable"],
             threads=smk.threads,
+            class_ids=study.class_ids_of(name),
         )
     write_index(smk.output.index, rows, {"set": name})
 

@@ -8,7 +8,7 @@ from itertools import islice
 from types import SimpleNamespace
 
 from synthdiv.figures import draw_contact_sheet, save_figure, spread_evenly
-from synthdiv.image_index import read_index, select_rows
+from synthdiv.image_index import read_index, select_images
 from synthdiv.jobs import start_job
 from synthdiv.study import Study
 
@@ -23,8 +23,8 @@ def main(smk: SimpleNamespace) -> None:
     indices = iter(smk.input.indices)
     for name, n_indices in layout["columns"]:
         paths = list(islice(indices, n_indices))
-        rows = [row for path in paths for row in select_rows(read_index(path), class_ids=class_ids, exclude_flags=[])]
-        columns[name] = [row for row in rows if row["split"] == "train"]
+        chosen = [select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]) for path in paths]
+        columns[name] = [row for table in chosen for row in table.to_pylist()]
     names = [study.classes[class_id].name for class_id in class_ids]
     save_figure(draw_contact_sheet(columns, class_ids, names, layout["images"]), smk.output.figure)
 

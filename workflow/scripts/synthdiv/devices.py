@@ -8,7 +8,8 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from itertools import islice
 
 import torch
 
@@ -19,44 +20,64 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def claim_device(device: str) -> Iterator[torch.device]:
-    """Give the job its device: on a machine with several GPUs, one that no other job of this machine has claimed.
+    """Give the job its device: one of :func:`claim_devices`."""
+    with claim_devices(device, 1) as devices:
+        yield devices[0]
 
-    A local machine assigns no devices to jobs, as a cluster does, so each job takes one by a file lock in the temporary
-    folder and waits while all are taken. The lock goes with the process, however that ends.
+
+@contextmanager
+def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
+    """Give the job its devices: on a machine with more GPUs than it needs, ones that no other job of it has claimed.
+
+    A local machine assigns no devices to jobs, as a cluster does, so each job takes its own by file locks in the temporary
+    folder and waits while too few are free. The locks go with the process, however that ends.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
         "auto" is a GPU where there is one. On a Mac it is the CPU.
+    count : int
+        How many; on the CPU, the same one so many times.
 
     Raises
     ------
     StudyError
-        If "cuda" is asked for and there is none.
+        If "cuda" is asked for and there is none, or if there are fewer GPUs than asked for.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise StudyError("the config says `device: cuda`, but this job sees no GPU: check the profile's GPU resources")
     if device == "cpu" or not torch.cuda.is_available():
-        yield torch.device("cpu")
+        yield [torch.device("cpu")] * count
         return
-    if torch.cuda.device_count() == 1:
-        yield torch.device("cuda", 0)
+    present = torch.cuda.device_count()
+    if present < count:
+        raise StudyError(f"the job needs {count} GPUs, but it sees {present}: check the profile's GPU resources")
+    if present == 1:
+        yield [torch.device("cuda", 0)]
         return
     folder = os.path.join(tempfile.gettempdir(), f"synthdiv-devices-{os.getuid()}")
     os.makedirs(folder, exist_ok=True)
     waiting = False
     while True:
-        for number in range(torch.cuda.device_count()):
-            identifier = torch.cuda.get_device_properties(number).uuid
-            with open(os.path.join(folder, str(identifier)), "w") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                logger.info("using GPU %d (%s)", number, torch.cuda.get_device_name(number))
-                yield torch.device("cuda", number)
-            return
+        with ExitStack() as locks:
+            claimed = list(islice((number for number in range(present) if _lock(number, folder, locks)), count))
+            if len(claimed) == count:
+                logger.info("using GPU %s", ", ".join(f"{n} ({torch.cuda.get_device_name(n)})" for n in claimed))
+                yield [torch.device("cuda", number) for number in claimed]
+                return
         if not waiting:
-            logger.info("all %d GPUs are taken by other jobs; waiting for one", torch.cuda.device_count())
+            logger.info("fewer than %d of %d GPUs are free of other jobs; waiting", count, present)
             waiting = True
         time.sleep(1.0)
+
+
+def _lock(number: int, folder: str, locks: ExitStack) -> bool:
+    """Lock a GPU until ``locks`` closes; whether it was free."""
+    file = open(os.path.join(folder, str(torch.cuda.get_device_properties(number).uuid)), "w")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    locks.enter_context(file)
+    return True

@@ -8,11 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from synthdiv.archive import read_bytes
-from synthdiv.flags import decode_image
+from synthdiv.image_dataset import ImageDataset
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -30,21 +29,6 @@ class Features(NamedTuple):
 
     vectors: np.ndarray
     lengths: np.ndarray
-
-
-class _Images(Dataset):
-    """The images of index rows, decoded and preprocessed; what a loader's workers run."""
-
-    def __init__(self, rows: Sequence[Mapping[str, Any]], preprocess: Any) -> None:
-        self.rows = rows
-        self.preprocess = preprocess
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, n: int) -> torch.Tensor:
-        row = self.rows[n]
-        return self.preprocess(decode_image(read_bytes(row["file"], row["offset"], row["size"])))
 
 
 class Encoder:
@@ -82,13 +66,13 @@ class Encoder:
         return Features((features / lengths[:, None]).half().cpu().numpy(), lengths.cpu().numpy())
 
     @torch.inference_mode()
-    def embed_images(self, rows: Sequence[Mapping[str, Any]], *, workers: int) -> Features:
+    def embed_images(self, rows: Mapping[str, Sequence], *, workers: int) -> Features:
         """Embed the images of index rows.
 
         Parameters
         ----------
-        rows : sequence of mappings
-            Rows of an index table (file, offset, size).
+        rows : mapping of column name to sequence
+            As :func:`synthdiv.image_index.locate_images` gives them.
         workers : int
             Processes that read and decode while the model computes; 0 does it in this one.
 
@@ -98,15 +82,15 @@ class Encoder:
             In the order of the rows.
         """
         loader = DataLoader(
-            _Images(rows, self.preprocess),
+            ImageDataset(rows, self.preprocess),
             batch_size=self.batch_size,
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if workers else None,
         )
         parts = []
-        with tqdm(total=len(rows), unit="image", desc="embed", mininterval=2) as progress:
-            for batch in loader:
+        with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:
+            for batch, _ in loader:
                 parts.append(self.run(batch.to(self.dtype), self.encode))
                 progress.update(len(batch))
         return join_features(parts)

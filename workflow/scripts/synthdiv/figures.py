@@ -9,6 +9,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -93,28 +94,33 @@ def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queri
     for ax, (column, title) in zip(axes.flat, panels.items(), strict=True):
         cells = {(row["query"], row["reference"]): row[column] for row in experiments.iter_rows(named=True)}
         grid = np.array([[cells[query, reference] for reference in references] for query in queries], dtype=float)
-        ax.imshow(
-            np.ma.masked_invalid(grid), cmap="viridis", vmin=min(0.0, np.nanmin(grid, initial=0.0)), vmax=1, aspect="auto"
-        )
-        for (row, col), value in np.ndenumerate(grid):
-            text = "n/a" if np.isnan(value) else f"{value:.3f}"
-            ax.text(
-                col,
-                row,
-                text,
-                ha="center",
-                va="center",
-                size=8,
-                color="black" if np.isnan(value) or value > 0.6 else "white",
-            )
+        fill_cells(ax, grid, queries, references)
         ax.set_title(title)
-        ax.set_xticks(range(len(references)), references, rotation=35, ha="right")
-        ax.set_yticks(range(len(queries)), queries)
-        ax.spines[:].set_visible(False)
-        ax.tick_params(length=0)
     figure.supxlabel("reference set (training split)")
     figure.supylabel("query set (evaluation split)")
     return figure
+
+
+def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """A heat map of shares with the numbers in it; n/a where there is none.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : float array of shape (rows, columns)
+    rows, columns : sequences of str
+        Their names.
+    """
+    lowest = min(0.0, np.nanmin(values, initial=0.0))
+    ax.imshow(np.ma.masked_invalid(values), cmap="viridis", vmin=lowest, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        text = "n/a" if np.isnan(value) else f"{value:.3f}"
+        colour = "black" if np.isnan(value) or value > 0.6 else "white"
+        ax.text(column, row, text, ha="center", va="center", size=8, color=colour)
+    ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
 
 
 def plot_centroid_distance(table: pl.DataFrame) -> Figure:

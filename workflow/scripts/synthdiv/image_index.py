@@ -7,13 +7,16 @@ that file is a block of the archive, a natural image, or a tar that the user bro
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 
 SCHEMA = pa.schema(
@@ -51,7 +54,51 @@ def read_facts(path: Path | str) -> dict[str, Any]:
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 
 
-def select_rows(table: pa.Table, *, class_ids: Iterable[int], exclude_flags: Iterable[str]) -> list[dict[str, Any]]:
-    """The rows of some classes without those that carry an excluded flag; an undecodable image is always left out."""
-    wanted, excluded = set(class_ids), {"undecodable", *exclude_flags}
-    return [row for row in table.to_pylist() if row["class_id"] in wanted and not excluded & set(row["flags"])]
+def select_images(
+    table: pa.Table, *, exclude_flags: Iterable[str], class_ids: Iterable[int] | None = None, split: str | None = None
+) -> pa.Table:
+    """The rows without those that carry an excluded flag; an undecodable image is always left out.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        An index.
+    exclude_flags : iterable of str
+        Flags.
+    class_ids : iterable of int, optional
+        Only these classes.
+    split : str, optional
+        Only this split.
+    """
+    frame = pl.from_arrow(table)
+    assert isinstance(frame, pl.DataFrame)
+    wanted = pl.col("flags").list.set_intersection(["undecodable", *exclude_flags]).list.len() == 0
+    if class_ids is not None:
+        wanted &= pl.col("class_id").is_in(list(class_ids))
+    if split is not None:
+        wanted &= pl.col("split") == split
+    return table.filter(pa.array(frame.select(wanted).to_series().to_numpy()))
+
+
+def locate_images(table: pa.Table) -> dict[str, Any]:
+    """Columns file, offset, size, class_id and index, each in one piece of memory that processes share."""
+    columns: dict[str, Any] = {"file": table["file"].combine_chunks()}
+    return columns | {name: table[name].to_numpy() for name in ("offset", "size", "class_id", "index")}
+
+
+def check_archive(table: pa.Table, path: Path | str) -> None:
+    """Make sure that every block that an index names is still there.
+
+    Raises
+    ------
+    StudyError
+        If one is not: which, and the command that mends it.
+    """
+    files = table["file"].unique().to_pylist()
+    missing = [file for file in files if file.endswith(".tar") and not os.path.exists(file)]
+    if missing:
+        others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise StudyError(
+            f"the archive lacks the block {missing[0]}{others}, which {path} names. This draws or copies it again:\n"
+            f"  snakemake --profile local --force {path}\n(with the --configfile and the profile that you use)"
+        )

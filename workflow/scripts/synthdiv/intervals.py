@@ -17,7 +17,7 @@ LEAST_CLASSES = 50
 """Fewer classes say too little about other classes."""
 
 
-def wilson_interval(right: int, count: int) -> tuple[float, float]:
+def wilson_interval(right: float, count: int) -> tuple[float, float]:
     """Wilson's score interval of a proportion; valid also at 0 and 1 and for few queries.
 
     For queries that are drawn class by class it is a little too wide, never too narrow: the variance within classes is
@@ -25,8 +25,10 @@ def wilson_interval(right: int, count: int) -> tuple[float, float]:
 
     Parameters
     ----------
-    right, count : int
-        Successes, of how many.
+    right : float
+        Successes; their mean where each of several classifiers tried the same queries.
+    count : int
+        Of how many.
 
     References
     ----------

@@ -65,7 +65,7 @@ def find_images(source: Mapping[str, list[str]], classes: list[ClassRow]) -> Ite
     """
     form, paths = source["form"][0], source["paths"]
     if form == "folder":
-        yield from _find_in_folders(paths)
+        yield from _find_in_folders(paths, source["keys"], classes)
     elif form == "tar":
         for path in paths:
             yield from _find_in_tar(path, classes)
@@ -76,14 +76,15 @@ def find_images(source: Mapping[str, list[str]], classes: list[ClassRow]) -> Ite
         yield from _find_in_idx(paths[0], source["labels"][0], classes)
 
 
-def _find_in_folders(folders: list[str]) -> Iterator[Found]:
-    for class_id, folder in enumerate(folders):
+def _find_in_folders(folders: list[str], keys: list[str], classes: list[ClassRow]) -> Iterator[Found]:
+    class_ids = {row.key: row.class_id for row in classes}
+    for key, folder in zip(keys, folders, strict=True):
         for parent, inner, files in os.walk(folder):
             inner.sort()
             for name in sorted(files):
                 path = os.path.join(parent, name)
                 if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                    yield Found(class_id, path, path, 0, os.path.getsize(path))
+                    yield Found(class_ids[key], path, path, 0, os.path.getsize(path))
 
 
 def _class_of(value: Any, classes: list[ClassRow], keys: Mapping[str, int], where: str) -> int:
@@ -213,6 +214,7 @@ def index_images(
     archive: Path | str,
     on_undecodable: str,
     threads: int,
+    class_ids: Iterable[int] | None = None,
 ) -> list[dict[str, Any]]:
     """Number the images, choose a subset, decode each once for its flags, and give the rows of their index.
 
@@ -234,6 +236,8 @@ def index_images(
         Whether an image that does not decode stops the run or is flagged.
     threads : int
         Decoding threads.
+    class_ids : iterable of int, optional
+        The classes that the set holds; images of others are not taken. Default is all.
 
     Raises
     ------
@@ -244,7 +248,7 @@ def index_images(
     for image in found:
         by_class[image.class_id].append(image)
     chosen: list[Found] = []
-    for row in classes:
+    for row in classes if class_ids is None else [classes[class_id] for class_id in class_ids]:
         images = sorted(by_class[row.class_id], key=lambda image: image.name)
         if len(images) < (count or 1):
             raise StudyError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import glob
+import importlib.util
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -34,8 +35,10 @@ def read_schema() -> dict:
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
 
 
-def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Check a config against the schema and fill in its defaults.
+def check_config(
+    config: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, name: str = "config"
+) -> dict[str, Any]:
+    """Check a config (or a part of one that ``schema`` is of, with a ``name`` for messages) and fill in its defaults.
 
     Raises
     ------
@@ -49,7 +52,7 @@ def check_config(config: Mapping[str, Any], schema: Mapping[str, Any] | None = N
         jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path))
     )
     if errors:
-        raise StudyError(_explain(errors[0]))
+        raise StudyError(_explain(errors[0], name))
     return filled
 
 
@@ -69,23 +72,25 @@ def _fill_defaults(value: Any, schema: Mapping, root: Mapping) -> None:
             _fill_defaults(value[key], others, root)
 
 
-def _explain(error: jsonschema.ValidationError) -> str:
-    where = ".".join(map(str, error.absolute_path)) or "config"
+def _explain(error: jsonschema.ValidationError, name: str) -> str:
+    path = ".".join(map(str, error.absolute_path))
+    where = f"{name}: {path}" if path else name
     if error.validator == "additionalProperties":
         known = list(error.schema.get("properties", {}))
         unknown = next(key for key in error.instance if key not in known)
         close = difflib.get_close_matches(str(unknown), known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"the keys here are {', '.join(known)}."
-        return f"unknown config key {'' if where == 'config' else where + '.'}{unknown}: {hint}"
+        full = f"{path}.{unknown}" if path else unknown
+        return f"unknown config key {full}: {hint}" if name == "config" else f"{name}: unknown key {full}: {hint}"
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return f"config: {where} needs the key {', '.join(missing)}"
-    if error.validator == "oneOf" and where.startswith("sets.") and where.count(".") == 1:
+        return f"{where if path else f'{name}: {name}'} needs the key {', '.join(missing)}"
+    if error.validator == "oneOf" and path.startswith("sets.") and path.count(".") == 1:
         given = [key for key in ("images", "dataset", "embeddings") if key in error.instance]
-        return f"config: {where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"
+        return f"{where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"
     if error.validator == "enum":
-        return f"config: {where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
-    return f"config: {where}: {error.message}"
+        return f"{where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
+    return f"{where if path else f'{name}: {name}'}: {error.message}"
 
 
 @dataclass(frozen=True)
@@ -118,6 +123,20 @@ class Experiment:
     query: str
 
 
+@dataclass(frozen=True)
+class ClassifierRun:
+    """A classifier on one training set, with one seed; weights that come trained have no seed (-1)."""
+
+    classifier: str
+    training: str
+    seed: int
+
+    @property
+    def folder(self) -> str:
+        """Its place under classifiers/ and evaluations/."""
+        return f"{self.classifier}/{self.training}/{'pretrained' if self.seed < 0 else f'seed{self.seed}'}"
+
+
 class Study:
     """A study's config with its class table and prompts read and everything cross-checked.
 
@@ -144,18 +163,30 @@ class Study:
         self.sets: dict[str, dict[str, Any]] = self.config["sets"]
         self._check_generators()
         self._check_sets()
-        names = list(self.sets)
+        names = [name for name in self.sets if not self.only_evaluates(name)]
         experiments = self.config["experiments"]
         self.references: list[str] = experiments.get("references", names)
         self.queries: list[str] = experiments.get("queries", names)
         for role, listed in (("references", self.references), ("queries", self.queries)):
             for name in listed:
                 self._known(name, self.sets, f"experiments.{role}", "set")
+                if name not in names:
+                    raise StudyError(
+                        f"config: experiments.{role}: {name!r} has no training split, so it only evaluates classifiers"
+                    )
         for name in self.config["contact_sheets"].get("sets", []):
             self._known(name, self.sets, "contact_sheets.sets", "set")
         for name in self.config["set_metrics"].get("references", []):
             self._known(name, self.sets, "set_metrics.references", "set")
         self._check_encoders()
+        self.mixtures: dict[str, list[dict[str, Any]]] = {
+            name: one["parts"] for name, one in self.config["mixtures"].items()
+        }
+        self.recipes: dict[str, dict[str, Any]] = {}
+        self._check_mixtures()
+        for name in self.config["classifiers"]:
+            self.recipes[name] = self._read_recipe(name)
+            self._check_classifier(name)
 
     def _known(self, name: str, among: Mapping, where: str, what: str) -> None:
         if name not in among:
@@ -205,16 +236,97 @@ class Study:
             if "images" in entry:
                 if entry["kind"] != "image":
                     raise StudyError(f"config: {where} has images, so its kind must be image, not {entry['kind']}")
-                for split in SPLITS:
+                self.class_ids_of(name)
+                for split in self.splits_of(name):
                     self.natural_files(name, split)
-            elif "images_per_class" in entry:
-                raise StudyError(f"config: {where}.images_per_class only applies to sets with images of their own")
+            else:
+                for key in ("images_per_class", "class_subset", "real_labels"):
+                    if entry.get(key):
+                        raise StudyError(f"config: {where}.{key} only applies to sets with images of their own")
+            if "class_subset" in entry and not self.only_evaluates(name):
+                raise StudyError(
+                    f"config: {where} has a class_subset, so it can only evaluate: take its training split away"
+                )
             if "embeddings" in entry:
                 for path in self.embedding_files(name):
                     if not os.path.exists(path):
                         raise StudyError(f"config: {where}.embeddings: {path} does not exist")
             elif not self.config["encoders"]:
                 raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+
+    def _check_mixtures(self) -> None:
+        for name, parts in self.mixtures.items():
+            if name in self.sets:
+                raise StudyError(f"config: mixtures.{name}: a set has this name already")
+            for part in parts:
+                self._check_trains(part["set"], f"mixtures.{name}")
+
+    def _check_trains(self, name: str, where: str) -> None:
+        self._known(name, self.sets, where, "set")
+        entry = self.sets[name]
+        if entry["kind"] != "image" or "embeddings" in entry:
+            raise StudyError(f"config: {where}: classifiers need images, and set {name!r} has none, but {_source(entry)}")
+        if self.only_evaluates(name):
+            raise StudyError(f"config: {where}: set {name!r} has no training split")
+
+    def _read_recipe(self, name: str) -> dict[str, Any]:
+        given, where = self.config["classifiers"][name]["recipe"], f"config: classifiers.{name}.recipe"
+        if isinstance(given, str):
+            try:
+                with open(given, encoding="utf-8") as file:
+                    given, where = yaml.safe_load(file), given
+            except (OSError, yaml.YAMLError) as error:
+                raise StudyError(f"{where}: {given} cannot be read: {error}") from None
+        return check_config(given, read_schema()["$defs"]["recipe"], name=where)
+
+    def _check_classifier(self, name: str) -> None:
+        entry, recipe, where = self.config["classifiers"][name], self.recipes[name], f"classifiers.{name}"
+        for listed in entry["evaluate"] + ([entry["follow"]] if "follow" in entry else []):
+            self._known(listed, self.sets, where, "set")
+            if self.sets[listed]["kind"] != "image" or "embeddings" in self.sets[listed]:
+                raise StudyError(
+                    f"config: {where}: classifiers are tried on images, and set {listed!r} has none, but "
+                    f"{_source(self.sets[listed])}"
+                )
+        if isinstance(recipe["pretrained"], str) and not Path(recipe["pretrained"]).is_file():
+            raise StudyError(f"config: {where}.recipe.pretrained: the weights file {recipe['pretrained']} does not exist")
+        if not entry["train"]:
+            if not recipe["pretrained"] or "trained_on" not in entry:
+                raise StudyError(
+                    f"config: {where} has nothing to train on: list sets in `train`, or say `pretrained` in its recipe and "
+                    "name what the weights were trained on in `trained_on`"
+                )
+            return
+        if "trained_on" in entry:
+            raise StudyError(f"config: {where} has both train and trained_on: the second is for weights that come trained")
+        for training in entry["train"]:
+            if training not in self.mixtures:
+                self._known(training, {**self.sets, **self.mixtures}, f"{where}.train", "set or mixture")
+                self._check_trains(training, f"{where}.train")
+        if ("epochs" in recipe) == ("steps" in recipe):
+            raise StudyError(f"config: {where}.recipe needs exactly one of epochs and steps: what is the same for every set")
+        processes, together = entry["processes"], recipe["device_batch_size"] or recipe["batch_size"] // entry["processes"]
+        if together == 0 or recipe["batch_size"] % (processes * together):
+            raise StudyError(
+                f"config: {where}: batch_size {recipe['batch_size']} is no multiple of {processes} processes x "
+                f"{together} images (device_batch_size)"
+            )
+        if "init_from" in entry:
+            self._check_initial(name)
+
+    def _check_initial(self, name: str) -> None:
+        where, seen = f"classifiers.{name}.init_from", [name]
+        while "init_from" in self.config["classifiers"][seen[-1]]:
+            source = self.config["classifiers"][seen[-1]]["init_from"]
+            self._known(source["classifier"], self.config["classifiers"], where, "classifier")
+            other = self.config["classifiers"][source["classifier"]]
+            self._known(source["train"], dict.fromkeys(other["train"]), where, "training set of that classifier")
+            if source["classifier"] in seen:
+                raise StudyError(f"config: {where}: {' -> '.join([*seen, source['classifier']])} is a circle")
+            seen.append(source["classifier"])
+            lacking = [seed for seed in self.config["classifiers"][name]["seeds"] if seed not in other["seeds"]]
+            if lacking:
+                raise StudyError(f"config: {where}: {source['classifier']} is not trained with seed {lacking[0]}")
 
     # What is drawn
 
@@ -321,8 +433,8 @@ class Study:
         return [
             name
             for name, entry in self.sets.items()
-            if ("embeddings" in entry and first)
-            or ("embeddings" not in entry and (entry["kind"] == "image" or reads_prompts))
+            if not self.only_evaluates(name)
+            and (first if "embeddings" in entry else entry["kind"] == "image" or reads_prompts)
         ]
 
     def collection_of(self, set_name: str) -> str:
@@ -336,8 +448,41 @@ class Study:
             return f"prompts/{entry['dataset']}"
         return Drawing(entry["dataset"], float(entry["guidance_scale"])).collection
 
+    def splits_of(self, set_name: str) -> list[str]:
+        """The splits of a natural set."""
+        return [split for split in SPLITS if split in self.sets[set_name]["images"]]
+
+    def only_evaluates(self, set_name: str) -> bool:
+        """Whether a set has no training split: it takes part in no table but the classifiers'."""
+        entry = self.sets[set_name]
+        return "images" in entry and "train" not in entry["images"]
+
+    def class_ids_of(self, set_name: str) -> list[int] | None:
+        """The classes that a set holds where it does not hold all; None for all.
+
+        Raises
+        ------
+        StudyError
+            If the subset cannot be read, or names a class that the study has not.
+        """
+        subset = self.sets[set_name].get("class_subset")
+        if subset is None:
+            return None
+        where = f"config: sets.{set_name}.class_subset"
+        path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
+        try:
+            keys = path.read_text(encoding="utf-8").split()
+        except (OSError, UnicodeDecodeError) as error:
+            raise StudyError(f"{where}: {subset} is neither {' nor '.join(TIMM_SUBSETS)} nor a file: {error}") from None
+        class_ids = {row.key: row.class_id for row in self.classes}
+        own = sorted(class_ids[key] for key in keys if key in class_ids)
+        if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):
+            unknown = next((key for key in keys if key not in class_ids), None)
+            raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {self.config['classes']} has not")
+        return own
+
     def natural_files(self, set_name: str, split: str) -> dict[str, list[str]]:
-        """The source of one split of a natural set: ``form`` ([name]), ``paths``, and for IDX ``labels``.
+        """The source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, IDX ``labels``.
 
         Raises
         ------
@@ -348,15 +493,16 @@ class Study:
         where = f"config: sets.{set_name}.images.{split}"
         path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
         if os.path.isdir(path):
-            folders = []
-            for row in self.classes:
+            folders, class_ids = [], self.class_ids_of(set_name)
+            rows = self.classes if class_ids is None else [self.classes[class_id] for class_id in class_ids]
+            for row in rows:
                 folder = os.path.join(path, row.key)
                 if not os.path.isdir(folder):
                     raise StudyError(f"{where}: the folder {path} has no folder {row.key!r} for the class {row.name!r}")
                 if not any(entry.is_file() and not entry.name.startswith(".") for entry in os.scandir(folder)):
                     raise StudyError(f"{where}: the folder {folder} holds no image")
                 folders.append(folder)
-            return {"form": ["folder"], "paths": folders}
+            return {"form": ["folder"], "paths": folders, "keys": [row.key for row in rows]}
         paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
         if missing is not None:
@@ -387,7 +533,8 @@ class Study:
 
     def image_sets(self, encoder: str | None = None) -> list[str]:
         """The sets of images (that an encoder embeds), in the order of the config."""
-        return [name for name in (self.sets_of(encoder) if encoder else self.sets) if self.sets[name]["kind"] == "image"]
+        names = self.sets_of(encoder) if encoder else [name for name in self.sets if not self.only_evaluates(name)]
+        return [name for name in names if self.sets[name]["kind"] == "image"]
 
     def sheet_sets(self) -> list[str]:
         """The columns of the contact sheet."""
@@ -429,3 +576,43 @@ class Study:
             for reference in self.references:
                 number += 1
                 yield Experiment(number, reference, query)
+
+    # What is trained
+
+    @cached_property
+    def runs(self) -> list[ClassifierRun]:
+        """Every classifier on every training set with every seed, in the order of the config."""
+        runs = []
+        for name, entry in self.config["classifiers"].items():
+            if not entry["train"]:
+                runs.append(ClassifierRun(name, entry["trained_on"], -1))
+            runs += [ClassifierRun(name, training, seed) for training in entry["train"] for seed in entry["seeds"]]
+        return runs
+
+    def parts_of(self, training: str) -> list[dict[str, Any]]:
+        """What a training set is put together from: ``set``, ``images_per_class`` and ``weight``, of each part."""
+        parts = self.mixtures.get(training, [{"set": training}])
+        return [{"images_per_class": None, "weight": None} | part for part in parts]
+
+    def training_recipe(self, classifier: str) -> dict[str, Any]:
+        """What of a recipe decides the weights, key-sorted."""
+        return {
+            key: value
+            for key, value in sorted(self.recipes[classifier].items())
+            if key not in ("evaluation_size", "crop_pct")
+        }
+
+
+TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
+
+
+def find_timm_subset(name: str) -> Path:
+    """The file of class keys that timm packages; timm itself, which imports torch, is not imported."""
+    found = importlib.util.find_spec("timm")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "data" / "_info" / f"{name.replace('-', '_')}_synsets.txt"
+
+
+def _source(entry: Mapping[str, Any]) -> str:
+    return "embeddings" if "embeddings" in entry else "prompts"

@@ -1,0 +1,90 @@
+import numpy as np
+import polars as pl
+import pytest
+from conftest import REPOSITORY
+
+from synthdiv.classifier_tables import (
+    add_published,
+    average_seeds,
+    choose_evaluations,
+    count_confusions,
+    tabulate_classes,
+    tabulate_run,
+)
+from synthdiv.evaluation import SCHEMA
+from synthdiv.intervals import wilson_interval
+
+
+def make_predictions(rights, name="Natural-IM"):
+    """Images of two classes in turn; a wrong one is taken for the other class."""
+    rows = [
+        {"evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if right else 1 - n % 2, 2]}
+        | {"confidence": 0.5, "right1": right, "right5": right or n == 0}
+        for n, right in enumerate(rights)
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+HEAD = {
+    "classifier": "small",
+    "train_set": "Disamb-IM",
+    "seed": 1,
+    "n_train": 100,
+    "steps": 10,
+    "epochs": 2.0,
+    "held_fixed": "steps",
+}
+
+
+def test_a_run_counts_what_is_right():
+    predictions = pl.concat([make_predictions([True, True, False, True]), make_predictions([False] * 4, "Disamb-IM")])
+    first, second = tabulate_run(predictions, HEAD)
+    assert (first["evaluation_set"], first["n_evaluation"], first["top1"], first["top5"]) == ("Natural-IM", 4, 0.75, 0.75)
+    assert (first["top1_low"], first["top1_high"]) == wilson_interval(3, 4)
+    assert first["calibration_error"] == pytest.approx(0.25)
+    assert (second["top1"], second["top5"], second["n_train"]) == (0.0, 0.25, 100)
+
+
+def test_means_over_seeds_and_their_deviation():
+    runs = []
+    for seed, rights in ((1, [True, True, True, False]), (2, [True, False, False, False])):
+        runs += tabulate_run(make_predictions(rights), HEAD | {"seed": seed})
+    (row,) = average_seeds(pl.DataFrame(runs)).to_dicts()
+    assert (row["n_seeds"], row["top1"], row["n_evaluation"]) == (2, 0.5, 4)
+    assert row["top1_deviation"] == pytest.approx(np.std([0.75, 0.25], ddof=1))
+    assert (row["top1_low"], row["top1_high"]) == wilson_interval(2, 4)
+    (single,) = average_seeds(pl.DataFrame(runs[:1])).to_dicts()
+    assert single["top1_deviation"] is None
+
+
+def test_classes_and_confusions_are_counted_over_seeds():
+    tables = [
+        make_predictions(rights).select(
+            pl.lit("small").alias("classifier"), pl.lit("Disamb-IM").alias("train_set"), pl.lit(seed).alias("seed"), pl.all()
+        )
+        for seed, rights in ((1, [True, True, True, False]), (2, [False, True, True, True]))
+    ]
+    classes = tabulate_classes(pl.concat(tables), ["bag", "boot", "coat"]).sort("class_id")
+    assert classes["name"].to_list() == ["bag", "boot"]
+    assert classes["n_evaluation"].to_list() == [2, 2]
+    assert classes["top1"].to_list() == [0.75, 0.75]
+    assert classes["top1_low"][0] == wilson_interval(1.5, 2)[0]
+    confusions = count_confusions(pl.concat(tables))
+    counts = {(row["class_id"], row["predicted"]): row["n_images"] for row in confusions.to_dicts()}
+    assert counts == {(0, 0): 3, (0, 1): 1, (1, 1): 3, (1, 0): 1}
+
+
+def test_published_lines_stand_beside_the_same_two_sets():
+    means = pl.DataFrame(
+        {"train_set": ["Synset-IM", "Synset-IM"], "evaluation_set": ["ImageNet-IM", "Disamb-IM"], "top1": [0.2, 0.3]}
+    )
+    published = pl.read_csv(REPOSITORY / "resources" / "paper" / "tables_1_2_classifier.csv")
+    table = add_published(means, published)
+    assert table["published_top1"].to_list() == [0.23, None]
+    assert table["published_source"].to_list() == ['"Diversity and Diffusion", Table 1, line 4', None]
+    assert table["top1"].to_list() == [0.2, 0.3]
+
+
+def test_each_classifiers_own_evaluation_set_is_chosen():
+    table = pl.DataFrame({"classifier": ["a", "a", "b", "b"], "evaluation_set": ["X", "Y", "X", "Y"]})
+    assert choose_evaluations(table, {"a": "Y", "b": "X"}).rows() == [("a", "Y"), ("b", "X")]

@@ -1,0 +1,259 @@
+"""Trainings on images whose mean colour says their class, with a network without batch normalisation unless said."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from conftest import REPOSITORY, make_image_set, make_recipe
+from safetensors.torch import load_file
+
+from synthdiv import training as module
+from synthdiv.classifier_file import load_weights, read_facts, write_classifier
+from synthdiv.errors import StudyError
+from synthdiv.recipes import build_model
+from synthdiv.training import Training, train
+from synthdiv.training_set import Part
+
+CPU = torch.device("cpu")
+KEYS = ["red", "green", "blue"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    return make_image_set(tmp_path_factory.mktemp("images"), "colours", train=10)
+
+
+@pytest.fixture
+def training(index, tmp_path):
+    return Training(
+        recipe=make_recipe(),
+        class_keys=KEYS,
+        class_names=KEYS,
+        parts=[Part("Colours-IM", [index])],
+        seed=3,
+        study_seed=0,
+        exclude_flags=[],
+        initial=None,
+        followed=[],
+        model=str(tmp_path / "model.safetensors"),
+        log=str(tmp_path / "log.parquet"),
+        checkpoint=str(tmp_path / "checkpoint.pt"),
+        checkpoint_minutes=10,
+        devices=[CPU],
+        workers=0,
+    )
+
+
+def weights(training):
+    train(training)
+    return load_file(training.model)
+
+
+def differences(one, two):
+    return max(float((one[name].float() - two[name].float()).abs().max()) for name in one)
+
+
+def elsewhere(training, tmp_path, **changes):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir(exist_ok=True)
+    paths = {name: str(folder / Path(getattr(training, name)).name) for name in ("model", "log", "checkpoint")}
+    return replace(training, **paths, **changes)
+
+
+def test_a_training_learns_and_says_what_it_did(training, index):
+    train(replace(training, recipe=make_recipe(steps=40), followed=[str(index)]))
+    log = pl.read_parquet(training.log)
+    assert log["step"].to_list() == list(range(1, 41))
+    assert log["loss"][0] == pytest.approx(1.0986, abs=0.3)
+    assert log["loss"][-1] < 0.4
+    assert log["epoch"][-1] == pytest.approx(40 * 8 / 30)
+    assert log.drop_nulls("followed_top1")["step"].to_list() == [8, 16, 24, 32, 40]
+    assert log["followed_top1"][-1] > 0.8
+    assert log["learning_rate"][0] == 0.05
+    facts = read_facts(training.model)
+    assert (facts["n_train"], facts["steps"], facts["held_fixed"]) == (30, 40, "steps")
+    assert (facts["class_keys"], facts["parts"], facts["seed"]) == (KEYS, [["Colours-IM", 30]], 3)
+    assert not Path(training.checkpoint).exists()
+
+
+def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, tmp_path):
+    first = weights(training)
+    assert differences(first, weights(elsewhere(training, tmp_path, workers=2))) == 0
+    assert differences(first, weights(elsewhere(training, tmp_path, seed=4))) > 1e-3
+
+
+def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path):
+    whole = weights(training)
+    parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2)))
+    assert differences(whole, parts) < 1e-5
+
+
+def test_the_moving_average_is_what_is_kept(training, tmp_path):
+    constant = {"schedule": {"sched": "none"}}
+    first = weights(replace(training, recipe=make_recipe(steps=1, **constant)))
+    second = weights(elsewhere(training, tmp_path, recipe=make_recipe(steps=2, **constant)))
+    averaged = weights(replace(training, recipe=make_recipe(steps=2, ema_decay=0.75, **constant)))
+    expected = {name: 0.75 * first[name] + 0.25 * second[name] for name in first}
+    assert differences(first, second) > 1e-3
+    assert differences(averaged, expected) < 1e-6
+
+
+OPTIONS = [
+    {},
+    {"model_options": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_rate": 0.3}},  # batch normalisation and dropout
+    {"ema_decay": 0.9, "augmentation": {"auto_augment": "rand-m9-n2", "re_prob": 0.5}, "mixup": {"mixup_alpha": 0.4}},
+    {"precision": "bf16", "clip_grad": 0.5, "optimizer": {"opt": "adamw", "lr": 0.002, "weight_decay": 0.05}},
+]
+
+
+@pytest.mark.parametrize("changes", OPTIONS)
+def test_a_stopped_training_ends_as_an_undisturbed_one(training, tmp_path, monkeypatch, changes):
+    """Stopped by an error in the middle of the second epoch, with a checkpoint after each step."""
+    recipe = make_recipe(steps=10, **changes)
+    undisturbed = weights(elsewhere(training, tmp_path, recipe=recipe))
+    stopped = replace(training, recipe=recipe, checkpoint_minutes=0)
+    update = module._Trainer._update
+
+    def fail(self, batches):
+        if self.step == 5:
+            raise KeyboardInterrupt
+        update(self, batches)
+
+    monkeypatch.setattr(module._Trainer, "_update", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped)
+    assert torch.load(stopped.checkpoint, weights_only=True)["step"] == 5
+    monkeypatch.setattr(module._Trainer, "_update", update)
+    assert differences(weights(stopped), undisturbed) == 0
+    assert pl.read_parquet(stopped.log)["step"].to_list() == list(range(1, 11))
+
+
+SCRIPT = """
+import os, pickle, signal, sys, torch
+from synthdiv import training as module
+training = pickle.load(open(sys.argv[1], "rb"))
+torch.set_num_threads(1)
+update = module._Trainer._update
+def stop(self, batches):
+    if self.step == 7:
+        os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+    update(self, batches)
+if len(sys.argv) > 2:
+    module._Trainer._update = stop
+module.train(training)
+"""
+
+
+def run_script(training, tmp_path, *arguments):
+    import pickle
+
+    (tmp_path / "training.pickle").write_bytes(pickle.dumps(training))
+    (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "training.pickle"), *arguments]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow" / "scripts")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(training, tmp_path):
+    """kill -9 in the middle of an epoch (steps of 8 images, 30 an epoch); tolerance 1e-6."""
+    killed = replace(training, checkpoint_minutes=0)
+    done = run_script(killed, tmp_path, "SIGKILL")
+    assert done.returncode == -signal.SIGKILL
+    assert torch.load(killed.checkpoint, weights_only=True)["step"] == 7
+    assert not Path(killed.model).exists()
+    assert run_script(killed, tmp_path).returncode == 0
+    resumed = load_file(killed.model)
+    undisturbed = elsewhere(training, tmp_path)
+    assert run_script(undisturbed, tmp_path).returncode == 0
+    assert differences(resumed, load_file(undisturbed.model)) <= 1e-6
+
+
+def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
+    done = run_script(training, tmp_path, "SIGTERM")
+    assert done.returncode == 128 + signal.SIGTERM
+    assert torch.load(training.checkpoint, weights_only=True)["step"] == 8
+    assert not Path(training.model).exists()
+
+
+def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, monkeypatch, caplog):
+    def stop(self):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module._Trainer, "_finish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(replace(training, checkpoint_minutes=0))
+    assert Path(training.checkpoint).exists()
+    other = replace(training, recipe=make_recipe(label_smoothing=0.2))
+    with caplog.at_level("INFO"):
+        train(other)
+    assert "of another recipe or other images; training from the start" in caplog.text
+    assert len(pl.read_parquet(other.log)) == 12
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(training):
+    Path(training.checkpoint).write_bytes(b"half a file")
+    with pytest.raises(StudyError, match=r"checkpoint.pt cannot be read .*delete it to train from the start"):
+        train(training)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_checkpoint(training, monkeypatch):
+    update = module._Trainer._update
+
+    def spoil(self, batches):
+        if self.step == 6:
+            with torch.no_grad():
+                next(self.model.parameters()).fill_(torch.nan)
+        update(self, batches)
+
+    monkeypatch.setattr(module._Trainer, "_update", spoil)
+    with pytest.raises(StudyError, match=r"no number any more at step 7 of 12: lower .*last good checkpoint is kept"):
+        train(replace(training, checkpoint_minutes=0))
+    state = torch.load(training.checkpoint, weights_only=True)
+    assert state["step"] == 6
+    assert all(torch.isfinite(value).all() for value in state["model"].values())
+    assert not Path(training.model).exists()
+
+
+def test_another_classifiers_weights_are_the_start(training, tmp_path):
+    train(training)
+    frozen = make_recipe(optimizer={"opt": "sgd", "lr": 0.0, "weight_decay": 0.0}, steps=1)
+    second = elsewhere(training, tmp_path, initial=training.model, recipe=frozen, seed=9)
+    assert differences(weights(second), load_file(training.model)) == 0
+
+
+def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path):
+    path = tmp_path / "other.safetensors"
+    facts = {"model": "test_resnet", "class_keys": ["one", "two"]}
+    write_classifier(path, build_model(make_recipe(), 2), facts)
+    with pytest.raises(StudyError, match=r"other.safetensors do not fit: they are of test_resnet with 2 classes \(.*fc"):
+        train(replace(training, initial=str(path)))
+    with pytest.raises(StudyError, match=r"other.safetensors do not fit"):
+        load_weights(build_model(make_recipe(model="test_vit", model_options={"img_size": 32}), 2), path)
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(StudyError, match=r"no classifier that this workflow trained"):
+        read_facts(path)
+
+
+def test_two_processes_give_the_gradients_of_one(training, tmp_path):
+    """DDP over gloo on the CPU, the same micro-batches: one step of plain gradient descent, so weights show gradients."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    recipe = make_recipe(
+        device_batch_size=2, steps=3, optimizer={"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    )
+    one = weights(replace(training, recipe=recipe))
+    two = elsewhere(training, tmp_path, recipe=recipe, devices=[CPU, CPU])
+    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0")
+    elastic_launch(config, module.train_in_process)(two)
+    assert differences(load_file(two.model), one) < 1e-5
+    ours, theirs = pl.read_parquet(training.log), pl.read_parquet(two.log)
+    assert ours["loss"].to_list() == pytest.approx(theirs["loss"].to_list(), abs=1e-5)
+    assert ours["train_top1"].to_list() == theirs["train_top1"].to_list()

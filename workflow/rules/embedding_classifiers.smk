@@ -1,0 +1,79 @@
+"""Classifiers on embeddings: what a reference teaches, beyond centroids and a few neighbours.
+
+1. train_probe fits a logistic regression to the embeddings of a reference.
+2. classify_embeddings tries it and other classifiers on the queries.
+3. tabulate_embedding_classifiers puts their accuracies together.
+"""
+
+
+rule train_probe:
+    input:
+        reference=reference_embeddings,
+    output:
+        probe=ensure("<results>/probes/{encoder}/{reference}.npz", non_empty=True),
+    log:
+        "<logs>/train_probe/{encoder}/{reference}.log",
+    benchmark:
+        "<benchmarks>/train_probe/{encoder}/{reference}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: scoring_threads
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    params:
+        options=probe_options,
+    message:
+        "Train a logistic regression on {wildcards.reference} ({wildcards.encoder})"
+    script:
+        "../scripts/train_probe.py"
+
+
+rule classify_embeddings:
+    input:
+        reference=reference_embeddings,
+        queries=classified_embeddings,
+        probe=trained_probe,
+    output:
+        predictions=ensure(
+            "<results>/classifications/{encoder}/{reference}.parquet", non_empty=True
+        ),
+    log:
+        "<logs>/classify_embeddings/{encoder}/{reference}.log",
+    benchmark:
+        "<benchmarks>/classify_embeddings/{encoder}/{reference}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: scoring_threads
+    resources:
+        mem_mb=16000,
+        runtime=480,
+    params:
+        options=classifier_options,
+        queries=classified_queries,
+        n_classes=len(STUDY.classes),
+    message:
+        "Classify the queries by what {wildcards.reference} teaches ({wildcards.encoder})"
+    script:
+        "../scripts/classify_embeddings.py"
+
+
+rule tabulate_embedding_classifiers:
+    input:
+        predictions=classifications,
+    output:
+        table="<results>/tables/embedding_classifiers.csv",
+        parquet="<results>/tables/embedding_classifiers.parquet",
+    log:
+        "<logs>/tabulate_embedding_classifiers.log",
+    benchmark:
+        "<benchmarks>/tabulate_embedding_classifiers.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "Tabulate the classifiers on embeddings"
+    script:
+        "../scripts/tabulate_embedding_classifiers.py"

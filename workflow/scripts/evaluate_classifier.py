@@ -1,0 +1,42 @@
+"""Try a classifier on sets: one that was trained, or weights that came trained.
+
+Inputs: model, its weights (none for pretrained ones); indices, those of the sets in order.
+Outputs: predictions, a row an image of each set: class_id, index, the five likeliest classes, the first one's probability.
+"""
+
+from itertools import islice
+from types import SimpleNamespace
+
+import polars as pl
+import torch
+
+from synthdiv.devices import claim_device
+from synthdiv.evaluation import classify_sets
+from synthdiv.jobs import limit_threads, start_job
+from synthdiv.study import Study
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Load the model once, classify each set, write."""
+    start_job(smk.log[0])
+    limit_threads(smk.threads)
+    torch.set_num_threads(smk.threads)
+    study, options = Study(smk.config), smk.params.evaluation
+    paths = iter(smk.input.indices)
+    sets = {entry["set"]: (list(islice(paths, entry["n_indices"])), entry) for entry in options["sets"]}
+    with claim_device(study.config["device"]) as device:
+        tables = classify_sets(
+            sets,
+            options["recipe"],
+            [row.key for row in study.classes],
+            weights=next(iter(smk.input.model), None),
+            exclude_flags=options["exclude_flags"],
+            device=device,
+            workers=smk.threads if device.type == "cuda" else 0,
+        )
+        write_table(pl.concat(tables), smk.output.predictions)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

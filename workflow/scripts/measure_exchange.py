@@ -1,0 +1,37 @@
+"""Measure how many natural images a training set is worth.
+
+Inputs: means, of the classifiers over seeds; models, the trained ones' files.
+Outputs: table, a row a classifier and training set; figure, a PNG.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classifier_figures import plot_exchange
+from synthdiv.classifier_file import read_facts
+from synthdiv.classifier_tables import choose_evaluations
+from synthdiv.exchange import count_kinds, measure_exchange
+from synthdiv.figures import save_figure
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Count each training set's images, measure, plot and write."""
+    start_job(smk.log[0])
+    trainings = [training for _, training, seed in smk.params.runs if seed >= 0]
+    listed = set(smk.params.trainings)
+    kinds = {
+        training: count_kinds(read_facts(path)["parts"], smk.params.natural)
+        for training, path in zip(trainings, smk.input.models, strict=True)
+        if training in listed
+    }
+    means = choose_evaluations(pl.read_csv(smk.input.means), smk.params.evaluations)
+    exchange = measure_exchange(means, kinds)
+    write_table(exchange, smk.output.table)
+    save_figure(plot_exchange(exchange), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

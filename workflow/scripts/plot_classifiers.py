@@ -1,0 +1,23 @@
+"""Plot the grid of training and evaluation sets.
+
+Inputs: means, of the classifiers over seeds.
+Outputs: figure, a PNG.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classifier_figures import plot_classifiers
+from synthdiv.figures import save_figure
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Plot and write."""
+    start_job(smk.log[0])
+    save_figure(plot_classifiers(pl.read_csv(smk.input.means)), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

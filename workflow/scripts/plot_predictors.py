@@ -1,0 +1,25 @@
+"""Plot which metrics, computed before any training, rank what training gives.
+
+Inputs: table, the metrics' correlations; points, what they rest on.
+Outputs: figure, a PNG, of the config's first classifier.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classifier_figures import plot_predictors
+from synthdiv.figures import save_figure
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Plot and write."""
+    start_job(smk.log[0])
+    own = pl.col("classifier") == smk.params.classifier
+    ranks, points = pl.read_csv(smk.input.table).filter(own), pl.read_parquet(smk.input.points).filter(own)
+    save_figure(plot_predictors(ranks, points), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

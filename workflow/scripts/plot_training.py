@@ -1,0 +1,27 @@
+"""Plot loss and accuracy during training.
+
+Inputs: logs, of all trainings.
+Outputs: figure, a PNG.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classifier_figures import plot_training
+from synthdiv.figures import save_figure
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Sort the logs by classifier and training set, plot and write."""
+    start_job(smk.log[0])
+    logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
+    trainings = [run for run in smk.params.runs if run[2] >= 0]
+    for (classifier, training, _), path in zip(trainings, smk.input.logs, strict=True):
+        logs.setdefault(classifier, {}).setdefault(training, []).append(pl.read_parquet(path))
+    save_figure(plot_training(logs, smk.params.followed), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

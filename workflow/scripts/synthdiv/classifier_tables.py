@@ -1,0 +1,135 @@
+"""What classifiers got right: top-1, top-5, calibration, class by class, from the predictions of each image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.intervals import wilson_interval
+
+BINS = 15
+"""Of the calibration error."""
+KEYS = ["classifier", "train_set", "evaluation_set"]
+
+
+def compute_calibration_error(confidences: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error: how far, on average over images, confidence and accuracy lie apart.
+
+    Parameters
+    ----------
+    confidences : float array of shape (n,)
+        The probability of the predicted class.
+    right : bool array of shape (n,)
+        Whether it was right.
+
+    Returns
+    -------
+    float
+        The mean over images, by 15 equally wide bins of confidence, of the distance between accuracy and mean confidence.
+
+    References
+    ----------
+    C. Guo et al., "On calibration of modern neural networks" (2017), equation 3; bins of M. P. Naeini et al. (2015).
+    """
+    bins = np.minimum((np.asarray(confidences, dtype=np.float64) * BINS).astype(np.int64), BINS - 1)
+    sums = np.bincount(bins, np.asarray(confidences, dtype=np.float64) - right, minlength=BINS)
+    return float(np.abs(sums).sum() / len(bins))
+
+
+def tabulate_run(predictions: pl.DataFrame, head: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row an evaluation set: what one trained classifier got right.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of one run, as :func:`synthdiv.evaluation.classify_sets` gives them.
+    head : mapping
+        What the run is of: classifier, train_set, seed, n_train, steps, epochs, held_fixed.
+    """
+    rows = []
+    for (name,), table in predictions.group_by("evaluation_set", maintain_order=True):
+        count, right = len(table), table["right1"].to_numpy()
+        calibration = compute_calibration_error(table["confidence"].to_numpy(), right)
+        row = {**head, "evaluation_set": name, "n_evaluation": count}
+        rows.append(
+            row | _measure(float(right.sum()), float(table["right5"].sum()), count) | {"calibration_error": calibration}
+        )
+    return rows
+
+
+def _measure(right1: float, right5: float, count: int) -> dict[str, float]:
+    """Shares with their intervals; for a mean over seeds, the number that is right is one too."""
+    figures: dict[str, float] = {}
+    for name, right in (("top1", right1), ("top5", right5)):
+        low, high = wilson_interval(right, count)
+        figures |= {name: right / count, f"{name}_low": low, f"{name}_high": high}
+    return figures
+
+
+def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
+    """Means over seeds, of the rows that :func:`tabulate_run` gives.
+
+    The interval says what other images would give the same trained classifiers; ``top1_deviation`` is the standard deviation
+    over seeds (empty for one), what another training would change.
+    """
+    rows = []
+    for keys, table in runs.group_by(KEYS, maintain_order=True):
+        count, seeds = int(table["n_evaluation"][0]), len(table)
+        head = dict(zip(KEYS, keys, strict=True)) | {"n_seeds": seeds, "n_train": table["n_train"][0], "n_evaluation": count}
+        right1, right5 = (float(np.mean(table[name].to_numpy())) * count for name in ("top1", "top5"))
+        figures = _measure(right1, right5, count)
+        deviations = {f"{name}_deviation": table[name].std() for name in ("top1", "top5")}
+        rows.append(head | figures | deviations | {"calibration_error": table["calibration_error"].mean()})
+    return pl.DataFrame(rows, infer_schema_length=None).cast({"top1_deviation": pl.Float64, "top5_deviation": pl.Float64})
+
+
+def tabulate_classes(predictions: pl.DataFrame, class_names: Sequence[str]) -> pl.DataFrame:
+    """Top-1 of each class, over all seeds, from the predictions of all runs (with classifier and train_set)."""
+    names = pl.DataFrame({"class_id": range(len(class_names)), "name": class_names}, schema_overrides={"class_id": pl.Int32})
+    counted = predictions.group_by([*KEYS, "class_id"], maintain_order=True).agg(
+        n_seeds=pl.col("seed").n_unique(), n_evaluation=pl.len() // pl.col("seed").n_unique(), top1=pl.col("right1").mean()
+    )
+    intervals = [wilson_interval(top1 * n, n) for top1, n in counted.select("top1", "n_evaluation").iter_rows()]
+    counted = counted.with_columns(
+        top1_low=pl.Series([low for low, _ in intervals]), top1_high=pl.Series([high for _, high in intervals])
+    )
+    return counted.join(names, on="class_id", how="left", maintain_order="left")
+
+
+def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
+    """How many images of each class were taken for each class, summed over seeds."""
+    return (
+        predictions.with_columns(predicted=pl.col("predicted").list.first())
+        .group_by([*KEYS, "class_id", "predicted"])
+        .agg(n_images=pl.len())
+        .sort([*KEYS, "class_id", "predicted"])
+    )
+
+
+def add_published(means: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
+    """Put the published top-1 beside ours, where the paper has the same two sets (its names lack our "-IM").
+
+    Parameters
+    ----------
+    means : polars.DataFrame
+        As :func:`average_seeds` gives them.
+    published : polars.DataFrame
+        table, line, train_set, evaluation_set, top1_pct.
+    """
+    source = pl.format('"Diversity and Diffusion", Table {}, line {}', "table", "line")
+    lines = published.select(
+        (pl.col("train_set") + "-IM").alias("train_set"),
+        (pl.col("evaluation_set") + "-IM").alias("evaluation_set"),
+        (pl.col("top1_pct") / 100).alias("published_top1"),
+        source.alias("published_source"),
+    )
+    return means.join(lines, on=["train_set", "evaluation_set"], how="left", maintain_order="left")
+
+
+def choose_evaluations(table: pl.DataFrame, evaluations: Mapping[str, str]) -> pl.DataFrame:
+    """The rows of the one evaluation set that each classifier's figures are about."""
+    asked = pl.DataFrame(list(evaluations.items()), schema=["classifier", "evaluation_set"], orient="row")
+    return table.join(asked, on=["classifier", "evaluation_set"], how="semi", maintain_order="left")

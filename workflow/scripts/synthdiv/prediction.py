@@ -1,0 +1,123 @@
+"""What a classifier takes images for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from timm.data.loader import PrefetchLoader, fast_collate
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from synthdiv.encoder import DTYPES
+from synthdiv.image_dataset import ImageDataset
+
+MOST = 5
+"""Classes that a prediction names."""
+
+
+class Predictions(NamedTuple):
+    """What a classifier takes images for, an image a row.
+
+    Attributes
+    ----------
+    classes : int32 array of shape (n, min(5, C))
+        The likeliest classes, the likeliest first.
+    confidences : float32 array of shape (n,)
+        The probability of the first.
+    """
+
+    classes: np.ndarray
+    confidences: np.ndarray
+
+
+def load_batches(
+    dataset: Dataset,
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    workers: int,
+    batches: Any = None,
+    batch_size: int = 1,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of normalised images and their classes on a device; the next one is on its way while one is worked on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of (uint8 array, class).
+    data : mapping
+        timm's mean and std.
+    device : torch.device
+    workers : int
+        Processes that read, decode and transform; 0 does it in this one.
+    batches : iterable of lists, optional
+        What each batch takes from the dataset; without it, all in order, ``batch_size`` at a time.
+    batch_size : int
+        See there.
+    """
+    chosen: dict[str, Any] = {"batch_sampler": batches} if batches is not None else {"batch_size": batch_size}
+    loader = DataLoader(
+        dataset,
+        **chosen,
+        num_workers=workers,
+        collate_fn=fast_collate,
+        pin_memory=device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+    )
+    return iter(PrefetchLoader(loader, mean=data["mean"], std=data["std"], device=device))
+
+
+@torch.inference_mode()
+def predict(
+    model: nn.Module,
+    images: ImageDataset,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    batch_size: int,
+    workers: int,
+    outputs: Sequence[int] | None = None,
+    among: Sequence[int] | None = None,
+) -> Predictions:
+    """Classify images.
+
+    Parameters
+    ----------
+    model : Module
+        On the device, in evaluation mode.
+    images : ImageDataset
+        With the transform of evaluation.
+    recipe : mapping
+        For ``precision`` and ``channels_last``.
+    data : mapping
+        timm's mean and std.
+    device : torch.device
+    batch_size : int
+        Images at once.
+    workers : int
+        Processes that read, decode and transform.
+    outputs : sequence of int, optional
+        The model's output for each class of the study; default is the model's own order.
+    among : sequence of int, optional
+        Choose among these classes of the study alone.
+    """
+    chosen = torch.as_tensor(among, device=device) if among is not None else None
+    columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
+    layout = torch.channels_last if recipe["channels_last"] else torch.contiguous_format
+    classes, confidences = [], []
+    with tqdm(total=len(images), unit="image", desc="classify", mininterval=10) as progress:
+        for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
+            with torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32"):
+                logits = model(batch.contiguous(memory_format=layout)).float()
+            logits = logits if columns is None else logits[:, columns]
+            logits = logits if chosen is None else logits[:, chosen]
+            likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
+            classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
+            confidences.append(likeliest[:, 0].cpu().numpy())
+            progress.update(len(batch))
+    return Predictions(np.concatenate(classes), np.concatenate(confidences))

@@ -1,0 +1,173 @@
+"""Which metric, computed before any training, ranks what training then gives.
+
+A point is a training set (few: the intervals say how little that shows), or a class of a training set (many, but a class
+in one set is not independent of the same class in another: whole classes are resampled).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from scipy.stats import rankdata
+
+from synthdiv.intervals import LEVEL, Z
+
+RESAMPLES = 2000
+LEAST_SETS = 4
+"""Fewer points give no interval."""
+OF_EXPERIMENTS = ("centroid_accuracy", "knn1_accuracy", "knn5_accuracy", "mean_cosine")
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation, ties at their mean rank; NaN where one side does not vary."""
+    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (first, second)]
+    norm = math.sqrt(float(ranks[0] @ ranks[0]) * float(ranks[1] @ ranks[1]))
+    return float(ranks[0] @ ranks[1]) / norm if norm > 0 else math.nan
+
+
+def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
+    """The 95 % interval of Spearman's correlation between independent points; None for fewer than four.
+
+    References
+    ----------
+    D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
+    Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
+    """
+    if count < LEAST_SETS or math.isnan(correlation):
+        return None
+    if abs(correlation) >= 1:
+        return correlation, correlation
+    middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
+    return math.tanh(middle - half), math.tanh(middle + half)
+
+
+def resample_classes(
+    values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of Spearman's correlation when whole classes are drawn anew.
+
+    Parameters
+    ----------
+    values, accuracies : float arrays of shape (n,)
+        The points.
+    class_ids : int array of shape (n,)
+        The class of each.
+    generator : numpy.random.Generator
+        Of the resamples.
+
+    References
+    ----------
+    A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
+    """
+    members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
+    if len(members) < LEAST_SETS:
+        return None
+    found = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[n] for n in generator.integers(len(members), size=len(members))])
+        found.append(rank_correlation(values[rows], accuracies[rows]))
+    kept = np.array(found)[~np.isnan(found)]
+    if not len(kept):
+        return None
+    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
+
+
+def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Correlate each metric with accuracy.
+
+    Parameters
+    ----------
+    points : polars.DataFrame
+        As :func:`gather_points` gives them.
+    seed : int
+        Of the resampled classes.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a classifier, level (set, class) and metric: evaluation_set, n_sets, n_points, spearman, spearman_low,
+        spearman_high; the strongest first.
+    """
+    rows: list[dict[str, Any]] = []
+    keys = ["classifier", "evaluation_set", "level", "metric"]
+    for names, table in points.group_by(keys, maintain_order=True):
+        values, accuracies = table["value"].to_numpy(), table["top1"].to_numpy()
+        if len(table) < 3:
+            continue
+        correlation = rank_correlation(values, accuracies)
+        if names[2] == "class":
+            generator = np.random.default_rng([seed, len(rows)])
+            interval = resample_classes(values, accuracies, table["class_id"].to_numpy(), generator)
+        else:
+            interval = fisher_interval(correlation, len(table))
+        low, high = interval or (None, None)
+        rows.append(
+            dict(zip(keys, names, strict=True))
+            | {"n_sets": table["train_set"].n_unique(), "n_points": len(table)}
+            | {"spearman": None if math.isnan(correlation) else correlation, "spearman_low": low, "spearman_high": high}
+        )
+    schema: dict[str, Any] = dict.fromkeys(keys, pl.String) | {"n_sets": pl.Int64, "n_points": pl.Int64}
+    schema |= dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64)
+    table = pl.DataFrame(rows, schema=schema)
+    strength = pl.col("spearman").abs()
+    return table.sort(["classifier", pl.col("level") == "class", strength], descending=[False, False, True], nulls_last=True)
+
+
+def gather_points(
+    accuracies: pl.DataFrame, metrics: pl.DataFrame, experiments: pl.DataFrame, *, encoder: str, sets: Sequence[str]
+) -> pl.DataFrame:
+    """Put the metrics of training sets, or of their classes, beside the accuracy that they led to.
+
+    Parameters
+    ----------
+    accuracies : polars.DataFrame
+        classifier, train_set, evaluation_set, top1, and class_id for classes.
+    metrics : polars.DataFrame
+        The set metrics, whole or of classes. Those of training splits count, at equal images a class where there are such,
+        and compared with the first reference.
+    experiments : polars.DataFrame
+        The matrix, whole or of classes: the training set as reference, the evaluation set as query.
+    encoder : str
+        The one whose metrics are asked.
+    sets : sequence of str
+        The training sets.
+
+    Returns
+    -------
+    polars.DataFrame
+        classifier, evaluation_set, train_set, level ("set" or "class"), class_id, metric, value, top1.
+    """
+    by_class = "class_id" in accuracies.columns
+    own = ["class_id"] if by_class else []
+    accuracies, metrics, experiments = (
+        table.with_columns(pl.col(name).cast(pl.Int64) for name in own) for table in (accuracies, metrics, experiments)
+    )
+    first = metrics["reference"].drop_nulls().unique(maintain_order=True).to_list()[:1]
+    measured = metrics.filter((pl.col("encoder") == encoder) & (pl.col("split") == "train"), pl.col("set").is_in(list(sets)))
+
+    measured = measured.sort("images_per_class", nulls_last=True).unique(["set", "reference", "metric", *own], keep="first")
+    measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
+    measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")
+    tables = [accuracies.join(measured, on=["train_set", *own], how="inner")]
+    scores = experiments.filter(pl.col("reference").is_in(list(sets))).unpivot(
+        on=list(OF_EXPERIMENTS), index=["reference", "query", *own], variable_name="metric"
+    )
+    scores = scores.rename({"reference": "train_set", "query": "evaluation_set"})
+    tables.append(accuracies.join(scores, on=["train_set", "evaluation_set", *own], how="inner"))
+    columns = ["classifier", "evaluation_set", "train_set", "class_id", "metric", "value", "top1"]
+    points = pl.concat(
+        [
+            (table if by_class else table.with_columns(class_id=pl.lit(None, dtype=pl.Int64)))
+            .select(columns)
+            .drop_nulls("value")
+            for table in tables
+        ]
+    )
+    return points.with_columns(level=pl.lit("class" if by_class else "set")).sort(
+        "classifier", "metric", "train_set", "class_id", maintain_order=True
+    )

@@ -1,0 +1,38 @@
+"""Put the accuracies of all classifiers on embeddings together.
+
+Inputs: predictions, of each encoder and reference.
+Outputs: table (CSV) and parquet, a row an encoder, classifier, reference and query.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.intervals import wilson_interval
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Count what is right, and write."""
+    start_job(smk.log[0])
+    rows = []
+    for path in map(Path, smk.input.predictions):
+        table = pl.read_parquet(path)
+        counts = table.group_by("classifier", "query", maintain_order=True).agg(
+            (pl.col("predicted") == pl.col("class_id")).sum().alias("right"), pl.len().alias("n"), pl.col("n_train").first()
+        )
+        for classifier, query, right, count, n_train in counts.iter_rows():
+            low, high = wilson_interval(right, count)
+            rows.append(
+                {"encoder": path.parent.name, "classifier": classifier, "reference": path.stem, "query": query}
+                | {"n_train": n_train, "n_queries": count}
+                | {"accuracy": right / count, "accuracy_low": low, "accuracy_high": high}
+            )
+    for path in (smk.output.table, smk.output.parquet):
+        write_table(pl.DataFrame(rows), path)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,81 @@
+"""Train a classifier on a set, or go on with a training that was stopped.
+
+Inputs: indices, those of the training set's parts in order; initial, weights to start from; followed, a set's indices;
+pretrained, the files that a recipe starts from.
+Outputs: model, the weights with what they are of in the file's metadata; log, a row every hundredth of the training.
+"""
+
+import logging
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+from torch.distributed.elastic.multiprocessing.api import SignalException
+from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+from synthdiv.devices import claim_devices
+from synthdiv.jobs import limit_threads, start_job
+from synthdiv.study import Study
+from synthdiv.training import Training, train, train_in_process
+from synthdiv.training_set import Part
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Train, in one process or several."""
+    start_job(smk.log[0])
+    study, options = Study(smk.config), smk.params.training
+    # neither decides the weights, so neither is a parameter, whose change would train anew
+    entry = study.config["classifiers"][smk.wildcards.classifier]
+    processes = entry["processes"]
+    threads = max(1, smk.threads // processes)
+    limit_threads(threads)
+    torch.set_num_threads(threads)
+    paths = iter(smk.input.indices)
+    parts = [
+        Part(part["set"], list(islice(paths, part["n_indices"])), part["images_per_class"], part["weight"])
+        for part in options["parts"]
+    ]
+    with claim_devices(study.config["device"], processes) as devices:
+        training = Training(
+            # whole: a followed set is tried as the recipe evaluates
+            recipe=study.recipes[smk.wildcards.classifier],
+            class_keys=[row.key for row in study.classes],
+            class_names=[row.name for row in study.classes],
+            parts=parts,
+            seed=int(smk.wildcards.seed),
+            study_seed=study.seed,
+            exclude_flags=options["exclude_flags"],
+            initial=next(iter(smk.input.initial), None),
+            followed=list(smk.input.followed),
+            model=smk.output.model,
+            log=smk.output.log,
+            checkpoint=str(Path(smk.output.model).with_name("checkpoint.pt")),
+            checkpoint_minutes=entry["checkpoint_minutes"],
+            devices=devices,
+            workers=0 if smk.threads == 1 else threads,
+        )
+        launch(training, processes)
+
+
+def launch(training: Training, processes: int) -> None:
+    """Train here, or as torchrun does in so many processes, each with a device of its own."""
+    if processes == 1:
+        train(training)
+        return
+    # a rendezvous of its own on a free port: trainings of one machine do not meet
+    config = LaunchConfig(
+        min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0"
+    )
+    try:
+        elastic_launch(config, train_in_process)(training)
+    except SignalException as error:
+        raise SystemExit(128 + error.sigval) from None
+    except ChildFailedError as error:
+        logging.error("a process of the training failed; its message is above")
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
