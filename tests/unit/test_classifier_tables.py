@@ -18,7 +18,7 @@ from synthdiv.intervals import wilson_interval
 def make_predictions(rights, name="Natural-IM"):
     """Images of two classes in turn; a wrong one is taken for the other class."""
     rows = [
-        {"evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if right else 1 - n % 2, 2]}
+        {"seed": 1, "evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if right else 1 - n % 2, 2]}
         | {"confidence": 0.5, "right1": right, "right5": right or n == 0}
         for n, right in enumerate(rights)
     ]
@@ -59,9 +59,7 @@ def test_means_over_seeds_and_their_deviation():
 
 def test_classes_and_confusions_are_counted_over_seeds():
     tables = [
-        make_predictions(rights).select(
-            pl.lit("small").alias("classifier"), pl.lit("Disamb-IM").alias("train_set"), pl.lit(seed).alias("seed"), pl.all()
-        )
+        make_predictions(rights).with_columns(classifier=pl.lit("small"), train_set=pl.lit("Disamb-IM"), seed=pl.lit(seed))
         for seed, rights in ((1, [True, True, True, False]), (2, [False, True, True, True]))
     ]
     classes = tabulate_classes(pl.concat(tables), ["bag", "boot", "coat"]).sort("class_id")

@@ -39,7 +39,7 @@ def weights(tmp_path_factory):
 
 def classify(index, weights, **entry):
     sets = {"Colours-IM": ([index], WHOLE | entry)}
-    (table,) = classify_sets(sets, make_recipe(), KEYS, weights=weights, exclude_flags=[], device=CPU, workers=0)
+    (table,) = classify_sets(sets, make_recipe(), KEYS, weights={1: weights}, exclude_flags=[], device=CPU, workers=0)
     return table
 
 
@@ -96,7 +96,7 @@ def test_a_classifier_of_other_classes_is_refused(index, weights):
     sets = {"Colours-IM": ([index], WHOLE)}
     with pytest.raises(StudyError, match=r"was trained on 8 classes \(k0, ...\), not on this study's 8 \(x0"):
         classify_sets(
-            sets, make_recipe(), [f"x{n}" for n in range(8)], weights=weights, exclude_flags=[], device=CPU, workers=0
+            sets, make_recipe(), [f"x{n}" for n in range(8)], weights={1: weights}, exclude_flags=[], device=CPU, workers=0
         )
 
 
@@ -117,7 +117,7 @@ def test_pretrained_weights_are_a_classifier_without_training(index, tmp_path):
     recipe = make_recipe(model=str(tmp_path), model_options={}, pretrained=True)
     keys = [f"k{n}" for n in range(10)]
     sets = {"Colours-IM": ([index], WHOLE)}
-    (table,) = classify_sets(sets, recipe, keys, weights=None, exclude_flags=[], device=CPU, workers=0)
+    (table,) = classify_sets(sets, recipe, keys, weights={None: None}, exclude_flags=[], device=CPU, workers=0)
     assert len(table) == 48
     assert table["predicted"].list.max().max() <= 9
 

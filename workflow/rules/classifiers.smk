@@ -1,7 +1,7 @@
 """Classifiers: what a set is worth for training (the paper's Tables 1 and 2).
 
 1. train_classifier trains a classifier on a set or a mixture, with one seed.
-2. evaluate_classifier tries it on sets; its predictions are kept.
+2. evaluate_classifier tries it on sets, as each seed trained it; its predictions are kept.
 3. tabulate_classifiers makes the tables from them.
 4. rank_predictors asks which metric, computed before any training, ranks what training then gives.
 """
@@ -40,18 +40,18 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
-        model=trained_model,
+        models=tried_models,
         indices=evaluation_indices,
         pretrained=pretrained_files,
     output:
         predictions=ensure(
-            "<results>/evaluations/{classifier}/{training}/{run}.parquet",
+            "<results>/evaluations/{classifier}/{training}.parquet",
             non_empty=True,
         ),
     log:
-        "<logs>/evaluate_classifier/{classifier}/{training}/{run}.log",
+        "<logs>/evaluate_classifier/{classifier}/{training}.log",
     benchmark:
-        "<benchmarks>/evaluate_classifier/{classifier}/{training}/{run}.jsonl"
+        "<benchmarks>/evaluate_classifier/{classifier}/{training}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     threads: embed_threads
@@ -62,7 +62,7 @@ rule evaluate_classifier:
     params:
         evaluation=evaluation_options,
     message:
-        "Try {wildcards.classifier}, trained on {wildcards.training} ({wildcards.run}), on sets"
+        "Try {wildcards.classifier}, trained on {wildcards.training}, on sets"
     script:
         "../scripts/evaluate_classifier.py"
 
@@ -89,6 +89,7 @@ rule tabulate_classifiers:
         mem_mb=8000,
         runtime=30,
     params:
+        evaluations=evaluated_pairs,
         runs=classifier_runs,
     message:
         "Tabulate the classifiers"
@@ -104,6 +105,7 @@ rule rank_predictors:
         metrics_per_class="<results>/tables/set_metrics_per_class.parquet",
         experiments="<results>/tables/experiments.parquet",
         experiments_per_class="<results>/tables/per_class.parquet",
+        embedding_classifiers="<results>/tables/embedding_classifiers.parquet",
     output:
         table="<results>/tables/predictors.csv",
         points="<results>/tables/predictor_points.parquet",

@@ -42,9 +42,8 @@ wildcard_constraints:
     reference=one_of(STUDY.references),
     query=one_of(STUDY.queries),
     classifier=one_of(STUDY.config["classifiers"]),
-    training=one_of(run.training for run in STUDY.runs),
+    training=one_of(training for _, training in STUDY.evaluations),
     seed=r"\d+",
-    run=r"seed\d+|pretrained",
 
 
 # prompts
@@ -428,11 +427,14 @@ def training_threads(wildcards):
     return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
 
 
-def trained_model(wildcards):
-    if wildcards.run == "pretrained":
-        return []
-    folder = f"{wildcards.classifier}/{wildcards.training}/{wildcards.run}"
-    return [f"<results>/classifiers/{folder}/model.safetensors"]
+def tried_models(wildcards):
+    """A trained classifier's weights, a file a seed; none where they came trained."""
+    pair = (wildcards.classifier, wildcards.training)
+    return [
+        f"<results>/classifiers/{run.folder}/model.safetensors"
+        for run in STUDY.runs
+        if (run.classifier, run.training) == pair
+    ]
 
 
 def evaluation_indices(wildcards):
@@ -445,6 +447,7 @@ def evaluation_options(wildcards):
     return {
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
         "recipe": dict(sorted(STUDY.recipes[wildcards.classifier].items())),
+        "seeds": entry["seeds"] if entry["train"] else [],
         "sets": [
             {
                 "among": STUDY.class_ids_of(name),
@@ -458,28 +461,30 @@ def evaluation_options(wildcards):
 
 
 def evaluations(wildcards):
-    return [f"<results>/evaluations/{run.folder}.parquet" for run in STUDY.runs]
+    return [
+        f"<results>/evaluations/{classifier}/{training}.parquet"
+        for classifier, training in STUDY.evaluations
+    ]
+
+
+def evaluated_pairs(wildcards):
+    """Which classifier and training set each evaluation is of."""
+    return [list(pair) for pair in STUDY.evaluations]
 
 
 def classifier_runs(wildcards):
-    """Which classifier, training set and seed each evaluation is of."""
+    """Which classifier, training set and seed each training is of."""
     return [[run.classifier, run.training, run.seed] for run in STUDY.runs]
 
 
 def trained_models(wildcards):
     return [
-        f"<results>/classifiers/{run.folder}/model.safetensors"
-        for run in STUDY.runs
-        if run.seed >= 0
+        f"<results>/classifiers/{run.folder}/model.safetensors" for run in STUDY.runs
     ]
 
 
 def training_logs(wildcards):
-    return [
-        f"<results>/classifiers/{run.folder}/log.parquet"
-        for run in STUDY.runs
-        if run.seed >= 0
-    ]
+    return [f"<results>/classifiers/{run.folder}/log.parquet" for run in STUDY.runs]
 
 
 def published_lines(wildcards):
@@ -523,7 +528,7 @@ def natural_sets(wildcards):
 
 def trained_sets():
     """Every set and mixture that a classifier is trained on."""
-    return list(dict.fromkeys(run.training for run in STUDY.runs if run.seed >= 0))
+    return list(dict.fromkeys(run.training for run in STUDY.runs))
 
 
 def exchanged_sets(wildcards):
@@ -533,7 +538,7 @@ def exchanged_sets(wildcards):
 
 
 def first_classifier():
-    return next((run.classifier for run in STUDY.runs if run.seed >= 0), None)
+    return next((run.classifier for run in STUDY.runs), None)
 
 
 def classifier_figures():
@@ -553,7 +558,7 @@ def predicted_sets(wildcards):
 
 
 def classifier_results(wildcards):
-    if not STUDY.runs:
+    if not STUDY.evaluations:
         return []
     tables = ["classifiers.csv", "classifier_means.csv"]
     tables += ["predictors.csv"] if predicted_sets(wildcards) else []

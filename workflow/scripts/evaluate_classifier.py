@@ -1,7 +1,8 @@
-"""Try a classifier on sets: one that was trained, or weights that came trained.
+"""Try a classifier on sets: as it was trained with each seed, or weights that came trained.
 
-Inputs: model, its weights (none for pretrained ones); indices, those of the sets in order.
-Outputs: predictions, a row an image of each set: class_id, index, the five likeliest classes, the first one's probability.
+Inputs: models, its weights, a file a seed (none for pretrained ones); indices, those of the sets in order.
+Outputs: predictions, a row a seed and image of each set: class_id, index, the five likeliest classes, the first one's
+probability.
 """
 
 from itertools import islice
@@ -18,7 +19,7 @@ from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:
-    """Load the model once, classify each set, write."""
+    """Load the models, classify each set, write."""
     start_job(smk.log[0])
     limit_threads(smk.threads)
     torch.set_num_threads(smk.threads)
@@ -30,7 +31,7 @@ def main(smk: SimpleNamespace) -> None:
             sets,
             options["recipe"],
             [row.key for row in study.classes],
-            weights=next(iter(smk.input.model), None),
+            weights=dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None},
             exclude_flags=options["exclude_flags"],
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,

@@ -20,7 +20,7 @@ from synthdiv.tables import write_table
 def main(smk: SimpleNamespace) -> None:
     """Count each training set's images, measure, plot and write."""
     start_job(smk.log[0])
-    trainings = [training for _, training, seed in smk.params.runs if seed >= 0]
+    trainings = [training for _, training, _ in smk.params.runs]
     listed = set(smk.params.trainings)
     kinds = {
         training: count_kinds(read_facts(path)["parts"], smk.params.natural)

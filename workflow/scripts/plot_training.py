@@ -17,8 +17,7 @@ def main(smk: SimpleNamespace) -> None:
     """Sort the logs by classifier and training set, plot and write."""
     start_job(smk.log[0])
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
-    trainings = [run for run in smk.params.runs if run[2] >= 0]
-    for (classifier, training, _), path in zip(trainings, smk.input.logs, strict=True):
+    for (classifier, training, _), path in zip(smk.params.runs, smk.input.logs, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(pl.read_parquet(path))
     save_figure(plot_training(logs, smk.params.followed), smk.output.figure)
 

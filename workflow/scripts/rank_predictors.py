@@ -1,6 +1,7 @@
 """Ask which metric, computed before any training, ranks what training then gives.
 
-Inputs: classifiers, their means, and per class; metrics, of the sets, and per class; experiments, the matrix, and per class.
+Inputs: classifiers, their means, and per class; metrics, of the sets, and per class; experiments, the matrix, and per class;
+embedding_classifiers.
 Outputs: table, a row a classifier, level and metric; points, what it rests on.
 """
 
@@ -18,18 +19,17 @@ def main(smk: SimpleNamespace) -> None:
     """Gather the points of both levels, correlate and write."""
     start_job(smk.log[0])
     levels = [
-        (pl.read_csv(smk.input.classifiers), smk.input.metrics, smk.input.experiments),
+        (pl.read_csv(smk.input.classifiers), smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
         (pl.read_parquet(smk.input.classifiers_per_class), smk.input.metrics_per_class, smk.input.experiments_per_class),
     ]
     points = pl.concat(
         gather_points(
             choose_evaluations(accuracies, smk.params.evaluations),
-            pl.read_parquet(metrics),
-            pl.read_parquet(experiments),
+            *map(pl.read_parquet, tables),
             encoder=smk.params.encoder,
             sets=smk.params.sets,
         )
-        for accuracies, metrics, experiments in levels
+        for accuracies, *tables in levels
     )
     write_table(points, smk.output.points)
     write_table(rank_predictors(points, smk.params.seed), smk.output.table)

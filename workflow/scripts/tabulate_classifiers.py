@@ -1,6 +1,7 @@
 """Put what the classifiers got right together.
 
-Inputs: predictions, of each run; models, the trained ones' files; the class table; published, the paper's lines.
+Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table; published, the
+paper's lines.
 Outputs: table (CSV) and parquet, a row a classifier, training set, seed and evaluation set; means over seeds; per_class;
 confusion, how often each class was taken for each.
 """
@@ -21,19 +22,20 @@ PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None
 def main(smk: SimpleNamespace) -> None:
     """Count what is right, and write."""
     start_job(smk.log[0])
-    models = iter(smk.input.models)
+    models = {tuple(run): path for run, path in zip(smk.params.runs, smk.input.models, strict=True)}
     rows, tables = [], []
-    for (classifier, training, seed), path in zip(smk.params.runs, smk.input.predictions, strict=True):
-        predictions = pl.read_parquet(path)
-        facts = read_facts(next(models)) if seed >= 0 else PRETRAINED
-        head = {"classifier": classifier, "train_set": training, "seed": seed if seed >= 0 else None}
-        rows += tabulate_run(predictions, head | {key: facts[key] for key in PRETRAINED})
-        tables.append(predictions.select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all()))
+    for (classifier, training), path in zip(smk.params.evaluations, smk.input.predictions, strict=True):
+        head = {"classifier": classifier, "train_set": training}
+        predictions = pl.read_parquet(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
+        tables.append(predictions)
+        for (seed,), run in predictions.group_by("seed", maintain_order=True):
+            facts = PRETRAINED if seed is None else read_facts(models[classifier, training, seed])
+            rows += tabulate_run(run, head | {"seed": seed} | {key: facts[key] for key in PRETRAINED})
     runs = pl.DataFrame(rows, infer_schema_length=None)
     means = average_seeds(runs)
     if smk.input.published:
         means = add_published(means, pl.read_csv(smk.input.published[0]))
-    whole = pl.concat(tables, how="vertical_relaxed")
+    whole = pl.concat(tables)
     for path in (smk.output.table, smk.output.parquet):
         write_table(runs, path)
     write_table(means, smk.output.means)

@@ -84,6 +84,9 @@ def plot_guidance(means: pl.DataFrame, sweep: Sequence[tuple[str, str, float]]) 
     for (classifier, dataset), table in points.group_by("classifier", "dataset", maintain_order=True):
         tried = table["evaluation_set"][0]
         _plot_interval(ax, table, "guidance_scale", f"{classifier} on {dataset}, tried on {tried}")
+    for row in means.filter(pl.col("train_set") == pl.col("evaluation_set")).to_dicts():
+        label = f"{row['classifier']} on {row['train_set']} itself"
+        ax.axhline(row["top1"], color="0.4", linestyle="--", linewidth=1, label=label)
     ax.set_xlabel("guidance scale")
     ax.set_ylabel("top-1")
     ax.legend(frameon=False)
@@ -136,7 +139,7 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
         ax.axvline(0, color="0.7", linewidth=0.8)
         ax.set_xlim(-1.05, 1.05)
         count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
-        ax.set_title(f"Spearman's correlation {title} (up to {count})", fontsize=9)
+        ax.set_title(f"Spearman's correlation\n{title} (up to {count})", fontsize=9)
     best = ranks.filter(level="class").drop_nulls("spearman")["metric"].head(PANELS).to_list()
     grid = right.subplots(2, 4, sharey=True)
     sets = points["train_set"].unique(maintain_order=True).to_list()

@@ -27,6 +27,7 @@ from synthdiv.training_set import gather_images
 BATCH_SIZE = 128
 """Images at once where the recipe names no device_batch_size."""
 SCHEMA: dict[str, Any] = {
+    "seed": pl.Int64,
     "evaluation_set": pl.String,
     "class_id": pl.Int32,
     "index": pl.Int32,
@@ -42,12 +43,12 @@ def classify_sets(
     recipe: Recipe,
     class_keys: Sequence[str],
     *,
-    weights: str | None,
+    weights: Mapping[int | None, str | None],
     exclude_flags: Sequence[str],
     device: torch.device,
     workers: int,
 ) -> list[pl.DataFrame]:
-    """Try a classifier on the evaluation splits of sets.
+    """Try a classifier, as each seed trained it, on the evaluation splits of sets.
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def classify_sets(
         The classifier's.
     class_keys : sequence of str
         Of the study's classes.
-    weights : str or None
-        A trained classifier's file; None for the weights that the recipe's ``pretrained`` names.
+    weights : mapping of seed to file
+        The trained classifiers; {None: None} for the weights that the recipe's ``pretrained`` names.
     exclude_flags : sequence of str
         Images that carry one are left out.
     device : torch.device
@@ -68,16 +69,19 @@ def classify_sets(
     Returns
     -------
     list of polars.DataFrame
-        For each set a row an image: evaluation_set, class_id, index, predicted (the likeliest classes, at most five),
-        confidence (the first one's probability), right1 and right5 (whether the first, or one of them, is right).
+        For each set and seed a row an image: seed, evaluation_set, class_id, index, predicted (the likeliest classes, at
+        most five), confidence (the first one's probability), right1 and right5 (whether the first, or one of them, is right)
 
     Raises
     ------
     StudyError
         If the model can't be had, its outputs are not the study's classes, or an image is not where its index says.
     """
-    model, outputs = load_classifier(recipe, class_keys, weights)
-    model.to(device).to(memory_format=torch.channels_last if recipe["channels_last"] else torch.contiguous_format).eval()
+    models = []
+    for path in weights.values():
+        model, outputs = load_classifier(recipe, class_keys, path)
+        model.to(device).to(memory_format=torch.channels_last if recipe["channels_last"] else torch.contiguous_format).eval()
+        models.append(model)
     data = resolve_data(recipe, model, is_training=False)
     transform = build_transform(recipe, model, is_training=False)
     tables = []
@@ -88,8 +92,8 @@ def classify_sets(
             table = table.filter(pa.array([bool(found) for found in labels]))
             labels = [found for found in labels if found]
         images = ImageDataset(locate_images(table), transform)
-        found = predict(
-            model,
+        predictions = predict(
+            models,
             images,
             recipe,
             data,
@@ -100,20 +104,22 @@ def classify_sets(
             among=entry["among"],
         )
         class_ids: np.ndarray = np.asarray(images.rows["class_id"])
-        if labels is None:
-            right = found.classes == class_ids[:, None]
-        else:
-            right = np.array([np.isin(row, list(own)) for row, own in zip(found.classes, labels, strict=True)])
-        columns = {
-            "evaluation_set": np.full(len(class_ids), name),
-            "class_id": class_ids,
-            "index": images.rows["index"],
-            "predicted": found.classes.tolist(),
-            "confidence": found.confidences,
-            "right1": right[:, 0],
-            "right5": right.any(axis=1),
-        }
-        tables.append(pl.DataFrame(columns, schema=SCHEMA))
+        for seed, found in zip(weights, predictions, strict=True):
+            if labels is None:
+                right = found.classes == class_ids[:, None]
+            else:
+                right = np.array([np.isin(row, list(own)) for row, own in zip(found.classes, labels, strict=True)])
+            columns = {
+                "seed": [seed] * len(class_ids),
+                "evaluation_set": [name] * len(class_ids),
+                "class_id": class_ids,
+                "index": images.rows["index"],
+                "predicted": found.classes.tolist(),
+                "confidence": found.confidences,
+                "right1": right[:, 0],
+                "right5": right.any(axis=1),
+            }
+            tables.append(pl.DataFrame(columns, schema=SCHEMA))
     return tables
 
 

@@ -73,7 +73,7 @@ def load_batches(
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module,
+    models: Sequence[nn.Module],
     images: ImageDataset,
     recipe: Mapping[str, Any],
     data: Mapping[str, Any],
@@ -83,12 +83,12 @@ def predict(
     workers: int,
     outputs: Sequence[int] | None = None,
     among: Sequence[int] | None = None,
-) -> Predictions:
-    """Classify images.
+) -> list[Predictions]:
+    """Classify images by each of several models; an image is read and decoded once for all of them.
 
     Parameters
     ----------
-    model : Module
+    models : sequence of Module
         On the device, in evaluation mode.
     images : ImageDataset
         With the transform of evaluation.
@@ -109,15 +109,17 @@ def predict(
     chosen = torch.as_tensor(among, device=device) if among is not None else None
     columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
     layout = torch.channels_last if recipe["channels_last"] else torch.contiguous_format
-    classes, confidences = [], []
+    found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
     with tqdm(total=len(images), unit="image", desc="classify", mininterval=10) as progress:
         for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
-            with torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32"):
-                logits = model(batch.contiguous(memory_format=layout)).float()
-            logits = logits if columns is None else logits[:, columns]
-            logits = logits if chosen is None else logits[:, chosen]
-            likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
-            classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
-            confidences.append(likeliest[:, 0].cpu().numpy())
+            batch = batch.contiguous(memory_format=layout)
+            for model, (classes, confidences) in zip(models, found, strict=True):
+                with torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32"):
+                    logits = model(batch).float()
+                logits = logits if columns is None else logits[:, columns]
+                logits = logits if chosen is None else logits[:, chosen]
+                likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
+                classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
+                confidences.append(likeliest[:, 0].cpu().numpy())
             progress.update(len(batch))
-    return Predictions(np.concatenate(classes), np.concatenate(confidences))
+    return [Predictions(np.concatenate(classes), np.concatenate(confidences)) for classes, confidences in found]

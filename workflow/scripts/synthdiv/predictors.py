@@ -19,6 +19,8 @@ from synthdiv.intervals import LEVEL, Z
 RESAMPLES = 2000
 LEAST_SETS = 4
 """Fewer points give no interval."""
+CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
+"""Figures that judge other figures, not sets."""
 OF_EXPERIMENTS = ("centroid_accuracy", "knn1_accuracy", "knn5_accuracy", "mean_cosine")
 
 
@@ -30,17 +32,15 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
-    """The 95 % interval of Spearman's correlation between independent points; None for fewer than four.
+    """The 95 % interval of Spearman's correlation between independent points; None for fewer than four, or if it is perfect.
 
     References
     ----------
     D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
     Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
     """
-    if count < LEAST_SETS or math.isnan(correlation):
+    if count < LEAST_SETS or math.isnan(correlation) or abs(correlation) >= 1:
         return None
-    if abs(correlation) >= 1:
-        return correlation, correlation
     middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
     return math.tanh(middle - half), math.tanh(middle + half)
 
@@ -119,7 +119,13 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def gather_points(
-    accuracies: pl.DataFrame, metrics: pl.DataFrame, experiments: pl.DataFrame, *, encoder: str, sets: Sequence[str]
+    accuracies: pl.DataFrame,
+    metrics: pl.DataFrame,
+    experiments: pl.DataFrame,
+    embedding_classifiers: pl.DataFrame | None = None,
+    *,
+    encoder: str,
+    sets: Sequence[str],
 ) -> pl.DataFrame:
     """Put the metrics of training sets, or of their classes, beside the accuracy that they led to.
 
@@ -132,6 +138,8 @@ def gather_points(
         and compared with the first reference.
     experiments : polars.DataFrame
         The matrix, whole or of classes: the training set as reference, the evaluation set as query.
+    embedding_classifiers : polars.DataFrame, optional
+        Those of the whole sets; reference and query alike.
     encoder : str
         The one whose metrics are asked.
     sets : sequence of str
@@ -148,17 +156,22 @@ def gather_points(
         table.with_columns(pl.col(name).cast(pl.Int64) for name in own) for table in (accuracies, metrics, experiments)
     )
     first = metrics["reference"].drop_nulls().unique(maintain_order=True).to_list()[:1]
-    measured = metrics.filter((pl.col("encoder") == encoder) & (pl.col("split") == "train"), pl.col("set").is_in(list(sets)))
+    asked = (pl.col("encoder") == encoder) & (pl.col("split") == "train") & ~pl.col("metric").is_in(CONTROLS)
+    measured = metrics.filter(asked, pl.col("set").is_in(list(sets)))
 
     measured = measured.sort("images_per_class", nulls_last=True).unique(["set", "reference", "metric", *own], keep="first")
     measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
     measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")
     tables = [accuracies.join(measured, on=["train_set", *own], how="inner")]
-    scores = experiments.filter(pl.col("reference").is_in(list(sets))).unpivot(
-        on=list(OF_EXPERIMENTS), index=["reference", "query", *own], variable_name="metric"
-    )
-    scores = scores.rename({"reference": "train_set", "query": "evaluation_set"})
-    tables.append(accuracies.join(scores, on=["train_set", "evaluation_set", *own], how="inner"))
+    scores = [experiments.unpivot(on=list(OF_EXPERIMENTS), index=["reference", "query", *own], variable_name="metric")]
+    if embedding_classifiers is not None:
+        name = pl.format("{} on embeddings", "classifier").alias("metric")
+        tried = embedding_classifiers.filter(pl.col("encoder") == encoder, ~pl.col("classifier").str.starts_with("knn"))
+        scores.append(tried.select("reference", "query", name, pl.col("accuracy").alias("value")))
+    for score in scores:
+        renamed = score.filter(pl.col("reference").is_in(list(sets)))
+        renamed = renamed.rename({"reference": "train_set", "query": "evaluation_set"})
+        tables.append(accuracies.join(renamed, on=["train_set", "evaluation_set", *own], how="inner"))
     columns = ["classifier", "evaluation_set", "train_set", "class_id", "metric", "value", "top1"]
     points = pl.concat(
         [

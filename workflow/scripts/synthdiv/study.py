@@ -125,7 +125,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class ClassifierRun:
-    """A classifier on one training set, with one seed; weights that come trained have no seed (-1)."""
+    """A training: a classifier on one training set, with one seed."""
 
     classifier: str
     training: str
@@ -133,8 +133,8 @@ class ClassifierRun:
 
     @property
     def folder(self) -> str:
-        """Its place under classifiers/ and evaluations/."""
-        return f"{self.classifier}/{self.training}/{'pretrained' if self.seed < 0 else f'seed{self.seed}'}"
+        """Its place under classifiers/."""
+        return f"{self.classifier}/{self.training}/seed{self.seed}"
 
 
 class Study:
@@ -582,12 +582,21 @@ class Study:
     @cached_property
     def runs(self) -> list[ClassifierRun]:
         """Every classifier on every training set with every seed, in the order of the config."""
-        runs = []
-        for name, entry in self.config["classifiers"].items():
-            if not entry["train"]:
-                runs.append(ClassifierRun(name, entry["trained_on"], -1))
-            runs += [ClassifierRun(name, training, seed) for training in entry["train"] for seed in entry["seeds"]]
-        return runs
+        return [
+            ClassifierRun(name, training, seed)
+            for name, entry in self.config["classifiers"].items()
+            for training in entry["train"]
+            for seed in entry["seeds"]
+        ]
+
+    @cached_property
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Every classifier with each set that it was trained on, here or before it came."""
+        return [
+            (name, training)
+            for name, entry in self.config["classifiers"].items()
+            for training in entry["train"] or [entry["trained_on"]]
+        ]
 
     def parts_of(self, training: str) -> list[dict[str, Any]]:
         """What a training set is put together from: ``set``, ``images_per_class`` and ``weight``, of each part."""

@@ -321,8 +321,8 @@ class _Trainer:
         model = self.final.eval()
         images = ImageDataset(locate_images(table), build_transform(self.recipe, model, is_training=False))
         data = resolve_data(self.recipe, model, is_training=False)
-        found = predict(
-            model, images, self.recipe, data, self.device, batch_size=2 * self.device_batch, workers=self.training.workers
+        (found,) = predict(
+            [model], images, self.recipe, data, self.device, batch_size=2 * self.device_batch, workers=self.training.workers
         )
         self.model.train()
         right = int((found.classes[:, 0] == images.rows["class_id"]).sum())
