@@ -211,7 +211,8 @@ class Study:
             raise StudyError(
                 f"config: encoders.{BROUGHT}: this name stands for the embeddings that you bring; choose another"
             )
-        left_out = [name for name in self.sets if name not in self.sets_of(self.encoders[0])]
+        embedded = [name for name in self.sets if not self.only_evaluates(name)]
+        left_out = [name for name in embedded if name not in self.sets_of(self.encoders[0])]
         if left_out:
             raise StudyError(
                 f"config: encoders.{self.encoders[0]} is a timm model, which embeds images alone, but set {left_out[0]!r} "
