@@ -27,7 +27,7 @@ $(VENV)/.installed: envs/requirements.txt
 	@touch $@
 
 demo: $(VENV)/.installed  ## run the demo study to its report
-	@echo "Running the demo study: drawing, embedding, 36 experiments, figures (minutes on two cores) ..."
+	@echo "Running the demo study: drawing, embedding, 36 experiments, 21 trainings, figures (minutes on two cores) ..."
 	@$(BIN)/snakemake --profile local
 	@$(MAKE) --no-print-directory report
 	@echo
@@ -35,6 +35,7 @@ demo: $(VENV)/.installed  ## run the demo study to its report
 	@echo "  results/demo/report.html                   the report, in a browser"
 	@echo "  results/demo/tables/experiments.csv        the reference x query matrix"
 	@echo "  results/demo/tables/centroid_distance.csv  how varied each set is"
+	@echo "  results/demo/tables/classifier_means.csv   what each set is worth for training"
 	@echo "  results/demo/figures/contact_sheet.png     images of every set, side by side"
 
 # `--report` is a call of its own, after the figures.
@@ -47,8 +48,9 @@ test: $(VENV)/.installed  ## run the tests
 	@echo "Running the tests (the demo study in small, among others; up to 20 minutes on two cores) ..."
 	@$(BIN)/python -m pytest
 
-bench: $(VENV)/.installed  ## time the metrics against their peers (a quarter of an hour)
+bench: $(VENV)/.installed  ## time metrics and training against their peers (half an hour)
 	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
+	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/training.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -25,7 +25,7 @@ import torch
 from data import World, write_tables
 from matplotlib.figure import Figure
 from sklearn.neighbors import NearestNeighbors
-from timing import Comparison, compare, time_cpu
+from timing import Comparison, run_comparisons, show, time_task, widen_tables
 from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 from vendi_score import vendi
@@ -107,7 +107,7 @@ def measure_growth(world: World) -> pl.DataFrame:
         center = np.mean([block.vectors.astype(np.float64).mean(axis=0) for block in blocks], axis=0)
         find_nearest(queries[:10], blocks[:1], K, center=center)
         wall = time.perf_counter()
-        cpu = time_cpu(partial(find_nearest, queries, blocks, K, center=center))
+        cpu = time_task(partial(find_nearest, queries, blocks, K, center=center))
         wall = time.perf_counter() - wall
         rows.append({"references": count, "queries": asked, "cpu_seconds": round(cpu, 3), "wall_seconds": round(wall, 3)})
     return pl.DataFrame(rows)
@@ -224,16 +224,9 @@ def main() -> None:
     faiss.omp_set_num_threads(options.threads)
     options.output.mkdir(parents=True, exist_ok=True)
     world = World()
-    pl.Config.set_tbl_rows(-1)
-    pl.Config.set_tbl_cols(-1)
-    pl.Config.set_tbl_width_chars(200)
-    pl.Config.set_fmt_str_lengths(80)
+    widen_tables()
     if "ratios" in options.only:
-        rows = []
-        for comparison in chain(compare_neighbours(world), compare_set_metrics(world)):
-            rows.append(compare(comparison))
-            print(rows[-1], flush=True)
-        show(pl.DataFrame(rows), options.output / "ratios.csv")
+        run_comparisons(chain(compare_neighbours(world), compare_set_metrics(world)), options.output / "ratios.csv")
     if "growth" in options.only:
         growth = measure_growth(world)
         show(growth, options.output / "growth.csv")
@@ -241,12 +234,6 @@ def main() -> None:
         show(extrapolate(growth, options.threads), options.output / "full_scale.csv")
     if "memory" in options.only:
         show(run_memory(world, options.queries), options.output / "memory.csv")
-
-
-def show(table: pl.DataFrame, path: Path) -> None:
-    """Print and write a table."""
-    print(path, table, sep="\n", flush=True)
-    table.write_csv(path)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import yaml
 from conftest import REPOSITORY
 
 from synthdiv.errors import StudyError
-from synthdiv.study import Drawing, Study, check_config
+from synthdiv.study import TIMM_SUBSETS, Drawing, Study, check_config, find_timm_subset
 
 
 @pytest.fixture
@@ -204,3 +204,130 @@ def test_defaults_fill_in_at_every_level():
     assert config["image_format"] == {"format": "png", "quality": 95}
     assert config["datasets"]["dd"]["guidance_scales"] == []
     assert config["archive"] == "archive"
+
+
+@pytest.fixture
+def with_folders(demo, tmp_path):
+    """The demo with a set that only evaluates: folders of three classes."""
+    for key in ("tshirt", "bag", "boot"):
+        (tmp_path / "few" / key).mkdir(parents=True)
+        (tmp_path / "few" / key / "one.png").write_bytes(b"")
+    (tmp_path / "subset.txt").write_text("boot\ntshirt\nbag\n")
+    demo["sets"]["Few-IM"] = {
+        "kind": "image",
+        "images": {"evaluation": str(tmp_path / "few")},
+        "class_subset": str(tmp_path / "subset.txt"),
+    }
+    demo["classifiers"]["small"]["evaluate"].append("Few-IM")
+    return demo
+
+
+def test_a_set_without_a_training_split_only_evaluates(with_folders):
+    study = Study(with_folders)
+    assert study.only_evaluates("Few-IM")
+    assert study.splits_of("Few-IM") == ["evaluation"]
+    assert study.class_ids_of("Few-IM") == [0, 8, 9]
+    assert study.class_ids_of("Fashion-IM") is None
+    assert [path.rsplit("/", 1)[1] for path in study.natural_files("Few-IM", "evaluation")["paths"]] == [
+        "tshirt",
+        "bag",
+        "boot",
+    ]
+    assert "Few-IM" not in study.sets_of("tiny-clip") + study.image_sets() + study.sheet_sets()
+    del with_folders["experiments"]
+    assert "Few-IM" not in Study(with_folders).references
+    with_folders["experiments"] = {"references": ["Few-IM"]}
+    with pytest.raises(StudyError, match=r"experiments.references: 'Few-IM' has no training split"):
+        Study(with_folders)
+
+
+def test_a_class_subset_is_checked(with_folders, tmp_path):
+    (tmp_path / "subset.txt").write_text("boot\nshoe\n")
+    with pytest.raises(StudyError, match=r"class_subset: .*subset.txt names the class 'shoe', which .*classes.csv has not"):
+        Study(with_folders)
+    (tmp_path / "subset.txt").unlink()
+    with pytest.raises(StudyError, match=r"subset.txt is neither imagenet-a nor imagenet-r nor a file"):
+        Study(with_folders)
+    with_folders["sets"]["Few-IM"]["class_subset"] = "imagenet-a"
+    with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* has not"):
+        Study(with_folders)
+    with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
+    with pytest.raises(StudyError, match=r"real_labels only applies to sets with images of their own"):
+        Study(with_folders)
+
+
+def test_timms_subsets_have_two_hundred_classes_each():
+    for name in TIMM_SUBSETS:
+        assert len(find_timm_subset(name).read_text().split()) == 200
+
+
+def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("{model: resnet18, steps: 10, batch_size: 64}")
+    demo["classifiers"]["small"]["recipe"] = str(path)
+    study = Study(demo)
+    assert study.recipes["small"]["label_smoothing"] == 0.0
+    assert study.training_recipe("small") == {
+        key: value for key, value in study.recipes["small"].items() if key not in ("crop_pct", "evaluation_size")
+    }
+    path.write_text("{model: resnet18, stepps: 10}")
+    with pytest.raises(StudyError, match=r"recipe.yaml: unknown key stepps: did you mean 'steps'\?"):
+        Study(demo)
+    path.write_text("{steps: 10}")
+    with pytest.raises(StudyError, match=r"recipe.yaml needs the key model"):
+        Study(demo)
+
+
+def test_runs_and_evaluations_follow_the_config(demo):
+    demo["mixtures"] = {"Both": {"parts": [{"set": "Fashion-IM", "images_per_class": 5}, {"set": "Disamb-IM", "weight": 2}]}}
+    demo["classifiers"] = {
+        "one": demo["classifiers"]["small"] | {"train": ["Both", "Disamb-IM"], "seeds": [4, 2]},
+        "ready": {
+            "recipe": {"model": "resnetrs152", "pretrained": True},
+            "trained_on": "ImageNet-IM",
+            "evaluate": ["Disamb-IM"],
+        },
+    }
+    study = Study(demo)
+    assert [run.folder for run in study.runs] == [
+        "one/Both/seed4",
+        "one/Both/seed2",
+        "one/Disamb-IM/seed4",
+        "one/Disamb-IM/seed2",
+    ]
+    assert study.evaluations == [("one", "Both"), ("one", "Disamb-IM"), ("ready", "ImageNet-IM")]
+    assert study.parts_of("Both") == [
+        {"set": "Fashion-IM", "images_per_class": 5, "weight": None},
+        {"set": "Disamb-IM", "images_per_class": None, "weight": 2},
+    ]
+    assert study.parts_of("Disamb-IM") == [{"set": "Disamb-IM", "images_per_class": None, "weight": None}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mixtures": {"Disamb-IM": {"parts": [{"set": "Fashion-IM"}]}}}, "mixtures.Disamb-IM: a set has this name already"),
+        (
+            {"mixtures": {"Both": {"parts": [{"set": "Disamb2.5-PRMT"}]}}},
+            "classifiers need images, and set 'Disamb2.5-PRMT' has none",
+        ),
+        ({"train": ["Disamb2.5-PRMT"]}, "classifiers need images, and set 'Disamb2.5-PRMT' has none, but prompts"),
+        ({"evaluate": ["PromptAug-PRMT"]}, "are tried on images, and set 'PromptAug-PRMT' has none"),
+        ({"trained_on": "ImageNet-IM"}, "has both train and trained_on"),
+        ({"init_from": {"classifier": "smal", "train": "Disamb-IM"}}, "no classifier 'smal'; did you mean 'small'"),
+        ({"train": [], "recipe": {"model": "resnet18", "pretrained": "no.pth"}}, "the weights file no.pth does not exist"),
+    ],
+)
+def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
+    mixtures = changes.pop("mixtures", {})
+    demo["mixtures"] = mixtures
+    demo["classifiers"]["small"] |= changes
+    with pytest.raises(StudyError, match=message):
+        Study(demo)
+
+
+def test_a_start_must_have_the_same_seeds(demo):
+    small = demo["classifiers"]["small"]
+    demo["classifiers"]["next"] = small | {"init_from": {"classifier": "small", "train": "Disamb-IM"}, "seeds": [1, 7]}
+    with pytest.raises(StudyError, match=r"next.init_from: small is not trained with seed 7"):
+        Study(demo)

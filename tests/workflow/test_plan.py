@@ -25,7 +25,7 @@ def count_jobs(output):
 
 
 def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_config):
-    done = workplace(demo_config).run("-n")
+    done = workplace(demo_config | {"classes_per_shard": 5}).run("-n")
     scored = [message for message in planned(done.stdout) if message.startswith("Score")]
     references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
     assert sorted(scored) == sorted(f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries)
@@ -35,6 +35,12 @@ def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_confi
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
     assert counts["index_natural"] == 2
+    trained = [message for message in planned(done.stdout) if message.startswith("Train small")]
+    classifier = demo_config["classifiers"]["small"]
+    assert sorted(trained) == sorted(
+        f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
+    )
+    assert counts["evaluate_classifier"] == 7
 
 
 def test_the_slurm_profile_plans_from_a_fresh_clone(tmp_path):
@@ -56,6 +62,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone(tmp_path):
     [
         ("draw", {"draw_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
         ("embed", {"embed_images", "embed_prompts"}, {"score_experiment", "plot_experiments"}),
+        ("classifiers", {"train_classifier", "rank_predictors", "plot_guidance"}, {"plot_contact_sheet", "check_prompts"}),
         ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
     ],
 )
@@ -74,6 +81,7 @@ def test_a_study_stands_alone(workplace, demo_config):
     }
     done = workplace(config).run("-n")
     assert count_jobs(done.stdout)["score_experiment"] == 1
+    assert "train_classifier" not in count_jobs(done.stdout)
     assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
 
 

@@ -20,6 +20,16 @@ start at the working directory. A name in angle brackets is yours to choose.
 """
 
 
+RECIPE = """
+## The keys of a classifier's recipe
+
+In the config under `classifiers.<name>.recipe`, or in a file of their own that is named there.
+
+| key | type | default | what it is |
+|---|---|---|---|
+"""
+
+
 def describe_keys(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Give a table row for each key below a schema, depth first."""
     if "$ref" in schema:
@@ -45,7 +55,8 @@ def _describe_key(name: str, part: Mapping[str, Any], required: bool) -> str:
 def write_page() -> str:
     """The whole page."""
     schema = read_schema()
-    return HEAD + "\n".join(describe_keys(schema, schema)) + "\n"
+    recipe = schema["$defs"]["recipe"]
+    return "\n".join([HEAD.rstrip(), *describe_keys(schema, schema), RECIPE.rstrip(), *describe_keys(recipe, schema)]) + "\n"
 
 
 if __name__ == "__main__":

@@ -84,13 +84,13 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
         return f"unknown config key {full}: {hint}" if name == "config" else f"{name}: unknown key {full}: {hint}"
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{where if path else f'{name}: {name}'} needs the key {', '.join(missing)}"
+        return f"{where} needs the key {', '.join(missing)}"
     if error.validator == "oneOf" and path.startswith("sets.") and path.count(".") == 1:
         given = [key for key in ("images", "dataset", "embeddings") if key in error.instance]
         return f"{where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"
     if error.validator == "enum":
         return f"{where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
-    return f"{where if path else f'{name}: {name}'}: {error.message}"
+    return f"{where}: {error.message}"
 
 
 @dataclass(frozen=True)

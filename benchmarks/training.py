@@ -1,0 +1,184 @@
+"""Time the input side and the step of a training against timm's own."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import tempfile
+import time
+from collections.abc import Iterator
+from functools import partial
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+import timm
+import torch
+import yaml
+from PIL import Image
+from timing import Comparison, run_comparisons, widen_tables
+from timm.data import create_dataset, create_loader
+
+from synthdiv.archive import read_block, write_block
+from synthdiv.draws import Draws
+from synthdiv.image_dataset import DrawnImages, ImageDataset
+from synthdiv.image_index import write_index
+from synthdiv.jobs import limit_threads
+from synthdiv.prediction import load_batches
+from synthdiv.recipes import build_model, build_transform, resolve_data
+from synthdiv.study import check_config, read_schema
+from synthdiv.training import Training, _Trainer
+from synthdiv.training_set import Part, gather_training_set
+
+CPU = torch.device("cpu")
+BOUND = 1 / 0.97
+IMAGES, SIZE, BATCH = 400, (500, 375), 50
+NATURAL = Path("resources/demo/natural/fashion-train.parquet")
+
+
+def make_images(folder: Path) -> Path:
+    """The demo's photographs at the size of ImageNet's, as JPEG: a folder a class for timm, blocks and an index for us."""
+    table = pq.read_table(NATURAL)
+    generator = np.random.default_rng(0)
+    rows = []
+    for start in range(0, IMAGES, BATCH):
+        members = []
+        for n in range(start, start + BATCH):
+            small = Image.open(io.BytesIO(table["image"][n].as_py())).convert("RGB").resize(SIZE, Image.Resampling.BICUBIC)
+            noisy = np.asarray(small, dtype=np.float64) + generator.normal(0, 8, size=(SIZE[1], SIZE[0], 3))
+            data = io.BytesIO()
+            Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(data, "JPEG", quality=90)
+            path = folder / "folders" / f"class{start // BATCH}" / f"{n:05d}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data.getvalue())
+            members.append((f"{n:05d}", "jpg", data.getvalue(), {"index": n}))
+        block = folder / f"{start}.tar"
+        write_block(block, members)
+        rows += [
+            {"class_id": start // BATCH, "split": "train", "index": n, "prompt": None, "seed": None, "file": stored.file}
+            | {"offset": stored.offset, "size": stored.size, "flags": []}
+            for n, stored in enumerate(read_block(block))
+        ]
+    write_index(folder / "index.parquet", rows, {})
+    return folder / "index.parquet"
+
+
+def make_recipe(**changes: Any) -> dict[str, Any]:
+    """The cited recipe with a small model."""
+    recipe = yaml.safe_load(Path("resources/recipes/resnetrs152.yaml").read_text())
+    recipe |= {"model": "resnet18", "model_options": {}, "device_batch_size": None, "batch_size": BATCH} | changes
+    return check_config(recipe, read_schema()["$defs"]["recipe"])
+
+
+def read_ours(recipe: dict[str, Any], index: Path, workers: int) -> None:
+    """An epoch of batches as a training takes them."""
+    images = gather_training_set([Part("own", [index])], ["x"] * (IMAGES // BATCH), exclude_flags=[], seed=0)
+    model = build_model(recipe, 10)
+    dataset = DrawnImages(ImageDataset(images.rows, build_transform(recipe, model, is_training=True)), 0)
+    batches = Draws(images.sizes, images.weights, 0).iterate_batches(0, IMAGES, BATCH)
+    data = resolve_data(recipe, model, is_training=True)
+    count = sum(len(batch) for batch, _ in load_batches(dataset, data, CPU, workers=workers, batches=batches))
+    assert count == IMAGES
+
+
+def read_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> None:
+    """The same images, transforms and batches by timm's folder reader and loader."""
+    model = build_model(recipe, 10)  # as ours does, so that both pay for it
+    data = resolve_data(recipe, model, is_training=True)
+    loader = create_loader(
+        create_dataset("", root=folder / "folders", split="train"),
+        data["input_size"],
+        BATCH,
+        is_training=True,
+        interpolation=data["interpolation"],
+        mean=data["mean"],
+        std=data["std"],
+        num_workers=workers,
+        persistent_workers=False,
+        device=CPU,
+        **recipe["augmentation"],
+    )
+    assert sum(len(batch) for batch, _ in loader) == IMAGES
+
+
+def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, Any]:
+    """A step of our training and one of a bare timm loop, on the same batches, each with a model of its own."""
+    training = Training(
+        recipe=recipe,
+        class_keys=list("abcdefgh"),
+        class_names=list("abcdefgh"),
+        parts=[Part("own", [index])],
+        seed=0,
+        study_seed=0,
+        exclude_flags=[],
+        initial=None,
+        followed=[],
+        model=str(folder / "model.safetensors"),
+        log=str(folder / "log.parquet"),
+        checkpoint=str(folder / "checkpoint.pt"),
+        checkpoint_minutes=10,
+        devices=[CPU],
+        workers=0,
+    )
+    trainer = _Trainer(training, 0, 1, CPU)
+    trainer.model.train()
+    generator = torch.Generator().manual_seed(0)
+    size = recipe["image_size"]
+    kept = [(torch.randn(BATCH, 3, size, size, generator=generator), torch.arange(BATCH) % 8) for _ in range(2)]
+    batches = cycle(kept)
+
+    model = build_model(recipe, 8).to(memory_format=torch.channels_last).train()
+    optimizer = timm.optim.create_optimizer_v2(model, **recipe["optimizer"])
+    criterion = timm.loss.LabelSmoothingCrossEntropy(recipe["label_smoothing"])
+    average = timm.utils.ModelEmaV3(model, decay=recipe["ema_decay"])
+
+    def theirs() -> None:
+        images, labels = next(batches)
+        images = images.contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(images)
+        criterion(logits.float(), labels).backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        average.update(model)
+
+    return partial(trainer._update, batches), theirs
+
+
+def repeat(task: Any, count: int) -> None:
+    """Do it so often."""
+    for _ in range(count):
+        task()
+
+
+def compare_training(folder: Path) -> Iterator[Comparison]:
+    """The input side alone, then the step alone."""
+    index, recipe = make_images(folder), make_recipe()
+    reader = "timm's create_dataset and create_loader on folders"
+    for workers, clock in ((0, time.process_time), (2, time.perf_counter)):
+        name = f"{IMAGES} JPEGs of {SIZE[0]} x {SIZE[1]}, read and augmented, {workers} workers"
+        ours, theirs = partial(read_ours, recipe, index, workers), partial(read_theirs, recipe, folder, workers)
+        yield Comparison(name, reader, ours, theirs, BOUND, clock)
+    ours, theirs = make_steps(make_recipe(image_size=64), index, folder)
+    name = f"20 steps of resnet18, {BATCH} images of 64 pixels, bf16"
+    yield Comparison(name, "a bare timm loop", partial(repeat, ours, 20), partial(repeat, theirs, 20), BOUND)
+
+
+def main() -> None:
+    """Run and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, default=Path("results/benchmarks"))
+    options = parser.parse_args()
+    limit_threads(options.threads)
+    torch.set_num_threads(options.threads)
+    options.output.mkdir(parents=True, exist_ok=True)
+    widen_tables()
+    with tempfile.TemporaryDirectory() as folder:
+        run_comparisons(compare_training(Path(folder)), options.output / "training.csv")
+
+
+if __name__ == "__main__":
+    main()
