@@ -6,7 +6,7 @@ import argparse
 import io
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
@@ -34,7 +34,7 @@ from synthdiv.training_set import Part, gather_training_set
 
 CPU = torch.device("cpu")
 BOUND = 1 / 0.97
-IMAGES, SIZE, BATCH = 400, (500, 375), 50
+IMAGES, SIZE, BATCH = 800, (500, 375), 50
 NATURAL = Path("resources/demo/natural/fashion-train.parquet")
 
 
@@ -72,20 +72,24 @@ def make_recipe(**changes: Any) -> dict[str, Any]:
     return check_config(recipe, read_schema()["$defs"]["recipe"])
 
 
-def read_ours(recipe: dict[str, Any], index: Path, workers: int) -> None:
+def open_ours(recipe: dict[str, Any], index: Path, workers: int) -> Callable[[], None]:
     """An epoch of batches as a training takes them."""
     images = gather_training_set([Part("own", [index])], ["x"] * (IMAGES // BATCH), exclude_flags=[], seed=0)
     model = build_model(recipe, 10)
     dataset = DrawnImages(ImageDataset(images.rows, build_transform(recipe, model, is_training=True)), 0)
-    batches = Draws(images.sizes, images.weights, 0).iterate_batches(0, IMAGES, BATCH)
+    draws = Draws(images.sizes, images.weights, 0)
     data = resolve_data(recipe, model, is_training=True)
-    count = sum(len(batch) for batch, _ in load_batches(dataset, data, CPU, workers=workers, batches=batches))
-    assert count == IMAGES
+
+    def read() -> None:
+        batches = draws.iterate_batches(0, IMAGES, BATCH)
+        assert sum(len(batch) for batch, _ in load_batches(dataset, data, CPU, workers=workers, batches=batches)) == IMAGES
+
+    return read
 
 
-def read_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> None:
+def open_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> Callable[[], None]:
     """The same images, transforms and batches by timm's folder reader and loader."""
-    model = build_model(recipe, 10)  # as ours does, so that both pay for it
+    model = build_model(recipe, 10)
     data = resolve_data(recipe, model, is_training=True)
     loader = create_loader(
         create_dataset("", root=folder / "folders", split="train"),
@@ -100,7 +104,11 @@ def read_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> None:
         device=CPU,
         **recipe["augmentation"],
     )
-    assert sum(len(batch) for batch, _ in loader) == IMAGES
+
+    def read() -> None:
+        assert sum(len(batch) for batch, _ in loader) == IMAGES
+
+    return read
 
 
 def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, Any]:
@@ -159,7 +167,7 @@ def compare_training(folder: Path) -> Iterator[Comparison]:
     reader = "timm's create_dataset and create_loader on folders"
     for workers, clock in ((0, time.process_time), (2, time.perf_counter)):
         name = f"{IMAGES} JPEGs of {SIZE[0]} x {SIZE[1]}, read and augmented, {workers} workers"
-        ours, theirs = partial(read_ours, recipe, index, workers), partial(read_theirs, recipe, folder, workers)
+        ours, theirs = open_ours(recipe, index, workers), open_theirs(recipe, folder, workers)
         yield Comparison(name, reader, ours, theirs, BOUND, clock)
     ours, theirs = make_steps(make_recipe(image_size=64), index, folder)
     name = f"20 steps of resnet18, {BATCH} images of 64 pixels, bf16"

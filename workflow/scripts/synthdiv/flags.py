@@ -48,10 +48,10 @@ def decode_image(data: bytes) -> Image.Image:
         If the data is no whole image that Pillow reads.
     """
     try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            turn = TURNS.get(opened.getexif().get(ORIENTATION, 1))
-            image = opened.transpose(turn) if turn is not None else opened.copy()
+        image: Image.Image = Image.open(io.BytesIO(data))
+        image.load()
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+        image = image.transpose(turn) if turn is not None else image
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
     if image.mode.startswith("I;16") or image.mode == "I":
@@ -60,4 +60,4 @@ def decode_image(data: bytes) -> Image.Image:
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")  # which would copy
