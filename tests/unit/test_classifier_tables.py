@@ -2,11 +2,13 @@ import numpy as np
 import polars as pl
 import pytest
 from conftest import REPOSITORY
+from scipy.stats import ttest_1samp
 
 from synthdiv.classifier_tables import (
     add_published,
     average_seeds,
     choose_evaluations,
+    compare_trainings,
     count_confusions,
     tabulate_classes,
     tabulate_run,
@@ -70,6 +72,28 @@ def test_classes_and_confusions_are_counted_over_seeds():
     confusions = count_confusions(pl.concat(tables))
     counts = {(row["class_id"], row["predicted"]): row["n_images"] for row in confusions.to_dicts()}
     assert counts == {(0, 0): 3, (0, 1): 1, (1, 1): 3, (1, 0): 1}
+
+
+def test_training_sets_are_compared_image_by_image():
+    rights = {
+        "A": ([True] * 8, [True] * 6 + [False] * 2),
+        "B": ([False] * 8, [True] + [False] * 7),
+        "C": ([True] * 8, [True] * 6 + [False] * 2),
+    }
+    tables = [
+        make_predictions(list(right)).with_columns(classifier=pl.lit("small"), train_set=pl.lit(name), seed=pl.lit(seed))
+        for name, seeds in rights.items()
+        for seed, right in enumerate(seeds)
+    ]
+    rows = compare_trainings(pl.concat(tables)).to_dicts()
+    assert [(row["train_set_a"], row["train_set_b"]) for row in rows] == [("A", "B"), ("A", "C"), ("B", "C")]
+    a = np.array([1, 1, 1, 1, 1, 1, 0.5, 0.5]) - np.array([0.5, 0, 0, 0, 0, 0, 0, 0])
+    expected = ttest_1samp(a, 0)
+    assert rows[0]["difference"] == pytest.approx(a.mean())
+    assert rows[0]["p_value"] == pytest.approx(expected.pvalue)
+    assert (rows[0]["difference_low"], rows[0]["difference_high"]) == pytest.approx(tuple(expected.confidence_interval()))
+    assert (rows[1]["difference"], rows[1]["differs"], rows[0]["differs"]) == (0, False, True)
+    assert rows[2]["difference"] == pytest.approx(-a.mean())
 
 
 def test_published_lines_stand_beside_the_same_two_sets():

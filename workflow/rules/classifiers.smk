@@ -79,6 +79,7 @@ rule tabulate_classifiers:
         means="<results>/tables/classifier_means.csv",
         per_class="<results>/tables/classifiers_per_class.parquet",
         confusion="<results>/tables/classifier_confusion.parquet",
+        differences="<results>/tables/classifier_differences.csv",
     log:
         "<logs>/tabulate_classifiers.log",
     benchmark:

@@ -107,6 +107,7 @@ rule plot_contact_sheet:
 rule plot_classifiers:
     input:
         means="<results>/tables/classifier_means.csv",
+        differences="<results>/tables/classifier_differences.csv",
     output:
         figure=report(
             "<results>/figures/classifiers.png",

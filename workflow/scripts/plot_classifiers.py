@@ -1,6 +1,6 @@
 """Plot the grid of training and evaluation sets.
 
-Inputs: means, of the classifiers over seeds.
+Inputs: means, of the classifiers over seeds; differences, between their training sets.
 Outputs: figure, a PNG.
 """
 
@@ -16,7 +16,7 @@ from synthdiv.jobs import start_job
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
     start_job(smk.log[0])
-    save_figure(plot_classifiers(pl.read_csv(smk.input.means)), smk.output.figure)
+    save_figure(plot_classifiers(pl.read_csv(smk.input.means), pl.read_csv(smk.input.differences)), smk.output.figure)
 
 
 if __name__ == "__main__":

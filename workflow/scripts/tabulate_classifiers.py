@@ -3,7 +3,7 @@
 Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table; published, the
 paper's lines.
 Outputs: table (CSV) and parquet, a row a classifier, training set, seed and evaluation set; means over seeds; per_class;
-confusion, how often each class was taken for each.
+confusion, how often each class was taken for each; differences, every two training sets of a classifier.
 """
 
 from types import SimpleNamespace
@@ -12,7 +12,14 @@ import polars as pl
 
 from synthdiv.classes import read_classes
 from synthdiv.classifier_file import read_facts
-from synthdiv.classifier_tables import add_published, average_seeds, count_confusions, tabulate_classes, tabulate_run
+from synthdiv.classifier_tables import (
+    add_published,
+    average_seeds,
+    compare_trainings,
+    count_confusions,
+    tabulate_classes,
+    tabulate_run,
+)
 from synthdiv.jobs import start_job
 from synthdiv.tables import write_table
 
@@ -41,6 +48,7 @@ def main(smk: SimpleNamespace) -> None:
     write_table(means, smk.output.means)
     write_table(tabulate_classes(whole, [row.name for row in read_classes(smk.input.classes)]), smk.output.per_class)
     write_table(count_confusions(whole), smk.output.confusion)
+    write_table(compare_trainings(whole), smk.output.differences)
 
 
 if __name__ == "__main__":

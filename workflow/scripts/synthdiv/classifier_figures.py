@@ -23,8 +23,14 @@ PANELS = 8
 """Metrics that are scattered."""
 
 
-def plot_classifiers(means: pl.DataFrame) -> Figure:
-    """A grid a classifier: top-1 on each evaluation set (columns) after each training set (rows), means over seeds."""
+def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
+    """A grid a classifier: top-1 on each evaluation set (columns) after each training set (rows), means over seeds.
+
+    Parameters
+    ----------
+    means, differences : polars.DataFrame
+        As :mod:`synthdiv.classifier_tables` gives them.
+    """
     names = means["classifier"].unique(maintain_order=True).to_list()
     trained = [means.filter(classifier=name)["train_set"].unique(maintain_order=True).to_list() for name in names]
     tried = [means.filter(classifier=name)["evaluation_set"].unique(maintain_order=True).to_list() for name in names]
@@ -35,10 +41,33 @@ def plot_classifiers(means: pl.DataFrame) -> Figure:
         cells = {(row["train_set"], row["evaluation_set"]): row["top1"] for row in means.filter(classifier=name).to_dicts()}
         values = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows], dtype=float)
         fill_cells(ax, values, rows, columns)
-        ax.set_title(name)
+        said = state_difference(means.filter(classifier=name), differences.filter(classifier=name))
+        ax.set_title("\n".join([name, *said]))
     figure.supxlabel("evaluation set")
     figure.supylabel("training set")
     return figure
+
+
+def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str]:
+    """Lines that say, of one classifier, whether the best other training set is as good as the evaluation set's own.
+
+    Nothing where the evaluation set is not trained on, or nothing else is.
+    """
+    target = means["evaluation_set"][0]
+    tried = means.filter(evaluation_set=target).sort("top1", descending=True)
+    own, others = tried.filter(train_set=target), tried.filter(pl.col("train_set") != target)
+    if own.is_empty() or others.is_empty():
+        return []
+    best = others["train_set"][0]
+    pair = differences.filter(pl.col("evaluation_set") == target, pl.col("train_set_a").is_in([target, best]))
+    row = pair.filter(pl.col("train_set_b").is_in([target, best])).to_dicts()[0]
+    sign = 1 if row["train_set_a"] == target else -1
+    low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
+    verdict = "beyond noise" if row["differs"] else "not beyond noise"
+    return [
+        f"on {target}: {own['top1'][0]:.3f} by its own training split, {others['top1'][0]:.3f} by the best other ({best});",
+        f"difference {sign * row['difference']:+.3f} (95 %: {low:+.3f} to {high:+.3f}, {verdict})",
+    ]
 
 
 def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], followed: Mapping[str, str]) -> Figure:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from synthdiv.differences import adjust_p_values, compare_means
 from synthdiv.intervals import wilson_interval
 
 BINS = 15
@@ -107,6 +109,46 @@ def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
         .agg(n_images=pl.len())
         .sort([*KEYS, "class_id", "predicted"])
     )
+
+
+def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Which training sets differ beyond noise: every two of a classifier, on each evaluation set, paired by image.
+
+    An image counts with the share of seeds that got it right, so an interval says what other images would give the same
+    trained classifiers. Probabilities are corrected for the number of pairs by Benjamini and Hochberg's procedure.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of all runs, with classifier and train_set.
+
+    Returns
+    -------
+    polars.DataFrame
+        classifier, evaluation_set, train_set_a, train_set_b, n_pairs, difference of top-1 (a - b), difference_low,
+        difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
+    """
+    found: list[dict[str, Any]] = []
+    image = ["class_id", "index"]
+    for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
+        shares = {
+            training: table.group_by(image).agg(pl.col("right1").mean()).sort(image)["right1"].to_numpy()
+            for (training,), table in own.group_by("train_set", maintain_order=True)
+        }
+        part: list[dict[str, Any]] = []
+        for a, b in combinations(shares, 2):
+            result = compare_means(shares[a], shares[b])
+            head = {"classifier": classifier, "evaluation_set": name, "train_set_a": a, "train_set_b": b}
+            interval = {"difference_low": result.low, "difference_high": result.high}
+            figures = {"difference": result.difference, **interval, "p_value": result.p_value}
+            part.append(head | {"n_pairs": len(shares[a])} | figures)
+        if part:
+            adjusted = adjust_p_values(np.array([row["p_value"] for row in part]))
+            found += [row | {"p_adjusted": p, "differs": p < 0.05} for row, p in zip(part, adjusted.tolist(), strict=True)]
+    names = ("classifier", "evaluation_set", "train_set_a", "train_set_b")
+    numbers = ("difference", "difference_low", "difference_high", "p_value", "p_adjusted")
+    schema: dict[str, Any] = dict.fromkeys(names, pl.String) | {"n_pairs": pl.Int64} | dict.fromkeys(numbers, pl.Float64)
+    return pl.DataFrame(found, schema=schema | {"differs": pl.Boolean})
 
 
 def add_published(means: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
