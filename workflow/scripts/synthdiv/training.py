@@ -212,9 +212,10 @@ class _Trainer:
 
         self.step, self.elapsed = 0, 0.0
         self.rows: list[dict[str, float | None]] = []
+        self.logged = (0, 0.0)
         self.identity = self._identify()
-        # sum of the losses, hits, images, and the first step whose loss was no number
-        self.sums = torch.zeros(3, device=device)
+        # since the log's last row, on the device: the sum of the losses, and hits; the first step whose loss was no number
+        self.sums = torch.zeros(2, device=device)
         self.bad_step = torch.full((), self.steps, device=device)
 
     def _identify(self) -> str:
@@ -241,7 +242,7 @@ class _Trainer:
         every = max(1, self.steps // LOG_ROWS)
         trials = {math.ceil(self.steps * (n + 1) / TRIALS) for n in range(TRIALS)} if self.training.followed else set()
         self.model.train()
-        start, saved, logged = time.monotonic() - self.elapsed, time.monotonic(), (self.step, self.elapsed)
+        start, saved = time.monotonic() - self.elapsed, time.monotonic()
         quiet = self.rank > 0
         with tqdm(total=self.steps, initial=self.step, unit="step", desc="train", mininterval=10, disable=quiet) as progress:
             while self.step < self.steps:
@@ -251,8 +252,7 @@ class _Trainer:
                 last = self.step == self.steps
                 if self.step % every == 0 or last or self.step in trials:
                     followed = self._try_followed() if self.step in trials else None
-                    self._log(followed, logged)
-                    logged = (self.step, self.elapsed)
+                    self._log(followed)
                 due = time.monotonic() - saved >= 60 * self.training.checkpoint_minutes
                 due, stopped = self._agree(due, interruption.came)
                 if (due or stopped) and not last:
@@ -296,7 +296,7 @@ class _Trainer:
                 self.scaler.scale(loss / self.rounds).backward()
             with torch.no_grad():
                 hits = (logits.argmax(dim=1) == labels).sum()
-                self.sums += torch.stack([loss.detach() * len(labels), hits.float(), hits.new_tensor(len(labels)).float()])
+                self.sums += torch.stack([loss.detach() * len(labels), hits.float()])
                 step = torch.where(torch.isfinite(loss), self.steps, self.step)
                 self.bad_step = torch.minimum(self.bad_step, step)
         if self.recipe["clip_grad"] is not None:
@@ -331,11 +331,14 @@ class _Trainer:
             dist.all_reduce(counts)
         return float(counts[0] / counts[1])
 
-    def _log(self, followed: float | None, before: tuple[int, float]) -> None:
+    def _log(self, followed: float | None) -> None:
         if self.world > 1:
             dist.all_reduce(self.sums)
-        loss, hits, images = self.sums.tolist()
+        loss, hits = self.sums.tolist()
         self.sums.zero_()
+        step, elapsed = self.logged
+        self.logged = (self.step, self.elapsed)
+        images = (self.step - step) * self.recipe["batch_size"]
         self._check_loss()
         seen = self.step * self.recipe["batch_size"]
         self.rows.append(
@@ -346,7 +349,7 @@ class _Trainer:
                 "loss": loss / images,
                 "train_top1": None if self.mixup is not None else hits / images,
                 "followed_top1": followed,
-                "images_per_s": (self.step - before[0]) * self.recipe["batch_size"] / (self.elapsed - before[1]),
+                "images_per_s": images / (self.elapsed - elapsed),
                 "elapsed_s": self.elapsed,
             }
         )
@@ -371,6 +374,7 @@ class _Trainer:
             "step": self.step,
             "elapsed": self.elapsed,
             "rows": self.rows,
+            "logged": self.logged,
             "sums": self.sums,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -398,6 +402,7 @@ class _Trainer:
         if self.ema is not None:
             self.ema.module.load_state_dict(state["ema"])
         self.step, self.elapsed, self.rows = state["step"], state["elapsed"], state["rows"]
+        self.logged = state["logged"]
         self.sums.copy_(state["sums"])
         logger.info("going on from the checkpoint of step %d of %d", self.step, self.steps)
 
