@@ -70,7 +70,7 @@ def classify_sets(
     -------
     list of polars.DataFrame
         For each set and seed a row an image: seed, evaluation_set, class_id, index, predicted (the likeliest classes, at
-        most five), confidence (the first one's probability), right1 and right5 (whether the first, or one of them, is right)
+        most five), confidence (the first one's probability), right1 and right5 (whether the first is right, or any).
 
     Raises
     ------

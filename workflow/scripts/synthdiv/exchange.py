@@ -55,7 +55,7 @@ def measure_exchange(means: pl.DataFrame, kinds: Mapping[str, Mapping[str, int |
         curve = np.maximum.accumulate(alone["top1"].to_numpy()) if len(alone) else np.empty(0)
         for name, top1 in group.select("train_set", "top1").iter_rows():
             inside = len(alone) > 1 and curve[0] <= top1 <= curve[-1]
-            worth = float(np.exp(np.interp(top1, curve, numbers))) if inside else None
+            worth = round(float(np.exp(np.interp(top1, curve, numbers))), 1) if inside else None
             rows.append({"classifier": classifier, "train_set": name, "worth_natural": worth})
     worths = pl.DataFrame(rows, schema={"classifier": pl.String, "train_set": pl.String, "worth_natural": pl.Float64})
     keys = ["classifier", "train_set", "evaluation_set"]
