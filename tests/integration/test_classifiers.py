@@ -77,6 +77,7 @@ def make_place(folder):
                     "recipe": TINY,
                     "train": ["Natural-IM"],
                     "init_from": {"classifier": "tiny", "train": "Mixed"},
+                    "processes": 2,
                     "evaluate": evaluate,
                     "seeds": [5],
                 },

@@ -11,7 +11,7 @@ rule measure_set:
     input:
         embeddings=own_embeddings,
     output:
-        metrics="<results>/metrics/{encoder}/sets/{set}.parquet",
+        metrics=ensure("<results>/metrics/{encoder}/sets/{set}.parquet", non_empty=True),
     log:
         "<logs>/measure_set/{encoder}/{set}.log",
     benchmark:
@@ -36,7 +36,10 @@ rule compare_sets:
         reference=reference_embeddings,
         embeddings=own_embeddings,
     output:
-        metrics="<results>/metrics/{encoder}/pairs/{reference}/{set}.parquet",
+        metrics=ensure(
+            "<results>/metrics/{encoder}/pairs/{reference}/{set}.parquet",
+            non_empty=True,
+        ),
     log:
         "<logs>/compare_sets/{encoder}/{reference}/{set}.log",
     benchmark:
