@@ -65,9 +65,8 @@ def launch(training: Training, processes: int) -> None:
         train(training)
         return
     # a rendezvous of its own on a free port: trainings of one machine do not meet
-    config = LaunchConfig(
-        min_nodes=1, max_nodes=1, nproc_per_node=processes, rdzv_backend="c10d", rdzv_endpoint="localhost:0"
-    )
+    rendezvous = {"run_id": "training", "rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
+    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, **rendezvous)
     try:
         elastic_launch(config, train_in_process)(training)
     except SignalException as error:
