@@ -165,6 +165,20 @@ def test_nothing_is_left_to_do_and_an_evaluation_alone_follows_its_recipe(place)
         place.write_config()
 
 
+def test_published_figures_stand_beside_ours_only_where_the_config_asks(place):
+    """None of this study's sets has the name of a published one, so their columns are empty."""
+    place.config["published"] = "diversity_and_diffusion"
+    place.write_config()
+    try:
+        place.run("results/trained/tables/classifier_means.csv")
+        means = pl.read_csv(place.results / "tables" / "classifier_means.csv")
+        assert means.columns[-2:] == ["published_top1", "published_source"]
+        assert means["published_top1"].is_null().all()
+    finally:
+        del place.config["published"]
+        place.write_config()
+
+
 def test_a_killed_training_job_goes_on_and_ends_alike(place):
     model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
     before = load_file(model)

@@ -489,11 +489,8 @@ def training_logs(wildcards):
 
 def published_lines(wildcards):
     """The published figures of classifiers, where the config asks for them."""
-    return (
-        ["resources/paper/tables_1_2_classifier.csv"]
-        if STUDY.config["published"]
-        else []
-    )
+    path = Path(workflow.basedir) / "resources" / "paper" / "tables_1_2_classifier.csv"
+    return [str(path)] if STUDY.config["published"] else []
 
 
 def first_evaluations(wildcards):
