@@ -91,17 +91,22 @@ def generator_spec(wildcards):
     return dict(sorted(STUDY.config["generators"][wildcards.generator].items()))
 
 
+def model_files(*names):
+    """The files of models, where their names are files or folders and not a library's or hub's."""
+    paths = [Path(name) for name in names if name and isinstance(name, str)]
+    return sorted(
+        str(path)
+        for name in paths
+        if name.exists()
+        for path in ([name] if name.is_file() else name.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
 def generator_files(wildcards):
     """A generator's files, where it is a folder: changed weights are another generator."""
     spec = STUDY.config["generators"][wildcards.generator]
-    folders = [Path(name) for name in (spec["model"], spec["lora"]) if name]
-    return sorted(
-        str(path)
-        for folder in folders
-        if folder.exists()
-        for path in ([folder] if folder.is_file() else folder.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    )
+    return model_files(spec["model"], spec["lora"])
 
 
 def generator_fingerprint(wildcards):
@@ -199,8 +204,7 @@ def embed_recipe(wildcards):
 
 
 def encoder_files(wildcards):
-    folder = Path(STUDY.config["encoders"][wildcards.encoder]["model"])
-    return sorted(str(path) for path in folder.rglob("*") if path.is_file())
+    return model_files(STUDY.config["encoders"][wildcards.encoder]["model"])
 
 
 def embedded_index(wildcards):
@@ -394,15 +398,7 @@ def followed_indices(wildcards):
 def pretrained_files(wildcards):
     """The weights that a recipe starts from, where they are files."""
     recipe = STUDY.recipes[wildcards.classifier]
-    given = [recipe["model"], recipe["pretrained"]]
-    paths = [Path(name) for name in given if isinstance(name, str)]
-    return sorted(
-        str(path)
-        for name in paths
-        if name.exists()
-        for path in ([name] if name.is_file() else name.iterdir())
-        if path.is_file() and not path.name.startswith(".")
-    )
+    return model_files(recipe["model"], recipe["pretrained"])
 
 
 def training_options(wildcards):

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.differences import adjust_p_values, compare_means
+from synthdiv.differences import SCHEMA as DIFFERENCE_SCHEMA
+from synthdiv.differences import compare_means, correct_rows, describe_difference
 from synthdiv.intervals import wilson_interval
 
 BINS = 15
@@ -139,16 +140,10 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
         for a, b in combinations(shares, 2):
             result = compare_means(shares[a], shares[b])
             head = {"classifier": classifier, "evaluation_set": name, "train_set_a": a, "train_set_b": b}
-            interval = {"difference_low": result.low, "difference_high": result.high}
-            figures = {"difference": result.difference, **interval, "p_value": result.p_value}
-            part.append(head | {"n_pairs": len(shares[a])} | figures)
-        if part:
-            adjusted = adjust_p_values(np.array([row["p_value"] for row in part]))
-            found += [row | {"p_adjusted": p, "differs": p < 0.05} for row, p in zip(part, adjusted.tolist(), strict=True)]
+            part.append(head | describe_difference(result, len(shares[a])))
+        found += correct_rows(part)
     names = ("classifier", "evaluation_set", "train_set_a", "train_set_b")
-    numbers = ("difference", "difference_low", "difference_high", "p_value", "p_adjusted")
-    schema: dict[str, Any] = dict.fromkeys(names, pl.String) | {"n_pairs": pl.Int64} | dict.fromkeys(numbers, pl.Float64)
-    return pl.DataFrame(found, schema=schema | {"differs": pl.Boolean})
+    return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String) | DIFFERENCE_SCHEMA)
 
 
 def add_published(means: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:

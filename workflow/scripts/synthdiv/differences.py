@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import polars as pl
 from scipy import stats
 
 from synthdiv.intervals import LEVEL, Z
@@ -57,6 +59,28 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
     half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
     p_value = 2 * float(stats.t.sf(abs(middle / error), count - 1))
     return Difference(middle, middle - half, middle + half, p_value)
+
+
+SCHEMA: dict[str, Any] = {
+    "n_pairs": pl.Int64,
+    **dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_adjusted"), pl.Float64),
+    "differs": pl.Boolean,
+}
+"""Of the columns that say how two things differ, after those that name them."""
+
+
+def describe_difference(found: Difference, count: int) -> dict[str, Any]:
+    """The columns of a difference between so many pairs; :func:`correct_rows` adds the last two."""
+    interval = {"difference_low": found.low, "difference_high": found.high}
+    return {"n_pairs": count, "difference": found.difference, **interval, "p_value": found.p_value}
+
+
+def correct_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Add p_adjusted, corrected for the number of rows, and differs (p_adjusted below 0.05)."""
+    if not rows:
+        return []
+    adjusted = adjust_p_values(np.array([row["p_value"] for row in rows])).tolist()
+    return [row | {"p_adjusted": p, "differs": p < 0.05} for row, p in zip(rows, adjusted, strict=True)]
 
 
 def adjust_p_values(p_values: np.ndarray) -> np.ndarray:

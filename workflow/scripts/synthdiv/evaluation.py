@@ -21,7 +21,7 @@ from synthdiv.errors import StudyError
 from synthdiv.image_dataset import ImageDataset
 from synthdiv.image_index import locate_images
 from synthdiv.prediction import predict
-from synthdiv.recipes import Recipe, build_model, build_transform, resolve_data
+from synthdiv.recipes import Recipe, build_model, build_transform, choose_layout, resolve_data
 from synthdiv.training_set import gather_images
 
 BATCH_SIZE = 128
@@ -80,7 +80,7 @@ def classify_sets(
     models = []
     for path in weights.values():
         model, outputs = load_classifier(recipe, class_keys, path)
-        model.to(device).to(memory_format=torch.channels_last if recipe["channels_last"] else torch.contiguous_format).eval()
+        model.to(device).to(memory_format=choose_layout(recipe)).eval()
         models.append(model)
     data = resolve_data(recipe, model, is_training=False)
     transform = build_transform(recipe, model, is_training=False)

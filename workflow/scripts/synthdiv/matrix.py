@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from synthdiv.classes import ClassRow
-from synthdiv.differences import adjust_p_values, compare_means, compare_proportions
+from synthdiv.differences import SCHEMA as DIFFERENCE_SCHEMA
+from synthdiv.differences import compare_means, compare_proportions, correct_rows, describe_difference
 from synthdiv.experiments import KNN
 from synthdiv.intervals import mean_interval, new_classes_interval, wilson_interval
 
@@ -134,23 +135,17 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
                 count = len(common)
             part.append(
                 {"figure": figure, "experiment_a": a, "experiment_b": b}
-                | {"paired_by": "query" if query_a == query_b else "class", "n_pairs": count}
-                | {"difference": result.difference, "difference_low": result.low, "difference_high": result.high}
-                | {"p_value": result.p_value}
+                | {"paired_by": "query" if query_a == query_b else "class"}
+                | describe_difference(result, count)
             )
-        if part:
-            adjusted = adjust_p_values(np.array([row["p_value"] for row in part]))
-            found += [row | {"p_adjusted": p, "differs": p < 0.05} for row, p in zip(part, adjusted.tolist(), strict=True)]
+        found += correct_rows(part)
     kinds = {
         "figure": pl.String,
         "experiment_a": pl.Int64,
         "experiment_b": pl.Int64,
         "paired_by": pl.String,
-        "n_pairs": pl.Int64,
-        **dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_adjusted"), pl.Float64),
-        "differs": pl.Boolean,
     }
-    return pl.DataFrame(found, schema=kinds)
+    return pl.DataFrame(found, schema=kinds | DIFFERENCE_SCHEMA)
 
 
 def _values_of(figure: str, predictions: pl.DataFrame) -> np.ndarray | None:

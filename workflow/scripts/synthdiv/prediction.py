@@ -12,8 +12,8 @@ from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from synthdiv.encoder import DTYPES
 from synthdiv.image_dataset import ImageDataset
+from synthdiv.recipes import choose_layout, choose_precision
 
 MOST = 5
 """Classes that a prediction names."""
@@ -108,13 +108,13 @@ def predict(
     """
     chosen = torch.as_tensor(among, device=device) if among is not None else None
     columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
-    layout = torch.channels_last if recipe["channels_last"] else torch.contiguous_format
+    layout = choose_layout(recipe)
     found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
     with tqdm(total=len(images), unit="image", desc="classify", mininterval=10) as progress:
         for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
             batch = batch.contiguous(memory_format=layout)
             for model, (classes, confidences) in zip(models, found, strict=True):
-                with torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32"):
+                with choose_precision(recipe, device):
                     logits = model(batch).float()
                 logits = logits if columns is None else logits[:, columns]
                 logits = logits if chosen is None else logits[:, chosen]

@@ -15,13 +15,13 @@ import polars as pl
 from scipy.stats import rankdata
 
 from synthdiv.intervals import LEVEL, Z
+from synthdiv.matrix import FIGURES
 
 RESAMPLES = 2000
 LEAST_SETS = 4
 """Fewer points give no interval."""
 CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
 """Figures that judge other figures, not sets."""
-OF_EXPERIMENTS = ("centroid_accuracy", "knn1_accuracy", "knn5_accuracy", "mean_cosine")
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -163,7 +163,7 @@ def gather_points(
     measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
     measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")
     tables = [accuracies.join(measured, on=["train_set", *own], how="inner")]
-    scores = [experiments.unpivot(on=list(OF_EXPERIMENTS), index=["reference", "query", *own], variable_name="metric")]
+    scores = [experiments.unpivot(on=list(FIGURES), index=["reference", "query", *own], variable_name="metric")]
     if embedding_classifiers is not None:
         name = pl.format("{} on embeddings", "classifier").alias("metric")
         tried = embedding_classifiers.filter(pl.col("encoder") == encoder, ~pl.col("classifier").str.starts_with("knn"))

@@ -17,7 +17,7 @@ from timm.scheduler import create_scheduler_v2
 from timm.scheduler.scheduler import Scheduler
 from torch import nn
 
-from synthdiv.encoder import name_model
+from synthdiv.encoder import DTYPES, name_model
 from synthdiv.errors import StudyError
 
 logger = logging.getLogger(__name__)
@@ -132,6 +132,16 @@ def build_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int)
     except Exception as error:
         raise StudyError(f"timm refuses the recipe's schedule {dict(recipe['schedule'])}: {error}") from error
     return schedule
+
+
+def choose_layout(recipe: Recipe) -> torch.memory_format:
+    """How images and weights lie in memory."""
+    return torch.channels_last if recipe["channels_last"] else torch.contiguous_format
+
+
+def choose_precision(recipe: Recipe, device: torch.device) -> torch.autocast:
+    """The context in which the model computes with the recipe's numbers."""
+    return torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32")
 
 
 def count_steps(recipe: Recipe, n_images: int) -> int:

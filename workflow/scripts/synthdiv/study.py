@@ -262,11 +262,15 @@ class Study:
             for part in parts:
                 self._check_trains(part["set"], f"mixtures.{name}")
 
-    def _check_trains(self, name: str, where: str) -> None:
+    def _check_images(self, name: str, where: str, verb: str) -> None:
         self._known(name, self.sets, where, "set")
         entry = self.sets[name]
         if entry["kind"] != "image" or "embeddings" in entry:
-            raise StudyError(f"config: {where}: classifiers need images, and set {name!r} has none, but {_source(entry)}")
+            there = "embeddings" if "embeddings" in entry else "prompts"
+            raise StudyError(f"config: {where}: classifiers {verb} images, and set {name!r} has none, but {there}")
+
+    def _check_trains(self, name: str, where: str) -> None:
+        self._check_images(name, where, "need")
         if self.only_evaluates(name):
             raise StudyError(f"config: {where}: set {name!r} has no training split")
 
@@ -283,12 +287,7 @@ class Study:
     def _check_classifier(self, name: str) -> None:
         entry, recipe, where = self.config["classifiers"][name], self.recipes[name], f"classifiers.{name}"
         for listed in entry["evaluate"] + ([entry["follow"]] if "follow" in entry else []):
-            self._known(listed, self.sets, where, "set")
-            if self.sets[listed]["kind"] != "image" or "embeddings" in self.sets[listed]:
-                raise StudyError(
-                    f"config: {where}: classifiers are tried on images, and set {listed!r} has none, but "
-                    f"{_source(self.sets[listed])}"
-                )
+            self._check_images(listed, where, "are tried on")
         if isinstance(recipe["pretrained"], str) and not Path(recipe["pretrained"]).is_file():
             raise StudyError(f"config: {where}.recipe.pretrained: the weights file {recipe['pretrained']} does not exist")
         if not entry["train"]:
@@ -622,7 +621,3 @@ def find_timm_subset(name: str) -> Path:
     assert found is not None
     assert found.submodule_search_locations is not None
     return Path(found.submodule_search_locations[0]) / "data" / "_info" / f"{name.replace('-', '_')}_synsets.txt"
-
-
-def _source(entry: Mapping[str, Any]) -> str:
-    return "embeddings" if "embeddings" in entry else "prompts"

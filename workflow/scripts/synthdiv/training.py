@@ -17,6 +17,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,6 @@ from tqdm import tqdm
 
 from synthdiv.classifier_file import load_weights, write_classifier
 from synthdiv.draws import Draws
-from synthdiv.encoder import DTYPES
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 from synthdiv.identity import make_digest
@@ -49,6 +49,8 @@ from synthdiv.recipes import (
     build_optimizer,
     build_schedule,
     build_transform,
+    choose_layout,
+    choose_precision,
     count_steps,
     resolve_data,
 )
@@ -193,9 +195,8 @@ class _Trainer:
         self.data = resolve_data(recipe, model, is_training=True)
         if training.initial is not None:
             load_weights(model, training.initial)
-        layout = torch.channels_last if recipe["channels_last"] else torch.contiguous_format
-        self.layout: torch.memory_format = layout
-        model.to(device).to(memory_format=layout)
+        self.layout = choose_layout(recipe)
+        model.to(device).to(memory_format=self.layout)
         if world > 1 and recipe["sync_batch_norm"] and device.type == "cuda":
             model = convert_sync_batchnorm(model)
         self.model = model
@@ -280,7 +281,6 @@ class _Trainer:
         """One update of the weights, from as many rounds of the device's batch as make up the batch size."""
         if self.schedule is not None:
             self.schedule.step(self.step)
-        precision = self.recipe["precision"]
         for number in range(self.rounds):
             images, labels = next(batches)
             # after the loader, which seeds the same generators where it has no workers
@@ -290,7 +290,7 @@ class _Trainer:
             images, targets = self.mixup(images, labels) if self.mixup is not None else (images, labels)
             together = number == self.rounds - 1 or self.world == 1
             with nullcontext() if together else self.wrapped.no_sync():  # type: ignore[operator]
-                with torch.autocast(self.device.type, DTYPES[precision], enabled=precision != "fp32"):
+                with choose_precision(self.recipe, self.device):
                     logits = self.wrapped(images)
                 loss = self.loss(logits.float(), targets)
                 self.scaler.scale(loss / self.rounds).backward()
@@ -314,12 +314,16 @@ class _Trainer:
         """The model to evaluate: the moving average where there is one."""
         return self.ema.module if self.ema is not None else self.model
 
-    def _try_followed(self) -> float:
-        """Top-1 on the followed set; the processes share its images."""
+    @cached_property
+    def followed(self) -> ImageDataset:
+        """What the process tries of the followed set."""
         table = gather_images(self.training.followed, "evaluation", exclude_flags=self.training.exclude_flags)
         table = table.take(list(range(self.rank, len(table), self.world)))
-        model = self.final.eval()
-        images = ImageDataset(locate_images(table), build_transform(self.recipe, model, is_training=False))
+        return ImageDataset(locate_images(table), build_transform(self.recipe, self.model, is_training=False))
+
+    def _try_followed(self) -> float:
+        """Top-1 on the followed set; the processes share its images."""
+        model, images = self.final.eval(), self.followed
         data = resolve_data(self.recipe, model, is_training=False)
         (found,) = predict(
             [model], images, self.recipe, data, self.device, batch_size=2 * self.device_batch, workers=self.training.workers
