@@ -101,7 +101,7 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
             continue
         correlation = rank_correlation(values, accuracies)
         if names[2] == "class":
-            generator = np.random.default_rng([seed, len(rows)])
+            generator = np.random.default_rng(seed)  # the same classes for each metric, whatever others there are
             interval = resample_classes(values, accuracies, table["class_id"].to_numpy(), generator)
         else:
             interval = fisher_interval(correlation, len(table))
