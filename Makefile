@@ -49,8 +49,8 @@ test: $(VENV)/.installed  ## run the tests
 	@$(BIN)/python -m pytest
 
 bench: $(VENV)/.installed  ## time metrics and training against their peers (half an hour)
-	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
-	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/training.py
+	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
+	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/training.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -25,10 +25,8 @@ import numpy as np
 
 from synthdiv.embeddings import Embeddings
 
-BLOCK = 8192
-"""Rows that are converted at once."""
-PAIRS = 1024
-"""Pairs that are scored again in fp64 at once: so few that they stay in the processor's cache."""
+ROWS = 1024
+"""Rows that are converted, and pairs that are scored again in fp64, at once: few, for the cache and for a flat peak of memory."""
 SMALL = 2.5e9
 """Multiplications of a block up to which numpy costs less than importing torch."""
 SLACK = 1e-6
@@ -160,7 +158,7 @@ class _Engine:
         self.count, self.width = queries.shape
         self.center = center
         self.lengths, self.offsets = np.empty(self.count), np.empty(self.count)
-        for part in split_rows(self.count, BLOCK):
+        for part in split_rows(self.count, ROWS):
             wide = queries[part].astype(np.float64)
             self.lengths[part] = np.sqrt(np.einsum("nd,nd->n", wide, wide)) * (1 + 1e-12)
             self.offsets[part] = wide @ center
@@ -221,7 +219,7 @@ class _Engine:
                 pairs = self._find_above(products, low, None)
                 assert pairs is not None
             rows, columns = self._thin(products, *pairs, slack, k)
-            for some in split_rows(len(rows), PAIRS):
+            for some in split_rows(len(rows), ROWS):
                 yield (
                     rows[some] + part.start,
                     columns[some],
@@ -307,7 +305,7 @@ class _TorchEngine(_Engine):
             torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound counts on fp32 sums
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
         self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
-        parts = list(split_rows(self.count, BLOCK))
+        parts = list(split_rows(self.count, ROWS))
         middle = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
         self.middle = middle.float()
         self.middle_length = float(torch.linalg.vector_norm(middle))
@@ -333,7 +331,7 @@ class _TorchEngine(_Engine):
         stored = self.torch.from_numpy(np.ascontiguousarray(vectors)).to(self.device)
         rough = self._reuse("rough", (len(vectors), self.width + 2), self.torch.bfloat16)
         lengths, shifts = [], []
-        for part in split_rows(len(vectors), PAIRS):
+        for part in split_rows(len(vectors), ROWS):
             wide = self._reuse("wide", (part.stop - part.start, self.width), self.torch.float32).copy_(stored[part])
             self.torch.addcmul(self.minus_center, wide, 1 / norm(wide, dim=1, keepdim=True), out=wide)
             shift = wide @ self.middle
@@ -417,7 +415,7 @@ class _Best:
     def finish(self) -> Neighbours:
         vectors = self.queries.vectors
         lengths = np.empty(len(vectors))
-        for part in split_rows(len(vectors), BLOCK):
+        for part in split_rows(len(vectors), ROWS):
             wide = vectors[part].astype(np.float64)
             lengths[part] = np.sqrt(multiply_rows(wide, wide))
         found = self.class_ids >= 0
