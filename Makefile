@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test bench lint format lock demo-models demo-natural config-docs clean
+.PHONY: help demo report test slurm-test bench lint format lock demo-models demo-natural config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -47,6 +47,13 @@ results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/
 test: $(VENV)/.installed  ## run the tests
 	@echo "Running the tests (the demo study in small, among others; up to 20 minutes on two cores) ..."
 	@$(BIN)/python -m pytest
+
+# With ONLY="cancelled or memory", the tests that match.
+slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (an hour on two cores)
+	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
+	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; } || \
+	  { echo "error: Slurm and munge are needed; on Debian and Ubuntu: sudo apt-get install slurm-wlm munge"; exit 1; }
+	@$(BIN)/python -m pytest -m slurm tests/slurm -v $(if $(ONLY),-k "$(ONLY)")
 
 bench: $(VENV)/.installed  ## time metrics and training against their peers (half an hour)
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py

@@ -23,6 +23,10 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
+# with --software-deployment-method apptainer; built from envs/Containerfile
+container: "envs/synthdiv.sif"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/prompts.smk"
 include: "workflow/rules/images.smk"
@@ -32,6 +36,10 @@ include: "workflow/rules/metrics.smk"
 include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/report.smk"
+
+
+onstart:
+    check_cluster()
 
 
 rule all:

@@ -1,5 +1,6 @@
 """What several tests share: small class tables, tiny real models, and a place to run the workflow in."""
 
+import copy
 import io
 import os
 import shutil
@@ -161,13 +162,21 @@ def make_spec(model, **changes):
 class Workplace:
     """A working directory with a config, in which Snakemake runs this repository's workflow."""
 
-    def __init__(self, folder, config):
+    def __init__(self, folder, config, *, environment=None):
         self.folder = folder
         self.config = config
+        self.environment = environment
         (folder / "resources").mkdir()
         (folder / "resources" / "demo").symlink_to(DEMO)
         shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
         self.write_config()
+
+    def copy_to(self, folder):
+        """The same place with all that it holds, elsewhere."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        place = copy.copy(self)
+        place.folder = folder
+        return place
 
     def write_config(self):
         (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
@@ -187,10 +196,11 @@ class Workplace:
         done = subprocess.run(
             self.command(*arguments, **options),
             cwd=self.folder,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=900,
+            timeout=1800,
         )
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")

@@ -12,109 +12,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import psutil
-import pyarrow.parquet as pq
 import pytest
-from conftest import DEMO, Workplace, make_timm_folder
+from conftest import Workplace, make_timm_folder
 from PIL import Image
+from small_study import CLASSES, OVERRIDES, contents, drawn, make_place
 
-from synthdiv.archive import read_bytes
 from synthdiv.drawing import redraw_image
 from synthdiv.image_index import read_index
-
-KEYS = ["tshirt", "trouser", "sneaker", "bag"]
-CLASS_IDS = [0, 1, 7, 8]  # in the demo's data
-CLASSES = """class_id,key,name,lemmas
-0,tshirt,t-shirt,jersey
-1,trouser,trousers,"trousers, pants"
-2,sneaker,sneaker,pump
-3,bag,bag,"bag, handbag"
-"""
-OVERRIDES = "key,prompt\ntshirt,t-shirt\nsneaker,sneaker\n"
-
-
-def make_config(**changes):
-    return {
-        "study": "small",
-        "classes": "classes.csv",
-        "seed": 3,
-        "generators": {
-            "tiny": {
-                "model": "resources/demo/models/stable-diffusion",
-                "variant": "fp16",
-                "dtype": "float32",
-                "steps": 2,
-                "width": 32,
-                "height": 32,
-                "batch_size": 10,
-            }
-        },
-        "encoders": {"clip": {"model": "resources/demo/models/clip"}},
-        "datasets": {
-            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
-            "disamb": {
-                "builder": "overrides",
-                "base": "synset",
-                "overrides": "overrides.csv",
-                "guidance_scales": [2.5, 7.5],
-            },
-            "promptaug": {
-                "builder": "grammar",
-                "base": "disamb",
-                "grammar": "resources/prompts/promptaug.yaml",
-                "guidance_scales": [2.5],
-            },
-        },
-        "images_per_class": {"train": 6, "evaluation": 4},
-        "classes_per_shard": 2,
-        "sets": {
-            "Natural-IM": {"kind": "image", "images": {"train": "natural/train", "evaluation": "natural/val"}},
-            "Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5},
-            "Disamb-IM": {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5},
-            "Disamb2.5-IM": {"kind": "image", "dataset": "disamb", "guidance_scale": 2.5},
-            "PromptAug-IM": {"kind": "image", "dataset": "promptaug", "guidance_scale": 2.5},
-            "Disamb2.5-PRMT": {"kind": "prompt", "dataset": "disamb"},
-            "PromptAug-PRMT": {"kind": "prompt", "dataset": "promptaug"},
-        },
-        "experiments": {
-            "references": ["Natural-IM", "Disamb2.5-IM", "Disamb2.5-PRMT"],
-            "queries": ["Natural-IM", "Disamb-IM", "PromptAug-PRMT", "Disamb2.5-PRMT"],
-        },
-        "contact_sheets": {"images": 2},
-    } | changes
-
-
-def make_place(folder, **changes):
-    (folder / "classes.csv").write_text(CLASSES)
-    (folder / "overrides.csv").write_text(OVERRIDES)
-    for split, source, count in (("train", "train", 6), ("val", "evaluation", 4)):
-        table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
-        labels = np.array(table["class_id"].to_pylist())
-        for key, class_id in zip(KEYS, CLASS_IDS, strict=True):
-            (folder / "natural" / split / key).mkdir(parents=True)
-            for n in np.flatnonzero(labels == class_id)[:count]:
-                (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
-    return Workplace(folder, make_config(**changes))
-
-
-def drawn(place):
-    """How many images each job says it drew, by its log's path below draw_images/."""
-    root = place.results / "logs" / "draw_images"
-    counts = {}
-    for path in sorted(root.rglob("*.log")):
-        (line,) = re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", path.read_text())
-        counts[str(path.relative_to(root).with_suffix(""))] = tuple(map(int, line))
-    return counts
 
 
 def jobs(output):
     return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
-
-
-def contents(path):
-    return {
-        (row["class_id"], row["split"], row["index"]): read_bytes(row["file"], row["offset"], row["size"])
-        for row in read_index(path).to_pylist()
-    }
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,8 @@
 """What Snakemake plans, without running it."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -43,12 +45,17 @@ def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_confi
     assert counts["evaluate_classifier"] == 7
 
 
-def test_the_slurm_profile_plans_from_a_fresh_clone(tmp_path):
+def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):
     clone = tmp_path / "clone"
+    commands = tmp_path / "bin"  # all that a machine without Slurm has
+    commands.mkdir()
+    for name in ("bash", "git", "which"):
+        (commands / name).symlink_to(shutil.which(name))
     subprocess.run(["git", "clone", "-q", str(REPOSITORY), str(clone)], check=True)
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n"],
         cwd=clone,
+        env=os.environ | {"PATH": str(commands)},
         capture_output=True,
         text=True,
         timeout=120,

@@ -27,8 +27,10 @@ rule train_classifier:
         "../../envs/synthdiv.yaml"
     threads: training_threads
     resources:
-        gpu=training_processes,
-        mem_mb=32000,
+        gpu=training_gpus,
+        nodes=1,
+        mem_mb=growing(32000),
+        # the same for every attempt: it goes on where the last one stopped
         runtime=2880,
     params:
         training=training_options,
@@ -56,9 +58,9 @@ rule evaluate_classifier:
         "../../envs/synthdiv.yaml"
     threads: embed_threads
     resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime=240,
+        gpu=gpus,
+        mem_mb=growing(16000),
+        runtime=growing(240),
     params:
         evaluation=evaluation_options,
     message:

@@ -3,6 +3,7 @@
 Imports nothing heavy: every job of a cluster parses this file.
 """
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -15,12 +16,46 @@ from synthdiv.errors import StudyError
 from synthdiv.identity import SPLITS, format_scale
 from synthdiv.study import Drawing, Study
 
+# the threads of a job that wait for each other sleep, and leave the cores to other jobs
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 try:
     STUDY = Study(config)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
 COLLECTIONS = list(dict.fromkeys(map(STUDY.collection_of, STUDY.sets)))
+
+
+def check_cluster():
+    """Before anything is submitted to Slurm: whether it answers, and has a place for every job."""
+    if workflow.executor_plugin.name != "slurm":
+        return
+    from synthdiv import cluster
+
+    try:
+        cluster.check_cluster(
+            [job for job in workflow.dag.needrun_jobs() if not job.is_local],
+            partition_config=workflow.executor_settings.partition_config
+            or os.environ.get("SNAKEMAKE_SLURM_PARTITIONS"),
+            status_command=workflow.executor_settings.status_command,
+        )
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def growing(base):
+    """Memory or time that grows with every attempt: what was too little once is not asked for again."""
+
+    def size(wildcards, attempt):
+        return base * attempt
+
+    return size
+
+
+def gpus(wildcards):
+    """One, unless the study stays on the CPU."""
+    return 0 if STUDY.config["device"] == "cpu" else 1
 
 
 def one_of(names):
@@ -418,6 +453,10 @@ def training_processes(wildcards):
     return STUDY.config["classifiers"][wildcards.classifier]["processes"]
 
 
+def training_gpus(wildcards):
+    return gpus(wildcards) * training_processes(wildcards)
+
+
 def training_threads(wildcards):
     """On GPUs, processes that read and decode for each; on the CPU, one a process, so that jobs run side by side."""
     return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
@@ -582,6 +621,13 @@ def report_tables(wildcards):
 
 def prompt_tables(wildcards):
     return [f"<results>/prompts/{name}.csv" for name in STUDY.datasets]
+
+
+def report_results(wildcards):
+    """All that a report shows of the study itself."""
+    return (
+        report_tables(wildcards) + report_figures(wildcards) + prompt_tables(wildcards)
+    )
 
 
 def sheet_layout(wildcards):

@@ -19,8 +19,8 @@ rule train_probe:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
     resources:
-        mem_mb=16000,
-        runtime=480,
+        mem_mb=growing(16000),
+        runtime=growing(480),
     params:
         options=probe_options,
     message:
@@ -46,8 +46,8 @@ rule classify_embeddings:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
     resources:
-        mem_mb=16000,
-        runtime=480,
+        mem_mb=growing(16000),
+        runtime=growing(480),
     params:
         options=classifier_options,
         queries=classified_queries,

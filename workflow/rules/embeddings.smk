@@ -21,9 +21,10 @@ rule embed_images:
         "../../envs/synthdiv.yaml"
     threads: embed_threads
     resources:
-        gpu=1,
-        mem_mb=16000,
-        runtime=60,
+        gpu=gpus,
+        mem_mb=growing(16000),
+        runtime=growing(60),
+        turn=1,
     params:
         recipe=embed_recipe,
     message:
@@ -48,9 +49,10 @@ rule embed_prompts:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        gpu=1,
-        mem_mb=8000,
-        runtime=60,
+        gpu=gpus,
+        mem_mb=growing(8000),
+        runtime=growing(60),
+        turn=1,
     params:
         recipe=embed_recipe,
         prompts=prompt_recipe,
@@ -75,8 +77,8 @@ rule import_embeddings:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=16000,
-        runtime=60,
+        mem_mb=growing(16000),
+        runtime=growing(60),
     params:
         source=brought_source,
         n_classes=len(STUDY.classes),

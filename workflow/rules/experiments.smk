@@ -22,8 +22,9 @@ rule score_experiment:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
+        turn=1,
     params:
         n_classes=len(STUDY.classes),
     message:

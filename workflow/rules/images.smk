@@ -19,8 +19,8 @@ rule fingerprint_generator:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         generator=generator_spec,
     message:
@@ -45,8 +45,9 @@ rule draw_images:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        gpu=1,
-        mem_mb=16000,
+        gpu=gpus,
+        mem_mb=growing(16000),
+        # the same for every attempt: it goes on where the last one stopped
         runtime=240,
     params:
         recipe=draw_recipe,
@@ -72,8 +73,8 @@ rule index_natural:
         "../../envs/synthdiv.yaml"
     threads: 4
     resources:
-        mem_mb=8000,
-        runtime=240,
+        mem_mb=growing(8000),
+        runtime=growing(240),
     params:
         recipe=natural_recipe,
     message:

@@ -20,8 +20,9 @@ rule measure_set:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
     resources:
-        mem_mb=8000,
-        runtime=120,
+        mem_mb=growing(8000),
+        runtime=growing(120),
+        turn=1,
     params:
         options=measure_options,
         n_classes=len(STUDY.classes),
@@ -50,8 +51,9 @@ rule compare_sets:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
     resources:
-        mem_mb=16000,
-        runtime=240,
+        mem_mb=growing(16000),
+        runtime=growing(240),
+        turn=1,
     params:
         options=comparison_options,
         n_classes=len(STUDY.classes),

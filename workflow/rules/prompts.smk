@@ -16,8 +16,8 @@ rule write_prompts:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         recipe=prompt_recipe,
     message:
@@ -38,8 +38,8 @@ rule check_prompts:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipes=all_prompt_recipes,
     message:

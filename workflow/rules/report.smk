@@ -23,6 +23,8 @@ localrules:
     rank_predictors,
     plot_predictors,
     classifiers,
+    tabulate_jobs,
+    plot_jobs,
 
 
 rule plot_experiments:
@@ -246,6 +248,54 @@ rule plot_predictors:
         "../scripts/plot_predictors.py"
 
 
+rule tabulate_jobs:
+    input:
+        results=report_results,
+    output:
+        table="<results>/tables/jobs.csv",
+    log:
+        "<logs>/tabulate_jobs.log",
+    benchmark:
+        "<benchmarks>/tabulate_jobs.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        benchmarks=f"results/{STUDY.name}/benchmarks",
+        logs=f"results/{STUDY.name}/logs",
+    message:
+        "Tabulate what the jobs took"
+    script:
+        "../scripts/tabulate_jobs.py"
+
+
+rule plot_jobs:
+    input:
+        table="<results>/tables/jobs.csv",
+    output:
+        figure=report(
+            "<results>/figures/jobs.png",
+            caption="../report/jobs.rst",
+            category="Jobs",
+            labels={"figure": "Time, memory and speed"},
+        ),
+    log:
+        "<logs>/plot_jobs.log",
+    benchmark:
+        "<benchmarks>/plot_jobs.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot what the jobs took"
+    script:
+        "../scripts/plot_jobs.py"
+
+
 rule draw:
     input:
         all_indices,
@@ -268,6 +318,6 @@ rule experiments:
 
 rule report:
     input:
-        report_tables,
-        report_figures,
-        prompt_tables,
+        report_results,
+        rules.tabulate_jobs.output,
+        rules.plot_jobs.output,

@@ -6,6 +6,7 @@ Outputs: index, a table with a row an image.
 """
 
 import json
+import time
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -13,11 +14,11 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device
+from synthdiv.devices import claim_device, describe_use
 from synthdiv.drawing import draw_shard
 from synthdiv.errors import StudyError
 from synthdiv.generator import Generator, SafetyChecker
-from synthdiv.jobs import start_job
+from synthdiv.jobs import report_work, start_job
 from synthdiv.study import Study
 
 
@@ -32,6 +33,7 @@ def main(smk: SimpleNamespace) -> None:
         raise StudyError(f"the prompts of {drawing.dataset} were edited after this run was planned: run it again")
     spec = study.config["generators"][study.generator_of(drawing.dataset)]
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
+    times = {}
     with ExitStack() as stack:
 
         @cache
@@ -39,12 +41,14 @@ def main(smk: SimpleNamespace) -> None:
             return stack.enter_context(claim_device(study.config["device"]))
 
         def load_draw():
-            return Generator(spec, device()).draw_images
+            draw = Generator(spec, device()).draw_images
+            times["loaded"] = time.monotonic()
+            return draw
 
         def load_checker():
             return SafetyChecker(spec["safety_checker"], device()).check_images
 
-        draw_shard(
+        counts = draw_shard(
             study,
             drawing,
             shard,
@@ -53,6 +57,9 @@ def main(smk: SimpleNamespace) -> None:
             load_draw=load_draw,
             load_checker=load_checker if spec["safety_checker"] else None,
         )
+        if counts.drawn:
+            seconds = round(time.monotonic() - times["loaded"], 3)
+            report_work(images=counts.drawn, seconds=seconds, **describe_use(device()))
 
 
 if __name__ == "__main__":

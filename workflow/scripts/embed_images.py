@@ -4,15 +4,16 @@ Inputs: index, any index table; the encoder's files, where it is a folder.
 Outputs: table, an embedding table.
 """
 
+import time
 from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device
+from synthdiv.devices import claim_device, describe_use
 from synthdiv.embeddings import write_embeddings
 from synthdiv.encoder import load_encoder
 from synthdiv.image_index import check_archive, locate_images, read_index, select_images
-from synthdiv.jobs import start_job
+from synthdiv.jobs import report_work, start_job
 from synthdiv.study import Study
 
 
@@ -28,7 +29,9 @@ def main(smk: SimpleNamespace) -> None:
     with claim_device(study.config["device"]) as device:
         workers = smk.threads if device.type == "cuda" else 0
         encoder = load_encoder(recipe["encoder"], device)
+        start = time.monotonic()
         features = encoder.embed_images(locate_images(rows), workers=workers)
+        report_work(images=len(rows), seconds=round(time.monotonic() - start, 3), **describe_use(device))
     write_embeddings(
         smk.output.table,
         rows["class_id"].to_pylist(),

@@ -5,15 +5,16 @@ Outputs: predictions, a row a seed and image of each set: class_id, index, the f
 probability.
 """
 
+import time
 from itertools import islice
 from types import SimpleNamespace
 
 import polars as pl
 import torch
 
-from synthdiv.devices import claim_device
+from synthdiv.devices import claim_device, describe_use
 from synthdiv.evaluation import classify_sets
-from synthdiv.jobs import limit_threads, start_job
+from synthdiv.jobs import limit_threads, report_work, start_job
 from synthdiv.study import Study
 from synthdiv.tables import write_table
 
@@ -27,6 +28,7 @@ def main(smk: SimpleNamespace) -> None:
     paths = iter(smk.input.indices)
     sets = {entry["set"]: (list(islice(paths, entry["n_indices"])), entry) for entry in options["sets"]}
     with claim_device(study.config["device"]) as device:
+        start = time.monotonic()
         tables = classify_sets(
             sets,
             options["recipe"],
@@ -36,7 +38,9 @@ def main(smk: SimpleNamespace) -> None:
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,
         )
-        write_table(pl.concat(tables), smk.output.predictions)
+        predictions = pl.concat(tables)
+        report_work(images=len(predictions), seconds=round(time.monotonic() - start, 3), **describe_use(device))
+    write_table(predictions, smk.output.predictions)
 
 
 if __name__ == "__main__":

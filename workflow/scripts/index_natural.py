@@ -4,10 +4,11 @@ Inputs: the class folders, tars, Parquet or IDX files; the class table.
 Outputs: index, a table with a row an image.
 """
 
+import time
 from types import SimpleNamespace
 
 from synthdiv.image_index import write_index
-from synthdiv.jobs import start_job
+from synthdiv.jobs import report_work, start_job
 from synthdiv.natural import find_images, index_images
 from synthdiv.study import Study
 
@@ -17,7 +18,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     study = Study(smk.config)
     name, counts = smk.wildcards.set, smk.params.recipe["images_per_class"]
-    rows = []
+    rows, start = [], time.monotonic()
     for split in study.splits_of(name):
         rows += index_images(
             find_images(study.natural_files(name, split), study.classes),
@@ -31,6 +32,7 @@ def main(smk: SimpleNamespace) -> None:
             threads=smk.threads,
             class_ids=study.class_ids_of(name),
         )
+    report_work(images=len(rows), seconds=round(time.monotonic() - start, 3))
     write_index(smk.output.index, rows, {"set": name})
 
 

@@ -5,7 +5,6 @@ pretrained, the files that a recipe starts from.
 Outputs: model, the weights with what they are of in the file's metadata; log, a row every hundredth of the training.
 """
 
-import logging
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +15,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from synthdiv.devices import claim_devices
-from synthdiv.jobs import limit_threads, start_job
+from synthdiv.errors import StudyError
+from synthdiv.jobs import limit_threads, start_job, stop_job
 from synthdiv.study import Study
 from synthdiv.training import Training, train, train_in_process
 from synthdiv.training_set import Part
@@ -70,10 +70,9 @@ def launch(training: Training, processes: int) -> None:
     try:
         elastic_launch(config, train_in_process)(training)
     except SignalException as error:
-        raise SystemExit(128 + error.sigval) from None
-    except ChildFailedError as error:
-        logging.error("a process of the training failed; its message is above")
-        raise SystemExit(1) from error
+        stop_job(error.sigval)
+    except ChildFailedError:
+        raise StudyError("a process of the training failed; its message is above") from None
 
 
 if __name__ == "__main__":

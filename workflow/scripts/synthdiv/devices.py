@@ -71,6 +71,14 @@ def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
         time.sleep(1.0)
 
 
+def describe_use(device: torch.device) -> dict[str, str | float]:
+    """Which device a job used, and its peak of memory where it is a GPU, in MB."""
+    if device.type != "cuda":
+        return {"device": device.type}
+    peak = torch.cuda.max_memory_allocated(device) / 1e6
+    return {"device": torch.cuda.get_device_name(device), "gpu_peak_mb": round(peak, 1)}
+
+
 def _lock(number: int, folder: str, locks: ExitStack) -> bool:
     """Lock a GPU until ``locks`` closes; whether it was free."""
     file = open(os.path.join(folder, str(torch.cuda.get_device_properties(number).uuid)), "w")  # noqa: SIM115

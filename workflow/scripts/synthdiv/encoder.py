@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from synthdiv.image_dataset import ImageDataset
+from synthdiv.jobs import outlive_sigterm
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -87,6 +88,7 @@ class Encoder:
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if workers else None,
+            worker_init_fn=outlive_sigterm,
         )
         parts = []
         with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:

@@ -26,7 +26,7 @@ import numpy as np
 from synthdiv.embeddings import Embeddings
 
 ROWS = 1024
-"""Rows that are converted, and pairs that are scored again in fp64, at once: few, for the cache and for a flat peak of memory."""
+"""Rows that are converted, and pairs that are scored in fp64, at once: few, for the cache and for a flat peak of memory."""
 SMALL = 2.5e9
 """Multiplications of a block up to which numpy costs less than importing torch."""
 SLACK = 1e-6

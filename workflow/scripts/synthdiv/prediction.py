@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from synthdiv.image_dataset import ImageDataset
+from synthdiv.jobs import outlive_sigterm
 from synthdiv.recipes import choose_layout, choose_precision
 
 MOST = 5
@@ -67,6 +68,7 @@ def load_batches(
         collate_fn=fast_collate,
         pin_memory=device.type == "cuda",
         prefetch_factor=4 if workers else None,
+        worker_init_fn=outlive_sigterm,
     )
     return iter(PrefetchLoader(loader, mean=data["mean"], std=data["std"], device=device))
 

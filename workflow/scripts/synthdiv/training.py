@@ -32,13 +32,14 @@ from torch.nn.parallel import DistributedDataParallel
 from tqdm import tqdm
 
 from synthdiv.classifier_file import load_weights, write_classifier
+from synthdiv.devices import describe_use
 from synthdiv.draws import Draws
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 from synthdiv.identity import make_digest
 from synthdiv.image_dataset import DrawnImages, ImageDataset, seed_randomness
 from synthdiv.image_index import locate_images
-from synthdiv.jobs import start_job
+from synthdiv.jobs import report_work, start_job, stop_job
 from synthdiv.prediction import load_batches, predict
 from synthdiv.recipes import (
     Recipe,
@@ -261,8 +262,8 @@ class _Trainer:
                     self._save_checkpoint()
                     saved = time.monotonic()
                 if stopped and not last:
-                    logger.info("stopped after step %d of %d; the next run goes on from there", self.step, self.steps)
-                    raise SystemExit(128 + signal.SIGTERM)
+                    logger.info("stopped after step %d of %d", self.step, self.steps)
+                    stop_job(signal.SIGTERM)
         self._check_loss()
         if self.rank == 0:
             self._finish()
@@ -428,3 +429,5 @@ class _Trainer:
         write_classifier(training.model, self.final, facts)
         write_table(pl.DataFrame(self.rows, schema=LOG_SCHEMA), training.log)
         Path(training.checkpoint).unlink(missing_ok=True)
+        images = self.steps * self.recipe["batch_size"]
+        report_work(images=images, seconds=round(self.elapsed, 3), **describe_use(self.device))

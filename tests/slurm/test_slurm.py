@@ -1,0 +1,385 @@
+"""A study on a real Slurm of one machine: the same tables as without it, whatever dies on the way."""
+
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from cluster import find_missing, run_cluster
+from conftest import DEMO, REPOSITORY, Workplace, make_recipe
+from small_study import CLASSES
+
+pytestmark = pytest.mark.slurm
+
+PER_CLASS = {"train": 100, "evaluation": 50}
+IMAGES, BLOCKS = 4 * 150, 4 * 3  # of four classes, in blocks of 50
+DRAWING = "draw_images/synset/g7.5/c0-3"
+TRAINING = "train_classifier/pair/Natural-IM/seed1"
+KEYS = {"tshirt": 0, "trouser": 1, "sneaker": 7, "bag": 8}  # with their numbers in the demo's data
+NATURAL = {"train": "natural/train", "evaluation": "natural/val"}
+CONFIG = {
+    "study": "faults",
+    "classes": "classes.csv",
+    "device": "auto",  # so that jobs ask for GPUs; there are none, so they compute on the CPU
+    "generators": {
+        "tiny": {
+            "model": "resources/demo/models/stable-diffusion",
+            "variant": "fp16",
+            "dtype": "float32",
+            "steps": 25,
+            "width": 32,
+            "height": 32,
+            "batch_size": 10,
+        }
+    },
+    "encoders": {"clip": {"model": "resources/demo/models/clip"}},
+    "datasets": {"synset": {"builder": "lemmas", "guidance_scales": [7.5]}},
+    "images_per_class": PER_CLASS,
+    "classes_per_shard": 4,
+    "sets": {
+        "Natural-IM": {"kind": "image", "images": NATURAL},
+        "Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5},
+        "Synset-PRMT": {"kind": "prompt", "dataset": "synset"},
+    },
+    "experiments": {"references": ["Natural-IM", "Synset-PRMT"], "queries": ["Natural-IM", "Synset-IM"]},
+    "classifiers": {
+        "pair": {
+            "recipe": make_recipe(steps=1500, batch_size=32),
+            "train": ["Natural-IM"],
+            "evaluate": ["Natural-IM", "Synset-IM"],
+            "seeds": [1],
+            "processes": 2,
+        }
+    },
+}
+PARTITIONS = {"partitions": {"cpu": {"max_runtime": "7d"}, "gpu": {"max_runtime": "7d", "max_gpu": 2}}}
+SITE = {
+    "slurm-partition-config": "partitions.yaml",
+    "slurm-status-command": "squeue",
+    "slurm-init-seconds-before-status-checks": 3,
+    "latency-wait": 10,
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    if missing := find_missing():
+        pytest.fail(f"not installed: {', '.join(missing)} (make slurm-test installs Debian's slurm-wlm and munge)")
+    with run_cluster() as cluster:
+        yield cluster
+
+
+def make_place(folder, environment=None):
+    folder.mkdir(exist_ok=True)
+    (folder / "classes.csv").write_text(CLASSES)
+    for split, source in (("train", "train"), ("val", "evaluation")):
+        table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
+        labels = np.array(table["class_id"].to_pylist())
+        for key, class_id in KEYS.items():
+            (folder / "natural" / split / key).mkdir(parents=True)
+            for n in np.flatnonzero(labels == class_id)[:50]:
+                (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+    return Workplace(folder, CONFIG, environment=environment)
+
+
+def write_site(folder, **changes):
+    """The user's settings of the cluster, where git ignores them."""
+    (folder / "profiles" / "default").mkdir(parents=True, exist_ok=True)
+    (folder / "profiles" / "default" / "config.yaml").write_text(yaml.safe_dump(SITE | changes))
+    (folder / "profiles" / "default" / "partitions.yaml").write_text(yaml.safe_dump(PARTITIONS))
+
+
+def read_tables(place):
+    """The bytes of every table but that of what the jobs took."""
+    tables = place.results / "tables"
+    return {path.name: path.read_bytes() for path in sorted(tables.iterdir()) if path.name != "jobs.csv"}
+
+
+@pytest.fixture(scope="module")
+def local_tables(tmp_path_factory):
+    """The study's tables by the local profile."""
+    place = make_place(tmp_path_factory.mktemp("local"))
+    place.run()
+    return read_tables(place)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory, cluster):
+    """The study, run undisturbed on the cluster; the faults strike copies of it."""
+    place = make_place(tmp_path_factory.mktemp("slurm"), cluster.environment)
+    write_site(place.folder)
+    place.output = place.run(profile="slurm").stdout
+    return place
+
+
+class Run:
+    """A snakemake that is under way."""
+
+    def __init__(self, place, *arguments):
+        self.place = place
+        self.log = place.folder / f"run-{time.monotonic_ns()}.log"
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen(
+                place.command(*arguments, profile="slurm"), cwd=place.folder, env=place.environment, stdout=out, stderr=out
+            )
+
+    def wait_for(self, what, seconds=240):
+        """What ``what`` gives, as soon as it gives anything."""
+        deadline = time.monotonic() + seconds
+        while not (found := what()):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"waited in vain for {what.__name__}:\n{self.log.read_text()[-6000:]}")
+            time.sleep(0.2)
+        return found
+
+    def finish(self, seconds=600):
+        """Its output, once it has ended well."""
+        assert self.process.wait(seconds) == 0, self.log.read_text()[-8000:]
+        return self.log.read_text()
+
+
+@pytest.fixture
+def undrawn(finished, tmp_path):
+    """A copy of the finished study that lacks its drawn images."""
+    place = finished.copy_to(tmp_path / "place")
+    shutil.rmtree(place.folder / "archive")
+    shutil.rmtree(place.results / "images" / "synset")
+    return place
+
+
+def list_blocks(place):
+    """Each block in the archive, with the time at which it was written."""
+    return {path.name: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
+
+
+def find_job(cluster, comment):
+    """The running job whose comment begins so."""
+    jobs = [job for job in cluster.list_jobs("RUNNING") if job.get("Comment", "").startswith(comment)]
+    return jobs[0] if jobs else None
+
+
+def wait_for_drawing(run, cluster, blocks=2):
+    """Wait until some blocks are there; gives the job that draws, and the blocks."""
+
+    def drawing_is_under_way():
+        return len(list_blocks(run.place)) >= blocks and find_job(cluster, "rule_draw_images")
+
+    job = run.wait_for(drawing_is_under_way)
+    return job, list_blocks(run.place)
+
+
+def find_processes(place, part):
+    """The processes of a rule's script in this place."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "cwd"]):
+        said = process.info["cmdline"] or []
+        if process.info["cwd"] == str(place.folder) and len(said) == 2 and said[1].endswith(f".{part}.py"):
+            found.append(process)
+    return found
+
+
+def read_log(place, rule):
+    return (place.results / "logs" / f"{rule}.log").read_text()
+
+
+def check_drawn_once(place, before):
+    """No block was drawn twice: those that were there are untouched, and the last attempt drew the others alone."""
+    after = list_blocks(place)
+    assert len(after) == BLOCKS
+    assert before.items() <= after.items()
+    drawn, copied, found = map(
+        int, re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", read_log(place, DRAWING))[-1]
+    )
+    assert (drawn + found, copied) == (IMAGES, 0)
+    assert found >= 50 * len(before)
+
+
+def read_attempts(place, rule):
+    return read_log(place, rule).count("started on")
+
+
+def test_the_tables_are_those_of_the_local_profile(finished, local_tables):
+    tables = read_tables(finished)
+    assert tables.keys() == local_tables.keys()
+    assert [name for name in tables if tables[name] != local_tables[name]] == []
+
+
+def test_jobs_ask_for_what_the_profile_says(finished, cluster):
+    jobs = {job["Comment"]: job for job in cluster.list_jobs() if job["WorkDir"] == str(finished.folder)}
+    asked = {
+        comment: (job["Partition"], job.get("TresPerJob"), job["MinMemoryNode"], job["TimeLimit"], job["CPUs/Task"])
+        for comment, job in jobs.items()
+    }
+    assert asked["rule_draw_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "1")
+    assert asked["rule_train_classifier_wildcards_pair_Natural-IM_1"][:2] == ("gpu", "gres:gpu:2")
+    assert jobs["rule_train_classifier_wildcards_pair_Natural-IM_1"]["NumNodes"] == "1"
+    assert asked["rule_index_natural_wildcards_Natural-IM"][:3] == ("cpu", None, "8000M")
+    # three embeddings share a job and its GPU, one after the other
+    assert asked["rule_embed_embed_images_embed_prompts"][:3] == ("gpu", "gres:gpu:1", "16000M")
+    assert asked["rule_score_score_experiment"][:3] == ("cpu", None, "4000M")
+    assert all(job["Requeue"] == "1" for job in jobs.values())
+
+
+def test_a_training_on_two_gpus_starts_once_and_sees_both(finished, cluster):
+    log = read_log(finished, TRAINING)
+    assert read_attempts(finished, TRAINING) == 1
+    assert ", GPUs 0,1\n" in log
+
+
+def test_a_cancelled_drawing_job_goes_on(undrawn, cluster, local_tables):
+    run = Run(undrawn)
+    job, before = wait_for_drawing(run, cluster)
+    cluster.run("scancel", job["JobId"])
+    output = run.finish()
+    assert f"SLURM-job '{job['JobId']}' failed, SLURM status is: 'CANCELLED'" in output
+    assert "stopped by SIGTERM; what is finished is kept" in read_log(undrawn, DRAWING)
+    assert read_attempts(undrawn, DRAWING) == 2
+    check_drawn_once(undrawn, before)
+    assert not list((undrawn.folder / "archive").rglob("*.tmp"))
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_killed_process_is_tried_again(undrawn, cluster, local_tables):
+    run = Run(undrawn)
+    _, before = wait_for_drawing(run, cluster)
+    (process,) = find_processes(undrawn, "draw_images")
+    process.kill()
+    output = run.finish()
+    assert "SLURM status is: 'FAILED'" in output
+    assert read_attempts(undrawn, DRAWING) == 2
+    check_drawn_once(undrawn, before)
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_dead_nodes_job_goes_on_elsewhere(undrawn, cluster, local_tables):
+    run = Run(undrawn)
+    job, before = wait_for_drawing(run, cluster)
+    cluster.kill_node(job["NodeList"])
+
+    def requeued():
+        return [one for one in cluster.list_jobs() if one["JobId"] == job["JobId"] and one["Restarts"] == "1"]
+
+    run.wait_for(requeued)
+    cluster.start_node(job["NodeList"])
+    run.finish()
+    cluster.wait_for_nodes()
+    assert ", restart 1" in read_log(undrawn, DRAWING)
+    check_drawn_once(undrawn, before)
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_controller_that_is_away_for_a_while(undrawn, cluster, local_tables):
+    run = Run(undrawn)
+    _, before = wait_for_drawing(run, cluster)
+    cluster.kill("slurmctld")
+    time.sleep(20)
+    cluster.start_controller()
+    cluster.wait_for_nodes()
+    if run.process.wait(600) != 0:
+        undrawn.run(profile="slurm")
+    check_drawn_once(undrawn, before)
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_job_that_hangs_runs_into_its_time_limit(undrawn, cluster, local_tables):
+    run = Run(undrawn, "--set-resources", "draw_images:runtime=1")
+    _, before = wait_for_drawing(run, cluster)
+    (process,) = find_processes(undrawn, "draw_images")
+    process.suspend()
+    output = run.finish()
+    assert "SLURM status is: 'TIMEOUT'" in output
+    assert "stopped by SIGTERM; what is finished is kept" in read_log(undrawn, DRAWING)
+    check_drawn_once(undrawn, before)
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_job_that_takes_too_much_memory_gets_more(undrawn, cluster, local_tables):
+    output = Run(undrawn, "--set-resources", "draw_images:mem_mb=700*attempt").finish()
+    jobs = [job for job in cluster.list_jobs() if job["WorkDir"] == str(undrawn.folder)]
+    drawing = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_draw_images")]
+    assert drawing == [("OUT_OF_MEMORY", "700M"), ("COMPLETED", "1400M")]
+    assert "SLURM status is: 'OUT_OF_MEMORY'" in output
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_killed_snakemake_is_started_again(undrawn, cluster, local_tables):
+    run = Run(undrawn)
+    job, before = wait_for_drawing(run, cluster)
+    run.process.kill()
+    run.process.wait()
+    assert "--unlock" in undrawn.run(profile="slurm", check=False).stdout
+    undrawn.run("--unlock", profile="slurm")
+    refused = undrawn.run(profile="slurm", check=False)
+    assert refused.returncode != 0
+    assert f"scancel {job['JobId']}" in refused.stdout
+    cluster.run("scancel", job["JobId"])
+    while find_job(cluster, "rule_draw_images"):
+        time.sleep(0.2)
+    before |= list_blocks(undrawn)
+    undrawn.run(profile="slurm")
+    check_drawn_once(undrawn, before)
+    assert read_tables(undrawn) == local_tables
+
+
+def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_path, local_tables):
+    place = finished.copy_to(tmp_path / "place")
+    shutil.rmtree(place.results / "classifiers")
+    run = Run(place)
+
+    def training_is_under_way():
+        job = find_job(cluster, "rule_train_classifier")
+        return job and len(re.findall(r"(\d+)/1500", read_log(place, TRAINING))) > 2 and job
+
+    job = run.wait_for(training_is_under_way)
+    cluster.run("scancel", job["JobId"])
+    run.finish()
+    log = read_log(place, TRAINING)
+    (stopped,) = re.findall(r"stopped after step (\d+) of 1500", log)
+    assert f"going on from the checkpoint of step {stopped} of 1500" in log
+    assert read_tables(place) == local_tables
+
+
+def test_a_controller_that_does_not_answer(finished, cluster, tmp_path):
+    text = Path(cluster.environment["SLURM_CONF"]).read_text()
+    (tmp_path / "slurm.conf").write_text(re.sub(r"(?m)^SlurmctldPort=.*", "SlurmctldPort=1", text))
+    place = finished.copy_to(tmp_path / "place")
+    place.environment = place.environment | {"SLURM_CONF": str(tmp_path / "slurm.conf")}
+    start = time.monotonic()
+    done = place.run("--forcerun", "write_prompts", profile="slurm", check=False)
+    assert done.returncode != 0
+    assert "Slurm's controller does not answer" in done.stdout
+    assert time.monotonic() - start < 60
+
+
+@pytest.mark.parametrize(
+    ("site", "message"),
+    [
+        ({"slurm-partition-config": None}, "no partition is named yet; this cluster has cpu, gpu"),
+        ({"slurm-status-command": "sacct"}, "write `slurm-status-command: squeue` into profiles/default/config.yaml"),
+        ({"set-resources": {"write_prompts": {"slurm_partition": "fast"}}}, "'fast', but this cluster has cpu, gpu"),
+        ({"set-resources": {"write_prompts": {"gpu": 9}}}, "has room for jobs of\n  write_prompts: 9 GPUs, 1 CPUs"),
+    ],
+)
+def test_what_a_site_must_fill_in(finished, tmp_path, site, message):
+    place = finished.copy_to(tmp_path / "place")
+    write_site(place.folder, **site)
+    done = place.run("--forcerun", "write_prompts", profile="slurm", check=False)
+    assert done.returncode != 0
+    assert message in done.stdout
+
+
+def test_the_demo_study(cluster, tmp_path):
+    config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    places = [Workplace(tmp_path / name, config, environment=cluster.environment) for name in ("local", "cluster")]
+    places[0].run()
+    write_site(places[1].folder)
+    places[1].run(profile="slurm")
+    tables, others = map(read_tables, places)
+    assert tables.keys() == others.keys()
+    assert [name for name in tables if tables[name] != others[name]] == []
