@@ -58,6 +58,7 @@ SlurmdTimeout=20
 SlurmctldTimeout=20
 MessageTimeout=10
 KillWait=15
+MinJobAge=7200
 InactiveLimit=0
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 BatchStartTimeout=20

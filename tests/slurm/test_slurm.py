@@ -50,7 +50,7 @@ CONFIG = {
     "experiments": {"references": ["Natural-IM", "Synset-PRMT"], "queries": ["Natural-IM", "Synset-IM"]},
     "classifiers": {
         "pair": {
-            "recipe": make_recipe(steps=1500, batch_size=32),
+            "recipe": make_recipe(steps=800, batch_size=32),
             "train": ["Natural-IM"],
             "evaluate": ["Natural-IM", "Synset-IM"],
             "seeds": [1],
@@ -146,10 +146,12 @@ class Run:
 
 @pytest.fixture
 def undrawn(finished, tmp_path):
-    """A copy of the finished study that lacks its drawn images."""
+    """A copy of the finished study that lacks its drawn images and all that comes of them."""
     place = finished.copy_to(tmp_path / "place")
     shutil.rmtree(place.folder / "archive")
-    shutil.rmtree(place.results / "images" / "synset")
+    drawn = ["images/synset", "embeddings/clip/synset", "experiments", "metrics", "classifications", "evaluations"]
+    for name in [*drawn, "tables", "figures"]:
+        shutil.rmtree(place.results / name)
     return place
 
 
@@ -329,19 +331,20 @@ def test_a_killed_snakemake_is_started_again(undrawn, cluster, local_tables):
 
 def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_path, local_tables):
     place = finished.copy_to(tmp_path / "place")
-    shutil.rmtree(place.results / "classifiers")
+    for name in ("classifiers", "evaluations", "tables", "figures"):
+        shutil.rmtree(place.results / name)
     run = Run(place)
 
     def training_is_under_way():
         job = find_job(cluster, "rule_train_classifier")
-        return job and len(re.findall(r"(\d+)/1500", read_log(place, TRAINING))) > 2 and job
+        return job and len(re.findall(r"(\d+)/800", read_log(place, TRAINING))) > 2 and job
 
     job = run.wait_for(training_is_under_way)
     cluster.run("scancel", job["JobId"])
     run.finish()
     log = read_log(place, TRAINING)
-    (stopped,) = re.findall(r"stopped after step (\d+) of 1500", log)
-    assert f"going on from the checkpoint of step {stopped} of 1500" in log
+    (stopped,) = re.findall(r"stopped after step (\d+) of 800", log)
+    assert f"going on from the checkpoint of step {stopped} of 800" in log
     assert read_tables(place) == local_tables
 
 

@@ -12,6 +12,8 @@ LIBRARY = str(REPOSITORY / "workflow" / "scripts")
 
 
 def run_job(log, body, **environment):
+    """Run a job; its log is removed before, as Snakemake does."""
+    log.unlink(missing_ok=True)
     code = f"from synthdiv.jobs import *\nfrom synthdiv.errors import StudyError\nstart_job({str(log)!r})\n{body}"
     known = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "CUDA_"))}
     return subprocess.run([sys.executable, "-c", code], env=known | {"PYTHONPATH": LIBRARY} | environment).returncode

@@ -39,6 +39,20 @@ def test_shards_cover_every_class_once(demo):
     assert list(shards) == ["c0-2", "c3-5", "c6-8", "c9-9"]
 
 
+@pytest.mark.parametrize(
+    ("timing", "classes"),
+    [
+        ({"seconds_per_image": 1.2}, 5),  # 20 minutes are 1000 images, and a class has 200
+        ({"seconds_per_image": 1.2, "minutes": 13}, 3),
+        ({"seconds_per_image": 100}, 1),
+        ({"seconds_per_image": 0.001}, 10),
+    ],
+)
+def test_shards_take_so_many_minutes(demo, timing, classes):
+    demo["shard_by_time"] = timing
+    assert len(next(iter(Study(demo).shards.values())).class_ids) == classes
+
+
 def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
     study = Study(demo)
     synset, disamb = Drawing("synset", 7.5), Drawing("disamb", 7.5)

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +21,6 @@ from synthdiv.errors import StudyError
 
 logger = logging.getLogger(__name__)
 STARTED = "started on"
-FINISHED = "finished after"
 WORK = "work: "
 _failed = False
 
@@ -28,7 +28,8 @@ _failed = False
 def start_job(log: str | Path | None) -> None:
     """Send all output of the process to the job's log, and end orderly on SIGTERM.
 
-    A log whose job did not finish is kept, and the next attempt's follows it.
+    What an attempt that did not finish has logged stands before the next one's: Snakemake removes the log of a job that it
+    starts, so a hidden second name keeps the file until the job has finished.
 
     Parameters
     ----------
@@ -36,13 +37,18 @@ def start_job(log: str | Path | None) -> None:
         The rule's log file; None leaves the output where it is.
     """
     if log is not None:
-        Path(log).parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(log, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        if _has_finished(file):
-            os.truncate(file, 0)
+        path = Path(log)
+        kept = path.with_name(f".{path.name}.unfinished")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        earlier = kept.read_bytes() if kept.exists() else b""
+        kept.unlink(missing_ok=True)
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
+        os.write(file, earlier)
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.close(file)
+        with suppress(OSError):  # a file system may have no second names
+            os.link(path, kept)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True
     )
@@ -50,7 +56,7 @@ def start_job(log: str | Path | None) -> None:
     signal.signal(signal.SIGTERM, _stop)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
-        atexit.register(_end, time.monotonic())
+        atexit.register(_end, time.monotonic(), kept)
 
 
 def report_work(**facts: Any) -> None:
@@ -76,18 +82,14 @@ def limit_threads(count: int) -> None:
     threadpool_limits(count)
 
 
-def _has_finished(file: int) -> bool:
-    size = os.fstat(file).st_size
-    last = os.pread(file, 200, max(0, size - 200)).decode(errors="replace").rstrip().rpartition("\n")[2]
-    return FINISHED in last
-
-
 def _describe_slurm_job() -> str:
     number, restarts = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_RESTART_COUNT", "0")
     if number is None:
         return ""
     gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return f", Slurm job {number}" + (f", restart {restarts}" if restarts != "0" else "") + (f", GPUs {gpus}" if gpus else "")
+    return (
+        f", Slurm job {number}" + (f", restart {restarts}" if restarts != "0" else "") + (f", GPUs {gpus}" if gpus else "")
+    )
 
 
 def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
@@ -111,6 +113,7 @@ def stop_job(number: int) -> None:
     raise SystemExit(128 + number)
 
 
-def _end(start: float) -> None:
+def _end(start: float, kept: Path) -> None:
     if not _failed:
-        logger.info("%s %.1f s", FINISHED, time.monotonic() - start)
+        logger.info("finished after %.1f s", time.monotonic() - start)
+        kept.unlink(missing_ok=True)

@@ -342,7 +342,7 @@ class Study:
     @cached_property
     def shards(self) -> dict[str, Shard]:
         """The shards of the classes, by name."""
-        step, count = self.config["classes_per_shard"], len(self.classes)
+        step, count = self._classes_per_shard, len(self.classes)
         width = len(str(count - 1))
         shards = {}
         for start in range(0, count, step):
@@ -350,6 +350,14 @@ class Study:
             name = f"c{ids[0]:0{width}}-{ids[-1]:0{width}}"
             shards[name] = Shard(name, ids)
         return shards
+
+    @property
+    def _classes_per_shard(self) -> int:
+        if "shard_by_time" not in self.config:
+            return self.config["classes_per_shard"]
+        timing = self.config["shard_by_time"]
+        seconds = timing["seconds_per_image"] * sum(self.images_per_class.values())
+        return max(1, int(60 * timing["minutes"] / seconds))
 
     def generator_of(self, dataset: str) -> str:
         """The name of the generator that draws a dataset."""
