@@ -179,14 +179,18 @@ class Cluster:
         """Let a node die: its slurmd, and every process of the jobs that run on it."""
         numbers = {job["JobId"] for job in self.list_jobs("RUNNING") if job["NodeList"] == node}
         self.kill(f"slurmd-{node}")
+        stewards, others = [], []
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                name, environment = " ".join(process.cmdline()), process.environ()
-                step = re.match(r"slurmstepd: \[(\d+)\.", name)
-                if environment.get("SLURM_CONF") == self.environment["SLURM_CONF"] and (
-                    environment.get("SLURM_JOB_ID") in numbers or (step and step[1] in numbers)
-                ):
-                    process.kill()
+                if process.environ().get("SLURM_CONF") != self.environment["SLURM_CONF"]:
+                    continue
+                if step := re.match(r"slurmstepd: \[(\d+)\.", " ".join(process.cmdline())):
+                    stewards += [process] if step[1] in numbers else []
+                elif process.environ().get("SLURM_JOB_ID") in numbers:
+                    others.append(process)
+        for process in stewards + others:  # those first that would still report the end of the others
+            with suppress(psutil.Error):
+                process.kill()
 
     def _start(self, name: str, *arguments: str, program: str | None = None) -> None:
         # should this process be killed, its daemons go with it
