@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import signal
@@ -179,16 +178,14 @@ class Cluster:
         """Let a node die: its slurmd, and every process of the jobs that run on it."""
         numbers = {job["JobId"] for job in self.list_jobs("RUNNING") if job["NodeList"] == node}
         self.kill(f"slurmd-{node}")
-        stewards, others = [], []
+        stewards, others = set(), set()
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                if process.environ().get("SLURM_CONF") != self.environment["SLURM_CONF"]:
-                    continue
-                if step := re.match(r"slurmstepd: \[(\d+)\.", " ".join(process.cmdline())):
-                    stewards += [process] if step[1] in numbers else []
-                elif process.environ().get("SLURM_JOB_ID") in numbers:
-                    others.append(process)
-        for process in stewards + others:  # those first that would still report the end of the others
+                known = process.environ()
+                if known.get("SLURM_CONF") == self.environment["SLURM_CONF"] and known.get("SLURM_JOB_ID") in numbers:
+                    others.add(process)
+                    stewards |= {one for one in process.parents() if "".join(one.cmdline()).startswith("slurmstepd:")}
+        for process in [*stewards, *others]:  # those first that would still report the end of the others
             with suppress(psutil.Error):
                 process.kill()
 

@@ -275,16 +275,17 @@ def test_a_dead_nodes_job_goes_on_elsewhere(undrawn, cluster, local_tables):
     job, before = wait_for_drawing(run, cluster)
     cluster.kill_node(job["NodeList"])
 
-    def requeued():
-        return [one for one in cluster.list_jobs() if one["JobId"] == job["JobId"] and one["Restarts"] == "1"]
+    def runs_elsewhere():
+        again = find_job(cluster, "rule_draw_images")
+        return again and again["JobId"] == job["JobId"] and again["NodeList"] != job["NodeList"]
 
     try:
-        run.wait_for(requeued)
+        run.wait_for(runs_elsewhere)
     finally:
         cluster.start_node(job["NodeList"])
         cluster.wait_for_nodes()
     run.finish()
-    assert ", restart 1" in read_log(undrawn, DRAWING)
+    assert read_log(undrawn, DRAWING).count(f", Slurm job {job['JobId']}, GPUs ") == 2  # it was put back into the queue
     check_drawn_once(undrawn, before)
     check_tables(undrawn, local_tables)
 
@@ -345,13 +346,14 @@ def test_a_killed_snakemake_is_started_again(undrawn, cluster, local_tables):
 
 def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_path, local_tables):
     place = finished.copy_to(tmp_path / "place")
-    for name in ("classifiers", "evaluations", "tables"):
+    for name in ("classifiers", "evaluations", "tables", "logs/train_classifier"):
         shutil.rmtree(place.results / name)
     run = Run(place, "results/faults/tables/classifiers.csv")
 
     def training_is_under_way():
         job = find_job(cluster, "rule_train_classifier")
-        return job and len(re.findall(r"(\d+)/800", read_log(place, TRAINING))) > 2 and job
+        path = place.results / "logs" / f"{TRAINING}.log"
+        return job and path.exists() and len(re.findall(r"(\d+)/800", path.read_text())) > 2 and job
 
     job = run.wait_for(training_is_under_way)
     cluster.run("scancel", job["JobId"])

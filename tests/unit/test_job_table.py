@@ -9,7 +9,7 @@ from synthdiv.job_table import SCHEMA, plot_jobs, tabulate_jobs
 MEASURED = {"s": 20.0, "cpu_time": 15.5, "max_rss": 900.25, "io_in": 3.5, "io_out": 1.5, "h:m:s": "0:00:20"}
 LOG = """2026-01-01 10:00:00 INFO started on a, Slurm job 3
 2026-01-01 10:00:10 WARNING stopped by SIGTERM; what is finished is kept, and the next attempt goes on
-2026-01-01 10:01:00 INFO started on b, Slurm job 4, restart 1, GPUs 0
+2026-01-01 10:01:00 INFO started on b, Slurm job 4, GPUs 0
 2026-01-01 10:01:19 INFO work: {"device": "NVIDIA H100", "gpu_peak_mb": 5000.5, "images": 50, "seconds": 10.0}
 2026-01-01 10:01:20 INFO finished after 20.0 s
 """

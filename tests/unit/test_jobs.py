@@ -47,8 +47,8 @@ def test_what_an_attempt_said_before_it_failed_is_kept(tmp_path, body, status, s
 
 def test_the_log_names_the_slurm_job(tmp_path):
     log = tmp_path / "rule.log"
-    run_job(log, "", SLURM_JOB_ID="12", SLURM_RESTART_COUNT="1", CUDA_VISIBLE_DEVICES="0,1")
-    assert ", Slurm job 12, restart 1, GPUs 0,1\n" in log.read_text()
+    run_job(log, "", SLURM_JOB_ID="12", CUDA_VISIBLE_DEVICES="0,1")
+    assert ", Slurm job 12, GPUs 0,1\n" in log.read_text()
     run_job(log, "")
     assert "Slurm" not in log.read_text()
 

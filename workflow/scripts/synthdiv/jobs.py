@@ -83,13 +83,8 @@ def limit_threads(count: int) -> None:
 
 
 def _describe_slurm_job() -> str:
-    number, restarts = os.environ.get("SLURM_JOB_ID"), os.environ.get("SLURM_RESTART_COUNT", "0")
-    if number is None:
-        return ""
-    gpus = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return (
-        f", Slurm job {number}" + (f", restart {restarts}" if restarts != "0" else "") + (f", GPUs {gpus}" if gpus else "")
-    )
+    number, gpus = os.environ.get("SLURM_JOB_ID"), os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (f", Slurm job {number}" if number else "") + (f", GPUs {gpus}" if number and gpus else "")
 
 
 def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
