@@ -210,7 +210,8 @@ def check_drawn_once(place, before):
         int, re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", read_log(place, DRAWING))[-1]
     )
     assert (drawn + found, copied) == (IMAGES, 0)
-    assert found >= 50 * len(before)
+    if read_attempts(place, DRAWING) > 1:
+        assert found >= 50 * len(before)
 
 
 def read_attempts(place, rule):
