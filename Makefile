@@ -49,7 +49,7 @@ test: $(VENV)/.installed  ## run the tests
 	@$(BIN)/python -m pytest
 
 # With ONLY="cancelled or memory", the tests that match.
-slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (an hour on two cores)
+slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (long: whole studies)
 	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; } || \
 	  { echo "error: Slurm and munge are needed; on Debian and Ubuntu: sudo apt-get install slurm-wlm munge"; exit 1; }

@@ -71,16 +71,21 @@ def make_config(**changes):
     } | changes
 
 
-def make_place(folder, **changes):
+def write_natural(folder, *, train, val):
+    """The class table, and so many natural images a class as folders."""
     (folder / "classes.csv").write_text(CLASSES)
-    (folder / "overrides.csv").write_text(OVERRIDES)
-    for split, source, count in (("train", "train", 6), ("val", "evaluation", 4)):
+    for split, source, count in (("train", "train", train), ("val", "evaluation", val)):
         table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
         labels = np.array(table["class_id"].to_pylist())
         for key, class_id in zip(KEYS, CLASS_IDS, strict=True):
             (folder / "natural" / split / key).mkdir(parents=True)
             for n in np.flatnonzero(labels == class_id)[:count]:
                 (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+
+
+def make_place(folder, **changes):
+    write_natural(folder, train=6, val=4)
+    (folder / "overrides.csv").write_text(OVERRIDES)
     return Workplace(folder, make_config(**changes))
 
 

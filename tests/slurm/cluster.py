@@ -211,9 +211,9 @@ class Cluster:
                 raise RuntimeError(f"waited in vain for {name}; {', '.join(ended) or 'nothing'} ended:\n{said}")
             time.sleep(0.2)
 
-    def run(self, *command: str, check: bool = False) -> str:
+    def run(self, *command: str) -> str:
         """What one of Slurm's commands prints."""
-        done = subprocess.run(command, env=self.environment, text=True, capture_output=True, check=check, timeout=60)
+        done = subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60)
         return done.stdout
 
     def list_jobs(self, *states: str) -> list[dict[str, str]]:

@@ -6,14 +6,12 @@ import subprocess
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
-import pyarrow.parquet as pq
 import pytest
 import yaml
 from cluster import find_missing, run_cluster
-from conftest import DEMO, REPOSITORY, Workplace, make_recipe
-from small_study import CLASSES
+from conftest import REPOSITORY, Workplace, make_recipe
+from small_study import drawn, write_natural
 
 pytestmark = pytest.mark.slurm
 
@@ -21,7 +19,6 @@ PER_CLASS = {"train": 100, "evaluation": 50}
 IMAGES, BLOCKS = 4 * 150, 4 * 3  # of four classes, in blocks of 50
 DRAWING = "draw_images/synset/g7.5/c0-3"
 TRAINING = "train_classifier/pair/Natural-IM/seed1"
-KEYS = {"tshirt": 0, "trouser": 1, "sneaker": 7, "bag": 8}  # with their numbers in the demo's data
 NATURAL = {"train": "natural/train", "evaluation": "natural/val"}
 CONFIG = {
     "study": "faults",
@@ -76,15 +73,7 @@ def cluster():
 
 
 def make_place(folder, environment=None):
-    folder.mkdir(exist_ok=True)
-    (folder / "classes.csv").write_text(CLASSES)
-    for split, source in (("train", "train"), ("val", "evaluation")):
-        table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
-        labels = np.array(table["class_id"].to_pylist())
-        for key, class_id in KEYS.items():
-            (folder / "natural" / split / key).mkdir(parents=True)
-            for n in np.flatnonzero(labels == class_id)[:50]:
-                (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+    write_natural(folder, train=50, val=50)
     return Workplace(folder, CONFIG, environment=environment)
 
 
@@ -206,10 +195,8 @@ def check_drawn_once(place, before):
     after = list_blocks(place)
     assert len(after) == BLOCKS
     assert before.items() <= after.items()
-    drawn, copied, found = map(
-        int, re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", read_log(place, DRAWING))[-1]
-    )
-    assert (drawn + found, copied) == (IMAGES, 0)
+    new, copied, found = drawn(place)["synset/g7.5/c0-3"]
+    assert (new + found, copied) == (IMAGES, 0)
     if read_attempts(place, DRAWING) > 1:
         assert found >= 50 * len(before)
 

@@ -58,8 +58,7 @@ def main(smk: SimpleNamespace) -> None:
             load_checker=load_checker if spec["safety_checker"] else None,
         )
         if counts.drawn:
-            seconds = round(time.monotonic() - times["loaded"], 3)
-            report_work(images=counts.drawn, seconds=seconds, **describe_use(device()))
+            report_work(counts.drawn, time.monotonic() - times["loaded"], **describe_use(device()))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main(smk: SimpleNamespace) -> None:
         encoder = load_encoder(recipe["encoder"], device)
         start = time.monotonic()
         features = encoder.embed_images(locate_images(rows), workers=workers)
-        report_work(images=len(rows), seconds=round(time.monotonic() - start, 3), **describe_use(device))
+        report_work(len(rows), time.monotonic() - start, **describe_use(device))
     write_embeddings(
         smk.output.table,
         rows["class_id"].to_pylist(),

@@ -39,7 +39,7 @@ def main(smk: SimpleNamespace) -> None:
             workers=smk.threads if device.type == "cuda" else 0,
         )
         predictions = pl.concat(tables)
-        report_work(images=len(predictions), seconds=round(time.monotonic() - start, 3), **describe_use(device))
+        report_work(len(predictions), time.monotonic() - start, **describe_use(device))
     write_table(predictions, smk.output.predictions)
 
 

@@ -32,7 +32,7 @@ def main(smk: SimpleNamespace) -> None:
             threads=smk.threads,
             class_ids=study.class_ids_of(name),
         )
-    report_work(images=len(rows), seconds=round(time.monotonic() - start, 3))
+    report_work(len(rows), time.monotonic() - start)
     write_index(smk.output.index, rows, {"set": name})
 
 

@@ -53,22 +53,25 @@ def start_job(log: str | Path | None) -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True
     )
     sys.excepthook = _report
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, stop_job)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
         atexit.register(_end, time.monotonic(), kept)
 
 
-def report_work(**facts: Any) -> None:
+def report_work(images: int, seconds: float, **facts: Any) -> None:
     """Say in the log, for the table of jobs, what the job did.
 
     Parameters
     ----------
+    images : int
+        How many were drawn, read or trained on.
+    seconds : float
+        In how long, the loading of models apart.
     facts : JSON values
-        ``images`` and ``seconds``, how many were drawn, read or trained on in how long, the loading of models apart; what
-        :func:`synthdiv.devices.describe_use` says.
+        What :func:`synthdiv.devices.describe_use` says.
     """
-    logger.info("%s%s", WORK, json.dumps(facts, sort_keys=True))
+    logger.info("%s%s", WORK, json.dumps({"images": images, "seconds": round(seconds, 3), **facts}, sort_keys=True))
 
 
 def outlive_sigterm(worker: int) -> None:
@@ -96,11 +99,7 @@ def _report(kind: type[BaseException], error: BaseException, traceback: Tracebac
         sys.__excepthook__(kind, error, traceback)
 
 
-def _stop(number: int, frame: object) -> None:
-    stop_job(number)
-
-
-def stop_job(number: int) -> None:
+def stop_job(number: int, frame: object = None) -> None:
     """End because of a signal, with the exit status that says so and leads to another attempt."""
     global _failed
     _failed = True

@@ -429,5 +429,4 @@ class _Trainer:
         write_classifier(training.model, self.final, facts)
         write_table(pl.DataFrame(self.rows, schema=LOG_SCHEMA), training.log)
         Path(training.checkpoint).unlink(missing_ok=True)
-        images = self.steps * self.recipe["batch_size"]
-        report_work(images=images, seconds=round(self.elapsed, 3), **describe_use(self.device))
+        report_work(self.steps * self.recipe["batch_size"], self.elapsed, **describe_use(self.device))
