@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test slurm-test bench lint format lock demo-models demo-natural config-docs clean
+.PHONY: help demo report test slurm-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -80,6 +80,12 @@ config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
 
 demo-natural: $(VENV)/.installed  ## write the demo's natural images anew from Fashion-MNIST
 	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_natural.py
+
+imagenet-prompts: $(VENV)/.installed  ## write ImageNet's class table and ambiguous classes anew from timm and WordNet
+	@test -f /usr/share/wordnet/data.noun || \
+	  { echo "error: WordNet is needed; on Debian and Ubuntu: sudo apt-get install wordnet-base"; exit 1; }
+	$(BIN)/python resources/prompts/imagenet/making/build_classes.py
+	$(BIN)/python resources/prompts/imagenet/making/find_ambiguous.py
 
 demo-models: $(VENV)/.installed  ## train the demo's models anew (about two hours on two cores)
 	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_models.py
