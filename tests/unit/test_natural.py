@@ -9,16 +9,19 @@ import struct
 import tarfile
 
 import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from synthdiv.archive import read_bytes
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
 from synthdiv.flags import decode_image
-from synthdiv.natural import find_images, index_images
+from synthdiv.natural import find_images
+from synthdiv.natural_index import choose_images, count_images, index_images
 
 CLASSES = [ClassRow(0, "boot", "ankle boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)  # (images, rows, columns)
@@ -79,6 +82,35 @@ def write_tar_with_folders(folder, images=ENCODED, labels=LABELS):
     return write_tar(folder / "images.tar", zip(names, images, strict=True))
 
 
+def write_flat(folder, lines, images=ENCODED, name="labels.txt"):
+    (folder / "flat").mkdir()
+    for number in reversed(range(len(images))):
+        (folder / "flat" / f"val_{number:02d}.PNG").write_bytes(images[number])
+    (folder / name).write_text("\n".join(lines) + "\n\n")
+    return {"form": ["flat"], "paths": [str(folder / "flat")], "labels": [str(folder / name)]}
+
+
+def write_flat_with_keys(folder, images=ENCODED):
+    return write_flat(folder, [CLASSES[label].key for label in LABELS], images)
+
+
+def write_flat_with_names(folder, images=ENCODED):
+    lines = [f"val_{n:02d}.PNG {label}" for n, label in enumerate(LABELS)]
+    return write_flat(folder, random.Random(0).sample(lines, len(lines)), images)
+
+
+def write_flat_with_csv(folder, images=ENCODED):
+    lines = [f"val_{n:02d},{CLASSES[label].key} 5 4 90 80" for n, label in enumerate(LABELS)]
+    return write_flat(folder, ["ImageId,PredictionString", *reversed(lines)], images, "LOC_val_solution.csv")
+
+
+def write_flat_with_development_kit(folder, images=ENCODED):
+    """Its numbers are from 1, and not in the order of the classes."""
+    kinds = np.array([(1, "shirt"), (2, "boot")], dtype=[("ILSVRC2012_ID", int), ("WNID", object)])
+    savemat(folder / "meta.mat", {"synsets": kinds})
+    return write_flat(folder, [str({1: 1, 0: 2}[label]) for label in LABELS], images)
+
+
 def write_two_tars(folder, images=ENCODED, labels=LABELS):
     names = [f"{CLASSES[label].key}/{n:02d}.png" for n, label in enumerate(labels)]
     members = list(zip(names, images, strict=True))
@@ -113,6 +145,10 @@ def write_idx(folder, images, labels, pack=lambda data: data):
 
 FORMS = {
     "folder": write_folders,
+    "flat folder with keys": write_flat_with_keys,
+    "flat folder with names": write_flat_with_names,
+    "flat folder with a solution": write_flat_with_csv,
+    "flat folder with the development kit": write_flat_with_development_kit,
     "tar with .cls": write_tar_with_cls,
     "tar with .json": write_tar_with_json,
     "tar with folders": write_tar_with_folders,
@@ -125,18 +161,21 @@ FORMS = {
 WITH_BYTES = {name: write for name, write in FORMS.items() if "IDX" not in name}
 
 
-def index(found, tmp_path, *, count=None, seed=0, split="train", on_undecodable="error"):
-    return index_images(
-        found,
+def choose(found, *, count=None, seed=0, split="train"):
+    return choose_images(found, CLASSES, set_name="natural", split=split, counts=count, seed=seed)
+
+
+def index(found, tmp_path, *, split="train", on_undecodable="error", **choice):
+    rows = index_images(
+        choose(found, split=split, **choice),
         CLASSES,
-        set_name="natural",
         split=split,
-        count=count,
-        seed=seed,
         archive=tmp_path / "archive",
+        checked=tmp_path / "checked",
         on_undecodable=on_undecodable,
         threads=2,
     )
+    return sorted(rows, key=lambda row: (row["class_id"], row["index"]))
 
 
 @pytest.mark.parametrize("write", FORMS.values(), ids=FORMS)
@@ -154,7 +193,7 @@ def test_copies_are_made_once(tmp_path, write):
     source = write(tmp_path)
     first = index(find_images(source, CLASSES), tmp_path)
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
-    assert len(times) == len(CLASSES)
+    assert len(times) == 1
     assert index(find_images(source, CLASSES), tmp_path) == first
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*") if path.is_file()} == times
 
@@ -173,15 +212,69 @@ def test_images_are_found_in_subfolders_of_a_class(tmp_path):
 def test_an_undecodable_image_is_named_or_flagged(tmp_path, write):
     images = [*ENCODED[:2], ENCODED[2][:40], *ENCODED[3:]]
     source = write(tmp_path, images)
-    with pytest.raises(StudyError, match="does not decode") as caught:
+    with pytest.raises(StudyError, match="1 of 6 images do not decode") as caught:
         index(find_images(source, CLASSES), tmp_path)
-    place = "000000002" if source["form"] == ["parquet"] else "02.PNG" if source["form"] == ["folder"] else "02.png"
+    place = {"parquet": "000000002", "tar": "02.png"}.get(source["form"][0], "02.PNG")
     for text in (source["paths"][0], place, "on_undecodable: flag"):
         assert text in str(caught.value)
     rows = index(find_images(source, CLASSES), tmp_path, on_undecodable="flag")
     assert {(row["class_id"], row["index"]): row["flags"] for row in rows} == {
         at: ["undecodable"] if at == (0, 1) else [] for at in EXPECTED
     }
+
+
+def test_all_undecodable_images_are_told_at_once(tmp_path, caplog):
+    images = [ENCODED[n % 6] if n % 2 else b"" for n in range(20)]
+    source = write_folders(tmp_path, images, [n // 2 % 2 for n in range(20)])
+    with pytest.raises(StudyError, match="10 of 20 images do not decode") as caught:
+        index(find_images(source, CLASSES), tmp_path)
+    assert "and 5 more, in the log" in str(caught.value)
+    assert len([line for line in caplog.messages if line.startswith("undecodable: ")]) == 10
+
+
+def test_what_was_decoded_is_not_decoded_again(tmp_path, monkeypatch):
+    source, decoded = write_folders(tmp_path), []
+    monkeypatch.setattr("synthdiv.natural_index.decode_image", lambda data: decoded.append(data) or decode_image(data))
+    broken = tmp_path / "shirt" / "03.PNG"
+    broken.write_bytes(b"")
+    with pytest.raises(StudyError, match="do not decode"):
+        index(find_images(source, CLASSES), tmp_path)
+    assert len(decoded) == 6
+    broken.write_bytes(ENCODED[3])
+    rows = index(find_images(source, CLASSES), tmp_path)
+    assert sorted(decoded[6:]) == sorted([ENCODED[0], ENCODED[3], ENCODED[4]])  # the class of the mended image
+    assert index(find_images(source, CLASSES), tmp_path) == rows
+    assert len(decoded) == 9
+    assert len(list((tmp_path / "checked").iterdir())) == len(CLASSES)
+
+
+def test_a_job_that_was_stopped_keeps_the_classes_that_it_decoded(tmp_path):
+    found = find_images(write_folders(tmp_path), CLASSES)
+    chosen = choose(found)
+    rows = index_images(
+        chosen,
+        CLASSES,
+        split="train",
+        archive=tmp_path / "archive",
+        checked=tmp_path / "checked",
+        on_undecodable="error",
+        threads=1,
+    )
+    next(rows)
+    rows.close()
+    assert len(list((tmp_path / "checked").glob("*.json"))) == 1
+
+
+def test_the_counts_say_what_was_found_taken_and_undecodable(tmp_path):
+    source = write_folders(tmp_path, [*ENCODED[:2], b"", *ENCODED[3:]])
+    found = find_images(source, CLASSES)
+    rows = index(found, tmp_path, on_undecodable="flag", count={"shirt": 2})
+    chosen = choose(found, count={"shirt": 2})
+    counts = count_images(found, chosen, pl.DataFrame(rows), CLASSES, "train")
+    assert counts.drop("name").rows() == [
+        ("train", 0, "boot", 3, 3, 1, str(tmp_path / "boot" / "02.PNG")),
+        ("train", 1, "shirt", 3, 2, 0, ""),
+    ]
 
 
 def test_black_and_uniform_images_are_flagged(tmp_path):
@@ -318,11 +411,11 @@ WRONG_FILES = {
     ),
     "a Parquet without labels": (lambda t: write_parquet(t / "a.parquet", image=[b"a"]), ["a.parquet", "class_id or key"]),
     "a Parquet with texts": (
-        lambda t: write_parquet(t / "a.parquet", image=["a"], label=[0]),
+        lambda t: write_parquet(t / "a.parquet", image=["a", "b"], label=[0, 1]),
         ["row 0", "no encoded image"],
     ),
     "a Parquet with a null": (
-        lambda t: write_parquet(t / "a.parquet", image=[b"a", None], label=[0, 0]),
+        lambda t: write_parquet(t / "a.parquet", image=[ENCODED[0], None], label=[0, 1]),
         ["row 1", "no encoded"],
     ),
     "no Parquet": (write_junk_parquet, ["a.parquet"]),
@@ -331,6 +424,10 @@ WRONG_FILES = {
     "IDX that is long": (lambda t: write_idx(t, IMAGES, IDS + b"\0"), ["labels-ubyte", "7 values", "says 6"]),
     "IDX of a cut header": (lambda t: write_idx(t, IMAGES[:9], IDS), ["images-ubyte"]),
     "IDX of a cut gzip": (lambda t: write_idx(t, IMAGES, IDS, lambda data: gzip.compress(data)[:-9]), ["images-ubyte"]),
+    "fewer labels than images": (lambda t: write_flat(t, ["boot"] * 5), ["labels.txt", "5 labels", "6 images"]),
+    "an image without a label": (lambda t: write_flat(t, ["val_00 boot", "val_03 shirt"]), ["labels.txt", "val_01.PNG"]),
+    "a label of no class": (lambda t: write_flat(t, ["boot"] * 5 + ["hat"]), ["labels.txt, line 6", "'hat'"]),
+    "numbers without their meaning": (lambda t: write_flat(t, ["1"] * 6), ["labels.txt", "meta.mat"]),
     "fewer labels": (lambda t: write_idx(t, IMAGES, idx_bytes(LABELS[:5])), ["6 images", "labels-ubyte", "5 labels"]),
     "labels for images": (lambda t: write_idx(t, IDS, IMAGES), ["images-ubyte"]),
 }
@@ -339,6 +436,6 @@ WRONG_FILES = {
 @pytest.mark.parametrize(("write", "fragments"), WRONG_FILES.values(), ids=WRONG_FILES)
 def test_a_file_of_another_form_is_refused(tmp_path, write, fragments):
     with pytest.raises(StudyError) as caught:
-        list(find_images(write(tmp_path), CLASSES))
+        index(find_images(write(tmp_path), CLASSES), tmp_path)
     for text in [str(tmp_path), *fragments]:
         assert text in str(caught.value)

@@ -19,8 +19,8 @@ def words(texts):
 
 
 def test_a_prompt_that_is_cut_off_and_one_that_becomes_another(classes):
-    dataset = Dataset("d", classes, 0, ["a crane bird", "a crane bird that flies", "nail"])
-    table = check_prompts(dataset, {"train": 1, "evaluation": 1}, "clip", words, token_limit=5)
+    dataset = Dataset("d", classes, 0, ["a crane bird", "a crane bird that flies", "nail"], {"train": 1, "evaluation": 1})
+    table = check_prompts(dataset, "clip", words, token_limit=5)
     assert table.select("name", "problem", "n_tokens", "identical_to").rows() == [
         ("crane", "identical", 5, "jay"),
         ("jay", "truncated", 7, None),
@@ -29,15 +29,15 @@ def test_a_prompt_that_is_cut_off_and_one_that_becomes_another(classes):
 
 
 def test_prompts_that_fit_and_differ_are_not_listed(classes):
-    dataset = Dataset("d", classes, 0, ["crane", "jay", "nail"])
-    assert not len(check_prompts(dataset, {"train": 1, "evaluation": 1}, "clip", words, token_limit=5))
+    dataset = Dataset("d", classes, 0, ["crane", "jay", "nail"], {"train": 1, "evaluation": 1})
+    assert not len(check_prompts(dataset, "clip", words, token_limit=5))
 
 
 def test_a_prompt_an_image_is_named_with_its_image(classes):
     images = {(c, split, n): f"{c} {split} {n}" for c in range(3) for split in ("train", "evaluation") for n in range(2)}
     images[2, "train", 1] = "0 evaluation 1"
-    dataset = Dataset("d", classes, 0, ["", "", ""], images=images)
-    table = check_prompts(dataset, {"train": 2, "evaluation": 2}, "clip", words, token_limit=9)
+    dataset = Dataset("d", classes, 0, ["", "", ""], {"train": 2, "evaluation": 2}, images=images)
+    table = check_prompts(dataset, "clip", words, token_limit=9)
     assert table.select("class_id", "split", "index", "identical_to").rows() == [
         (0, "evaluation", 1, "nail (train 1)"),
         (2, "train", 1, "crane (evaluation 1)"),

@@ -51,7 +51,8 @@ def grammar(tmp_path):
 
 
 def build(configs, *, seed=0, counts=COUNTS, classes=CLASSES):
-    return build_datasets(configs, classes, seed=seed, images_per_class=counts)
+    filled = {name: {"images_per_class": {}} | config for name, config in configs.items()}
+    return build_datasets(filled, classes, seed=seed, images_per_class=counts)
 
 
 def every_prompt(dataset, class_id):

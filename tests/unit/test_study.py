@@ -149,22 +149,66 @@ def set_at(config, path, value):
 def test_bad_configs_end_in_a_sentence(demo, path, value, message):
     set_at(demo, path, value)
     with pytest.raises(StudyError) as caught:
-        Study(demo)
+        Study(demo).check_sources()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp_path):
-    study = Study(demo)
-    for row in study.classes[:-1]:
+    for row in Study(demo).classes[:-1]:
         (tmp_path / row.key).mkdir()
         (tmp_path / row.key / "a.png").write_bytes(b"x")
     demo["sets"]["Mine-IM"] = {"kind": "image", "images": {"train": str(tmp_path), "evaluation": str(tmp_path)}}
-    with pytest.raises(StudyError, match=r"no folder 'boot' for the class 'ankle boot'"):
-        Study(demo)
+    study = Study(demo)
+    with pytest.raises(StudyError, match=rf"sets.Mine-IM.images.train: there is no folder {tmp_path}{os.sep}boot, which"):
+        study.check_sources()
     (tmp_path / "boot").mkdir()
     with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot holds no image"):
+        study.check_sources()
+    (tmp_path / "boot" / "inner").mkdir()
+    study.check_sources()
+
+
+def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path):
+    table = tmp_path / "counts.csv"
+    table.write_text("key,images\nboot,7\nbag,3\n")
+    demo["sets"]["Fashion-IM"]["images_per_class"] = {"train": str(table), "evaluation": "all"}
+    study = Study(demo)
+    assert study.natural_counts("Fashion-IM") == {"train": {"bag": 3, "boot": 7}}
+    assert study.natural_counts("FashionStudio-IM") == {"evaluation": 100, "train": 100}
+    for text, message in {
+        "key,images\nhat,7\n": "line 2: there is no class with the key 'hat'",
+        "key,images\nbag,0\n": "line 2: images is '0'; it must be a number from 1 on",
+        "key,images\nbag,few\n": "line 2: images is 'few'",
+        "key,n\nbag,1\n": "has no column images",
+    }.items():
+        table.write_text(text)
+        with pytest.raises(StudyError, match=message):
+            Study(demo)
+    demo["sets"]["Fashion-IM"]["images_per_class"]["train"] = "some.csv"
+    with pytest.raises(StudyError, match=r"sets.Fashion-IM.images_per_class.train\) some.csv does not exist"):
         Study(demo)
+
+
+def test_one_folder_of_images_needs_its_labels(demo, tmp_path):
+    demo["sets"]["Flat-IM"] = {
+        "kind": "image",
+        "images": {"evaluation": {"path": str(tmp_path), "labels": str(tmp_path / "val.txt")}},
+    }
+    with pytest.raises(StudyError, match=r"images.evaluation.labels: the file .*val.txt does not exist"):
+        Study(demo).check_sources()
+    (tmp_path / "val.txt").touch()
+    assert Study(demo).natural_files("Flat-IM", "evaluation")["form"] == ["flat"]
+
+
+def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_what_they_share(demo):
+    demo["datasets"]["synset"]["images_per_class"] = {"train": 50}
+    study = Study(demo)
+    assert study.datasets["synset"].images_per_class == {"train": 50, "evaluation": 100}
+    assert study.datasets["disamb"].images_per_class == {"train": 100, "evaluation": 100}
+    trousers = 1  # its prompt is the same in both
+    assert study.owner_of(Drawing("synset", 7.5), trousers) == Drawing("disamb", 7.5)
+    assert study.owner_of(Drawing("disamb", 7.5), trousers) == Drawing("disamb", 7.5)
 
 
 def test_further_encoders_take_part_where_they_can(demo):
@@ -172,7 +216,7 @@ def test_further_encoders_take_part_where_they_can(demo):
     demo["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
     demo["experiments"]["queries"] = [*demo["experiments"]["queries"], "Mine-IM"]
     with pytest.raises(StudyError, match=r"sets\.Mine-IM\.embeddings: mine\.parquet does not exist"):
-        Study(demo)
+        Study(demo).check_sources()
     demo["sets"]["Mine-IM"]["embeddings"] = "README.md"
     study = Study(demo)
     assert study.encoders == ["tiny-clip", "dino"]

@@ -19,8 +19,20 @@ from synthdiv.study import Drawing, Study
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+BEFOREHAND = {"grid", "fetch_models", "calibrate"}
+"""Targets that need none of the images that a user brings."""
+
+
+def needs_sources():
+    """Whether this is the process that the user started, for more than to look beforehand."""
+    targets = workflow.dag_settings.targets if workflow.dag_settings else ()
+    return workflow.is_main_process and not (targets and BEFOREHAND.issuperset(targets))
+
+
 try:
     STUDY = Study(config)
+    if needs_sources():
+        STUDY.check_sources()
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -28,7 +40,7 @@ COLLECTIONS = list(dict.fromkeys(map(STUDY.collection_of, STUDY.sets)))
 
 
 def check_cluster():
-    """Before anything is submitted to Slurm: whether it answers, and has a place for every job."""
+    """Before anything is submitted to Slurm: whether it answers, and has a place for every job. And outlast its outages."""
     if workflow.executor_plugin.name != "slurm":
         return
     from synthdiv import cluster
@@ -42,6 +54,7 @@ def check_cluster():
         )
     except StudyError as error:
         raise WorkflowError(str(error)) from None
+    cluster.outlast_outages()
 
 
 def growing(base):
@@ -187,10 +200,15 @@ def natural_recipe(wildcards):
         "class_ids": STUDY.class_ids_of(wildcards.set),
         "classes": [row.key for row in STUDY.classes],
         "images": entry["images"],
-        "images_per_class": entry.get("images_per_class", {}),
+        "images_per_class": STUDY.natural_counts(wildcards.set),
         "on_undecodable": STUDY.config["on_undecodable"],
         "seed": STUDY.seed,
     }
+
+
+def natural_checked(wildcards):
+    """A folder for what decoding a set's images showed."""
+    return f"results/{STUDY.name}/images/natural/{wildcards.set}.checked"
 
 
 def image_index(collection, shard):
@@ -295,7 +313,7 @@ def all_embeddings(wildcards):
 
 def scoring_threads(wildcards):
     """One for a small study, whose experiments run side by side."""
-    references = len(STUDY.classes) * STUDY.images_per_class["train"]
+    references = len(STUDY.classes) * STUDY.config["images_per_class"]["train"]
     return 1 if references < 100_000 else 8
 
 

@@ -63,6 +63,7 @@ rule index_natural:
         classes=ancient(STUDY.config["classes"]),
     output:
         index=ensure("<results>/images/natural/{set}.parquet", non_empty=True),
+        counts="<results>/tables/natural/{set}.csv",
     log:
         "<logs>/index_natural/{set}.log",
     benchmark:
@@ -71,11 +72,12 @@ rule index_natural:
     priority: 10
     conda:
         "../../envs/synthdiv.yaml"
-    threads: 4
+    threads: 8
     resources:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
+        checked=natural_checked,
         recipe=natural_recipe,
     message:
         "Index the natural images of {wildcards.set}"

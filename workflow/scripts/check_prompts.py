@@ -32,7 +32,7 @@ def main(smk: SimpleNamespace) -> None:
             generator = study.generator_of(name)
             readers[generator] = generators[generator]
         for reader, (tokenize, limit) in readers.items():
-            tables.append(check_prompts(dataset, study.images_per_class, reader, tokenize, limit))
+            tables.append(check_prompts(dataset, reader, tokenize, limit))
     write_table(pl.concat(tables), smk.output.table)
 
 

@@ -26,7 +26,7 @@ def main(smk: SimpleNamespace) -> None:
         (class_id, split, index)
         for class_id in study.shards[smk.wildcards.shard].class_ids
         for split in SPLITS
-        for index in range(study.images_per_class[split] if dataset.per_image else 1)
+        for index in range(dataset.images_per_class[split] if dataset.per_image else 1)
     ]
     encoder_spec = smk.params.recipe["encoder"]
     with claim_device(study.config["device"]) as device:

@@ -24,7 +24,7 @@ def main(smk: SimpleNamespace) -> None:
         if not dataset.per_image:
             rows.append(head | {"prompt": dataset.prompt(row.class_id, "train", 0)})
             continue
-        for split, count in study.images_per_class.items():
+        for split, count in dataset.images_per_class.items():
             for index in range(count):
                 rows.append(head | {"split": split, "index": index, "prompt": dataset.prompt(row.class_id, split, index)})
     write_table(pl.DataFrame(rows), smk.output.table)

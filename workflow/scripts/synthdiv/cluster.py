@@ -1,4 +1,4 @@
-"""Whether a Slurm cluster is ready for a study: asked once, before anything is submitted."""
+"""A Slurm cluster: whether it is ready for a study, asked before anything is submitted, and what to do when it is away."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import snakemake_executor_plugin_slurm as executor
 from snakemake_executor_plugin_slurm.partitions import get_best_partition, read_partition_file
 from snakemake_executor_plugin_slurm.utils import get_job_wildcards
 
 from synthdiv.errors import StudyError
+
+logger = logging.getLogger(__name__)
 
 PATIENCE = 30
 """Seconds to wait for an answer of Slurm."""
@@ -45,6 +48,24 @@ def check_cluster(jobs: Sequence[Any], *, partition_config: Path | str | None, s
     _check_accounting(status_command)
     _check_partitions(jobs, partition_config)
     _check_running(jobs)
+
+
+def outlast_outages() -> None:
+    """Keep a run's jobs in mind while Slurm cannot say what they do.
+
+    The executor (version 2.8.0) forgets the jobs that it asked about if the question fails, and then waits for ever. With an
+    answer that names none of them it asks again later.
+    """
+    query = executor.query_job_status
+
+    async def query_patiently(command: str, log: logging.Logger) -> tuple[dict[str, str], float]:
+        states, seconds = await query(command, log)
+        if states is None:
+            logger.warning("Slurm does not say how its jobs are: asking again later")
+            return {}, 0.0
+        return states, seconds
+
+    executor.query_job_status = query_patiently
 
 
 def _check_controller() -> None:

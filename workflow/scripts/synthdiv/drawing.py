@@ -68,7 +68,7 @@ def plan_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
     blocks = []
     for class_id in class_ids:
         key = study.classes[class_id].key
-        for split, count in study.images_per_class.items():
+        for split, count in study.datasets[drawing.dataset].images_per_class.items():
             for start in range(0, count, BLOCK_SIZE):
                 indices = range(start, min(start + BLOCK_SIZE, count))
                 prompts = [dataset.prompt(class_id, split, index) for index in indices]

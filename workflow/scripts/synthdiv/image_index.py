@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,31 @@ SCHEMA = pa.schema(
 METADATA_KEY = b"synthdiv"
 
 
-def write_index(path: Path | str, rows: Iterable[dict[str, Any]], facts: dict[str, Any]) -> None:
-    """Write an index, sorted by class_id, split (train first) and index, with ``facts`` in the file's metadata."""
-    ordered = sorted(rows, key=lambda row: (row["class_id"], row["split"] != "train", row["split"], row["index"]))
-    table = pa.Table.from_pylist(ordered, schema=SCHEMA)
+TOGETHER = 10_000
+"""Rows that are gathered before they become columns: those of a million images would take gigabytes."""
+
+
+def write_index(path: Path | str, rows: Iterable[dict[str, Any]], facts: dict[str, Any]) -> int:
+    """Write an index, sorted by class_id, split (train first) and index, with ``facts`` in the file's metadata.
+
+    Returns
+    -------
+    int
+        How many rows there are.
+    """
+    waiting = iter(rows)
+    parts = [SCHEMA.empty_table()]
+    while part := list(islice(waiting, TOGETHER)):
+        parts.append(pa.Table.from_pylist(part, schema=SCHEMA))
+    table = pa.concat_tables(parts)
+    frame = pl.from_arrow(table.select(["class_id", "split", "index"]))
+    assert isinstance(frame, pl.DataFrame)
+    order = frame.select(pl.arg_sort_by("class_id", pl.col("split") != "train", "split", "index")).to_series()
+    table = table.take(order.to_arrow())
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(facts, sort_keys=True).encode()})
     with replace_atomically(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
+    return table.num_rows
 
 
 def read_index(path: Path | str) -> pa.Table:

@@ -1,22 +1,21 @@
-"""Natural images as an index: a folder a class, WebDataset tars, Parquet with image bytes, or IDX files.
+"""Where natural images are: a folder a class, one folder with labels, WebDataset tars, Parquet with images, or IDX files.
 
-Images that are files, or members of a tar, are indexed where they lie. Those of Parquet and IDX files are no run of bytes
-that a decoder reads, so they are copied into the archive once.
+Images that are files, or members of a tar, are used where they lie. Those of Parquet and IDX files are no run of bytes that
+a decoder reads: they are found by row, and :mod:`synthdiv.natural_index` copies them into the archive.
 """
 
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
-import logging
 import os
 import tarfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,37 +25,43 @@ import pyarrow.parquet as pq
 from PIL import Image
 from tqdm import tqdm
 
-from synthdiv.archive import check_tar_end, locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.archive import check_tar_end
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
-from synthdiv.flags import decode_image, flag_image, measure_image
-from synthdiv.identity import BLOCK_SIZE, name_block
-
-logger = logging.getLogger(__name__)
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
+PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
+PARQUET_LABELS = ("class_id", "key", "label")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Found:
-    """A natural image: its class, a name that sorts it and that messages use, and where its bytes are."""
+    """A natural image: its class, a name that sorts it and that messages use, and where its bytes are.
+
+    They are ``size`` bytes of ``file``, which was last changed at ``changed`` (nanoseconds), from ``offset``; or the file's
+    ``row``.
+    """
 
     class_id: int
     name: str
-    file: str = ""
+    file: str
     offset: int = 0
     size: int = 0
-    data: bytes | None = field(default=None, repr=False)
-    index: int = -1
-    flags: tuple[str, ...] = ()
-
-    def read(self) -> bytes:
-        """The encoded image."""
-        return self.data if self.data is not None else read_bytes(self.file, self.offset, self.size)
+    changed: int = 0
+    row: int | None = None
 
 
-def find_images(source: Mapping[str, list[str]], classes: list[ClassRow]) -> Iterator[Found]:
+def find_images(source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1) -> list[Found]:
     """List the images of a source, as :meth:`synthdiv.study.Study.natural_files` describes it.
+
+    Parameters
+    ----------
+    source : mapping
+        ``form``, ``paths`` and what else the form needs.
+    classes : list of ClassRow
+        The study's.
+    threads : int
+        Folders or files that are listed at once.
 
     Raises
     ------
@@ -64,27 +69,107 @@ def find_images(source: Mapping[str, list[str]], classes: list[ClassRow]) -> Ite
         If a label names no class, or a file is not of its form.
     """
     form, paths = source["form"][0], source["paths"]
+    keys = {row.key: row.class_id for row in classes}
+    parts: list[Callable[[], Iterator[Found]]]
     if form == "folder":
-        yield from _find_in_folders(paths, source["keys"], classes)
+        parts = [partial(_find_in_folder, keys[key], path) for key, path in zip(source["keys"], paths, strict=True)]
+    elif form == "flat":
+        parts = [partial(_find_in_flat_folder, paths[0], source["labels"][0], classes)]
     elif form == "tar":
-        for path in paths:
-            yield from _find_in_tar(path, classes)
+        parts = [partial(_find_in_tar, path, classes) for path in paths]
     elif form == "parquet":
-        for path in paths:
-            yield from _find_in_parquet(path, classes)
+        parts = [partial(_find_in_parquet, path, classes) for path in paths]
     else:
-        yield from _find_in_idx(paths[0], source["labels"][0], classes)
+        parts = [partial(_find_in_idx, paths[0], source["labels"][0], classes)]
+    with ThreadPoolExecutor(threads) as pool:
+        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
+        return [image for images in listed for image in images]
 
 
-def _find_in_folders(folders: list[str], keys: list[str], classes: list[ClassRow]) -> Iterator[Found]:
-    class_ids = {row.key: row.class_id for row in classes}
-    for key, folder in zip(keys, folders, strict=True):
-        for parent, inner, files in os.walk(folder):
-            inner.sort()
-            for name in sorted(files):
-                path = os.path.join(parent, name)
-                if os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES:
-                    yield Found(class_ids[key], path, path, 0, os.path.getsize(path))
+def _find_in_folder(class_id: int, folder: str) -> Iterator[Found]:
+    waiting = [folder]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.is_dir():
+                    waiting.append(entry.path)
+                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                    facts = entry.stat()
+                    yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
+
+
+def _find_in_flat_folder(folder: str, labels: str, classes: list[ClassRow]) -> Iterator[Found]:
+    """One folder of all images, whose classes stand in a file (:func:`read_labels`)."""
+    with os.scandir(folder) as entries:
+        images = sorted(
+            (entry for entry in entries if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES),
+            key=lambda entry: entry.name,
+        )
+    names = [entry.name for entry in images]
+    for entry, class_id in zip(images, read_labels(labels, names, classes), strict=True):
+        facts = entry.stat()
+        yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
+
+
+def read_labels(path: str, names: list[str], classes: list[ClassRow]) -> list[int]:
+    """Read the class of every image of a folder.
+
+    Parameters
+    ----------
+    path : str
+        A text file. With two or more values a line, separated by spaces or commas: an image's name (its suffix may be
+        missing) and its class key or class_id, as in Caffe's val.txt or Kaggle's LOC_val_solution.csv, whose header is
+        skipped. With one value a line: the class of each image in the order of names, as a class key, or, as in the ImageNet
+        development kit's ground truth, as a number from 1 whose wnid stands in the kit's meta.mat in the same folder.
+    names : list of str
+        The images, sorted.
+    classes : list of ClassRow
+        The study's.
+
+    Returns
+    -------
+    list of int
+        A class_id for each name.
+
+    Raises
+    ------
+    StudyError
+        If an image has no label, or a label names no class.
+    """
+    try:
+        lines = [line.replace(",", " ").split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
+    except UnicodeDecodeError as error:
+        raise StudyError(f"{path} is no text file of labels: {error}") from None
+    rows = [(number, values) for number, values in enumerate(lines, start=1) if values]
+    keys = {row.key: row.class_id for row in classes}
+    if any(len(values) > 1 for _, values in rows):
+        places = {values[0]: (number, values[1]) for number, values in rows if len(values) > 1}
+        given = [places.get(name) or places.get(os.path.splitext(name)[0]) for name in names]
+        missing = next((name for name, place in zip(names, given, strict=True) if place is None), None)
+        if missing is not None:
+            raise StudyError(f"{path} has no label for the image {missing}")
+        found = [place for place in given if place is not None]
+    else:
+        if len(rows) != len(names):
+            raise StudyError(f"{path} holds {len(rows)} labels, but its folder {len(names)} images")
+        found = [(number, values[0]) for number, values in rows]
+        if found and all(label.isdecimal() and label not in keys for _, label in found):
+            wnids = _read_development_kit(Path(path).with_name("meta.mat"), path)
+            found = [(number, wnids.get(int(label), label)) for number, label in found]
+    return [_class_of(label, classes, keys, f"{path}, line {number}") for number, label in found]
+
+
+def _read_development_kit(meta: Path, labels: str) -> dict[int, str]:
+    """The wnid of each number of the ImageNet development kit (ILSVRC2012_ID, which is not the order of the wnids)."""
+    from scipy.io import loadmat
+
+    if not meta.is_file():
+        raise StudyError(
+            f"{labels} holds numbers alone: if they are the ImageNet development kit's, put its meta.mat beside it; "
+            "else give each line the image's name first"
+        )
+    synsets = loadmat(meta, squeeze_me=True)["synsets"]
+    return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
 
 
 def _class_of(value: Any, classes: list[ClassRow], keys: Mapping[str, int], where: str) -> int:
@@ -99,6 +184,7 @@ def _class_of(value: Any, classes: list[ClassRow], keys: Mapping[str, int], wher
 def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
     """WebDataset: members that share a key are one sample; its class is in .cls, in .json, or the image's folder."""
     keys = {row.key: row.class_id for row in classes}
+    changed = os.stat(path).st_mtime_ns
     image: tarfile.TarInfo | None = None
     label: Any = None
     sample = ""
@@ -107,7 +193,7 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
         if image is not None:
             chosen = label if label is not None else Path(image.name).parent.name
             class_id = _class_of(chosen, classes, keys, f"{path}, {image.name}")
-            yield Found(class_id, f"{path}/{image.name}", path, image.offset_data, image.size)
+            yield Found(class_id, f"{path}/{image.name}", path, image.offset_data, image.size, changed)
 
     try:
         with tarfile.open(path, "r:") as tar:
@@ -138,28 +224,27 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
         raise StudyError(f"{path} is not a whole, uncompressed tar file: {error}") from None
 
 
-def _find_in_parquet(path: str, classes: list[ClassRow]) -> Iterator[Found]:
-    keys = {row.key: row.class_id for row in classes}
+def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
+    """The file, and its columns of encoded images and of labels."""
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise StudyError(f"{path} is no Parquet file that can be read: {error}") from None
     names = file.schema_arrow.names
-    image = next((name for name in ("image", "jpg", "png", "bytes") if name in names), None)
-    label = next((name for name in ("class_id", "key", "label") if name in names), None)
+    image = next((name for name in PARQUET_IMAGES if name in names), None)
+    label = next((name for name in PARQUET_LABELS if name in names), None)
     if image is None or label is None:
         raise StudyError(
             f"{path} needs a column of encoded images (image) and of classes (class_id or key); it has {', '.join(names)}"
         )
-    row = 0
-    for batch in file.iter_batches(batch_size=256, columns=[image, label]):
-        for value, chosen in zip(batch[image].to_pylist(), batch[label].to_pylist(), strict=True):
-            data = value.get("bytes") if isinstance(value, dict) else value
-            where = f"{path}, row {row}"
-            if not isinstance(data, bytes):
-                raise StudyError(f"{where}: the column {image} holds no encoded image")
-            yield Found(_class_of(chosen, classes, keys, where), f"{path}/{row:09d}", data=data)
-            row += 1
+    return file, image, label
+
+
+def _find_in_parquet(path: str, classes: list[ClassRow]) -> Iterator[Found]:
+    keys = {row.key: row.class_id for row in classes}
+    file, _, label = _open_parquet(path)
+    for row, value in enumerate(file.read(columns=[label])[label].to_pylist()):
+        yield Found(_class_of(value, classes, keys, f"{path}, row {row}"), f"{path}/{row:09d}", path, row=row)
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -195,136 +280,30 @@ def _find_in_idx(path: str, labels_path: str, classes: list[ClassRow]) -> Iterat
     if len(images) != len(labels):
         raise StudyError(f"{path} holds {len(images)} images, but {labels_path} {len(labels)} labels")
     keys = {row.key: row.class_id for row in classes}
-    for row, (pixels, label) in enumerate(zip(images, labels, strict=True)):
-        buffer = io.BytesIO()
-        Image.fromarray(pixels).save(buffer, format="png")
-        yield Found(
-            _class_of(label, classes, keys, f"{labels_path}, row {row}"), f"{path}/{row:09d}", data=buffer.getvalue()
-        )
+    for row, label in enumerate(labels):
+        yield Found(_class_of(label, classes, keys, f"{labels_path}, row {row}"), f"{path}/{row:09d}", path, row=row)
 
 
-def index_images(
-    found: Iterable[Found],
-    classes: list[ClassRow],
-    *,
-    set_name: str,
-    split: str,
-    count: int | None,
-    seed: int,
-    archive: Path | str,
-    on_undecodable: str,
-    threads: int,
-    class_ids: Iterable[int] | None = None,
-) -> list[dict[str, Any]]:
-    """Number the images, choose a subset, decode each once for its flags, and give the rows of their index.
-
-    Parameters
-    ----------
-    found : iterable of Found
-        The images; an image's index is its place in its class by name.
-    classes : list of ClassRow
-        The study's.
-    set_name, split : str
-        For messages, and for the choice of a subset.
-    count : int or None
-        Images a class; a seeded subset that does not depend on the order of files. None takes all.
-    seed : int
-        The study's.
-    archive : Path or str
-        Where images go that come without a file of their own.
-    on_undecodable : {"error", "flag"}
-        Whether an image that does not decode stops the run or is flagged.
-    threads : int
-        Decoding threads.
-    class_ids : iterable of int, optional
-        The classes that the set holds; images of others are not taken. Default is all.
+def read_rows(path: str) -> Iterator[bytes]:
+    """The encoded images of a Parquet file, row by row; those of an IDX file as PNG.
 
     Raises
     ------
     StudyError
-        If a class has no image, or fewer than ``count``, or an image does not decode and that is an error.
+        If a row holds no image.
     """
-    by_class: dict[int, list[Found]] = {row.class_id: [] for row in classes}
-    for image in found:
-        by_class[image.class_id].append(image)
-    chosen: list[Found] = []
-    for row in classes if class_ids is None else [classes[class_id] for class_id in class_ids]:
-        images = sorted(by_class[row.class_id], key=lambda image: image.name)
-        if len(images) < (count or 1):
-            raise StudyError(
-                f"set {set_name!r}, {split}: the class {row.key!r} ({row.name}) has {len(images)} images; "
-                f"{count or 'at least 1'} are needed"
-            )
-        numbered = [replace(image, index=index) for index, image in enumerate(images)]
-        if count is not None:
-            # the rank of a number, not of a path: a subset survives that a folder is moved
-            numbered.sort(
-                key=lambda image: hashlib.sha256(f"subset {seed} {split} {row.key} {image.index}".encode()).digest()
-            )
-            numbered = sorted(numbered[:count], key=lambda image: image.index)
-        chosen += numbered
-    chosen = _store(_inspect(chosen, on_undecodable, threads), classes, split, archive)
-    return [
-        {
-            "class_id": image.class_id,
-            "split": split,
-            "index": image.index,
-            "prompt": None,
-            "seed": None,
-            "file": image.file,
-            "offset": image.offset,
-            "size": image.size,
-            "flags": list(image.flags),
-        }
-        for image in chosen
-    ]
-
-
-def _inspect(images: list[Found], on_undecodable: str, threads: int) -> list[Found]:
-    def look(image: Found) -> Found:
-        try:
-            return replace(image, flags=tuple(flag_image(measure_image(decode_image(image.read())))))
-        except ValueError as error:
-            if on_undecodable == "error":
-                raise StudyError(
-                    f"the image {image.name} does not decode ({error}): mend or remove it, or set `on_undecodable: flag`"
-                ) from None
-            return replace(image, flags=("undecodable",))
-
-    with ThreadPoolExecutor(threads) as pool:
-        return list(tqdm(pool.map(look, images), total=len(images), unit="image", desc="decode", mininterval=2))
-
-
-def _store(images: list[Found], classes: list[ClassRow], split: str, archive: Path | str) -> list[Found]:
-    """Write images that have no file of their own into blocks, named by their contents, and say where they are now."""
-    loose: dict[tuple[int, int], list[Found]] = {}
-    for image in images:
-        if image.data is not None:
-            loose.setdefault((image.class_id, image.index // BLOCK_SIZE), []).append(image)
-    places: dict[tuple[int, int], Found] = {}
-    for block in loose.values():
-        path = locate_block(archive, "natural", name_block([hashlib.sha256(image.read()).hexdigest() for image in block]))
-        if not path.exists():
-            write_block(
-                path,
-                [
-                    (
-                        name_member(classes[image.class_id].key, split, image.index),
-                        _guess_extension(image.read()),
-                        image.read(),
-                        {"source": image.name, "class_key": classes[image.class_id].key},
-                    )
-                    for image in block
-                ],
-            )
-        for image, stored in zip(block, read_block(path), strict=True):
-            places[image.class_id, image.index] = replace(
-                image, file=stored.file, offset=stored.offset, size=stored.size, data=None
-            )
-    return [places.get((image.class_id, image.index), image) for image in images]
-
-
-def _guess_extension(data: bytes) -> str:
-    if data.startswith(b"\xff\xd8"):
-        return "jpg"
-    return "webp" if data[8:12] == b"WEBP" else "png"
+    if not path.endswith(".parquet"):
+        for pixels in read_idx(path):
+            buffer = io.BytesIO()
+            Image.fromarray(pixels).save(buffer, format="png")
+            yield buffer.getvalue()
+        return
+    file, image, _ = _open_parquet(path)
+    row = 0
+    for batch in file.iter_batches(batch_size=256, columns=[image]):
+        for value in batch[image].to_pylist():
+            data = value.get("bytes") if isinstance(value, dict) else value
+            if not isinstance(data, bytes):
+                raise StudyError(f"{path}, row {row}: the column {image} holds no encoded image")
+            yield data
+            row += 1

@@ -58,17 +58,13 @@ def load_encoder_tokenizer(spec: Mapping[str, Any]) -> tuple[Tokenize, int]:
     return lambda texts: [ends[0] + tokenizer.encode(text) + ends[1] for text in texts], tokenizer.context_length
 
 
-def check_prompts(
-    dataset: Dataset, images_per_class: Mapping[str, int], text_encoder: str, tokenize: Tokenize, token_limit: int
-) -> pl.DataFrame:
+def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token_limit: int) -> pl.DataFrame:
     """List the prompts of a dataset that a text encoder truncates, and those that it cannot tell apart.
 
     Parameters
     ----------
     dataset : Dataset
         Its prompts are checked: one a class, or one an image.
-    images_per_class : mapping of split to int
-        How many there are.
     text_encoder : str
         Whose tokenizer it is, for the table.
     tokenize : callable
@@ -85,7 +81,7 @@ def check_prompts(
     places = [
         (row.class_id, split, index)
         for row in dataset.classes
-        for split, count in (images_per_class.items() if dataset.per_image else [("", 1)])
+        for split, count in (dataset.images_per_class.items() if dataset.per_image else [("", 1)])
         for index in range(count)
     ]
     texts = [dataset.prompt(class_id, split or "train", index) for class_id, split, index in places]

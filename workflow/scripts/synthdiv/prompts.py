@@ -28,6 +28,8 @@ class Dataset:
         Its key in the config.
     class_texts : list of str
         A prompt a class, by class_id; what a grammar or an override builds on.
+    images_per_class : mapping of split to int
+        How many images are drawn.
     grammar : Grammar or None
         Makes a prompt an image out of the class's.
     images : mapping of (class_id, split, index) to str, or None
@@ -38,6 +40,7 @@ class Dataset:
     classes: list[ClassRow]
     seed: int
     class_texts: list[str]
+    images_per_class: Mapping[str, int]
     grammar: Grammar | None = None
     images: Mapping[tuple[int, str, int], str] | None = None
     _per_class: dict[int, dict] = field(default_factory=dict, repr=False)
@@ -84,7 +87,7 @@ def build_datasets(
     seed : int
         The study's seed (it decides which prompts of a grammar are used).
     images_per_class : mapping of split to int
-        How many images a class has, to check that there are enough prompts.
+        How many images a class has in datasets that do not say so themselves.
 
     Raises
     ------
@@ -105,8 +108,9 @@ def build_datasets(
         base = build(config["base"], (*asked_by, name)) if "base" in config else None
         if base is not None and base.per_image:
             raise StudyError(f"dataset {name!r}: its base {base.name!r} has a prompt an image; a base has one a class")
-        dataset = BUILDERS[config["builder"]](name, config, base, classes, seed)
-        _check_enough(dataset, images_per_class)
+        counts = {split: config["images_per_class"].get(split, images_per_class[split]) for split in SPLITS}
+        dataset = BUILDERS[config["builder"]](name, config, base, classes, seed, counts)
+        _check_enough(dataset)
         built[name] = dataset
         return dataset
 
@@ -115,14 +119,18 @@ def build_datasets(
     return built
 
 
-def _build_lemmas(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+def _build_lemmas(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
     for row in classes:
         if not row.lemmas:
             raise StudyError(f"dataset {name!r}: class {row.key!r} has no lemmas in the class table")
-    return Dataset(name, classes, seed, [row.lemmas for row in classes])
+    return Dataset(name, classes, seed, [row.lemmas for row in classes], counts)
 
 
-def _build_overrides(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+def _build_overrides(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
     assert base is not None
     path = config["overrides"]
     ids = {row.key: row.class_id for row in classes}
@@ -138,15 +146,19 @@ def _build_overrides(name: str, config: Mapping, base: Dataset | None, classes: 
             raise StudyError(f"prompt overrides {path}, line {number}: the prompt of {key!r} is empty")
         lines[key] = number
         texts[ids[key]] = prompt
-    return Dataset(name, classes, seed, texts)
+    return Dataset(name, classes, seed, texts, counts)
 
 
-def _build_grammar(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+def _build_grammar(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
     assert base is not None
-    return Dataset(name, classes, seed, base.class_texts, grammar=Grammar(config["grammar"]))
+    return Dataset(name, classes, seed, base.class_texts, counts, grammar=Grammar(config["grammar"]))
 
 
-def _build_table(name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int) -> Dataset:
+def _build_table(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
     path = Path(config["table"])
     rows = _read_table(path)
     by_key, by_id = {row.key: row.class_id for row in classes}, {str(row.class_id): row.class_id for row in classes}
@@ -169,11 +181,11 @@ def _build_table(name: str, config: Mapping, base: Dataset | None, classes: list
             raise StudyError(f"{where}: a second prompt for class {value!r}, {split} {index}{hint}")
         prompts[at] = text
     if per_image:
-        return Dataset(name, classes, seed, [row.name for row in classes], images=prompts)
+        return Dataset(name, classes, seed, [row.name for row in classes], counts, images=prompts)
     for entry in classes:
         if (entry.class_id, "train", 0) not in prompts:
             raise StudyError(f"prompt table {path} has no prompt for class {entry.key!r}")
-    return Dataset(name, classes, seed, [prompts[row.class_id, "train", 0] for row in classes])
+    return Dataset(name, classes, seed, [prompts[row.class_id, "train", 0] for row in classes], counts)
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
@@ -198,8 +210,8 @@ BUILDERS = {
 }
 
 
-def _check_enough(dataset: Dataset, images_per_class: Mapping[str, int]) -> None:
-    total = sum(images_per_class.values())
+def _check_enough(dataset: Dataset) -> None:
+    total = sum(dataset.images_per_class.values())
     if dataset.grammar is not None and len(dataset.grammar.templates) < total:
         raise StudyError(
             f"dataset {dataset.name!r} needs {total} different prompts a class, but the grammar {dataset.grammar.path} "
@@ -207,7 +219,7 @@ def _check_enough(dataset: Dataset, images_per_class: Mapping[str, int]) -> None
         )
     if dataset.images is not None:
         for row in dataset.classes:
-            for split, count in images_per_class.items():
+            for split, count in dataset.images_per_class.items():
                 for index in range(count):
                     if (row.class_id, split, index) not in dataset.images:
                         raise StudyError(

@@ -20,7 +20,7 @@ from typing import Any
 import jsonschema
 import yaml
 
-from synthdiv.classes import ClassRow, read_classes
+from synthdiv.classes import ClassRow, read_classes, read_csv_rows
 from synthdiv.errors import StudyError
 from synthdiv.identity import RECIPE_VERSION, SPLITS, format_scale, make_digest
 from synthdiv.prompts import Dataset, build_datasets
@@ -155,10 +155,9 @@ class Study:
         self.config = check_config(config)
         self.name: str = self.config["study"]
         self.seed: int = self.config["seed"]
-        self.images_per_class: dict[str, int] = {split: self.config["images_per_class"][split] for split in SPLITS}
         self.classes: list[ClassRow] = read_classes(self.config["classes"])
         self.datasets: dict[str, Dataset] = build_datasets(
-            self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.images_per_class
+            self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.config["images_per_class"]
         )
         self.sets: dict[str, dict[str, Any]] = self.config["sets"]
         self._check_generators()
@@ -238,8 +237,7 @@ class Study:
                 if entry["kind"] != "image":
                     raise StudyError(f"config: {where} has images, so its kind must be image, not {entry['kind']}")
                 self.class_ids_of(name)
-                for split in self.splits_of(name):
-                    self.natural_files(name, split)
+                self.natural_counts(name)
             else:
                 for key in ("images_per_class", "class_subset", "real_labels"):
                     if entry.get(key):
@@ -248,12 +246,35 @@ class Study:
                 raise StudyError(
                     f"config: {where} has a class_subset, so it can only evaluate: take its training split away"
                 )
+            if "embeddings" not in entry and not self.config["encoders"]:
+                raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+
+    def check_sources(self) -> None:
+        """Make sure that the images and embeddings that the user brings are there.
+
+        Raises
+        ------
+        StudyError
+            If a file or a class's folder is missing or empty.
+        """
+        for name, entry in self.sets.items():
             if "embeddings" in entry:
                 for path in self.embedding_files(name):
                     if not os.path.exists(path):
-                        raise StudyError(f"config: {where}.embeddings: {path} does not exist")
-            elif not self.config["encoders"]:
-                raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+                        raise StudyError(f"config: sets.{name}.embeddings: {path} does not exist")
+            if "images" in entry:
+                for split in self.splits_of(name):
+                    source = self.natural_files(name, split)
+                    for folder in source["paths"] if source["form"] == ["folder"] else []:
+                        self._check_folder(folder, f"config: sets.{name}.images.{split}")
+
+    @staticmethod
+    def _check_folder(folder: str, where: str) -> None:
+        if not os.path.isdir(folder):
+            raise StudyError(f"{where}: there is no folder {folder}, which the class of that key needs")
+        with os.scandir(folder) as entries:
+            if not any(not entry.name.startswith(".") for entry in entries):
+                raise StudyError(f"{where}: the folder {folder} holds no image")
 
     def _check_mixtures(self) -> None:
         for name, parts in self.mixtures.items():
@@ -356,8 +377,8 @@ class Study:
         if "shard_by_time" not in self.config:
             return self.config["classes_per_shard"]
         timing = self.config["shard_by_time"]
-        seconds = timing["seconds_per_image"] * sum(self.images_per_class.values())
-        return max(1, int(60 * timing["minutes"] / seconds))
+        most = max((sum(dataset.images_per_class.values()) for dataset in self.datasets.values()), default=1)
+        return max(1, int(60 * timing["minutes"] / (timing["seconds_per_image"] * most)))
 
     def generator_of(self, dataset: str) -> str:
         """The name of the generator that draws a dataset."""
@@ -378,9 +399,10 @@ class Study:
 
     @cached_property
     def _owners(self) -> dict[tuple[str, float, int, str], Drawing]:
-        """The first drawing of the config that holds a class's images, by (generator, scale, class_id, prompts)."""
+        """The drawing that holds most of a class's images, or the first, by (generator, scale, class_id, prompts)."""
         owners: dict[tuple[str, float, int, str], Drawing] = {}
-        for drawing in self.drawings:
+        by_size = sorted(self.drawings, key=lambda one: -sum(self.datasets[one.dataset].images_per_class.values()))
+        for drawing in by_size:
             for row in self.classes:
                 owners.setdefault(self._owner_key(drawing, row.class_id), drawing)
         return owners
@@ -390,7 +412,7 @@ class Study:
         return self.generator_of(drawing.dataset), drawing.guidance_scale, class_id, prompts
 
     def owner_of(self, drawing: Drawing, class_id: int) -> Drawing:
-        """Who draws a class of a drawing: itself, or the first drawing of the config with the same images."""
+        """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals)."""
         return self._owners[self._owner_key(drawing, class_id)]
 
     def draw_recipe(self, drawing: Drawing, shard: Shard) -> dict[str, Any]:
@@ -401,7 +423,7 @@ class Study:
             "generator": {key: value for key, value in generator.items() if key != "model"},
             "image_format": self.config["image_format"],
             "guidance_scale": drawing.guidance_scale,
-            "images_per_class": self.images_per_class,
+            "images_per_class": self.datasets[drawing.dataset].images_per_class,
             "noise": self.config["noise"],
             "seed": self.seed,
             "archive": self.config["archive"],
@@ -412,10 +434,10 @@ class Study:
     def prompt_recipe(self, dataset: str, shard: Shard | None) -> dict[str, Any]:
         """What the prompts of a dataset, or of a shard of it, depend on: small, key-sorted, JSON-able."""
         class_ids = shard.class_ids if shard is not None else range(len(self.classes))
-        per_image = self.datasets[dataset].per_image
-        described = [[self.classes[n].key, self.datasets[dataset].describe_class(n)] for n in class_ids]
+        prompts = self.datasets[dataset]
+        described = [[self.classes[n].key, prompts.describe_class(n)] for n in class_ids]
         return {
-            "images_per_class": self.images_per_class if per_image else None,
+            "images_per_class": prompts.images_per_class if prompts.per_image else None,
             "prompts": make_digest(described),
         }
 
@@ -489,28 +511,51 @@ class Study:
             raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {self.config['classes']} has not")
         return own
 
-    def natural_files(self, set_name: str, split: str) -> dict[str, list[str]]:
-        """The source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, IDX ``labels``.
+    def natural_counts(self, set_name: str) -> dict[str, int | dict[str, int]]:
+        """How many images a class are taken, for each split that is not taken whole: a number, or one by class key.
 
         Raises
         ------
         StudyError
-            If there is nothing at the path, a class has no folder, or the form is not recognised.
+            If a table of counts cannot be read, or names no class.
+        """
+        counts: dict[str, int | dict[str, int]] = {}
+        for split, given in sorted(self.sets[set_name].get("images_per_class", {}).items()):
+            if given != "all":
+                where = f"sets.{set_name}.images_per_class.{split}"
+                counts[split] = given if isinstance(given, int) else self._read_counts(given, where)
+        return counts
+
+    def _read_counts(self, path: str, where: str) -> dict[str, int]:
+        keys, counts = {row.key for row in self.classes}, {}
+        for number, row in read_csv_rows(path, required=("key", "images"), what=f"table of counts ({where})"):
+            key, images = row["key"].strip(), row["images"].strip()
+            if key not in keys:
+                raise StudyError(f"{path}, line {number}: there is no class with the key {key!r}")
+            if not images.isdecimal() or int(images) < 1:
+                raise StudyError(f"{path}, line {number}: images is {images!r}; it must be a number from 1 on")
+            counts[key] = int(images)
+        return dict(sorted(counts.items()))
+
+    def natural_files(self, set_name: str, split: str) -> dict[str, list[str]]:
+        """The source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, ``labels``.
+
+        Raises
+        ------
+        StudyError
+            If there is nothing at the path, or the form is not recognised.
         """
         source = self.sets[set_name]["images"][split]
         where = f"config: sets.{set_name}.images.{split}"
         path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
+        if os.path.isdir(path) and labels:
+            if not os.path.isfile(labels):
+                raise StudyError(f"{where}.labels: the file {labels} does not exist")
+            return {"form": ["flat"], "paths": [path], "labels": [labels]}
         if os.path.isdir(path):
-            folders, class_ids = [], self.class_ids_of(set_name)
-            rows = self.classes if class_ids is None else [self.classes[class_id] for class_id in class_ids]
-            for row in rows:
-                folder = os.path.join(path, row.key)
-                if not os.path.isdir(folder):
-                    raise StudyError(f"{where}: the folder {path} has no folder {row.key!r} for the class {row.name!r}")
-                if not any(entry.is_file() and not entry.name.startswith(".") for entry in os.scandir(folder)):
-                    raise StudyError(f"{where}: the folder {folder} holds no image")
-                folders.append(folder)
-            return {"form": ["folder"], "paths": folders, "keys": [row.key for row in rows]}
+            class_ids = self.class_ids_of(set_name)
+            keys = [row.key for row in self.classes if class_ids is None or row.class_id in class_ids]
+            return {"form": ["folder"], "paths": [os.path.join(path, key) for key in keys], "keys": keys}
         paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
         if missing is not None:
