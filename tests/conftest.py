@@ -166,7 +166,7 @@ class Workplace:
         self.folder = folder
         self.config = config
         self.environment = environment
-        (folder / "resources").mkdir()
+        (folder / "resources").mkdir(parents=True)
         (folder / "resources" / "demo").symlink_to(DEMO)
         shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
         self.write_config()

@@ -324,7 +324,7 @@ def test_a_killed_snakemake_is_started_again(undrawn, cluster, local_tables):
     assert refused.returncode != 0
     assert f"scancel {job['JobId']}" in refused.stdout
     cluster.run("scancel", job["JobId"])
-    while find_job(cluster, "rule_draw_images"):
+    while cluster.run("squeue", "--noheader", "--jobs", job["JobId"]).strip():
         time.sleep(0.2)
     before |= list_blocks(undrawn)
     undrawn.run(*AFTER_DRAWING, profile="slurm")
