@@ -73,6 +73,7 @@ def make_config(**changes):
 
 def write_natural(folder, *, train, val):
     """The class table, and so many natural images a class as folders."""
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "classes.csv").write_text(CLASSES)
     for split, source, count in (("train", "train", train), ("val", "evaluation", val)):
         table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")

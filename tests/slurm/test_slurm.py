@@ -217,7 +217,7 @@ def test_jobs_ask_for_what_the_profile_says(finished, cluster):
         comment: (job["Partition"], job.get("TresPerJob"), job["MinMemoryNode"], job["TimeLimit"], job["CPUs/Task"])
         for comment, job in jobs.items()
     }
-    assert asked["rule_draw_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "1")
+    assert asked["rule_draw_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "4")
     assert asked["rule_train_classifier_wildcards_pair_Natural-IM_1"][:2] == ("gpu", "gres:gpu:2")
     assert jobs["rule_train_classifier_wildcards_pair_Natural-IM_1"]["NumNodes"] == "1"
     assert asked["rule_index_natural_wildcards_Natural-IM"][:3] == ("cpu", None, "8000M")

@@ -14,7 +14,7 @@ from synthdiv.identity import make_digest
 from synthdiv.image_index import read_index
 from synthdiv.study import Drawing, Study
 
-FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64}
+FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
 
 
 def draw(prompts, seeds, guidance_scale):

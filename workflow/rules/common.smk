@@ -165,6 +165,11 @@ def drawing_of(wildcards):
     return STUDY.drawing(wildcards.dataset, wildcards.scale)
 
 
+def draw_threads(wildcards):
+    """On a GPU, three that encode and write what it drew; on the CPU one a job, so that jobs run side by side."""
+    return 1 if STUDY.config["device"] == "cpu" else 4
+
+
 def draw_recipe(wildcards):
     return STUDY.draw_recipe(drawing_of(wildcards), STUDY.shards[wildcards.shard])
 
@@ -561,6 +566,20 @@ def guidance_sweep(wildcards):
     ]
     datasets = [dataset for dataset, _, _ in drawn]
     return sorted(row for row in drawn if datasets.count(row[0]) > 1)
+
+
+def sweep_generators(wildcards):
+    """Who draws each dataset of the sweep."""
+    return {name: STUDY.generator_of(name) for name, _, _ in guidance_sweep(wildcards)}
+
+
+def swept_generators(wildcards):
+    return sorted(set(sweep_generators(wildcards).values()))
+
+
+def sweep_fingerprints(wildcards):
+    names = swept_generators(wildcards)
+    return [f"<results>/generators/{name}.json" for name in names]
 
 
 def followed_sets(wildcards):

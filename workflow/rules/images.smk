@@ -44,6 +44,7 @@ rule draw_images:
         "<benchmarks>/draw_images/{dataset}/g{scale}/{shard}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
+    threads: draw_threads
     resources:
         gpu=gpus,
         mem_mb=growing(16000),

@@ -163,6 +163,7 @@ rule plot_training:
 rule plot_guidance:
     input:
         means="<results>/tables/classifier_means.csv",
+        fingerprints=sweep_fingerprints,
     output:
         figure=report(
             "<results>/figures/guidance.png",
@@ -180,7 +181,9 @@ rule plot_guidance:
         mem_mb=2000,
         runtime=30,
     params:
+        drawn_by=sweep_generators,
         evaluations=first_evaluations,
+        generators=swept_generators,
         sweep=guidance_sweep,
     message:
         "Plot accuracy along the guidance scale"

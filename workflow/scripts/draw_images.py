@@ -55,6 +55,7 @@ def main(smk: SimpleNamespace) -> None:
             fingerprint,
             smk.output.index,
             load_draw=load_draw,
+            writers=max(1, smk.threads - 1),
             load_checker=load_checker if spec["safety_checker"] else None,
         )
         if counts.drawn:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -105,7 +107,7 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
 
 
 def fill_block(
-    study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Iterable[Image.Image]
+    study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
 ) -> None:
     """Write one block: first the images that are kept from a shorter one, then new ones."""
     key = study.classes[block.class_id].key
@@ -131,19 +133,25 @@ def fill_block(
     write_block(block.path, members)
 
 
-def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: Draw) -> tuple[int, int]:
+def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: Draw, *, writers: int = 1) -> tuple[int, int]:
     """Draw blocks in order, each written as soon as it is full. Returns how many images were drawn, and how many copied.
 
-    The images of all blocks are one stream, so that only the very last batch is filled up.
+    The images of all blocks are one stream, so that only the very last batch is filled up. Full blocks are encoded and
+    written by threads while the next images are drawn; at most so many blocks wait as there are ``writers``.
     """
     kept = [find_shorter(block) for block in blocks]
     wanted = [(block, n) for block, there in zip(blocks, kept, strict=True) for n in range(len(there), len(block.names))]
     images = draw([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], drawing.guidance_scale)
-    with tqdm(total=len(wanted), unit="image", mininterval=2) as progress:
+    writing: deque[Future[None]] = deque()
+    with tqdm(total=len(wanted), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
         for block, there in zip(blocks, kept, strict=True):
-            count = len(block.names) - len(there)
-            fill_block(study, drawing, block, there, islice(images, count))
-            progress.update(count)
+            drawn = list(islice(images, len(block.names) - len(there)))
+            progress.update(len(drawn))
+            if len(writing) == writers:
+                writing.popleft().result()
+            writing.append(pool.submit(fill_block, study, drawing, block, there, drawn))
+        for future in writing:
+            future.result()
     return len(wanted), sum(map(len, kept))
 
 
@@ -155,6 +163,7 @@ def draw_shard(
     path: Path | str,
     *,
     load_draw: Callable[[], Draw],
+    writers: int = 1,
     load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
 ) -> DrawingCounts:
     """Draw what a shard lacks and write its index.
@@ -171,6 +180,8 @@ def draw_shard(
         The index table to write.
     load_draw : callable
         Loads the model and returns its drawing function; called only if a block is missing.
+    writers : int
+        Threads that encode and write blocks while the next are drawn.
     load_checker : callable, optional
         Loads a safety checker; called if the config names one.
 
@@ -185,7 +196,7 @@ def draw_shard(
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
     if missing:
-        drawn, copied = draw_blocks(study, drawing, missing, load_draw())
+        drawn, copied = draw_blocks(study, drawing, missing, load_draw(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
     generator = study.generator_of(drawing.dataset)
@@ -194,6 +205,7 @@ def draw_shard(
         "guidance_scale": drawing.guidance_scale,
         "generator": study.config["generators"][generator],
         "fingerprint": fingerprint["digest"],
+        "guidance": fingerprint["guidance"],
         "image_format": study.config["image_format"],
     }
     write_index(path, rows, facts)

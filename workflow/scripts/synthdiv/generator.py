@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import numpy as np
 import torch
-from diffusers import DiffusionPipeline
+from diffusers import AutoPipelineForText2Image, DiffusionPipeline
 from PIL import Image
 
 from synthdiv.errors import StudyError
+from synthdiv.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.identity import make_digest
 
 logger = logging.getLogger(__name__)
@@ -66,16 +68,23 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``digest`` is of all the rest but the model's name.
+        ``digest`` is of all the rest but the model's name and ``guidance``, the kind of guidance.
+
+    Raises
+    ------
+    StudyError
+        If the model can't be had, or cannot be drawn with as the entry says.
     """
     folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
-    index = folder / "model_index.json"
-    if not index.is_file():
-        raise StudyError(f"the generator {spec['model']} is no diffusers pipeline: {folder} has no model_index.json")
-    pipeline = json.loads(index.read_text())
+    family = find_family(spec["model"], folder)
+    guidance = find_guidance(family, folder)
+    if spec["negative_prompt"] and guidance != CLASSIFIER_FREE:
+        raise StudyError(
+            f"the generator {spec['model']} has {guidance} guidance, which takes no negative_prompt: leave it out"
+        )
     scheduler = make_scheduler(folder, spec)
     facts: dict[str, Any] = {
-        "pipeline": pipeline["_class_name"],
+        "pipeline": json.loads((folder / "model_index.json").read_text())["_class_name"],
         "weights": hash_files(folder),
         "scheduler": type(scheduler).__name__,
         "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
@@ -88,7 +97,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
             facts["lora"] = hash_files(fetch_lora(spec["lora"]))
         facts["lora_scale"] = spec["lora_scale"]
     facts = json.loads(json.dumps(facts, default=str))
-    return facts | {"model": spec["model"], "digest": make_digest(facts)}
+    return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
 
 
 def _spell(value: Any) -> Any:
@@ -134,13 +143,16 @@ class Generator:
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
         self.spec = spec
         folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        self.family = find_family(spec["model"], folder)
+        self.guidance = find_guidance(self.family, folder)
         components = json.loads((folder / "model_index.json").read_text())
         options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
-        # a checker inside the pipeline would replace images by black ones
-        options |= {name: None for name in ("safety_checker", "feature_extractor") if name in components}
+        # a checker inside the pipeline would replace images by black ones; SD3 without T5 has parts that are not there
+        without = {"safety_checker", "feature_extractor"} & components.keys()
+        options |= dict.fromkeys(without | {name for name, part in components.items() if part == [None, None]})
         if "requires_safety_checker" in components:
             options["requires_safety_checker"] = False
-        self.pipeline = DiffusionPipeline.from_pretrained(
+        self.pipeline = AutoPipelineForText2Image.from_pretrained(
             folder,
             variant=spec["variant"],
             dtype=getattr(torch, spec["dtype"]),
@@ -153,14 +165,12 @@ class Generator:
             self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
         self.pipeline.to(device)
         self.pipeline.set_progress_bar_config(disable=True)
+        if spec["compile"]:
+            denoiser = getattr(self.pipeline, self.family.denoiser)
+            denoiser.compile(dynamic=False)
         self.device = device
-        self._noise_shape = self._find_noise_shape()
-
-    def _find_noise_shape(self) -> tuple[int, int, int] | None:
-        unet, factor = getattr(self.pipeline, "unet", None), getattr(self.pipeline, "vae_scale_factor", None)
-        if unet is None or factor is None:
-            return None
-        return unet.config.in_channels, self.spec["height"] // factor, self.spec["width"] // factor
+        self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
+        self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
 
     def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
         """Draw one image a prompt, batch by batch.
@@ -174,7 +184,7 @@ class Generator:
         prompts, seeds : sequences of equal length
             An image's prompt and the seed of its noise.
         guidance_scale : float
-            Classifier-free guidance; diffusers applies it above 1.
+            Classifier-free guidance applies above 1 only.
 
         Yields
         ------
@@ -182,32 +192,59 @@ class Generator:
             RGB, in order.
         """
         size = self.spec["batch_size"]
+        self._encoded = {}
         for start in range(0, len(prompts), size):
             texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
-            yield from self._draw_batch(texts, numbers, guidance_scale)[:count]
+            for pixels in self._draw_batch(texts, numbers, guidance_scale)[:count]:
+                yield Image.fromarray(pixels)
 
     @torch.inference_mode()
-    def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> list[Image.Image]:
+    def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
+        """A batch's pixels: uint8, of shape (images, height, width, 3)."""
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        options: dict[str, Any] = dict(self.spec["arguments"])
-        if self._noise_shape is not None:
-            noise = [torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators]
-            options["latents"] = torch.stack(noise).to(self.pipeline.unet.dtype)
-        if self.spec["negative_prompt"]:
-            options["negative_prompt"] = [self.spec["negative_prompt"]] * len(prompts)
-        return self.pipeline(
-            prompt=prompts,
+        noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
+        latents = self.family.pack_noise(self.pipeline, noise)
+        images = self.pipeline(
+            **self._encode(prompts, guidance_scale),
+            latents=latents.to(getattr(self.pipeline, self.family.denoiser).dtype),
             generator=generators,
             guidance_scale=guidance_scale,
             num_inference_steps=self.spec["steps"],
             height=self.spec["height"],
             width=self.spec["width"],
-            output_type="pil",
-            **options,
+            output_type="pt",
+            **self.spec["arguments"],
         ).images
+        return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    def _encode(self, prompts: list[str], guidance_scale: float) -> dict[str, torch.Tensor | None]:
+        """What the text encoders make of a batch's prompts: each different one is encoded once, in batches of full size."""
+        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._encoded]
+        kept = {prompt: self._encoded[prompt] for prompt in dict.fromkeys(prompts) if prompt in self._encoded}
+        if new:
+            filled = new + new[-1:] * (self.spec["batch_size"] - len(new))
+            negative = (
+                {"negative_prompt": [self.spec["negative_prompt"]] * len(filled)} if self.spec["negative_prompt"] else {}
+            )
+            encoded = self.family.encode_prompts(
+                self.pipeline,
+                filled,
+                device=self.device,
+                do_classifier_free_guidance=self.guidance == CLASSIFIER_FREE and guidance_scale > 1,
+                **negative,
+                **self.spec["arguments"],
+            )
+            for n, prompt in enumerate(new):
+                kept[prompt] = {name: None if value is None else value[n] for name, value in encoded.items()}
+        self._encoded = kept
+        rows = [kept[prompt] for prompt in prompts]
+        return {
+            name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
+            for name, value in rows[0].items()
+        }
 
 
 class SafetyChecker:
@@ -225,8 +262,6 @@ class SafetyChecker:
     @torch.inference_mode()
     def check_images(self, images: Sequence[Image.Image]) -> list[bool]:
         """Whether each image is taken for unsafe."""
-        import numpy as np
-
         pixels = self.processor(list(images), return_tensors="pt").pixel_values.to(self.device)
         spare = np.zeros((len(images), 1, 1, 3), dtype=np.float32)  # what the checker blackens
         _, unsafe = self.model(clip_input=pixels, images=spare)
