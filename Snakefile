@@ -28,6 +28,7 @@ container: "envs/synthdiv.sif"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/beforehand.smk"
 include: "workflow/rules/prompts.smk"
 include: "workflow/rules/images.smk"
 include: "workflow/rules/embeddings.smk"

@@ -78,7 +78,11 @@ def test_the_fingerprint_is_of_the_contents_not_of_the_place(tiny_pipeline, tmp_
     shutil.copytree(tiny_pipeline, moved)
     (moved / "README.md").write_text("a note")
     assert fingerprint_generator(make_spec(moved))["digest"] == first["digest"]
-    weights = next((moved / "unet").glob("*.safetensors"))
+    (moved / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another variant, which is not loaded")
+    (moved / "safety_checker").mkdir()
+    (moved / "safety_checker" / "config.json").write_text("{}")
+    assert fingerprint_generator(make_spec(moved))["digest"] == first["digest"]
+    weights = moved / "unet" / "diffusion_pytorch_model.safetensors"
     tensors = load_file(weights)
     tensors["conv_in.bias"] += 1e-3
     save_file(tensors, weights, metadata={"format": "pt"})
@@ -138,8 +142,9 @@ def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
 def test_a_folder_that_is_no_pipeline_is_refused(tmp_path):
     with pytest.raises(StudyError, match=r"has no model_index\.json"):
         fingerprint_generator(make_spec(tmp_path))
-    with pytest.raises(StudyError, match=r"'nobody/nothing' .* could not be had from the hub"):
+    with pytest.raises(StudyError, match=r"'nobody/nothing' .* could not be had from the hub") as caught:
         fingerprint_generator(make_spec("nobody/nothing"))
+    assert "snakemake --profile local fetch_models" in str(caught.value)
 
 
 def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path, images):

@@ -24,9 +24,8 @@ BEFOREHAND = {"grid", "fetch_models", "calibrate"}
 
 
 def needs_sources():
-    """Whether this is the process that the user started, for more than to look beforehand."""
-    targets = workflow.dag_settings.targets if workflow.dag_settings else ()
-    return workflow.is_main_process and not (targets and BEFOREHAND.issuperset(targets))
+    """Whether this is the process that the user started, for more than such a target (Snakemake names them later)."""
+    return workflow.is_main_process and BEFOREHAND.isdisjoint(sys.argv)
 
 
 try:

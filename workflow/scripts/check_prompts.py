@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.generator import fetch_model
+from synthdiv.hub import fetch_pipeline
 from synthdiv.jobs import start_job
 from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.study import Study
@@ -23,7 +23,7 @@ def main(smk: SimpleNamespace) -> None:
     encoders = {name: load_encoder_tokenizer(spec) for name, spec in study.text_encoders().items()}
     generators = {}
     for name, spec in study.config["generators"].items():
-        folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         generators[name] = load_generator_tokenizer(folder)
     tables = []
     for name, dataset in study.datasets.items():

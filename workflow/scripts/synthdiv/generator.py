@@ -4,53 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoPipelineForText2Image, DiffusionPipeline
+from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
 from synthdiv.errors import StudyError
 from synthdiv.families import CLASSIFIER_FREE, find_family, find_guidance
+from synthdiv.hub import fetch_pipeline, fetch_weights, list_model_files
 from synthdiv.identity import make_digest
 
-logger = logging.getLogger(__name__)
 
-WEIGHTS = (".safetensors", ".bin", ".json", ".txt", ".model")
-
-
-def fetch_model(name: str, *, revision: str | None, variant: str | None) -> Path:
-    """The folder of a pipeline: the folder itself, or the hub model's snapshot, downloaded if need be.
-
-    Raises
-    ------
-    StudyError
-        If it is neither a folder nor to be had from the hub or its cache.
-    """
-    if Path(name).is_dir():
-        return Path(name)
-    try:
-        return Path(DiffusionPipeline.download(name, revision=revision, variant=variant, use_safetensors=True))
-    except Exception as error:
-        raise StudyError(
-            f"the generator {name!r} (revision {revision or 'main'}) is no folder and could not be had from the hub: "
-            f"{str(error).splitlines()[0]}. Without network, download it beforehand where there is one"
-        ) from error
-
-
-def hash_files(folder: Path) -> str:
-    """SHA-256 over the names and contents of a model folder's configurations and weights."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix in WEIGHTS)
-    if not files:
-        raise StudyError(f"the folder {folder} holds no model (no configuration or weights)")
+def hash_files(paths: Iterable[Path], folder: Path) -> str:
+    """SHA-256 over the names (from ``folder`` on) and contents of files."""
     digest = hashlib.sha256()
-    for path in files:
+    for path in paths:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
         with open(path, "rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
@@ -75,26 +49,26 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     StudyError
         If the model can't be had, or cannot be drawn with as the entry says.
     """
-    folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+    folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
     family = find_family(spec["model"], folder)
     guidance = find_guidance(family, folder)
     if spec["negative_prompt"] and guidance != CLASSIFIER_FREE:
         raise StudyError(
             f"the generator {spec['model']} has {guidance} guidance, which takes no negative_prompt: leave it out"
         )
+    index = json.loads((folder / "model_index.json").read_text())
+    files = list_model_files(folder, [name for name in index if not name.startswith("_")], spec["variant"])
     scheduler = make_scheduler(folder, spec)
     facts: dict[str, Any] = {
-        "pipeline": json.loads((folder / "model_index.json").read_text())["_class_name"],
-        "weights": hash_files(folder),
+        "pipeline": index["_class_name"],
+        "weights": hash_files(files, folder),
         "scheduler": type(scheduler).__name__,
         "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
     }
     if spec["lora"] is not None:
-        lora = Path(spec["lora"])
-        if lora.is_file():
-            facts["lora"] = hashlib.sha256(lora.read_bytes()).hexdigest()
-        else:
-            facts["lora"] = hash_files(fetch_lora(spec["lora"]))
+        lora = fetch_weights(spec["lora"], "LoRA")
+        weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
+        facts["lora"] = make_digest([hash_files([path], path.parent) for path in weights])
         facts["lora_scale"] = spec["lora_scale"]
     facts = json.loads(json.dumps(facts, default=str))
     return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
@@ -103,20 +77,6 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _spell(value: Any) -> Any:
     """Infinity as a word: JSON has no number for it, but some schedulers' configurations do."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def fetch_lora(name: str) -> Path:
-    """The folder of LoRA weights: the folder itself, or the hub model's snapshot."""
-    if Path(name).is_dir():
-        return Path(name)
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
-    except Exception as error:
-        raise StudyError(
-            f"the LoRA weights {name!r} are no file or folder and could not be had from the hub: {error}"
-        ) from error
 
 
 def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
@@ -142,7 +102,7 @@ class Generator:
 
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
         self.spec = spec
-        folder = fetch_model(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         self.family = find_family(spec["model"], folder)
         self.guidance = find_guidance(self.family, folder)
         components = json.loads((folder / "model_index.json").read_text())

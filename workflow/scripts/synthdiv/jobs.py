@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from synthdiv.errors import StudyError
 
 logger = logging.getLogger(__name__)
+aloud = logging.getLogger(f"{__name__}.aloud")
 STARTED = "started on"
 WORK = "work: "
 _failed = False
@@ -44,6 +45,7 @@ def start_job(log: str | Path | None) -> None:
         kept.unlink(missing_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         os.write(file, earlier)
+        _speak_to(os.dup(1))
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.close(file)
@@ -57,6 +59,17 @@ def start_job(log: str | Path | None) -> None:
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
         atexit.register(_end, time.monotonic(), kept)
+
+
+def tell(text: str) -> None:
+    """Say something to whoever waits at the terminal, and to the log."""
+    aloud.info(text)
+
+
+def _speak_to(terminal: int) -> None:
+    handler = logging.StreamHandler(os.fdopen(terminal, "w"))
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    aloud.handlers = [handler]
 
 
 def report_work(images: int, seconds: float, **facts: Any) -> None:

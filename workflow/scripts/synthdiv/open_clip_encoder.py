@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from synthdiv.encoder import Encoder, Features, join_features, name_model
 from synthdiv.errors import StudyError
+from synthdiv.hub import advise
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Any:
@@ -49,7 +50,7 @@ class OpenClipEncoder(Encoder):
             )
         except Exception as error:
             raise StudyError(
-                f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: {error}"
+                f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: {advise(error)}"
             ) from error
         self.model.eval()
         super().__init__(spec, device, preprocess=preprocess, encode=self.model.encode_image)

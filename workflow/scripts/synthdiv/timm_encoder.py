@@ -11,6 +11,7 @@ from timm.data import create_transform, resolve_model_data_config
 
 from synthdiv.encoder import DTYPES, Encoder, name_model
 from synthdiv.errors import StudyError
+from synthdiv.hub import advise
 
 
 class TimmEncoder(Encoder):
@@ -39,7 +40,7 @@ class TimmEncoder(Encoder):
             )
         except Exception as error:
             raise StudyError(
-                f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: {error}"
+                f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: {advise(error)}"
             ) from error
         self.model.to(device, DTYPES[spec["precision"]]).eval()
         preprocess = create_transform(**resolve_model_data_config(self.model), is_training=False)

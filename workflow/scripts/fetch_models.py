@@ -1,0 +1,41 @@
+"""Fetch every model that a config names, and make sure that each can be loaded.
+
+Inputs: none; the config's generators, encoders and classifiers.
+Outputs: none; the files lie in the caches of the hub and of the libraries.
+"""
+
+from types import SimpleNamespace
+
+import torch
+
+from synthdiv.encoder import load_encoder
+from synthdiv.families import find_family
+from synthdiv.hub import fetch_pipeline, fetch_weights
+from synthdiv.jobs import start_job, tell
+from synthdiv.recipes import build_model
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Fetch and say where things are."""
+    start_job(smk.log[0])
+    study = Study(smk.config)
+    for name, spec in study.config["generators"].items():
+        folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        find_family(spec["model"], folder)
+        tell(f"generator {name}: {folder}")
+        for key, what in (("lora", "LoRA"), ("safety_checker", "safety checker")):
+            if spec[key] is not None:
+                tell(f"generator {name}, {what}: {fetch_weights(spec[key], what)}")
+    for name, spec in study.config["encoders"].items():
+        load_encoder(spec, torch.device("cpu"))
+        tell(f"encoder {name}: {spec['model']} {spec['pretrained'] or ''}".rstrip())
+    for name, recipe in study.recipes.items():
+        if recipe["pretrained"] is True:
+            build_model(recipe, None)
+            tell(f"classifier {name}: {recipe['model']}")
+    tell("All models are here. Jobs on machines without a network: set HF_HUB_OFFLINE=1 for them.")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
