@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from synthdiv.archive import read_bytes
-from synthdiv.drawing import draw_shard, plan_blocks, redraw_image
+from synthdiv.drawing import draw_shard, iter_blocks, redraw_image
 from synthdiv.identity import make_digest
 from synthdiv.image_index import read_index
 from synthdiv.study import Drawing, Study
@@ -139,7 +139,7 @@ def test_black_images_are_flagged_and_kept(config, tmp_path):
 def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config):
     study = Study(config)
     seeds = [
-        [seed for block in plan_blocks(study, Drawing(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
+        [seed for block in iter_blocks(study, Drawing(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
         for name in ("synset", "disamb")
     ]
     assert seeds[0] == seeds[1]

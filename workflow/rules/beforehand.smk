@@ -3,6 +3,7 @@
 
 localrules:
     fetch_models,
+    grid,
 
 
 rule fetch_models:
@@ -17,3 +18,19 @@ rule fetch_models:
         "Fetch the models that the config names"
     script:
         "../scripts/fetch_models.py"
+
+
+rule grid:
+    log:
+        "<logs>/grid.log",
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        results=f"results/{STUDY.name}",
+    message:
+        "Print the experiment grid"
+    script:
+        "../scripts/grid.py"

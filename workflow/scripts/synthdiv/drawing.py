@@ -62,12 +62,11 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
     }
 
 
-def plan_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> list[Block]:
-    """List the blocks of some classes of a drawing, in order."""
+def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> Iterator[Block]:
+    """The blocks of some classes of a drawing, in order."""
     dataset = study.datasets[drawing.dataset]
     spec = study.config["generators"][study.generator_of(drawing.dataset)]
     recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
-    blocks = []
     for class_id in class_ids:
         key = study.classes[class_id].key
         for split, count in study.datasets[drawing.dataset].images_per_class.items():
@@ -80,8 +79,16 @@ def plan_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
                     for prompt, seed in zip(prompts, seeds, strict=True)
                 ]
                 path = locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
-                blocks.append(Block(class_id, split, indices, prompts, seeds, names, path))
-    return blocks
+                yield Block(class_id, split, indices, prompts, seeds, names, path)
+
+
+def count_drawn(study: Study, drawing: Drawing, class_id: int, fingerprint: Mapping[str, Any]) -> int:
+    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first."""
+    blocks = iter_blocks(study, drawing, [class_id], fingerprint)
+    first = next(blocks)
+    if not first.path.exists():
+        return 0
+    return len(first.indices) + sum(len(block.indices) for block in blocks if block.path.exists())
 
 
 def family_name(fingerprint: Mapping[str, Any]) -> str:
@@ -190,7 +197,7 @@ def draw_shard(
     DrawingCounts
         Images drawn, copied from a shorter block, and found.
     """
-    blocks = plan_blocks(study, drawing, shard.class_ids, fingerprint)
+    blocks = list(iter_blocks(study, drawing, shard.class_ids, fingerprint))
     missing = [block for block in blocks if not block.path.exists()]
     drawn = copied = 0
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
@@ -199,7 +206,7 @@ def draw_shard(
         drawn, copied = draw_blocks(study, drawing, missing, load_draw(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
-    generator = study.generator_of(drawing.dataset)
+    generator, dataset = study.generator_of(drawing.dataset), study.datasets[drawing.dataset]
     facts = {
         "dataset": drawing.dataset,
         "guidance_scale": drawing.guidance_scale,
@@ -207,6 +214,10 @@ def draw_shard(
         "fingerprint": fingerprint["digest"],
         "guidance": fingerprint["guidance"],
         "image_format": study.config["image_format"],
+        "images_per_class": dataset.images_per_class,
+        "noise": study.config["noise"],
+        "prompts": {study.classes[n].key: make_digest(dataset.describe_class(n)) for n in shard.class_ids},
+        "seed": study.seed,
     }
     write_index(path, rows, facts)
     logger.info("drawn %d images, copied %d, found %d", drawn, copied, found)

@@ -1,0 +1,122 @@
+"""The grid: the paper's counts for its own study, and what an edit would redraw, found from what lies there."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from conftest import REPOSITORY
+from test_drawing import FINGERPRINT, draw
+
+from synthdiv.drawing import draw_shard
+from synthdiv.grid import Grid, render_table
+from synthdiv.study import Study
+
+
+@pytest.fixture(scope="module")
+def imagenet():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        yield Study(yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
+
+
+def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
+    rows = {(row["dataset"], row["guidance_scale"]): row for row in Grid(imagenet, tmp_path).tabulate_drawings().to_dicts()}
+    counts = {at: (row["images"], row["reused"], row["to_draw"]) for at, row in rows.items() if at[0] != "sweep"}
+    assert counts == {
+        ("synset", "7.5"): (1_250_000, 0, 1_250_000),
+        ("disamb", "7.5"): (1_250_000, 1_118_750, 131_250),  # 105 classes
+        ("disamb", "2.5"): (1_250_000, 0, 1_250_000),
+        ("disamb", "1"): (1_250_000, 0, 1_250_000),
+        ("promptaug", "2.5"): (1_250_000, 0, 1_250_000),
+    }
+    assert rows["synset", "7.5"]["new_files"] == 25_000
+    assert len(imagenet.experiments) == 36
+
+
+def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
+    assert "GUESS" in Grid(imagenet, tmp_path).describe_cost()
+    measured = {"device": "a GPU", "generators": {"sd15": {"images_per_s": 2.0}}, "encoders": {}, "classifiers": {}}
+    (tmp_path / "calibration.json").write_text(json.dumps(measured))
+    grid = Grid(imagenet, tmp_path)
+    assert grid.describe_cost() == "GPU-hours as measured on a GPU (target calibrate)."
+    assert grid.tabulate_drawings()["gpu_hours"][1] == round(131_250 / 2 / 3600, 1)
+
+
+@pytest.fixture
+def config(tmp_path, classes_csv, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a crane bird\n")
+    return {
+        "study": "s",
+        "classes": str(classes_csv),
+        "generators": {"gen": {"model": str(tmp_path), "steps": 1, "width": 8, "height": 8}},
+        "encoders": {"clip": {"model": "ViT-B-32"}},
+        "datasets": {
+            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
+            "disamb": {"builder": "overrides", "base": "synset", "overrides": "overrides.csv", "guidance_scales": [7.5]},
+        },
+        "images_per_class": {"train": 60, "evaluation": 10},
+        "sets": {"Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5}},
+    }
+
+
+def draw_all(config):
+    study = Study(config)
+    Path("results/generators").mkdir(parents=True, exist_ok=True)
+    Path("results/generators/gen.json").write_text(json.dumps(FINGERPRINT))
+    for drawing in study.drawings:
+        for shard in study.shards.values():
+            path = Path("results/images") / drawing.collection / f"{shard.name}.parquet"
+            draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+
+def look(config):
+    grid = Grid(Study(config), "results")
+    table = grid.tabulate_drawings()
+    return table.select("done", "reused", "to_draw").rows(), grid.list_reasons()
+
+
+def test_what_is_planned_what_is_done_and_what_is_reused(config):
+    planned, reasons = look(config)
+    assert planned == [(0, 0, 210), (0, 140, 70)]
+    assert reasons == ["synset/g7.5: 3 classes not drawn yet", "disamb/g7.5: 1 classes not drawn yet"]
+    draw_all(config)
+    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
+    draw_all(config)
+    (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a tall crane bird\n")
+    counts, reasons = look(config)
+    assert counts == [(210, 0, 0), (140, 0, 70)]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("disamb/g7.5: prompt edited: n01 ")
+    assert reasons[0].endswith(": 'a crane bird' is now 'a tall crane bird'")
+
+
+@pytest.mark.parametrize(
+    ("change", "counts", "reason"),
+    [
+        ({"images_per_class": {"train": 60, "evaluation": 20}}, [(180, 0, 60), (60, 160, 20)], "another number of images"),
+        ({"seed": 7}, [(0, 0, 210), (0, 140, 70)], "another seed or noise"),
+        ({"image_format": {"format": "jpeg"}}, [(0, 0, 210), (0, 140, 70)], "another generator or image format"),
+    ],
+)
+def test_what_changes_every_image_is_said(config, change, counts, reason):
+    draw_all(config)
+    found, reasons = look(config | change)
+    assert found == counts
+    assert reasons == [f"synset/g7.5: 3 classes {reason}", f"disamb/g7.5: 1 classes {reason}"]
+
+
+def test_a_lost_index_is_found_again_in_the_archive(config, tmp_path):
+    draw_all(config)
+    (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
+    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_a_table_of_text_is_aligned_and_says_what_is_unknown():
+    table = pl.DataFrame({"name": ["a", "bcd"], "n_images": [1_250_000, None]})
+    assert render_table(table).splitlines() == ["  name   n images", "  a     1,250,000", "  bcd           ?"]

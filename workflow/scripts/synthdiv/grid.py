@@ -1,0 +1,293 @@
+"""The experiment grid: what a study is made of, what of it is done, what would be drawn and why, and what it costs."""
+
+from __future__ import annotations
+
+import glob
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from synthdiv.drawing import count_drawn
+from synthdiv.identity import BLOCK_SIZE, SPLITS, format_scale, make_digest
+from synthdiv.image_index import read_facts
+from synthdiv.study import Drawing, Study
+
+GUESSED_BYTES = {"png": 1.6, "jpeg": 0.4, "webp": 0.3}
+"""Of an image's file a pixel, where none was drawn yet."""
+GUESSED_SECONDS = 0.75
+"""Of drawing 512 x 512 pixels in 50 steps: a model of the size of Stable Diffusion v1.5 on an A100."""
+GUESSED_RATES = {"encoders": 500.0, "classifiers": 600.0}
+"""Images a second and GPU: embedding with CLIP ViT-L/14, training ResNet-RS-152."""
+SHOWN = 12
+"""Edited classes that are named."""
+
+
+@dataclass(frozen=True)
+class ClassState:
+    """What there is of one class of a drawing, in images."""
+
+    drawing: Drawing
+    class_id: int
+    total: int
+    done: int
+    reused_from: str | None
+    reason: str | None
+
+
+class Grid:
+    """A study's grid, compared with what lies in its results and in the archive.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    results : Path or str
+        Its folder of results.
+    """
+
+    def __init__(self, study: Study, results: Path | str) -> None:
+        self.study = study
+        self.results = Path(results)
+
+    @cached_property
+    def calibration(self) -> dict[str, Any]:
+        """What target ``calibrate`` measured; empty where it was not run."""
+        path = self.results / "calibration.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
+        """Those of the generators that were fingerprinted already."""
+        paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config["generators"]}
+        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+    @cached_property
+    def states(self) -> list[ClassState]:
+        """Every class of every drawing."""
+        return [state for drawing in self.study.drawings for state in self._compare(drawing)]
+
+    def _compare(self, drawing: Drawing) -> list[ClassState]:
+        study = self.study
+        dataset, generator = study.datasets[drawing.dataset], study.generator_of(drawing.dataset)
+        total, fingerprint = sum(dataset.images_per_class.values()), self.fingerprints.get(generator)
+        states = []
+        for shard in study.shards.values():
+            path = self.results / "images" / drawing.collection / f"{shard.name}.parquet"
+            facts = read_facts(path) if path.exists() else None
+            for class_id in shard.class_ids:
+                reason = self._find_reason(drawing, class_id, facts, path)
+                owner, done, reused = study.owner_of(drawing, class_id), 0, None
+                if reason is None:
+                    done = total
+                elif owner != drawing:
+                    reused = owner.collection
+                elif fingerprint is not None:
+                    done = count_drawn(study, drawing, class_id, fingerprint)
+                states.append(ClassState(drawing, class_id, total, done, reused, reason if done < total else None))
+        return states
+
+    def _find_reason(self, drawing: Drawing, class_id: int, facts: Mapping[str, Any] | None, path: Path) -> str | None:
+        """Why a class of a drawing would be drawn; None if its index stands."""
+        study = self.study
+        dataset, generator = study.datasets[drawing.dataset], study.generator_of(drawing.dataset)
+        key = study.classes[class_id].key
+        if facts is None or key not in facts["prompts"]:
+            return "not drawn yet"
+        fingerprint = self.fingerprints.get(generator, {"digest": facts["fingerprint"]})["digest"]
+        # JSON knows no tuples and no other keys than texts: compare what both sides become
+        own = json.loads(json.dumps([study.config["generators"][generator], fingerprint, study.config["image_format"]]))
+        if own != [facts["generator"], facts["fingerprint"], facts["image_format"]]:
+            return "another generator or image format"
+        if [study.seed, study.config["noise"]] != [facts["seed"], facts["noise"]]:
+            return "another seed or noise"
+        if facts["prompts"][key] != make_digest(dataset.describe_class(class_id)):
+            return f"prompt edited: {key} {study.classes[class_id].name}{self._show_edit(drawing, class_id, path)}"
+        if dict(dataset.images_per_class) != facts["images_per_class"]:
+            return "another number of images"
+        return None
+
+    def _show_edit(self, drawing: Drawing, class_id: int, path: Path) -> str:
+        dataset = self.study.datasets[drawing.dataset]
+        if dataset.per_image:
+            return ""
+        rows = pl.scan_parquet(path).filter(pl.col("class_id") == class_id).select("prompt").head(1).collect()
+        before = rows.item() if len(rows) else ""
+        return f": {before!r} is now {dataset.class_texts[class_id]!r}"
+
+    # Tables
+
+    def tabulate_drawings(self) -> pl.DataFrame:
+        """A row a drawing: images planned, done, reused and to draw, files, gigabytes and GPU-hours."""
+        rows = []
+        for drawing in self.study.drawings:
+            own = [state for state in self.states if state.drawing == drawing]
+            generator = self.study.generator_of(drawing.dataset)
+            reused = sum(state.total for state in own if state.reused_from)
+            to_draw = sum(state.total - state.done for state in own if not state.reused_from)
+            counts = self.study.datasets[drawing.dataset].images_per_class
+            blocks = sum(math.ceil(count / BLOCK_SIZE) for count in counts.values())
+            rows.append(
+                {
+                    "dataset": drawing.dataset,
+                    "guidance_scale": format_scale(drawing.guidance_scale),
+                    "generator": generator,
+                    "shards": len(self.study.shards),
+                    "images": sum(state.total for state in own),
+                    "done": sum(state.done for state in own),
+                    "reused": reused,
+                    "to_draw": to_draw,
+                    "new_files": blocks * sum(1 for state in own if state.done < state.total and not state.reused_from),
+                    "new_GB": round(to_draw * self.bytes_per_image(generator) / 1e9, 1),
+                    "gpu_hours": round(to_draw * self.seconds_per_image(generator) / 3600, 1),
+                }
+            )
+        return pl.DataFrame(rows)
+
+    def seconds_per_image(self, generator: str) -> float:
+        """What drawing an image takes, on one GPU."""
+        measured = self.calibration.get("generators", {}).get(generator)
+        if measured:
+            return 1 / measured["images_per_s"]
+        spec = self.study.config["generators"][generator]
+        return GUESSED_SECONDS * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
+
+    def bytes_per_image(self, generator: str) -> float:
+        """The size of an image's file: of those that were drawn, or a guess."""
+        for drawing in self.study.drawings:
+            if self.study.generator_of(drawing.dataset) == generator:
+                paths = sorted((self.results / "images" / drawing.collection).glob("*.parquet"))[:1]
+                for path in paths:
+                    return pl.read_parquet(path, columns=["size"])["size"].mean()  # type: ignore[return-value]
+        spec = self.study.config["generators"][generator]
+        return GUESSED_BYTES[self.study.config["image_format"]["format"]] * spec["width"] * spec["height"]
+
+    def list_reasons(self) -> list[str]:
+        """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
+        lines = []
+        for drawing in self.study.drawings:
+            own = [state for state in self.states if state.drawing == drawing and state.reason and not state.reused_from]
+            edited = [state for state in own if state.reason and state.reason.startswith("prompt edited")]
+            for reason in dict.fromkeys(state.reason for state in own if state not in edited):
+                classes = [state for state in own if state.reason == reason]
+                lines.append(f"{drawing.collection}: {len(classes):,} classes {reason}")
+            lines += [f"{drawing.collection}: {state.reason}" for state in edited[:SHOWN]]
+            if len(edited) > SHOWN:
+                lines.append(f"{drawing.collection}: and {len(edited) - SHOWN} more edited prompts")
+        return lines
+
+    def tabulate_embeddings(self) -> pl.DataFrame:
+        """A row an encoder and set of images: tables done, images, GPU-hours of what is to do."""
+        rows = []
+        for encoder in self.study.config["encoders"]:
+            rate = self.calibration.get("encoders", {}).get(encoder, {}).get("images_per_s", GUESSED_RATES["encoders"])
+            for collection in dict.fromkeys(map(self.study.collection_of, self.study.image_sets(encoder))):
+                if collection.startswith("brought/"):
+                    continue
+                folder = self.results / "embeddings" / encoder / collection
+                done, images = sum((folder / f"{name}.parquet").exists() for name in self.study.shards), None
+                if not collection.startswith("natural/"):
+                    dataset = self.study.datasets[collection.split("/")[0]]
+                    images = len(self.study.classes) * sum(dataset.images_per_class.values())
+                elif (index := self.results / "images" / f"{collection}.parquet").exists():
+                    images = pl.scan_parquet(index).select(pl.len()).collect().item()
+                left = 1 - done / len(self.study.shards)
+                hours = None if images is None else round(images * left / rate / 3600, 1)
+                rows.append([encoder, collection, len(self.study.shards), done, images, hours])
+        schema = {
+            "encoder": pl.String,
+            "images_of": pl.String,
+            "tables": pl.Int64,
+            "done": pl.Int64,
+            "images": pl.Int64,
+            "gpu_hours": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def tabulate_experiments(self) -> pl.DataFrame:
+        """The matrix: a row a reference, a column a query; each experiment's number, with a ✓ if it is done."""
+        encoder = self.study.encoders[0]
+        cells: dict[str, dict[str, str]] = {}
+        for one in self.study.experiments_of(encoder):
+            done = (self.results / "experiments" / encoder / one.reference / f"{one.query}.parquet").exists()
+            cells.setdefault(one.reference, {})[one.query] = f"{one.number}{' ✓' if done else ''}"
+        return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
+
+    def tabulate_classifiers(self) -> pl.DataFrame:
+        """A row a classifier and training set: trainings done, steps, GPU-hours of what is to do."""
+        rows = []
+        for name, training in self.study.evaluations:
+            entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
+            runs = [run for run in self.study.runs if (run.classifier, run.training) == (name, training)]
+            done = sum((self.results / "classifiers" / run.folder / "model.safetensors").exists() for run in runs)
+            images = self._count_trained(training, recipe) if runs else 0
+            rate = self.calibration.get("classifiers", {}).get(name, {}).get("images_per_s", GUESSED_RATES["classifiers"])
+            hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
+            rows.append([name, training, len(runs), done, len(entry["evaluate"]), hours])
+        schema = {
+            "classifier": pl.String,
+            "trained_on": pl.String,
+            "trainings": pl.Int64,
+            "done": pl.Int64,
+            "tried_on_sets": pl.Int64,
+            "gpu_hours": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _count_trained(self, training: str, recipe: Mapping[str, Any]) -> float | None:
+        """How many images one training sees, counted as often as it sees them; None where that is not known yet."""
+        if "steps" in recipe:
+            return recipe["steps"] * recipe["batch_size"]
+        sizes = []
+        for part in self.study.parts_of(training):
+            collection = self.study.collection_of(part["set"])
+            if part["images_per_class"] is not None:
+                sizes.append(len(self.study.classes) * part["images_per_class"])
+            elif not collection.startswith("natural/"):
+                dataset = self.study.datasets[collection.split("/")[0]]
+                sizes.append(len(self.study.classes) * dataset.images_per_class["train"])
+            elif (index := self.results / "images" / f"{collection}.parquet").exists():
+                rows = pl.scan_parquet(index).filter(pl.col("split") == SPLITS[0])
+                sizes.append(rows.select(pl.len()).collect().item())
+            else:
+                return None
+        return recipe["epochs"] * sum(sizes)
+
+    def describe_natural(self) -> list[str]:
+        """A line a natural set and split: where it is, and whether it is there and indexed."""
+        lines = []
+        for name, entry in self.study.sets.items():
+            for split in self.study.splits_of(name) if "images" in entry else []:
+                source = entry["images"][split]
+                path = source if isinstance(source, str) else source["path"]
+                indexed = (self.results / "images" / "natural" / f"{name}.parquet").exists()
+                there = os.path.exists(path) or glob.has_magic(path)
+                state = "indexed" if indexed else "there" if there else "NOT THERE"
+                lines.append(f"{name}, {split}: {path} ({state})")
+        return lines
+
+    def describe_cost(self) -> str:
+        """Where the hours come from."""
+        if self.calibration:
+            return f"GPU-hours as measured on {self.calibration['device']} (target calibrate)."
+        return (
+            "GPU-hours are a GUESS, as of an A100: measure yours with target calibrate. Gigabytes are a guess until images "
+            "are drawn."
+        )
+
+
+def render_table(table: pl.DataFrame) -> str:
+    """A table as text, whole; "?" where a number is not known yet."""
+    columns = []
+    for name, values in table.to_dict(as_series=False).items():
+        numeric = table[name].dtype.is_numeric()
+        cells = [name.replace("_", " "), *("?" if value is None else f"{value:,}" if numeric else value for value in values)]
+        width = max(map(len, cells))
+        columns.append([cell.rjust(width) if numeric else cell.ljust(width) for cell in cells])
+    return "\n".join("  " + "  ".join(row).rstrip() for row in zip(*columns, strict=True))
