@@ -64,7 +64,7 @@ rule index_natural:
         classes=ancient(STUDY.config["classes"]),
     output:
         index=ensure("<results>/images/natural/{set}.parquet", non_empty=True),
-        counts="<results>/tables/natural/{set}.csv",
+        counts="<results>/images/natural/{set}.csv",
     log:
         "<logs>/index_natural/{set}.log",
     benchmark:
