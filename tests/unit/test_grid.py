@@ -37,11 +37,13 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
 
 def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
     assert "GUESS" in Grid(imagenet, tmp_path).describe_cost()
-    measured = {"device": "a GPU", "generators": {"sd15": {"images_per_s": 2.0}}, "encoders": {}, "classifiers": {}}
-    (tmp_path / "calibration.json").write_text(json.dumps(measured))
+    rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}
+    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
     grid = Grid(imagenet, tmp_path)
-    assert grid.describe_cost() == "GPU-hours as measured on a GPU (target calibrate)."
-    assert grid.tabulate_drawings()["gpu_hours"][1] == round(131_250 / 2 / 3600, 1)
+    assert grid.describe_cost() == "Hours are of one device, as measured on a GPU (target calibrate)."
+    hours = grid.tabulate_drawings()["hours"]
+    assert hours[1] == round(131_250 / 2 / 3600, 1)
+    assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
 
 
 @pytest.fixture

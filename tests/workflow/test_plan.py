@@ -129,3 +129,18 @@ def test_every_rule_has_its_shape():
             script = (REPOSITORY / "workflow" / "scripts" / f"{name}.py").read_text()
             assert script.startswith('"""')
             assert "def main(smk" in script
+
+
+def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
+    demo_config["sets"]["Fashion-IM"]["images"] = {"train": "nowhere/train", "evaluation": "nowhere/val"}
+    place = workplace(demo_config)
+    assert "nowhere/train does not exist" in place.run("-n", check=False).stdout
+    printed = place.run("grid").stdout
+    for text in (
+        "Fashion-IM, train: nowhere/train (NOT THERE)",
+        "synset/g7.5: 10 classes not drawn yet",
+        "Disamb-IM",
+        "GUESS",
+    ):
+        assert text in printed
+    assert "Nothing to be done" not in place.run("grid").stdout

@@ -25,7 +25,7 @@ def main(smk: SimpleNamespace) -> None:
     if study.drawings:
         drawings = grid.tabulate_drawings()
         tell(f"Drawn images\n{render_table(drawings)}")
-        total = drawings.select(pl.col("images", "done", "reused", "to_draw", "new_files", "new_GB", "gpu_hours").sum())
+        total = drawings.select(pl.col("images", "done", "reused", "to_draw", "new_files", "new_GB", "hours").sum())
         tell(f"{render_table(total)}  in all\n")
         reasons = grid.list_reasons() or ["nothing: all images are there"]
         tell("What would be drawn, and why\n" + "".join(f"  {line}\n" for line in reasons))

@@ -124,7 +124,7 @@ class Grid:
     # Tables
 
     def tabulate_drawings(self) -> pl.DataFrame:
-        """A row a drawing: images planned, done, reused and to draw, files, gigabytes and GPU-hours."""
+        """A row a drawing: images planned, done, reused and to draw, files, gigabytes and hours."""
         rows = []
         for drawing in self.study.drawings:
             own = [state for state in self.states if state.drawing == drawing]
@@ -145,18 +145,20 @@ class Grid:
                     "to_draw": to_draw,
                     "new_files": blocks * sum(1 for state in own if state.done < state.total and not state.reused_from),
                     "new_GB": round(to_draw * self.bytes_per_image(generator) / 1e9, 1),
-                    "gpu_hours": round(to_draw * self.seconds_per_image(generator) / 3600, 1),
+                    "hours": round(to_draw * self.seconds_per_image(drawing) / 3600, 1),
                 }
             )
         return pl.DataFrame(rows)
 
-    def seconds_per_image(self, generator: str) -> float:
-        """What drawing an image takes, on one GPU."""
+    def seconds_per_image(self, drawing: Drawing) -> float:
+        """What drawing an image takes, on one GPU: without guidance one prediction a step and not two."""
+        generator, guided = self.study.generator_of(drawing.dataset), drawing.guidance_scale > 1
         measured = self.calibration.get("generators", {}).get(generator)
         if measured:
-            return 1 / measured["images_per_s"]
+            return 1 / measured["images_per_s" if guided else "images_per_s_unguided"]
         spec = self.study.config["generators"][generator]
-        return GUESSED_SECONDS * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
+        guessed = GUESSED_SECONDS if guided else GUESSED_SECONDS / 2
+        return guessed * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
 
     def bytes_per_image(self, generator: str) -> float:
         """The size of an image's file: of those that were drawn, or a guess."""
@@ -183,7 +185,7 @@ class Grid:
         return lines
 
     def tabulate_embeddings(self) -> pl.DataFrame:
-        """A row an encoder and set of images: tables done, images, GPU-hours of what is to do."""
+        """A row an encoder and set of images: tables done, images, hours of what is to do."""
         rows = []
         for encoder in self.study.config["encoders"]:
             rate = self.calibration.get("encoders", {}).get(encoder, {}).get("images_per_s", GUESSED_RATES["encoders"])
@@ -206,7 +208,7 @@ class Grid:
             "tables": pl.Int64,
             "done": pl.Int64,
             "images": pl.Int64,
-            "gpu_hours": pl.Float64,
+            "hours": pl.Float64,
         }
         return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -220,7 +222,7 @@ class Grid:
         return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
     def tabulate_classifiers(self) -> pl.DataFrame:
-        """A row a classifier and training set: trainings done, steps, GPU-hours of what is to do."""
+        """A row a classifier and training set: trainings done, steps, hours of what is to do."""
         rows = []
         for name, training in self.study.evaluations:
             entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
@@ -236,7 +238,7 @@ class Grid:
             "trainings": pl.Int64,
             "done": pl.Int64,
             "tried_on_sets": pl.Int64,
-            "gpu_hours": pl.Float64,
+            "hours": pl.Float64,
         }
         return pl.DataFrame(rows, schema=schema, orient="row")
 
@@ -275,10 +277,10 @@ class Grid:
     def describe_cost(self) -> str:
         """Where the hours come from."""
         if self.calibration:
-            return f"GPU-hours as measured on {self.calibration['device']} (target calibrate)."
+            return f"Hours are of one device, as measured on {self.calibration['device']} (target calibrate)."
         return (
-            "GPU-hours are a GUESS, as of an A100: measure yours with target calibrate. Gigabytes are a guess until images "
-            "are drawn."
+            "Hours are a GUESS, as of one A100: measure your device with target calibrate. Gigabytes are a guess until "
+            "images are drawn."
         )
 
 

@@ -1,0 +1,49 @@
+"""Measure what the study's models cost on this device, for target grid, and propose a batch size.
+
+Inputs: none; the config's generators, encoders and classifiers.
+Outputs: calibration, a JSON file.
+"""
+
+import json
+import platform
+from pathlib import Path
+from types import SimpleNamespace
+
+import torch
+
+from synthdiv.calibration import measure_classifier, measure_encoder, measure_generator
+from synthdiv.devices import claim_device
+from synthdiv.files import replace_atomically
+from synthdiv.jobs import start_job, tell
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Measure each, say it, and write all."""
+    start_job(smk.log[0])
+    torch.set_num_threads(smk.threads)
+    study = Study(smk.config)
+    with claim_device(study.config["device"]) as device:
+        name = (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else f"{smk.threads} cores of {platform.machine()}"
+        )
+        facts = {"device": name, "torch": torch.__version__, "generators": {}, "encoders": {}, "classifiers": {}}
+        for generator, spec in study.config["generators"].items():
+            facts["generators"][generator] = found = measure_generator(spec, device)
+            proposed = f"; proposed batch_size: {found['proposed_batch_size']}" if "proposed_batch_size" in found else ""
+            tell(f"generator {generator}: {found['images_per_s']} images/s at batch size {found['batch_size']}{proposed}")
+        for encoder, spec in study.config["encoders"].items():
+            facts["encoders"][encoder] = found = measure_encoder(spec, device)
+            tell(f"encoder {encoder}: {found['images_per_s']} images/s")
+        for classifier, recipe in study.recipes.items():
+            entry = study.config["classifiers"][classifier]
+            if entry["train"]:
+                found = measure_classifier(recipe, len(study.classes), entry["processes"], device)
+                facts["classifiers"][classifier] = found
+                tell(f"classifier {classifier}: {found['images_per_s']} images/s")
+    with replace_atomically(smk.output.calibration) as temporary:
+        Path(temporary).write_text(json.dumps(facts, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

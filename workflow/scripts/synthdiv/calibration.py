@@ -1,0 +1,149 @@
+"""What a study's models cost on this device: images a second of drawing, embedding and training, and a batch size."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from synthdiv.encoder import load_encoder
+from synthdiv.generator import Generator
+from synthdiv.recipes import build_loss, build_model, build_optimizer, choose_layout, choose_precision, resolve_data
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Batch sizes that are tried on a GPU."""
+GOOD_ENOUGH = 0.97
+"""Of the highest rate: the smallest batch that reaches it is proposed."""
+GUIDED, UNGUIDED = 7.5, 1.0
+SECONDS = 5.0
+"""How long each is measured, at least."""
+
+
+def time_work(work: Callable[[], Any], device: torch.device, *, at_least: float = SECONDS) -> float:
+    """Seconds a call, over so many seconds, after one call that is not counted.
+
+    Parameters
+    ----------
+    work : callable
+        What is timed.
+    device : torch.device
+        Waited for at the end.
+    at_least : float
+        Seconds.
+    """
+    work()
+    _wait_for(device)
+    start, calls = time.monotonic(), 0
+    while True:
+        work()
+        calls += 1
+        _wait_for(device)
+        elapsed = time.monotonic() - start
+        if elapsed >= at_least:
+            return elapsed / calls
+
+
+def _wait_for(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least: float = SECONDS) -> dict[str, Any]:
+    """Images a second that a generator draws: at its batch size, guided and not; on a GPU by batch size, until memory ends.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``generators``.
+    device : torch.device
+        Where it computes.
+    at_least : float
+        Seconds that each is measured.
+
+    Returns
+    -------
+    dict
+        ``images_per_s`` (guided), ``images_per_s_unguided``, ``batch_size``, and on a GPU ``batches`` (batch_size,
+        images_per_s, peak_mb) with ``proposed_batch_size``.
+    """
+    generator = Generator(spec, device)
+
+    def measure(size: int, scale: float) -> float:
+        generator.spec = {**spec, "batch_size": size}
+        prompts, seeds = ["a photograph"] * size, list(range(size))
+        return size / time_work(lambda: list(generator.draw_images(prompts, seeds, scale)), device, at_least=at_least)
+
+    facts: dict[str, Any] = {"batch_size": spec["batch_size"]}
+    if device.type == "cuda":
+        facts["batches"] = _measure_batches(measure, spec["batch_size"], device)
+        best = max(batch["images_per_s"] for batch in facts["batches"])
+        good = [batch["batch_size"] for batch in facts["batches"] if batch["images_per_s"] >= GOOD_ENOUGH * best]
+        facts["proposed_batch_size"] = min(good)
+    return facts | {
+        "images_per_s": round(measure(spec["batch_size"], GUIDED), 4),
+        "images_per_s_unguided": round(measure(spec["batch_size"], UNGUIDED), 4),
+    }
+
+
+def _measure_batches(measure: Callable[[int, float], float], own: int, device: torch.device) -> list[dict[str, float]]:
+    batches = []
+    for size in sorted({*SIZES, own}):
+        torch.cuda.reset_peak_memory_stats(device)
+        try:
+            rate = measure(size, GUIDED)
+        except torch.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            break
+        peak = torch.cuda.max_memory_allocated(device) / 1e6
+        batches.append({"batch_size": size, "images_per_s": round(rate, 4), "peak_mb": round(peak, 1)})
+    return batches
+
+
+def measure_encoder(spec: Mapping[str, Any], device: torch.device, *, at_least: float = SECONDS) -> dict[str, Any]:
+    """Images a second that an encoder embeds, reading and decoding apart."""
+    encoder = load_encoder(spec, device)
+    pixels = encoder.preprocess(Image.fromarray(np.zeros((64, 64, 3), np.uint8)))
+    batch = pixels.to(encoder.dtype).expand(spec["batch_size"], *pixels.shape)
+    with torch.inference_mode():
+        seconds = time_work(lambda: encoder.run(batch, encoder.encode), device, at_least=at_least)
+    return {"batch_size": spec["batch_size"], "images_per_s": round(spec["batch_size"] / seconds, 2)}
+
+
+def measure_classifier(
+    recipe: Mapping[str, Any], n_classes: int, processes: int, device: torch.device, *, at_least: float = SECONDS
+) -> dict[str, Any]:
+    """Images a second that one process trains a classifier on, reading and augmenting apart.
+
+    Parameters
+    ----------
+    recipe : mapping
+        The classifier's.
+    n_classes : int
+        Its outputs.
+    processes : int
+        Over which a batch is spread.
+    device : torch.device
+        Where it computes.
+    at_least : float
+        Seconds that it is measured.
+    """
+    model = build_model(recipe, n_classes).to(memory_format=choose_layout(recipe)).to(device).train()
+    optimizer, loss = build_optimizer(recipe, model), build_loss(recipe)
+    size = recipe["device_batch_size"] or recipe["batch_size"] // processes
+    shape = resolve_data(recipe, model, is_training=True)["input_size"]
+    images = torch.zeros(size, *shape, device=device).to(memory_format=choose_layout(recipe))
+    target = torch.full((n_classes,), 1 / n_classes) if recipe["mixup"] else torch.tensor(0)
+    labels = target.expand(size, *target.shape).to(device)
+
+    def step() -> None:
+        with choose_precision(recipe, device):
+            result = loss(model(images), labels)
+        result.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+    return {"device_batch_size": size, "images_per_s": round(size / time_work(step, device, at_least=at_least), 2)}
