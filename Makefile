@@ -10,7 +10,7 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo report test slurm-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
+.PHONY: help demo report test slurm-test full-size-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -54,6 +54,9 @@ slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm 
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; } || \
 	  { echo "error: Slurm and munge are needed; on Debian and Ubuntu: sudo apt-get install slurm-wlm munge"; exit 1; }
 	@$(BIN)/python -m pytest -m slurm tests/slurm -v $(if $(ONLY),-k "$(ONLY)")
+
+full-size-test: $(VENV)/.installed  ## draw and embed an image with models of real size and random weights (8 GB of memory)
+	@$(BIN)/python -m pytest -m full_size tests/integration/test_full_size.py
 
 bench: $(VENV)/.installed  ## time metrics and training against their peers (half an hour)
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py

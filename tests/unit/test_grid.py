@@ -54,7 +54,7 @@ def config(tmp_path, classes_csv, monkeypatch):
         "study": "s",
         "classes": str(classes_csv),
         "generators": {"gen": {"model": str(tmp_path), "steps": 1, "width": 8, "height": 8}},
-        "encoders": {"clip": {"model": "ViT-B-32"}},
+        "encoders": {"clip": {"model": "ViT-B-32", "pretrained": "openai"}},
         "datasets": {
             "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
             "disamb": {"builder": "overrides", "base": "synset", "overrides": "overrides.csv", "guidance_scales": [7.5]},

@@ -143,6 +143,7 @@ def set_at(config, path, value):
         ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
         ("generators", None, "the config has no generators"),
         ("encoders", None, "the config has no encoders"),
+        ("encoders.tiny-clip.model", "ViT-L-14-quickgelu", "name the weights of ViT-L-14-quickgelu in `pretrained`"),
         ("classes", "nowhere.csv", "the class table nowhere.csv does not exist"),
     ],
 )

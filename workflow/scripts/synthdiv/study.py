@@ -210,6 +210,13 @@ class Study:
             raise StudyError(
                 f"config: encoders.{BROUGHT}: this name stands for the embeddings that you bring; choose another"
             )
+        for name, spec in self.text_encoders().items():
+            brings_its_own = spec["model"].startswith("hf-hub:") or Path(spec["model"]).is_dir()
+            if spec["pretrained"] is None and not brings_its_own:
+                raise StudyError(
+                    f"config: encoders.{name}: name the weights of {spec['model']} in `pretrained` (such as openai, or a "
+                    "file): without them open_clip starts from random ones"
+                )
         embedded = [name for name in self.sets if not self.only_evaluates(name)]
         left_out = [name for name in embedded if name not in self.sets_of(self.encoders[0])]
         if left_out:
