@@ -1,0 +1,160 @@
+"""Drawing and embedding through the workflow's own jobs against plain loops over the same models: `make bench`.
+
+Ours does what a job does: seeds and noise of each image's own, flags, blocks in the archive and the index, full batches; the
+peers do what one would write by hand, and save the same format. On a GPU if there is one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import open_clip
+import pyarrow as pa
+import torch
+import yaml
+from diffusers import DPMSolverMultistepScheduler, StableDiffusionPipeline
+from PIL import Image
+from timing import Comparison, run_comparisons, widen_tables
+from torch.utils.data import DataLoader, Dataset
+
+from synthdiv.drawing import draw_shard
+from synthdiv.encoder import load_encoder
+from synthdiv.generator import Generator, fingerprint_generator
+from synthdiv.image_index import locate_images, read_index
+from synthdiv.study import Drawing, Study
+
+IMAGES = 20  # a class and split: 400 in all
+REPEATS = 10  # of these, as a shard of embeddings
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+CLOCK = time.perf_counter if DEVICE.type == "cuda" else time.process_time
+SCALE = 7.5
+RESULTS = Path("results/benchmarks")
+
+
+def make_study(folder: Path) -> Study:
+    """The demo's synset dataset, with an archive in a folder of its own."""
+    config = yaml.safe_load(Path("config/config.yaml").read_text())
+    config["images_per_class"] = {"train": IMAGES, "evaluation": IMAGES}
+    return Study(config | {"archive": str(folder / "archive")})
+
+
+def draw_with_plain_pipeline(study: Study, folder: Path) -> Any:
+    """The pipeline looped over the same prompts, at the same batch size, saving the same format."""
+    spec = study.config["generators"]["tiny-sd"]
+    pipeline = StableDiffusionPipeline.from_pretrained(spec["model"], variant=spec["variant"], dtype=torch.float32)
+    pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
+    pipeline.to(DEVICE).set_progress_bar_config(disable=True)
+    prompts = [row.lemmas for row in study.classes for _ in range(2 * IMAGES)]
+    size = spec["batch_size"]
+
+    def draw() -> None:
+        folder.mkdir(exist_ok=True)
+        for start in range(0, len(prompts), size):
+            texts = prompts[start : start + size]
+            images = pipeline(
+                prompt=texts,
+                generator=[torch.Generator("cpu").manual_seed(start + n) for n in range(len(texts))],
+                guidance_scale=SCALE,
+                num_inference_steps=spec["steps"],
+                height=spec["height"],
+                width=spec["width"],
+            ).images
+            for n, image in enumerate(images):
+                image.save(folder / f"{start + n:05d}.png")
+
+    return draw
+
+
+def draw_with_ours(study: Study, folder: Path) -> Any:
+    """The shard that a job of draw_images draws; its archive is emptied first."""
+    spec = study.config["generators"]["tiny-sd"]
+    fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
+    (shard,) = study.shards.values()
+
+    def draw() -> None:
+        shutil.rmtree(folder / "archive", ignore_errors=True)
+        path = folder / "index.parquet"
+        draw_shard(study, Drawing("synset", SCALE), shard, fingerprint, path, load_draw=lambda: generator.draw_images)
+
+    return draw
+
+
+class Files(Dataset):
+    """The images of a folder, as open_clip wants them."""
+
+    def __init__(self, folder: Path, preprocess: Any) -> None:
+        self.paths = sorted(folder.glob("*.png")) * REPEATS
+        self.preprocess = preprocess
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, n: int) -> torch.Tensor:
+        return self.preprocess(Image.open(self.paths[n]).convert("RGB"))
+
+
+def embed_with_plain_loop(study: Study, folder: Path) -> Any:
+    """open_clip over a DataLoader of the same images."""
+    spec = study.config["encoders"]["tiny-clip"]
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{spec['model']}", device=DEVICE)
+    model.eval()
+    images = Files(folder, preprocess)
+
+    def embed() -> None:
+        with torch.inference_mode():
+            parts = []
+            for batch in DataLoader(images, batch_size=spec["batch_size"]):
+                features = model.encode_image(batch.to(DEVICE))
+                parts.append((features / features.norm(dim=-1, keepdim=True)).half().cpu().numpy())
+        assert len(np.concatenate(parts)) == len(images)
+
+    return embed
+
+
+def embed_with_ours(study: Study, index: Path) -> Any:
+    """The rows that a job of embed_images embeds."""
+    encoder = load_encoder(study.config["encoders"]["tiny-clip"], DEVICE)
+    rows = pa.concat_tables([read_index(index)] * REPEATS)
+
+    def embed() -> None:
+        assert len(encoder.embed_images(locate_images(rows), workers=0).vectors) == len(rows)
+
+    return embed
+
+
+def main() -> None:
+    """Time both pairs."""
+    widen_tables()
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    torch.set_num_threads(1)
+    print(f"on {DEVICE}, one thread", file=sys.stderr)  # the rest of stderr is progress
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        study = make_study(folder)
+        ours, theirs = draw_with_ours(study, folder), draw_with_plain_pipeline(study, folder / "plain")
+        ours()
+        theirs()
+        run_comparisons(
+            [
+                Comparison("draw 400 images", "diffusers' pipeline in a loop", ours, theirs, 1 / 0.97, CLOCK),
+                Comparison(
+                    "embed 4,000 images",
+                    "open_clip over a DataLoader",
+                    embed_with_ours(study, folder / "index.parquet"),
+                    embed_with_plain_loop(study, folder / "plain"),
+                    1 / 0.97,
+                    CLOCK,
+                ),
+            ],
+            RESULTS / "drawing.csv",
+        )
+
+
+if __name__ == "__main__":
+    main()
