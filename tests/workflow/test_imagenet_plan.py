@@ -1,0 +1,66 @@
+"""The ImageNet study in the plan: every job of it, and what one edited prompt changes."""
+
+import csv
+import re
+
+import pytest
+import yaml
+from conftest import REPOSITORY, Workplace
+
+from synthdiv.study import Study
+
+JOBS = {
+    "fingerprint_generator": 1,
+    "index_natural": 1,
+    "draw_images": 1000,  # 10 drawings in 100 shards
+    "embed_images": 1100,  # and ImageNet's
+    "embed_prompts": 200,
+    "score_experiment": 36,
+    "train_classifier": 5,
+    "evaluate_classifier": 6,
+}
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A made-up ImageNet beside the study's config."""
+    with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
+        keys = [row["key"] for row in csv.DictReader(file)]
+    for split in ("train", "val"):
+        for key in keys:
+            (tmp_path / "imagenet" / split / key).mkdir(parents=True)
+            (tmp_path / "imagenet" / split / key / "1.JPEG").touch()
+    place = Workplace(tmp_path, yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
+    (tmp_path / "resources" / "recipes").symlink_to(REPOSITORY / "resources" / "recipes")
+    (tmp_path / "resources" / "paper").symlink_to(REPOSITORY / "resources" / "paper")
+    return place
+
+
+def test_the_whole_study_is_planned(place):
+    plan = place.run("-n", "--quiet", "rules", profile="slurm").stdout
+    counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
+    assert {name: counts[name] for name in JOBS} == JOBS
+
+
+def test_one_edited_prompt_replans_one_shard_of_each_drawing_that_uses_it(place, monkeypatch):
+    monkeypatch.chdir(place.folder)
+    overrides = place.folder / "resources" / "prompts" / "imagenet" / "disamb.csv"
+    before = Study(place.config)
+    overrides.write_text(overrides.read_text().replace(",a kite bird,", ",a kite in the sky,"))
+    after = Study(place.config)
+    changed = [
+        (drawing.collection, shard)
+        for drawing in before.drawings
+        for shard in before.shards
+        if before.draw_recipe(drawing, before.shards[shard]) != after.draw_recipe(drawing, after.shards[shard])
+    ]
+    scales = {"disamb": ["7.5", "2.5", "1"], "promptaug": ["2.5"], "sweep": ["1.5", "2", "3.5", "5", "10"]}
+    assert changed == [(f"{name}/g{scale}", "c020-029") for name in scales for scale in scales[name]]
+    kite = next(row for row in before.classes if row.key == "n01608432")
+    assert kite.class_id in before.shards["c020-029"].class_ids
+    different = [
+        row.name
+        for row in before.classes
+        if before.datasets["disamb"].describe_class(row.class_id) != after.datasets["disamb"].describe_class(row.class_id)
+    ]
+    assert different == ["kite"]
