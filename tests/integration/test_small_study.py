@@ -242,7 +242,8 @@ def test_a_bad_image_is_named_before_anything_is_embedded(tmp_path):
     bad.write_bytes(b"\x89PNG not really")
     done = place.run("results/small/images/natural/Natural-IM.parquet", check=False)
     assert done.returncode != 0
-    assert re.search(r"error: the image natural/train/bag/broken\.png does not decode .* mend or remove it", done.stdout)
+    told = r"error: 1 of 25 images do not decode\. Mend or remove them, .*\n  natural/train/bag/broken\.png \("
+    assert re.search(told, done.stdout)
     assert "Traceback" not in done.stdout
     place.config["on_undecodable"] = "flag"
     place.write_config()
