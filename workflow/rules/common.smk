@@ -75,6 +75,33 @@ def one_of(names):
     return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
 
 
+def list_folders():
+    """The folders, in the study's results, of collections in several tables: a table a shard."""
+    if len(STUDY.shards) == 1:
+        return []
+    drawn = [f"images/{drawing.collection}" for drawing in STUDY.drawings]
+    embedded = [
+        f"embeddings/{encoder}/{STUDY.collection_of(name)}"
+        for encoder in STUDY.config["encoders"]
+        for name in STUDY.sets_of(encoder)
+    ]
+    return list(dict.fromkeys(drawn + embedded))
+
+
+def listed_tables(wildcards):
+    return [f"<results>/{wildcards.folder}/{shard}.parquet" for shard in STUDY.shards]
+
+
+def whole_table(folder):
+    """What stands for all tables of a folder: their listing, or the one table itself."""
+    name = (
+        "tables.json"
+        if len(STUDY.shards) > 1
+        else f"{next(iter(STUDY.shards))}.parquet"
+    )
+    return f"<results>/{folder}/{name}"
+
+
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     scale=one_of(format_scale(drawing.guidance_scale) for drawing in STUDY.drawings),
@@ -88,6 +115,7 @@ wildcard_constraints:
     split=one_of(SPLITS),
     reference=one_of(STUDY.references),
     query=one_of(STUDY.queries),
+    folder=one_of(list_folders()),
     classifier=one_of(STUDY.config["classifiers"]),
     training=one_of(training for _, training in STUDY.evaluations),
     seed=r"\d+",
@@ -222,26 +250,29 @@ def image_index(collection, shard):
     return f"<results>/images/{collection}/{shard}.parquet"
 
 
-def image_indices(collection):
-    """All the indices of a collection."""
-    return list(dict.fromkeys(image_index(collection, shard) for shard in STUDY.shards))
+def whole_index(collection):
+    """What stands for all the indices of a collection."""
+    if collection.startswith("natural/"):
+        return f"<results>/images/{collection}.parquet"
+    return whole_table(f"images/{collection}")
+
+
+def index_of_set(name):
+    return whole_index(STUDY.collection_of(name))
+
+
+def all_collections():
+    """Every collection of images of the study: all drawings, and the natural sets."""
+    drawn = [drawing.collection for drawing in STUDY.drawings]
+    return drawn + [name for name in COLLECTIONS if name.startswith("natural/")]
 
 
 def all_indices(wildcards):
-    """Every index of the study: all drawings, and the natural sets."""
-    natural = [name for name in COLLECTIONS if name.startswith("natural/")]
-    drawn = [drawing.collection for drawing in STUDY.drawings]
-    return [
-        path for collection in drawn + natural for path in image_indices(collection)
-    ]
+    return list(map(whole_index, all_collections()))
 
 
 def sheet_indices(wildcards):
-    return [
-        path
-        for name in STUDY.sheet_sets()
-        for path in image_indices(STUDY.collection_of(name))
-    ]
+    return list(map(index_of_set, STUDY.sheet_sets()))
 
 
 # embeddings
@@ -276,38 +307,31 @@ def brought_source(wildcards):
     return STUDY.sets[wildcards.set]["embeddings"]
 
 
-def embedding_tables(encoder, collection):
-    """The embedding tables of a collection."""
+def embeddings_of(encoder, name):
+    """What stands for all the embedding tables of a set."""
+    collection = STUDY.collection_of(name)
     if collection.startswith("brought/"):
-        return [f"<results>/embeddings/{collection}.parquet"]
-    return [
-        f"<results>/embeddings/{encoder}/{collection}/{shard}.parquet"
-        for shard in STUDY.shards
-    ]
-
-
-def set_embeddings(encoder, name):
-    return embedding_tables(encoder, STUDY.collection_of(name))
+        return f"<results>/embeddings/{collection}.parquet"
+    return whole_table(f"embeddings/{encoder}/{collection}")
 
 
 def own_embeddings(wildcards):
-    return set_embeddings(wildcards.encoder, wildcards.set)
+    return embeddings_of(wildcards.encoder, wildcards.set)
 
 
 def reference_embeddings(wildcards):
-    return set_embeddings(wildcards.encoder, wildcards.reference)
+    return embeddings_of(wildcards.encoder, wildcards.reference)
 
 
 def query_embeddings(wildcards):
-    return set_embeddings(wildcards.encoder, wildcards.query)
+    return embeddings_of(wildcards.encoder, wildcards.query)
 
 
 def all_embeddings(wildcards):
     paths = [
-        path
+        embeddings_of(encoder, name)
         for encoder in STUDY.encoders
         for name in STUDY.sets_of(encoder)
-        for path in set_embeddings(encoder, name)
     ]
     return list(dict.fromkeys(paths))
 
@@ -381,9 +405,9 @@ def comparison_options(wildcards):
 
 
 def classified_queries(wildcards):
-    """The queries that a reference's classifiers try, each with how many of the tables are its own."""
+    """The queries that a reference's classifiers try."""
     return [
-        [experiment.query, len(set_embeddings(wildcards.encoder, experiment.query))]
+        experiment.query
         for experiment in STUDY.experiments_of(wildcards.encoder)
         if experiment.reference == wildcards.reference
     ]
@@ -391,9 +415,7 @@ def classified_queries(wildcards):
 
 def classified_embeddings(wildcards):
     return [
-        path
-        for name, _ in classified_queries(wildcards)
-        for path in set_embeddings(wildcards.encoder, name)
+        embeddings_of(wildcards.encoder, name) for name in classified_queries(wildcards)
     ]
 
 
@@ -427,16 +449,8 @@ def classifications(wildcards):
 # classifiers
 
 
-def set_indices(name):
-    return image_indices(STUDY.collection_of(name))
-
-
 def training_indices(wildcards):
-    return [
-        path
-        for part in STUDY.parts_of(wildcards.training)
-        for path in set_indices(part["set"])
-    ]
+    return [index_of_set(part["set"]) for part in STUDY.parts_of(wildcards.training)]
 
 
 def initial_weights(wildcards):
@@ -449,7 +463,7 @@ def initial_weights(wildcards):
 
 def followed_indices(wildcards):
     entry = STUDY.config["classifiers"][wildcards.classifier]
-    return set_indices(entry["follow"]) if "follow" in entry else []
+    return [index_of_set(entry["follow"])] if "follow" in entry else []
 
 
 def pretrained_files(wildcards):
@@ -460,12 +474,9 @@ def pretrained_files(wildcards):
 
 def training_options(wildcards):
     """What decides a classifier's weights, apart from its seed and its images."""
-    parts = STUDY.parts_of(wildcards.training)
     return {
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
-        "parts": [
-            part | {"n_indices": len(set_indices(part["set"]))} for part in parts
-        ],
+        "parts": STUDY.parts_of(wildcards.training),
         "recipe": STUDY.training_recipe(wildcards.classifier),
         "study_seed": STUDY.seed,
     }
@@ -496,7 +507,7 @@ def tried_models(wildcards):
 
 def evaluation_indices(wildcards):
     names = STUDY.config["classifiers"][wildcards.classifier]["evaluate"]
-    return [path for name in names for path in set_indices(name)]
+    return list(map(index_of_set, names))
 
 
 def evaluation_options(wildcards):
@@ -508,7 +519,6 @@ def evaluation_options(wildcards):
         "sets": [
             {
                 "among": STUDY.class_ids_of(name),
-                "n_indices": len(set_indices(name)),
                 "real_labels": STUDY.sets[name].get("real_labels", False),
                 "set": name,
             }
@@ -667,14 +677,10 @@ def report_results(wildcards):
 
 
 def sheet_layout(wildcards):
-    """The contact sheet's columns, each with how many of the indices are its own, and its size."""
+    """The contact sheet's columns, and its size."""
     options = STUDY.config["contact_sheets"]
-    columns = [
-        [name, len(image_indices(STUDY.collection_of(name)))]
-        for name in STUDY.sheet_sets()
-    ]
     return {
         "classes": options["classes"],
-        "columns": columns,
+        "columns": STUDY.sheet_sets(),
         "images": options["images"],
     }

@@ -4,7 +4,6 @@ Inputs: reference, its embedding tables; queries, those of all its queries in or
 Outputs: predictions, a row a classifier, query set and query.
 """
 
-from itertools import islice
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +12,7 @@ import polars as pl
 from synthdiv.embedding_classifiers import fit_classifiers
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
 from synthdiv.tables import write_table
 
 
@@ -20,17 +20,16 @@ def main(smk: SimpleNamespace) -> None:
     """Fit, classify and write."""
     start_job(smk.log[0])
     limit_threads(smk.threads)
-    reference = EmbeddingTables(smk.input.reference, "train")
+    reference = EmbeddingTables(read_listing(smk.input.reference), "train")
     probe = None
     if smk.input.probe:
         with np.load(smk.input.probe, allow_pickle=False) as stored:
             probe = dict(stored)
     classify = fit_classifiers(reference, smk.params.n_classes, probe=probe, **smk.params.options)
     n_train = sum(map(len, reference))
-    paths = iter(smk.input.queries)
     tables = []
-    for name, n_tables in smk.params.queries:
-        query = EmbeddingTables(islice(paths, n_tables), "evaluation").read()
+    for name, path in zip(smk.params.queries, smk.input.queries, strict=True):
+        query = EmbeddingTables(read_listing(path), "evaluation").read()
         for classifier, predicted in classify(query).items():
             columns = {"class_id": query.class_ids, "index": query.indices, "predicted": predicted}
             head = [pl.lit(classifier).alias("classifier"), pl.lit(name).alias("query"), pl.lit(n_train).alias("n_train")]

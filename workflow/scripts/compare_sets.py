@@ -10,6 +10,7 @@ import numpy as np
 
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
 from synthdiv.set_comparison import compare_sets
 from synthdiv.set_metrics import take_equal
 from synthdiv.tables import write_table
@@ -24,7 +25,8 @@ def main(smk: SimpleNamespace) -> None:
     kinds = tuple(smk.config["sets"][name]["kind"] for name in names)
     count, seed = options["images_per_class"], options["seed"]
     pair = [
-        take_equal(EmbeddingTables(paths, "train"), count, seed) for paths in (smk.input.reference, smk.input.embeddings)
+        take_equal(EmbeddingTables(read_listing(path), "train"), count, seed)
+        for path in (smk.input.reference, smk.input.embeddings)
     ]
     smallest = [int(np.bincount(one.class_ids).min()) for one, kind in zip(pair, kinds, strict=True) if kind == "image"]
     count = min([count, *smallest])

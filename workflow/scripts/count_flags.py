@@ -4,6 +4,7 @@ Inputs: indices, every index of the study.
 Outputs: table, a CSV of images (what they are of), split, n_images, a column a flag, n_excluded.
 """
 
+from itertools import chain
 from types import SimpleNamespace
 
 import polars as pl
@@ -12,6 +13,7 @@ from synthdiv.flags import FLAGS
 from synthdiv.identity import format_scale
 from synthdiv.image_index import read_facts
 from synthdiv.jobs import start_job
+from synthdiv.listings import read_listing
 from synthdiv.tables import write_table
 
 
@@ -20,7 +22,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     excluded = ["undecodable", *smk.params.exclude_flags]
     parts = []
-    for path in smk.input.indices:
+    for path in chain.from_iterable(map(read_listing, smk.input.indices)):
         facts = read_facts(path)
         drawn = "dataset" in facts
         name = f"{facts['dataset']} at {format_scale(facts['guidance_scale'])}" if drawn else facts["set"]

@@ -6,7 +6,6 @@ probability.
 """
 
 import time
-from itertools import islice
 from types import SimpleNamespace
 
 import polars as pl
@@ -15,6 +14,7 @@ import torch
 from synthdiv.devices import claim_device, describe_use
 from synthdiv.evaluation import classify_sets
 from synthdiv.jobs import limit_threads, report_work, start_job
+from synthdiv.listings import read_listing
 from synthdiv.study import Study
 from synthdiv.tables import write_table
 
@@ -25,8 +25,8 @@ def main(smk: SimpleNamespace) -> None:
     limit_threads(smk.threads)
     torch.set_num_threads(smk.threads)
     study, options = Study(smk.config), smk.params.evaluation
-    paths = iter(smk.input.indices)
-    sets = {entry["set"]: (list(islice(paths, entry["n_indices"])), entry) for entry in options["sets"]}
+    indices = map(read_listing, smk.input.indices)
+    sets = {entry["set"]: (paths, entry) for entry, paths in zip(options["sets"], indices, strict=True)}
     with claim_device(study.config["device"]) as device:
         start = time.monotonic()
         tables = classify_sets(

@@ -11,6 +11,7 @@ import polars as pl
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.identity import SPLITS
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
 from synthdiv.set_metrics import measure_set, take_equal
 from synthdiv.tables import write_table
 
@@ -22,7 +23,7 @@ def main(smk: SimpleNamespace) -> None:
     count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
     tables = []
     for split in SPLITS:
-        blocks = EmbeddingTables(smk.input.embeddings, split)
+        blocks = EmbeddingTables(read_listing(smk.input.embeddings), split)
         tables.append(measure_set(blocks, smk.params.n_classes, split=split))
         equal = [take_equal(blocks, count, seed)]
         tables.append(measure_set(equal, smk.params.n_classes, split=split, images_per_class=count))

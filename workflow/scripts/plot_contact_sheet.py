@@ -4,12 +4,12 @@ Inputs: indices, of the sheet's sets.
 Outputs: figure, a PNG.
 """
 
-from itertools import islice
 from types import SimpleNamespace
 
 from synthdiv.figures import draw_contact_sheet, save_figure, spread_evenly
 from synthdiv.image_index import read_index, select_images
 from synthdiv.jobs import start_job
+from synthdiv.listings import read_listing
 from synthdiv.study import Study
 
 
@@ -20,10 +20,9 @@ def main(smk: SimpleNamespace) -> None:
     layout = smk.params.sheet
     class_ids = spread_evenly(len(study.classes), layout["classes"])
     columns = {}
-    indices = iter(smk.input.indices)
-    for name, n_indices in layout["columns"]:
-        paths = list(islice(indices, n_indices))
-        chosen = [select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]) for path in paths]
+    for name, listing in zip(layout["columns"], smk.input.indices, strict=True):
+        indices = map(read_index, read_listing(listing))
+        chosen = [select_images(index, class_ids=class_ids, split="train", exclude_flags=[]) for index in indices]
         columns[name] = [row for table in chosen for row in table.to_pylist()]
     names = [study.classes[class_id].name for class_id in class_ids]
     save_figure(draw_contact_sheet(columns, class_ids, names, layout["images"]), smk.output.figure)

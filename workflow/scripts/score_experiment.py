@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.experiments import score_experiment
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
 from synthdiv.tables import write_table
 
 
@@ -18,8 +19,8 @@ def main(smk: SimpleNamespace) -> None:
     limit_threads(smk.threads)
     names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
-        EmbeddingTables(smk.input.reference, "train"),
-        EmbeddingTables(smk.input.query, "evaluation").read(),
+        EmbeddingTables(read_listing(smk.input.reference), "train"),
+        EmbeddingTables(read_listing(smk.input.query), "evaluation").read(),
         smk.params.n_classes,
         query_kind=smk.config["sets"][names[1]]["kind"],
         names=names,

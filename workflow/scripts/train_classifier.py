@@ -5,7 +5,6 @@ pretrained, the files that a recipe starts from.
 Outputs: model, the weights with what they are of in the file's metadata; log, a row every hundredth of the training.
 """
 
-from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +16,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 from synthdiv.devices import claim_devices
 from synthdiv.errors import StudyError
 from synthdiv.jobs import limit_threads, start_job, stop_job
+from synthdiv.listings import read_listing
 from synthdiv.study import Study
 from synthdiv.training import Training, train, train_in_process
 from synthdiv.training_set import Part
@@ -32,10 +32,9 @@ def main(smk: SimpleNamespace) -> None:
     threads = max(1, smk.threads // processes)
     limit_threads(threads)
     torch.set_num_threads(threads)
-    paths = iter(smk.input.indices)
     parts = [
-        Part(part["set"], list(islice(paths, part["n_indices"])), part["images_per_class"], part["weight"])
-        for part in options["parts"]
+        Part(part["set"], read_listing(path), part["images_per_class"], part["weight"])
+        for part, path in zip(options["parts"], smk.input.indices, strict=True)
     ]
     with claim_devices(study.config["device"], processes) as devices:
         training = Training(
@@ -48,7 +47,7 @@ def main(smk: SimpleNamespace) -> None:
             study_seed=study.seed,
             exclude_flags=options["exclude_flags"],
             initial=next(iter(smk.input.initial), None),
-            followed=list(smk.input.followed),
+            followed=[path for listing in smk.input.followed for path in read_listing(listing)],
             model=smk.output.model,
             log=smk.output.log,
             checkpoint=str(Path(smk.output.model).with_name("checkpoint.pt")),

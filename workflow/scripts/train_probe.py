@@ -12,13 +12,14 @@ from synthdiv.embedding_classifiers import train_probe
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.files import replace_atomically
 from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
 
 
 def main(smk: SimpleNamespace) -> None:
     """Train and write."""
     start_job(smk.log[0])
     limit_threads(smk.threads)
-    probe = train_probe(EmbeddingTables(smk.input.reference, "train").read(), **smk.params.options)
+    probe = train_probe(EmbeddingTables(read_listing(smk.input.reference), "train").read(), **smk.params.options)
     with replace_atomically(smk.output.probe) as temporary, open(temporary, "wb") as file:
         np.savez(file, **probe)
 
