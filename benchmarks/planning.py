@@ -20,10 +20,10 @@ from timing import show, widen_tables
 
 REPOSITORY = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
-SIZES = {"local": (10, 5, 2, 1, 0), "slurm": (10, 5)}
-"""Classes a shard; 0 is one class and many more scales. With groups, the time grows with the square of the shards."""
+SIZES = (10, 5, 2, 1, 0)
+"""Classes a shard; 0 is one class and many more guidance scales."""
 MANY = [1 + 0.5 * n for n in range(23)]
-"""Guidance scales that, with a class a shard, make 50,000 jobs."""
+"""Guidance scales that, with one class a shard, make more than 50,000 jobs."""
 TRIVIAL = """
 rule all:
     input: expand("second/{n}", n=range(%d))
@@ -76,8 +76,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_place(folder)
-        for profile, sizes in SIZES.items():
-            for size in sizes:
+        for profile in ("local", "slurm"):
+            for size in SIZES:
                 config["classes_per_shard"] = size or 1
                 config["datasets"]["sweep"]["guidance_scales"] = [1.5, 2.0, 3.5, 5.0, 10.0] if size else MANY
                 (folder / "study.yaml").write_text(yaml.safe_dump(config))
