@@ -102,39 +102,54 @@ def make_timm_folder(folder):
     timm.models.save_for_hf(model, folder, model_config={"num_classes": 10}, safe_serialization=True)
 
 
+def make_tiny_vae(**options):
+    """A decoder to images of 16 x 16 pixels, with random weights."""
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        down_block_types=("DownEncoderBlock2D",) * 2,
+        up_block_types=("UpDecoderBlock2D",) * 2,
+        block_out_channels=(8, 16),
+        layers_per_block=1,
+        latent_channels=4,
+        norm_num_groups=4,
+        sample_size=16,
+        mid_block_add_attention=False,
+        **options,
+    )
+
+
+def make_tiny_unet(**options):
+    """A U-Net that reads prompts, with random weights."""
+    from diffusers import UNet2DConditionModel
+
+    return UNet2DConditionModel(
+        sample_size=8,
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        block_out_channels=(16, 32),
+        layers_per_block=1,
+        attention_head_dim=4,
+        norm_num_groups=4,
+        **options,
+    )
+
+
 @pytest.fixture(scope="session")
 def tiny_pipeline(tmp_path_factory):
     """A Stable Diffusion pipeline folder with random weights, smaller than the demo's: for what does not need a picture."""
     import torch
-    from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+    from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPTextModel, CLIPTokenizer
 
     torch.manual_seed(0)
     demo = DEMO / "models" / "stable-diffusion"
     text_encoder = CLIPTextModel.from_pretrained(demo, subfolder="text_encoder", variant="fp16").float()
     pipeline = StableDiffusionPipeline(
-        vae=AutoencoderKL(
-            down_block_types=("DownEncoderBlock2D",) * 2,
-            up_block_types=("UpDecoderBlock2D",) * 2,
-            block_out_channels=(8, 16),
-            layers_per_block=1,
-            latent_channels=4,
-            norm_num_groups=4,
-            sample_size=16,
-            mid_block_add_attention=False,
-        ),
+        vae=make_tiny_vae(),
         text_encoder=text_encoder,
         tokenizer=CLIPTokenizer.from_pretrained(demo, subfolder="tokenizer"),
-        unet=UNet2DConditionModel(
-            sample_size=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(16, 32),
-            layers_per_block=1,
-            cross_attention_dim=text_encoder.config.hidden_size,
-            attention_head_dim=4,
-            norm_num_groups=4,
-        ),
+        unet=make_tiny_unet(cross_attention_dim=text_encoder.config.hidden_size),
         scheduler=PNDMScheduler.from_pretrained(demo, subfolder="scheduler"),
         safety_checker=None,
         feature_extractor=None,

@@ -7,40 +7,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from standin import FINGERPRINT, draw, make_config
 
 from synthdiv.archive import read_bytes
 from synthdiv.drawing import draw_shard, iter_blocks, redraw_image
-from synthdiv.identity import make_digest
 from synthdiv.image_index import read_index
 from synthdiv.study import Drawing, Study
-
-FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
-
-
-def draw(prompts, seeds, guidance_scale):
-    """Stands in for a model: noise that prompt, seed and guidance scale determine, and nothing else."""
-    for prompt, seed in zip(prompts, seeds, strict=True):
-        rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))
-        yield Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
 
 
 @pytest.fixture
 def config(tmp_path, classes_csv, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    overrides = tmp_path / "overrides.csv"
-    overrides.write_text("key,prompt\nn01,a crane bird\n")
-    return {
-        "study": "s",
-        "classes": str(classes_csv),
-        "generators": {"gen": {"model": str(tmp_path), "steps": 1, "width": 8, "height": 8}},
-        "encoders": {"clip": {"model": "ViT-B-32", "pretrained": "openai"}},
-        "datasets": {
-            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
-            "disamb": {"builder": "overrides", "base": "synset", "overrides": str(overrides), "guidance_scales": [7.5]},
-        },
-        "images_per_class": {"train": 120, "evaluation": 10},
-        "sets": {"AA": {"kind": "prompt", "dataset": "synset"}},
-    }
+    return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
 
 
 def run(config, name, path, *, draw=draw):

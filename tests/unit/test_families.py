@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import DEMO, make_spec
+from conftest import DEMO, make_spec, make_tiny_unet, make_tiny_vae
 from PIL import Image
 
 from synthdiv.errors import StudyError
@@ -35,42 +35,19 @@ def make_text_parts(kind):
     return kind(config), tokenizer
 
 
-def make_vae(channels):
-    from diffusers import AutoencoderKL
-
-    return AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(8, 16),
-        layers_per_block=1,
-        latent_channels=channels,
-        norm_num_groups=4,
-        sample_size=16,
-        shift_factor=0.0,
-        mid_block_add_attention=False,
-    )
-
-
 def make_sdxl():
-    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline, UNet2DConditionModel
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
     (one, tokenizer), (two, tokenizer_2) = make_text_parts(CLIPTextModel), make_text_parts(CLIPTextModelWithProjection)
     return StableDiffusionXLPipeline(
-        vae=make_vae(4),
+        vae=make_tiny_vae(shift_factor=0.0),
         text_encoder=one,
         text_encoder_2=two,
         tokenizer=tokenizer,
         tokenizer_2=tokenizer_2,
-        unet=UNet2DConditionModel(
-            sample_size=8,
-            down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
-            up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
-            block_out_channels=(16, 32),
-            layers_per_block=1,
+        unet=make_tiny_unet(
             cross_attention_dim=64,
-            attention_head_dim=4,
-            norm_num_groups=4,
             addition_embed_type="text_time",
             addition_time_embed_dim=8,
             projection_class_embeddings_input_dim=32 + 6 * 8,
@@ -98,7 +75,7 @@ def make_sd3():
             out_channels=4,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(),
-        vae=make_vae(4),
+        vae=make_tiny_vae(shift_factor=0.0),
         text_encoder=one,
         tokenizer=tokenizer,
         text_encoder_2=two,
@@ -130,7 +107,7 @@ def make_flux(guidance_embeds=True):
             guidance_embeds=guidance_embeds,
         ),
         scheduler=FlowMatchEulerDiscreteScheduler(),
-        vae=make_vae(4),
+        vae=make_tiny_vae(shift_factor=0.0),
         text_encoder=one,
         tokenizer=tokenizer,
         text_encoder_2=T5EncoderModel(config),

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 import yaml
 from conftest import REPOSITORY
-from test_drawing import FINGERPRINT, draw
+from standin import FINGERPRINT, draw, make_config
 
 from synthdiv.drawing import draw_shard
 from synthdiv.grid import Grid, render_table
@@ -49,19 +49,8 @@ def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
 @pytest.fixture
 def config(tmp_path, classes_csv, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a crane bird\n")
-    return {
-        "study": "s",
-        "classes": str(classes_csv),
-        "generators": {"gen": {"model": str(tmp_path), "steps": 1, "width": 8, "height": 8}},
-        "encoders": {"clip": {"model": "ViT-B-32", "pretrained": "openai"}},
-        "datasets": {
-            "synset": {"builder": "lemmas", "guidance_scales": [7.5]},
-            "disamb": {"builder": "overrides", "base": "synset", "overrides": "overrides.csv", "guidance_scales": [7.5]},
-        },
-        "images_per_class": {"train": 60, "evaluation": 10},
-        "sets": {"Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5}},
-    }
+    sets = {"Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5}}
+    return make_config(tmp_path, classes_csv, images_per_class={"train": 60, "evaluation": 10}, sets=sets)
 
 
 def draw_all(config):

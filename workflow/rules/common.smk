@@ -243,32 +243,29 @@ def natural_checked(wildcards):
     return f"results/{STUDY.name}/images/natural/{wildcards.set}.checked"
 
 
-def image_index(collection, shard):
-    """The index that holds a shard's images: natural sets have one for all shards."""
-    if collection.startswith("natural/"):
-        return f"<results>/images/{collection}.parquet"
-    return f"<results>/images/{collection}/{shard}.parquet"
-
-
 def whole_index(collection):
-    """What stands for all the indices of a collection."""
+    """What stands for all the indices of a collection: natural sets have one for all shards."""
     if collection.startswith("natural/"):
         return f"<results>/images/{collection}.parquet"
     return whole_table(f"images/{collection}")
+
+
+def image_index(collection, shard):
+    """The index that holds a shard's images."""
+    if collection.startswith("natural/"):
+        return whole_index(collection)
+    return f"<results>/images/{collection}/{shard}.parquet"
 
 
 def index_of_set(name):
     return whole_index(STUDY.collection_of(name))
 
 
-def all_collections():
-    """Every collection of images of the study: all drawings, and the natural sets."""
-    drawn = [drawing.collection for drawing in STUDY.drawings]
-    return drawn + [name for name in COLLECTIONS if name.startswith("natural/")]
-
-
 def all_indices(wildcards):
-    return list(map(whole_index, all_collections()))
+    """What stands for every index of the study: all drawings', and the natural sets'."""
+    drawn = [drawing.collection for drawing in STUDY.drawings]
+    natural = [name for name in COLLECTIONS if name.startswith("natural/")]
+    return list(map(whole_index, drawn + natural))
 
 
 def sheet_indices(wildcards):

@@ -6,7 +6,8 @@ import glob
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +26,7 @@ GUESSED_SECONDS = 0.75
 """Of drawing 512 x 512 pixels in 50 steps: a model of the size of Stable Diffusion v1.5 on an A100."""
 GUESSED_RATES = {"encoders": 500.0, "classifiers": 600.0}
 """Images a second and GPU: embedding with CLIP ViT-L/14, training ResNet-RS-152."""
+EDITED = "prompt edited"
 SHOWN = 12
 """Edited classes that are named."""
 
@@ -108,7 +110,7 @@ class Grid:
         if [study.seed, study.config["noise"]] != [facts["seed"], facts["noise"]]:
             return "another seed or noise"
         if facts["prompts"][key] != make_digest(dataset.describe_class(class_id)):
-            return f"prompt edited: {key} {study.classes[class_id].name}{self._show_edit(drawing, class_id, path)}"
+            return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(drawing, class_id, path)}"
         if dict(dataset.images_per_class) != facts["images_per_class"]:
             return "another number of images"
         return None
@@ -174,12 +176,13 @@ class Grid:
         """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
         lines = []
         for drawing in self.study.drawings:
-            own = [state for state in self.states if state.drawing == drawing and state.reason and not state.reused_from]
-            edited = [state for state in own if state.reason and state.reason.startswith("prompt edited")]
-            for reason in dict.fromkeys(state.reason for state in own if state not in edited):
-                classes = [state for state in own if state.reason == reason]
-                lines.append(f"{drawing.collection}: {len(classes):,} classes {reason}")
-            lines += [f"{drawing.collection}: {state.reason}" for state in edited[:SHOWN]]
+            own = [state for state in self.states if state.drawing == drawing and not state.reused_from]
+            reasons = Counter(state.reason for state in own if state.reason)
+            edited = [reason for reason in reasons if reason.startswith(EDITED)]
+            for reason, count in reasons.items():
+                if not reason.startswith(EDITED):
+                    lines.append(f"{drawing.collection}: {count:,} classes {reason}")
+            lines += [f"{drawing.collection}: {reason}" for reason in edited[:SHOWN]]
             if len(edited) > SHOWN:
                 lines.append(f"{drawing.collection}: and {len(edited) - SHOWN} more edited prompts")
         return lines
@@ -193,12 +196,8 @@ class Grid:
                 if collection.startswith("brought/"):
                     continue
                 folder = self.results / "embeddings" / encoder / collection
-                done, images = sum((folder / f"{name}.parquet").exists() for name in self.study.shards), None
-                if not collection.startswith("natural/"):
-                    dataset = self.study.datasets[collection.split("/")[0]]
-                    images = len(self.study.classes) * sum(dataset.images_per_class.values())
-                elif (index := self.results / "images" / f"{collection}.parquet").exists():
-                    images = pl.scan_parquet(index).select(pl.len()).collect().item()
+                done = sum((folder / f"{name}.parquet").exists() for name in self.study.shards)
+                images = self._count_images(collection, SPLITS)
                 left = 1 - done / len(self.study.shards)
                 hours = None if images is None else round(images * left / rate / 3600, 1)
                 rows.append([encoder, collection, len(self.study.shards), done, images, hours])
@@ -248,18 +247,22 @@ class Grid:
             return recipe["steps"] * recipe["batch_size"]
         sizes = []
         for part in self.study.parts_of(training):
-            collection = self.study.collection_of(part["set"])
             if part["images_per_class"] is not None:
                 sizes.append(len(self.study.classes) * part["images_per_class"])
-            elif not collection.startswith("natural/"):
-                dataset = self.study.datasets[collection.split("/")[0]]
-                sizes.append(len(self.study.classes) * dataset.images_per_class["train"])
-            elif (index := self.results / "images" / f"{collection}.parquet").exists():
-                rows = pl.scan_parquet(index).filter(pl.col("split") == SPLITS[0])
-                sizes.append(rows.select(pl.len()).collect().item())
             else:
-                return None
-        return recipe["epochs"] * sum(sizes)
+                sizes.append(self._count_images(self.study.collection_of(part["set"]), ["train"]))
+        return None if None in sizes else recipe["epochs"] * sum(sizes)
+
+    def _count_images(self, collection: str, splits: Sequence[str]) -> int | None:
+        """How many images a collection has in some splits; None for natural ones that are not indexed yet."""
+        if not collection.startswith("natural/"):
+            counts = self.study.datasets[collection.split("/")[0]].images_per_class
+            return len(self.study.classes) * sum(counts[split] for split in splits)
+        index = self.results / "images" / f"{collection}.parquet"
+        if not index.exists():
+            return None
+        rows = pl.scan_parquet(index).filter(pl.col("split").is_in(splits))
+        return rows.select(pl.len()).collect().item()
 
     def describe_natural(self) -> list[str]:
         """A line a natural set and split: where it is, and whether it is there and indexed."""
