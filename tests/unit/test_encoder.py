@@ -62,6 +62,13 @@ def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
     np.testing.assert_allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
 
 
+def test_images_are_prepared_to_the_bit_as_the_library_prepares_them(encoder, natural):
+    _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
+    images = [decode_image(data).resize((40 + n, 50)) for n, data in enumerate(natural[0])]
+    ours = encoder.prepare(torch.stack([encoder.preprocess(image) for image in images]))
+    np.testing.assert_array_equal(ours.numpy(), torch.stack([preprocess(image) for image in images]).numpy())
+
+
 def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows):
     vectors = encoder.embed_images(rows, workers=0).vectors
     np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(None, None, -1)), workers=2).vectors[::-1], vectors)

@@ -1,4 +1,8 @@
-"""What all encoders share: images read and decoded beside the model, batches of one size, unit vectors in fp16."""
+"""What all encoders share: images read and decoded beside the model, batches of one size, unit vectors in fp16.
+
+Libraries prepare an image one by one, the last two steps in floating point. These two are done for a whole batch, on the
+device: what the loader's workers hand over are bytes, a quarter of the memory, and the values are the same.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch.utils.data import DataLoader
+from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
 from tqdm import tqdm
 
 from synthdiv.image_dataset import ImageDataset
@@ -41,8 +46,8 @@ class Encoder:
         An entry of the config's ``encoders``.
     device : torch.device
         Where it computes.
-    preprocess : callable
-        From an RGB image to a tensor.
+    preprocess : torchvision.transforms.Compose
+        The library's, from an RGB image to a tensor; its last two steps are ToTensor and Normalize.
     encode : callable
         From a batch of such tensors to a tensor of shape (n, d).
     """
@@ -50,12 +55,20 @@ class Encoder:
     version: str
     """Of the library that made the model."""
 
-    def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Any, encode: Callable) -> None:
+    def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Compose, encode: Callable) -> None:
         self.batch_size: int = spec["batch_size"]
         self.dtype = DTYPES[spec["precision"]]
         self.device = device
-        self.preprocess = preprocess
+        *steps, to_tensor, self.normalize = preprocess.transforms
+        assert isinstance(to_tensor, ToTensor)
+        assert isinstance(self.normalize, Normalize)
+        self.preprocess = Compose([*steps, PILToTensor()])
         self.encode = encode
+
+    def prepare(self, batch: torch.Tensor) -> torch.Tensor:
+        """From the bytes of a batch of images, shape (n, 3, height, width), to what the model takes, on the device."""
+        values = batch.to(self.device, torch.float32, non_blocking=True).div_(255)
+        return self.normalize(values).to(self.dtype)
 
     def run(self, batch: torch.Tensor, encode: Callable) -> Features:
         """Encode a batch filled up to the batch size, so that a row's result does not depend on how many there were."""
@@ -93,7 +106,7 @@ class Encoder:
         parts = []
         with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:
             for batch, _ in loader:
-                parts.append(self.run(batch.to(self.dtype), self.encode))
+                parts.append(self.run(self.prepare(batch), self.encode))
                 progress.update(len(batch))
         return join_features(parts)
 
