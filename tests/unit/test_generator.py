@@ -50,6 +50,17 @@ def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
         np.testing.assert_array_equal(draw(make_spec(tiny_pipeline), [PROMPTS[n]], [SEEDS[n]])[0], images[n])
 
 
+def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch):
+    generator = Generator(make_spec(tiny_pipeline) | {"batch_size": 4}, CPU)
+    encoded, encode = [], generator.pipeline.encode_prompt
+    monkeypatch.setattr(
+        generator.pipeline, "encode_prompt", lambda **given: encoded.append(given["prompt"]) or encode(**given)
+    )
+    prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
+    assert len(list(generator.draw_images(prompts, range(10), 2.5))) == 10
+    assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
+
+
 def test_an_image_does_not_depend_on_threads(tiny_pipeline, images):
     before = torch.get_num_threads()
     try:

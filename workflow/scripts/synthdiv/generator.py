@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -158,6 +159,8 @@ class Generator:
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
+            if not self._encoded.keys() >= set(texts):
+                self._encode(texts, islice(prompts, start, None), guidance_scale)
             for pixels in self._draw_batch(texts, numbers, guidance_scale)[:count]:
                 yield Image.fromarray(pixels)
 
@@ -167,8 +170,12 @@ class Generator:
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
         latents = self.family.pack_noise(self.pipeline, noise)
+        rows = [self._encoded[prompt] for prompt in prompts]
         images = self.pipeline(
-            **self._encode(prompts, guidance_scale),
+            **{
+                name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
+                for name, value in rows[0].items()
+            },
             latents=latents.to(getattr(self.pipeline, self.family.denoiser).dtype),
             generator=generators,
             guidance_scale=guidance_scale,
@@ -180,30 +187,30 @@ class Generator:
         ).images
         return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
-    def _encode(self, prompts: list[str], guidance_scale: float) -> dict[str, torch.Tensor | None]:
-        """What the text encoders make of a batch's prompts: each different one is encoded once, in batches of full size."""
-        new = [prompt for prompt in dict.fromkeys(prompts) if prompt not in self._encoded]
-        kept = {prompt: self._encoded[prompt] for prompt in dict.fromkeys(prompts) if prompt in self._encoded}
-        if new:
-            filled = new + new[-1:] * (self.spec["batch_size"] - len(new))
-            negative = (
-                {"negative_prompt": [self.spec["negative_prompt"]] * len(filled)} if self.spec["negative_prompt"] else {}
-            )
-            encoded = self.family.encode_prompts(
-                self.pipeline,
-                filled,
-                device=self.device,
-                do_classifier_free_guidance=self.guidance == CLASSIFIER_FREE and guidance_scale > 1,
-                **negative,
-                **self.spec["arguments"],
-            )
-            for n, prompt in enumerate(new):
-                kept[prompt] = {name: None if value is None else value[n] for name, value in encoded.items()}
-        self._encoded = kept
-        rows = [kept[prompt] for prompt in prompts]
-        return {
-            name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
-            for name, value in rows[0].items()
+    @torch.inference_mode()
+    def _encode(self, prompts: list[str], upcoming: Iterable[str], guidance_scale: float) -> None:
+        """Encode a batch's prompts, and with them as many of the upcoming ones as fill the text encoder's batch up."""
+        kept = {prompt: self._encoded[prompt] for prompt in prompts if prompt in self._encoded}
+        size = self.spec["batch_size"]
+        new: dict[str, None] = {}
+        for prompt in upcoming:
+            if prompt not in kept:
+                new[prompt] = None
+            if len(new) == size:
+                break
+        filled = [*new, *list(new)[-1:] * (size - len(new))]
+        negative = {"negative_prompt": [self.spec["negative_prompt"]] * size} if self.spec["negative_prompt"] else {}
+        encoded = self.family.encode_prompts(
+            self.pipeline,
+            filled,
+            device=self.device,
+            do_classifier_free_guidance=self.guidance == CLASSIFIER_FREE and guidance_scale > 1,
+            **negative,
+            **self.spec["arguments"],
+        )
+        self._encoded = kept | {
+            prompt: {name: None if value is None else value[n] for name, value in encoded.items()}
+            for n, prompt in enumerate(new)
         }
 
 
