@@ -1,5 +1,6 @@
 """The generator on a real (tiny, untrained) Stable Diffusion pipeline: what an image depends on, and what it doesn't."""
 
+import functools
 import io
 import json
 import shutil
@@ -53,9 +54,8 @@ def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
 def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch):
     generator = Generator(make_spec(tiny_pipeline) | {"batch_size": 4}, CPU)
     encoded, encode = [], generator.pipeline.encode_prompt
-    monkeypatch.setattr(
-        generator.pipeline, "encode_prompt", lambda **given: encoded.append(given["prompt"]) or encode(**given)
-    )
+    listen = functools.wraps(encode)(lambda **given: encoded.append(given["prompt"]) or encode(**given))
+    monkeypatch.setattr(generator.pipeline, "encode_prompt", listen)
     prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
     assert len(list(generator.draw_images(prompts, range(10), 2.5))) == 10
     assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
