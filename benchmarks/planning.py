@@ -22,7 +22,7 @@ REPOSITORY = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 SIZES = (10, 5, 2, 1, 0)
 """Classes a shard; 0 is one class and many more guidance scales."""
-MANY = [1 + 0.5 * n for n in range(23)]
+MANY = [1 + 0.5 * n for n in range(32)]
 """Guidance scales that, with one class a shard, make more than 50,000 jobs."""
 TRIVIAL = """
 rule all:

@@ -54,7 +54,12 @@ def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
 def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch):
     generator = Generator(make_spec(tiny_pipeline) | {"batch_size": 4}, CPU)
     encoded, encode = [], generator.pipeline.encode_prompt
-    listen = functools.wraps(encode)(lambda **given: encoded.append(given["prompt"]) or encode(**given))
+
+    @functools.wraps(encode)
+    def listen(prompt, *given, **named):
+        encoded.extend([prompt] if prompt is not None else [])  # the call passes what was encoded before
+        return encode(prompt, *given, **named)
+
     monkeypatch.setattr(generator.pipeline, "encode_prompt", listen)
     prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
     assert len(list(generator.draw_images(prompts, range(10), 2.5))) == 10
