@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+import torch._dynamo.utils
 from conftest import DEMO, make_spec
 from safetensors.torch import load_file, save_file
 
@@ -223,3 +224,12 @@ def test_a_stored_image_is_what_the_model_drew(tiny_pipeline, images):
     data = encode_image(picture, {"format": "png", "quality": 95})
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), images[0])
     assert json.loads((tiny_pipeline / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline, images):
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    compiled = draw(make_spec(tiny_pipeline) | {"compile": True})
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
+    difference = np.abs(np.stack(compiled).astype(int) - np.stack(images))
+    assert difference.max() <= 2
