@@ -443,6 +443,73 @@ def classifications(wildcards):
     ]
 
 
+# diagnosis
+
+
+def class_texts(wildcards):
+    """The texts of the classes, where the encoder reads any and something is drawn."""
+    reads = STUDY.encoders[0] in STUDY.text_encoders() and STUDY.drawings
+    return (
+        f"<results>/diagnosis/{STUDY.encoders[0]}/class_texts.parquet" if reads else []
+    )
+
+
+def first_recipe(wildcards):
+    """What the first encoder's embeddings depend on."""
+    spec = STUDY.config["encoders"][STUDY.encoders[0]]
+    return {"encoder": {key: spec[key] for key in sorted(spec) if key != "features"}}
+
+
+def first_encoder_files(wildcards):
+    return model_files(STUDY.config["encoders"][STUDY.encoders[0]]["model"])
+
+
+def text_recipe(wildcards):
+    """What the texts of the classes depend on."""
+    drawn = dict.fromkeys(drawing.dataset for drawing in STUDY.drawings)
+    return {name: STUDY.prompt_recipe(name, None) for name in drawn}
+
+
+def texts_of_set(wildcards):
+    """The texts of the classes, for a set that was drawn from some of them."""
+    return class_texts(wildcards) if "dataset" in STUDY.sets[wildcards.set] else []
+
+
+def set_embeddings(wildcards):
+    return embeddings_of(STUDY.encoders[0], wildcards.set)
+
+
+def natural_embeddings(wildcards):
+    if STUDY.natural is None:
+        return []
+    return embeddings_of(STUDY.encoders[0], STUDY.natural)
+
+
+def judge_embeddings(wildcards):
+    return [embeddings_of(STUDY.encoders[0], name) for name in STUDY.judges]
+
+
+def split_sets():
+    """The sets whose error is split: those of images, where something judges them."""
+    return STUDY.image_sets(STUDY.encoders[0]) if STUDY.judges else []
+
+
+def error_splits(wildcards):
+    return [f"<results>/diagnosis/{name}/error_split.parquet" for name in split_sets()]
+
+
+def gathered_evidence(wildcards):
+    return [f"<results>/diagnosis/{name}/evidence.parquet" for name in STUDY.diagnosed]
+
+
+def evidence_options(wildcards):
+    return {
+        "dataset": STUDY.sets[wildcards.set].get("dataset"),
+        "images_per_class": STUDY.config["diagnosis"]["images_per_class"],
+        "seed": STUDY.seed,
+    }
+
+
 # classifiers
 
 
@@ -655,6 +722,7 @@ def report_tables(wildcards):
     tables += ["matrix_summary.csv", "embedding_classifiers.csv"]
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    tables += ["error_split.csv", "causes.csv"] if split_sets() else []
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []

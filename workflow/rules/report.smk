@@ -11,6 +11,7 @@ localrules:
     tabulate_metrics,
     tabulate_embedding_classifiers,
     tabulate_classifiers,
+    tabulate_diagnosis,
     compare_encoders,
     count_flags,
     plot_experiments,

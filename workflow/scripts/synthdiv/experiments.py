@@ -67,12 +67,10 @@ def score_experiment(
             f"the reference set {names[0]!r} has no vector of class_id {int(np.argmin(totals.counts))} in its training split"
         )
     centroids = compute_centroids(totals)
-    ids = np.arange(n_classes)
-    as_references = Embeddings(ids, np.zeros_like(ids), centroids, np.ones(n_classes, dtype=np.float32))
     columns: dict[str, Any] = {
         "class_id": query.class_ids,
         "index": query.indices,
-        "centroid_class": find_nearest(query, [as_references], 1).class_ids[:, 0],
+        "centroid_class": classify_by_centroids(query, centroids),
     }
     for k in KNN:
         columns[f"knn{k}_class"] = [None] * len(query)
@@ -84,6 +82,25 @@ def score_experiment(
     columns["cosine"] = multiply_rows(rows, centroids[query.class_ids]) / np.sqrt(multiply_rows(rows, rows))
     kinds = {"class_id": pl.Int32, "index": pl.Int32, "centroid_class": pl.Int32, "cosine": pl.Float64}
     return pl.DataFrame(columns, schema=kinds | {f"knn{k}_class": pl.Int32 for k in KNN}, strict=False)
+
+
+def classify_by_centroids(query: Embeddings, centroids: np.ndarray) -> np.ndarray:
+    """The class whose centroid is nearest to each query.
+
+    Parameters
+    ----------
+    query : Embeddings
+        n vectors.
+    centroids : float64 array of shape (C, d)
+        Of unit length.
+
+    Returns
+    -------
+    int64 array of shape (n,)
+    """
+    ids = np.arange(len(centroids))
+    references = Embeddings(ids, np.zeros_like(ids), centroids, np.ones(len(ids), dtype=np.float32))
+    return find_nearest(query, [references], 1).class_ids[:, 0]
 
 
 def is_knn_inapplicable(query: Embeddings, query_kind: str) -> bool:

@@ -630,6 +630,29 @@ class Study:
         given = self.config["set_metrics"].get("references")
         return given if given is not None else (self.image_sets() or list(self.sets))[:1]
 
+    @cached_property
+    def natural(self) -> str | None:
+        """The natural images that others are held against: the first such set, or the first reference that was brought."""
+        own = [name for name in self.image_sets(self.encoders[0]) if "images" in self.sets[name]]
+        brought = [
+            name for name in self.metric_references if self.sets[name]["kind"] == "image" and "embeddings" in self.sets[name]
+        ]
+        return next((name for name in own + brought if self.sets[name]["kind"] == "image"), None)
+
+    @cached_property
+    def diagnosed(self) -> list[str]:
+        """The sets whose classes get a cause: images that are not natural ones, where there are natural ones."""
+        if self.natural is None:
+            return []
+        names = self.image_sets(self.encoders[0])
+        return [name for name in names if name != self.natural and "images" not in self.sets[name]]
+
+    @cached_property
+    def judges(self) -> list[str]:
+        """The sets whose class centroids split the error: the prompts, and the natural images."""
+        prompts = [name for name in self.sets_of(self.encoders[0]) if self.sets[name]["kind"] == "prompt"]
+        return prompts + ([self.natural] if self.natural is not None else [])
+
     def _number_experiments(self) -> Iterator[Experiment]:
         number = 0
         for query in self.queries:

@@ -1,0 +1,32 @@
+"""Classify a set's queries as they are, by their own centroids, and as if they lay or spread as natural images do.
+
+Inputs: embeddings, of the set; references, of the sets whose centroids judge; target, of the natural set, if there is one.
+Outputs: table, a row a reference and query.
+"""
+
+from types import SimpleNamespace
+
+from synthdiv.centroids import compute_centroids, sum_classes
+from synthdiv.embeddings import EmbeddingTables
+from synthdiv.error_split import classify_queries
+from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Find the centroids, classify and write."""
+    start_job(smk.log[0])
+    limit_threads(smk.threads)
+
+    def find_centroids(listing: str) -> object:
+        return compute_centroids(sum_classes(EmbeddingTables(read_listing(listing), "train"), smk.params.n_classes))
+
+    references = dict(zip(smk.params.references, map(find_centroids, smk.input.references), strict=True))
+    query = EmbeddingTables(read_listing(smk.input.embeddings), "evaluation").read()
+    target = EmbeddingTables(read_listing(smk.input.target), "evaluation").read() if smk.input.target else None
+    write_table(classify_queries(query, find_centroids(smk.input.embeddings), references, target), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

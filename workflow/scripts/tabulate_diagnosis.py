@@ -1,0 +1,35 @@
+"""Make the tables of the diagnosis: the split of the error, and a cause for each class.
+
+Inputs: splits, of every image set; evidence, of every diagnosed set; the class table.
+Outputs: split and terms, a row a reference, set and class; causes, a row a set and class; causes_parquet, the same.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.causes import SCHEMA, diagnose_classes
+from synthdiv.classes import read_classes
+from synthdiv.error_split import tabulate_split, tabulate_terms
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Tabulate and write."""
+    start_job(smk.log[0])
+    classes, natural = read_classes(smk.input.classes), smk.params.natural
+    sets = {name: pl.read_parquet(path) for name, path in zip(smk.params.sets, smk.input.splits, strict=True)}
+    write_table(tabulate_split(sets, classes, natural), smk.output.split)
+    write_table(tabulate_terms(sets, classes, natural), smk.output.terms)
+    found = [
+        diagnose_classes(pl.read_parquet(path), classes, set_name=name, seed=smk.params.seed)
+        for name, path in zip(smk.params.diagnosed, smk.input.evidence, strict=True)
+    ]
+    causes = pl.concat([pl.DataFrame(schema=SCHEMA), *found])
+    write_table(causes, smk.output.causes)
+    write_table(causes, smk.output.causes_parquet)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
