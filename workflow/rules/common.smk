@@ -502,6 +502,17 @@ def gathered_evidence(wildcards):
     return [f"<results>/diagnosis/{name}/evidence.parquet" for name in STUDY.diagnosed]
 
 
+def evidence_sets(wildcards):
+    """The diagnosed sets that have images to show, and the natural one; empty if that has none."""
+    shown = [name for name in STUDY.diagnosed if "embeddings" not in STUDY.sets[name]]
+    has_images = STUDY.natural is not None and "images" in STUDY.sets[STUDY.natural]
+    return [*shown, STUDY.natural] if shown and has_images else []
+
+
+def evidence_indices(wildcards):
+    return list(map(index_of_set, evidence_sets(wildcards)))
+
+
 def evidence_options(wildcards):
     return {
         "dataset": STUDY.sets[wildcards.set].get("dataset"),
@@ -714,6 +725,9 @@ def report_figures(wildcards):
         ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
     )
     figures += ["contact_sheet"] if STUDY.sheet_sets() else []
+    figures += ["error_split"] if split_sets() else []
+    figures += ["causes"] if STUDY.diagnosed else []
+    figures += ["evidence"] if evidence_sets(wildcards) else []
     return [f"<results>/figures/{name}.png" for name in figures]
 
 

@@ -17,6 +17,9 @@ localrules:
     plot_experiments,
     plot_centroid_distance,
     plot_contact_sheet,
+    plot_causes,
+    plot_evidence,
+    plot_error_split,
     plot_classifiers,
     plot_training,
     plot_guidance,
@@ -105,6 +108,87 @@ rule plot_contact_sheet:
         "Lay out the contact sheet"
     script:
         "../scripts/plot_contact_sheet.py"
+
+
+rule plot_causes:
+    input:
+        causes="<results>/tables/causes.parquet",
+    output:
+        figure=report(
+            "<results>/figures/causes.png",
+            caption="../report/causes.rst",
+            category="Diagnosis",
+            labels={"figure": "Causes by class"},
+        ),
+    log:
+        "<logs>/plot_causes.log",
+    benchmark:
+        "<benchmarks>/plot_causes.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "Plot the causes"
+    script:
+        "../scripts/plot_causes.py"
+
+
+rule plot_evidence:
+    input:
+        causes="<results>/tables/causes.parquet",
+        indices=evidence_indices,
+    output:
+        figure=report(
+            "<results>/figures/evidence.png",
+            caption="../report/evidence.rst",
+            category="Diagnosis",
+            labels={"figure": "Images of the classes that fall short"},
+        ),
+    log:
+        "<logs>/plot_evidence.log",
+    benchmark:
+        "<benchmarks>/plot_evidence.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        sets=evidence_sets,
+    message:
+        "Lay out images of the classes that fall short"
+    script:
+        "../scripts/plot_evidence.py"
+
+
+rule plot_error_split:
+    input:
+        split="<results>/tables/error_split.csv",
+        terms="<results>/tables/error_terms.csv",
+    output:
+        figure=report(
+            "<results>/figures/error_split.png",
+            caption="../report/error_split.rst",
+            category="Diagnosis",
+            labels={"figure": "Diversity against centroid-shift"},
+        ),
+    log:
+        "<logs>/plot_error_split.log",
+    benchmark:
+        "<benchmarks>/plot_error_split.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        reference=next(iter(STUDY.judges), None),
+    message:
+        "Plot the split of the error"
+    script:
+        "../scripts/plot_error_split.py"
 
 
 rule plot_classifiers:

@@ -48,16 +48,35 @@ def draw_contact_sheet(
     images : int
         Images a cell.
     """
+    cells = []
+    for class_id in class_ids:
+        own = ([row for row in rows if row["class_id"] == class_id][:images] for rows in columns.values())
+        cells.append(list(own))
+    return paste_images(cells, class_names, list(columns), images)
+
+
+def paste_images(
+    cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]], rows: Sequence[str], columns: Sequence[str], images: int = 0
+) -> Figure:
+    """A table of images.
+
+    Parameters
+    ----------
+    cells : sequence of sequences of lists of index rows
+        The images of each cell, by row and column.
+    rows, columns : sequences of str
+        Their names.
+    images : int
+        Images that a cell has room for; 0 takes the most that one has.
+    """
+    images = images or max((len(cell) for row in cells for cell in row), default=1)
     gap = CELL // 6
-    width, height = len(columns) * (images * CELL + gap), len(class_ids) * CELL
+    width, height = len(columns) * (images * CELL + gap), len(rows) * CELL
     sheet = Image.new("RGB", (width, height), "white")
-    for c, rows in enumerate(columns.values()):
-        by_class: dict[int, list[Mapping[str, Any]]] = {}
-        for row in rows:
-            by_class.setdefault(row["class_id"], []).append(row)
-        for r, class_id in enumerate(class_ids):
-            for n, row in enumerate(by_class.get(class_id, [])[:images]):
-                image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
+    for r, row in enumerate(cells):
+        for c, cell in enumerate(row):
+            for n, one in enumerate(cell):
+                image = decode_image(read_bytes(one["file"], one["offset"], one["size"]))
                 resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
                 sheet.paste(image.resize((CELL, CELL), resample), (c * (images * CELL + gap) + n * CELL, r * CELL))
     figure = Figure(figsize=(1.5 + width / 150, 0.6 + height / 150))
@@ -65,7 +84,7 @@ def draw_contact_sheet(
         (1.5 / figure.get_figwidth(), 0, width / 150 / figure.get_figwidth(), height / 150 / figure.get_figheight())
     )
     axes.imshow(np.asarray(sheet), interpolation="none", aspect="auto")
-    axes.set_yticks([CELL * (r + 0.5) for r in range(len(class_ids))], class_names)
+    axes.set_yticks([CELL * (r + 0.5) for r in range(len(rows))], rows)
     axes.set_xticks([c * (images * CELL + gap) + images * CELL / 2 for c in range(len(columns))], list(columns))
     axes.xaxis.tick_top()
     axes.tick_params(length=0)

@@ -1,0 +1,23 @@
+"""Plot the causes by set and class.
+
+Inputs: causes, the diagnosis's table.
+Outputs: figure, a PNG.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.diagnosis_figures import plot_causes
+from synthdiv.figures import save_figure
+from synthdiv.jobs import start_job
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Plot and write."""
+    start_job(smk.log[0])
+    save_figure(plot_causes(pl.read_parquet(smk.input.causes)), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
