@@ -513,6 +513,29 @@ def evidence_indices(wildcards):
     return list(map(index_of_set, evidence_sets(wildcards)))
 
 
+def geometry_sets(wildcards):
+    """A set of images and the prompts that drew it, or else the first of each; empty if one is missing."""
+    names = STUDY.sets_of(STUDY.encoders[0])
+    prompts = [name for name in names if STUDY.sets[name]["kind"] == "prompt"]
+    images = STUDY.image_sets(STUDY.encoders[0])
+    pairs = [(image, prompt) for prompt in prompts for image in images]
+    source = {name: STUDY.sets[name].get("dataset") for name in names}
+    own = [
+        (image, prompt)
+        for image, prompt in pairs
+        if source[image] is not None and source[image] == source[prompt]
+    ]
+    return list(next(iter(own + pairs), []))
+
+
+def geometry_images(wildcards):
+    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[0])
+
+
+def geometry_prompts(wildcards):
+    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[1])
+
+
 def evidence_options(wildcards):
     return {
         "dataset": STUDY.sets[wildcards.set].get("dataset"),
@@ -728,6 +751,7 @@ def report_figures(wildcards):
     figures += ["error_split"] if split_sets() else []
     figures += ["causes"] if STUDY.diagnosed else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
+    figures += ["geometry"] if geometry_sets(wildcards) else []
     return [f"<results>/figures/{name}.png" for name in figures]
 
 
@@ -748,11 +772,29 @@ def prompt_tables(wildcards):
     return [f"<results>/prompts/{name}.csv" for name in STUDY.datasets]
 
 
+def summary_sources():
+    """The tables that the summary tells of, by name."""
+    names = ["experiments.csv", "experiment_differences.csv"]
+    names += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    names += ["error_split.csv", "causes.parquet"] if split_sets() else []
+    names += (
+        ["classifier_means.csv", "classifier_differences.csv"] if STUDY.runs else []
+    )
+    return {name.rsplit(".", 1)[0]: f"<results>/tables/{name}" for name in names}
+
+
+def summary_names(wildcards):
+    return list(summary_sources())
+
+
+def summary_tables(wildcards):
+    return list(summary_sources().values())
+
+
 def report_results(wildcards):
     """All that a report shows of the study itself."""
-    return (
-        report_tables(wildcards) + report_figures(wildcards) + prompt_tables(wildcards)
-    )
+    results = report_tables(wildcards) + report_figures(wildcards)
+    return results + prompt_tables(wildcards) + ["<results>/summary.html"]
 
 
 def sheet_layout(wildcards):

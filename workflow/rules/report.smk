@@ -27,6 +27,7 @@ localrules:
     rank_predictors,
     plot_predictors,
     classifiers,
+    write_summary,
     tabulate_jobs,
     plot_jobs,
 
@@ -38,7 +39,7 @@ rule plot_experiments:
         figure=report(
             "<results>/figures/experiments.png",
             caption="../report/experiments.rst",
-            category="Experiments",
+            category="3 Matrix",
             labels={"figure": "Reference x query matrix"},
         ),
     log:
@@ -65,7 +66,7 @@ rule plot_centroid_distance:
         figure=report(
             "<results>/figures/centroid_distance.png",
             caption="../report/centroid_distance.rst",
-            category="Diversity",
+            category="4 Diversity and shift",
             labels={"figure": "Centroid Distance"},
         ),
     log:
@@ -90,7 +91,7 @@ rule plot_contact_sheet:
         figure=report(
             "<results>/figures/contact_sheet.png",
             caption="../report/contact_sheet.rst",
-            category="Images",
+            category="2 Images",
             labels={"figure": "Contact sheet"},
         ),
     log:
@@ -117,7 +118,7 @@ rule plot_causes:
         figure=report(
             "<results>/figures/causes.png",
             caption="../report/causes.rst",
-            category="Diagnosis",
+            category="5 Classes",
             labels={"figure": "Causes by class"},
         ),
     log:
@@ -143,7 +144,7 @@ rule plot_evidence:
         figure=report(
             "<results>/figures/evidence.png",
             caption="../report/evidence.rst",
-            category="Diagnosis",
+            category="5 Classes",
             labels={"figure": "Images of the classes that fall short"},
         ),
     log:
@@ -171,7 +172,7 @@ rule plot_error_split:
         figure=report(
             "<results>/figures/error_split.png",
             caption="../report/error_split.rst",
-            category="Diagnosis",
+            category="4 Diversity and shift",
             labels={"figure": "Diversity against centroid-shift"},
         ),
     log:
@@ -191,6 +192,36 @@ rule plot_error_split:
         "../scripts/plot_error_split.py"
 
 
+rule plot_geometry:
+    input:
+        images=geometry_images,
+        prompts=geometry_prompts,
+        classes=STUDY.config["classes"],
+    output:
+        figure=report(
+            "<results>/figures/geometry.png",
+            caption="../report/geometry.rst",
+            category="7 Geometry",
+            labels={"figure": "Clouds, centroids and prompts"},
+        ),
+    log:
+        "<logs>/plot_geometry.log",
+    benchmark:
+        "<benchmarks>/plot_geometry.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=growing(8000),
+        runtime=30,
+    params:
+        seed=STUDY.seed,
+        sets=geometry_sets,
+    message:
+        "Plot the geometry of the embeddings"
+    script:
+        "../scripts/plot_geometry.py"
+
+
 rule plot_classifiers:
     input:
         means="<results>/tables/classifier_means.csv",
@@ -199,7 +230,7 @@ rule plot_classifiers:
         figure=report(
             "<results>/figures/classifiers.png",
             caption="../report/classifiers.rst",
-            category="Classifiers",
+            category="8 Classifiers",
             labels={"figure": "Training x evaluation sets"},
         ),
     log:
@@ -224,7 +255,7 @@ rule plot_training:
         figure=report(
             "<results>/figures/training.png",
             caption="../report/training.rst",
-            category="Classifiers",
+            category="8 Classifiers",
             labels={"figure": "Curves of training"},
         ),
     log:
@@ -253,7 +284,7 @@ rule plot_guidance:
         figure=report(
             "<results>/figures/guidance.png",
             caption="../report/guidance.rst",
-            category="Classifiers",
+            category="6 Guidance and prompts",
             labels={"figure": "Accuracy along the guidance scale"},
         ),
     log:
@@ -285,7 +316,7 @@ rule measure_exchange:
         figure=report(
             "<results>/figures/exchange.png",
             caption="../report/exchange.rst",
-            category="Classifiers",
+            category="8 Classifiers",
             labels={"figure": "Natural against synthetic images"},
         ),
     log:
@@ -316,7 +347,7 @@ rule plot_predictors:
         figure=report(
             "<results>/figures/predictors.png",
             caption="../report/predictors.rst",
-            category="Classifiers",
+            category="8 Classifiers",
             labels={"figure": "What foretells accuracy"},
         ),
     log:
@@ -334,6 +365,36 @@ rule plot_predictors:
         "Plot what foretells a classifier's accuracy"
     script:
         "../scripts/plot_predictors.py"
+
+
+rule write_summary:
+    input:
+        tables=summary_tables,
+    output:
+        page=report(
+            "<results>/summary.html",
+            caption="../report/summary.rst",
+            category="1 Summary",
+            labels={"figure": "The study in words"},
+        ),
+    log:
+        "<logs>/write_summary.log",
+    benchmark:
+        "<benchmarks>/write_summary.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        natural=STUDY.natural,
+        reference=next(iter(STUDY.judges), None),
+        study=STUDY.name,
+        tables=summary_names,
+    message:
+        "Write the study in words"
+    script:
+        "../scripts/write_summary.py"
 
 
 rule tabulate_jobs:
@@ -366,7 +427,7 @@ rule plot_jobs:
         figure=report(
             "<results>/figures/jobs.png",
             caption="../report/jobs.rst",
-            category="Jobs",
+            category="9 Claims, audit, cost",
             labels={"figure": "Time, memory and speed"},
         ),
     log:

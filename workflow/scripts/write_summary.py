@@ -1,0 +1,40 @@
+"""Write the study's page of words.
+
+Inputs: tables, those that the study has, by the names in params.
+Outputs: page, HTML.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.files import replace_atomically
+from synthdiv.jobs import start_job
+from synthdiv.summary import tell_causes, tell_classifiers, tell_diversity, tell_experiments, tell_split, write_page
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Read the tables that there are, and make their sentences."""
+    start_job(smk.log[0])
+    natural = smk.params.natural
+    tables = {
+        name: pl.read_parquet(path) if path.endswith(".parquet") else pl.read_csv(path, infer_schema_length=None)
+        for name, path in zip(smk.params.tables, smk.input.tables, strict=True)
+    }
+    parts = []
+    if "causes" in tables:
+        parts.append(("Why classes fall short", tell_causes(tables["causes"])))
+    if "error_split" in tables:
+        parts.append(("Diversity or shift", tell_split(tables["error_split"], natural, smk.params.reference)))
+    if "centroid_distance" in tables:
+        parts.append(("How varied the sets are", tell_diversity(tables["centroid_distance"], natural)))
+    parts.append(("What they recognise", tell_experiments(tables["experiments"], tables["experiment_differences"], natural)))
+    if "classifier_means" in tables:
+        found = tell_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
+        parts.append(("What they are worth for training", found))
+    with replace_atomically(smk.output.page) as temporary:
+        temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
