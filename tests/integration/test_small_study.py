@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 import psutil
 import pytest
+from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
 from conftest import Workplace, make_timm_folder
 from PIL import Image
 from small_study import CLASSES, OVERRIDES, contents, drawn, make_place
@@ -105,6 +106,30 @@ def test_the_other_tables(place):
     assert len(differences.filter(figure="mean_cosine")) == 12 * 11 / 2
     by_encoder = pl.read_csv(tables / "experiments_by_encoder.csv")
     assert by_encoder.drop("encoder").equals(pl.read_csv(tables / "experiments.csv"))
+
+
+def test_the_report_in_a_browser(place):
+    place.run("--report", "report.html")
+    shown, errors, requests = read_report(place.folder / "report.html")
+    assert not errors
+    assert not requests
+    assert [part[0] for part in shown] == sorted(part[0] for part in shown)
+    results = {label for part in shown.values() for label in part}
+    assert {
+        "The study in words",
+        "Causes by class",
+        "Diversity against centroid-shift",
+        "Reference x query matrix",
+    } <= results
+    assert all(size > 50 for part in shown.values() for size in part.values())
+    with open_page(place.folder / "report.html", PHONE) as driver:
+        read_part(driver, "5 Classes")
+        close_menu(driver)
+        (figure,) = wait_for(driver, "div.p-3 > img")
+        wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to go
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
+    with open_page(place.results / "summary.html", PHONE) as driver:
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_what_two_datasets_share_is_drawn_once(place):
@@ -316,11 +341,19 @@ def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
         place = Workplace(folder, {"study": "mine", "classes": "classes.csv", "sets": sets})
         done = place.run()
         assert "draw_images" not in done.stdout
+        assert "embed_class_texts" not in done.stdout
         tables = place.results / "tables"
         names = ("experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences")
         texts.append([(tables / f"{name}.csv").read_bytes() for name in names])
     assert texts[0] == texts[1]
     assert len(pl.read_csv(io.BytesIO(texts[0][0]))) == 4
+    causes = pl.read_csv(tables / "causes.csv")
+    assert set(causes["set"]) == {"Two-IM"}  # held against the first set
+    assert causes["reading"].null_count() == 4  # nothing reads texts
+    place.run("--report", "report.html")
+    shown, errors, requests = read_report(place.folder / "report.html")
+    assert not errors + requests
+    assert shown["1 Summary"]["The study in words"] > 50
 
 
 def test_a_brought_table_with_a_nan_is_named(tmp_path):

@@ -144,3 +144,29 @@ def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
     ):
         assert text in printed
     assert "Nothing to be done" not in place.run("grid").stdout
+
+
+def test_the_diagnosis_of_the_demo(workplace, demo_config):
+    counts = count_jobs(workplace(demo_config).run("-n").stdout)
+    assert counts["gather_evidence"] == 6  # the drawn sets
+    assert counts["split_error"] == 8  # and the natural ones
+    for rule in (
+        "embed_class_texts",
+        "tabulate_diagnosis",
+        "plot_causes",
+        "plot_evidence",
+        "plot_error_split",
+        "plot_geometry",
+    ):
+        assert counts[rule] == 1, rule
+    assert counts["write_summary"] == 1
+
+
+def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
+    for name in ("Fashion-IM", "FashionStudio-IM"):
+        del demo_config["sets"][name]
+    del demo_config["experiments"], demo_config["classifiers"], demo_config["contact_sheets"]
+    counts = count_jobs(workplace(demo_config).run("-n").stdout)
+    assert counts["split_error"] == 6
+    assert counts["tabulate_diagnosis"] == 1
+    assert not {"gather_evidence", "embed_class_texts", "plot_causes", "plot_evidence"} & counts.keys()

@@ -21,15 +21,14 @@ def main(smk: SimpleNamespace) -> None:
         name: pl.read_parquet(path) if path.endswith(".parquet") else pl.read_csv(path, infer_schema_length=None)
         for name, path in zip(smk.params.tables, smk.input.tables, strict=True)
     }
-    parts = []
-    if "causes" in tables:
-        parts.append(("Why classes fall short", tell_causes(tables["causes"])))
+    parts = [("Why classes fall short", tell_causes(tables["causes"]))] if "causes" in tables else []
     if "error_split" in tables:
         parts.append(("Diversity or shift", tell_split(tables["error_split"], natural, smk.params.reference)))
-    if "centroid_distance" in tables:
+    if natural is not None:
         parts.append(("How varied the sets are", tell_diversity(tables["centroid_distance"], natural)))
-    parts.append(("What they recognise", tell_experiments(tables["experiments"], tables["experiment_differences"], natural)))
-    if "classifier_means" in tables:
+        found = tell_experiments(tables["experiments"], tables["experiment_differences"], natural)
+        parts.append(("What they recognise", found))
+    if natural is not None and "classifier_means" in tables:
         found = tell_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
         parts.append(("What they are worth for training", found))
     with replace_atomically(smk.output.page) as temporary:

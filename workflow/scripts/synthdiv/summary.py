@@ -39,7 +39,7 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-def tell_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str | None) -> list[str]:
+def tell_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
     """How each drawn set's centroids serve natural queries, against the natural set's own."""
     rows = experiments.filter((pl.col("query") == natural) & (pl.col("reference") != natural))
     own = experiments.filter((pl.col("query") == natural) & (pl.col("reference") == natural))
@@ -57,7 +57,7 @@ def tell_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natur
     return said
 
 
-def tell_diversity(distances: pl.DataFrame, natural: str | None) -> list[str]:
+def tell_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
     """Sets whose Centroid Distance lies apart from the natural set's, interval from interval."""
     train = distances.filter(pl.col("split") == "train")
     own = train.filter(pl.col("set") == natural)
@@ -122,7 +122,7 @@ def _describe_class(row: Mapping, cause: str) -> str:
     return row["name"]
 
 
-def tell_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str | None) -> list[str]:
+def tell_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
     """What training on each set gives on natural images, where it differs from training on those."""
     said = []
     rows = means.filter(pl.col("evaluation_set") == natural)
