@@ -18,7 +18,9 @@ localrules:
     plot_contact_sheet,
     plot_classifiers,
     plot_training,
+    tabulate_guidance,
     plot_guidance,
+    guidance,
     measure_exchange,
     rank_predictors,
     plot_predictors,
@@ -162,14 +164,15 @@ rule plot_training:
 
 rule plot_guidance:
     input:
-        means="<results>/tables/classifier_means.csv",
-        fingerprints=sweep_fingerprints,
+        table="<results>/tables/guidance.csv",
+        per_class="<results>/tables/guidance_per_class.parquet",
+        choice="<results>/tables/guidance_choice.csv",
     output:
         figure=report(
             "<results>/figures/guidance.png",
             caption="../report/guidance.rst",
-            category="Classifiers",
-            labels={"figure": "Accuracy along the guidance scale"},
+            category="Guidance",
+            labels={"figure": "Figures along the guidance scale"},
         ),
     log:
         "<logs>/plot_guidance.log",
@@ -180,13 +183,8 @@ rule plot_guidance:
     resources:
         mem_mb=2000,
         runtime=30,
-    params:
-        drawn_by=sweep_generators,
-        evaluations=first_evaluations,
-        generators=swept_generators,
-        sweep=guidance_sweep,
     message:
-        "Plot accuracy along the guidance scale"
+        "Plot the figures along the guidance scale"
     script:
         "../scripts/plot_guidance.py"
 
@@ -312,6 +310,11 @@ rule embed:
 rule classifiers:
     input:
         classifier_results,
+
+
+rule guidance:
+    input:
+        guidance_results,
 
 
 rule experiments:
