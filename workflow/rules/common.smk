@@ -496,6 +496,38 @@ def guidance_results(wildcards):
     ]
 
 
+# adherence
+
+
+def own_index(wildcards):
+    return index_of_set(wildcards.set)
+
+
+def set_prompt_sources(wildcards):
+    return source_files([STUDY.sets[wildcards.set]["dataset"]])
+
+
+def set_prompt_recipe(wildcards):
+    return STUDY.prompt_recipe(STUDY.sets[wildcards.set]["dataset"], None)
+
+
+def adherence_options(wildcards):
+    return {**STUDY.config["adherence"], "seed": STUDY.seed}
+
+
+def measured_adherence(wildcards):
+    return [
+        f"<results>/adherence/{STUDY.encoders[0]}/{name}.parquet"
+        for name in STUDY.grammar_sets
+    ]
+
+
+def adherence_results(wildcards):
+    if not STUDY.grammar_sets:
+        return []
+    return ["<results>/tables/adherence.csv", "<results>/figures/adherence.png"]
+
+
 # classifiers
 
 
@@ -685,7 +717,8 @@ def report_tables(wildcards):
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables = [f"<results>/tables/{name}" for name in tables]
-    return tables + guidance_results(wildcards) + classifier_results(wildcards)
+    tables += guidance_results(wildcards) + adherence_results(wildcards)
+    return tables + classifier_results(wildcards)
 
 
 def prompt_tables(wildcards):

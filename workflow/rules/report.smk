@@ -21,6 +21,9 @@ localrules:
     tabulate_guidance,
     plot_guidance,
     guidance,
+    tabulate_adherence,
+    plot_adherence,
+    adherence,
     measure_exchange,
     rank_predictors,
     plot_predictors,
@@ -189,6 +192,31 @@ rule plot_guidance:
         "../scripts/plot_guidance.py"
 
 
+rule plot_adherence:
+    input:
+        table="<results>/tables/adherence.csv",
+    output:
+        figure=report(
+            "<results>/figures/adherence.png",
+            caption="../report/adherence.rst",
+            category="Prompts",
+            labels={"figure": "Modifier adherence"},
+        ),
+    log:
+        "<logs>/plot_adherence.log",
+    benchmark:
+        "<benchmarks>/plot_adherence.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot which modifiers reach the images"
+    script:
+        "../scripts/plot_adherence.py"
+
+
 rule measure_exchange:
     input:
         means="<results>/tables/classifier_means.csv",
@@ -315,6 +343,11 @@ rule classifiers:
 rule guidance:
     input:
         guidance_results,
+
+
+rule adherence:
+    input:
+        adherence_results,
 
 
 rule experiments:

@@ -692,6 +692,16 @@ class Study:
                         found.append(SweepFigure("trained_accuracy", *at, training, tried, classifier))
         return found
 
+    # What reaches the images
+
+    @cached_property
+    def grammar_sets(self) -> list[str]:
+        """The image sets that a grammar's prompts drew, where the first encoder reads prompts too."""
+        if self.encoders[0] not in self.text_encoders():
+            return []
+        datasets = self.config["datasets"]
+        return [name for name in self.image_sets() if datasets.get(self.sets[name].get("dataset"), {}).get("grammar")]
+
     # What is trained
 
     @cached_property
