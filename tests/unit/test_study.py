@@ -66,6 +66,17 @@ def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(dem
     assert list(Study(demo).sweeps) == ["disamb"]
 
 
+def test_a_grammars_image_sets_need_an_encoder_that_reads_prompts(demo):
+    assert Study(demo).grammar_sets == ["PromptAug-IM"]
+    demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    assert Study(demo).grammar_sets == ["PromptAug-IM", "PromptAug7.5-IM"]
+    demo["sets"] = {name: entry for name, entry in demo["sets"].items() if entry["kind"] == "image"}
+    demo["encoders"] = {"resnet": {"library": "timm", "model": "resnet18"}, **demo["encoders"]}
+    del demo["experiments"]
+    assert Study(demo).grammar_sets == []
+
+
 def test_shards_cover_every_class_once(demo):
     demo["classes_per_shard"] = 3
     shards = Study(demo).shards

@@ -50,6 +50,11 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
     counts = count_jobs(done.stdout)
     assert counts["score_experiment"] == 44
     assert counts["measure_spread"] == 5  # four guidance scales, and the natural set
+    assert [message for message in planned(done.stdout) if "modifiers" in message] == [
+        "Measure which modifiers reach the images of PromptAug-IM (tiny-clip)",
+        "Tabulate which modifiers reach the images",
+        "Plot which modifiers reach the images",
+    ]
     assert counts["draw_images"] == 12  # six drawings of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
@@ -92,6 +97,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
             {"measure_spread", "evaluate_classifier", "plot_guidance"},
             {"tabulate_experiments", "plot_classifiers"},
         ),
+        ("adherence", {"draw_images", "measure_adherence", "plot_adherence"}, {"score_experiment", "embed_prompts"}),
         ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
     ],
 )
@@ -110,7 +116,7 @@ def test_a_study_stands_alone(workplace, demo_config):
     }
     done = workplace(config).run("-n")
     assert count_jobs(done.stdout)["score_experiment"] == 1
-    assert not {"train_classifier", "tabulate_guidance"} & count_jobs(done.stdout).keys()
+    assert not {"train_classifier", "tabulate_guidance", "tabulate_adherence"} & count_jobs(done.stdout).keys()
     assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
 
 
