@@ -47,8 +47,8 @@ rule tabulate_guidance:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=8000,
-        runtime=60,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         drawn_by=sweep_generators,
         figures=sweep_figures,

@@ -18,7 +18,6 @@ localrules:
     plot_contact_sheet,
     plot_classifiers,
     plot_training,
-    tabulate_guidance,
     plot_guidance,
     guidance,
     tabulate_adherence,

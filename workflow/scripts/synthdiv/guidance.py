@@ -139,7 +139,8 @@ def choose_scales(rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequen
 
     Every two scales are compared over the images that both have: accuracies by McNemar's exact test, means by Student's
     paired t-test. Probabilities are corrected by Benjamini and Hochberg's procedure for all pairs of a figure, and those of
-    its classes for all their pairs. Of equally high scales the lowest is named first.
+    its classes for all their pairs. Of equally high scales the lowest is named first. Classifiers are taken as they were
+    trained: what another training would change is not in it.
 
     Parameters
     ----------
