@@ -132,6 +132,38 @@ def test_the_report_in_a_browser(place):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
+def test_the_sweep_and_the_grammar(place):
+    """The sweep's figures are those of the matrix and of the set metrics, where these have them."""
+    tables = place.results / "tables"
+    guidance = pl.read_csv(tables / "guidance.csv")
+    assert guidance["guidance_scale"].to_list() == [2.5] * 5 + [7.5] * 5 + [None] * 5
+    assert set(guidance["guidance"]) == {"classifier-free"}
+    cells = {
+        (row["reference"], row["query"]): row["centroid_accuracy"]
+        for row in pl.read_csv(tables / "experiments.csv").iter_rows(named=True)
+    }
+    found = {(row["set"], row["figure"]): row["value"] for row in guidance.iter_rows(named=True)}
+    assert found["Disamb2.5-IM", "natural_query_accuracy"] == cells["Disamb2.5-IM", "Natural-IM"]
+    assert found["Disamb-IM", "natural_reference_accuracy"] == cells["Natural-IM", "Disamb-IM"]
+    assert found["Disamb-IM", "prompt_accuracy"] == cells["Disamb2.5-PRMT", "Disamb-IM"]
+    distances = pl.read_csv(tables / "centroid_distance.csv").filter(split="train")
+    for name, distance in distances.select("set", "centroid_distance").iter_rows():
+        if (name, "centroid_distance") in found:
+            assert found[name, "centroid_distance"] == pytest.approx(distance, rel=1e-12)
+    per_class = pl.read_parquet(tables / "guidance_per_class.parquet")
+    assert len(per_class) == 4 * len(guidance)
+    choice = pl.read_csv(tables / "guidance_choice.csv")
+    assert choice.group_by("figure", maintain_order=True).len()["len"].to_list() == [5] * 5
+    assert set(choice["best_guidance_scale"]) <= {2.5, 7.5}
+    adherence = pl.read_csv(tables / "adherence.csv").filter(value="all")
+    assert adherence["set"].unique().to_list() == ["PromptAug-IM"]
+    assert adherence["modifier"].n_unique() == 7
+    assert adherence["n_images"].to_list() == [16, 4, 4, 4, 4] * 7
+    for figure in ("guidance", "adherence"):
+        with Image.open(place.results / "figures" / f"{figure}.png") as image:
+            assert min(image.size) > 200
+
+
 def test_what_two_datasets_share_is_drawn_once(place):
     assert drawn(place) == {
         "synset/g7.5/c0-1": (20, 0, 0),

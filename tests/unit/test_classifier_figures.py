@@ -4,7 +4,6 @@ import pytest
 from synthdiv.classifier_figures import (
     plot_classifiers,
     plot_exchange,
-    plot_guidance,
     plot_predictors,
     plot_training,
     state_difference,
@@ -49,23 +48,6 @@ def test_the_grid_has_a_number_a_cell_and_says_where_there_is_none(tmp_path):
     assert sorted(text.get_text() for text in ax.texts) == ["0.300", "0.450", "0.500", "0.600", "n/a", "n/a"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["Natural-IM", "A-IM", "B-IM"]
     save_figure(figure, tmp_path / "grid.png")
-
-
-def test_the_sweep_has_a_point_a_scale_in_order_and_the_natural_line():
-    sweep = [("disamb", "B-IM", 7.5), ("disamb", "A-IM", 2.0), ("disamb", "C-IM", 1.0)]
-    (ax,) = plot_guidance(MEANS.filter(evaluation_set="Natural-IM"), sweep, {"disamb": "classifier-free"}).axes
-    points = ax.containers[0].lines[0].get_xydata()
-    assert points.tolist() == [[2.0, 0.3], [7.5, 0.45]]
-    labels = ax.get_legend_handles_labels()[1]
-    assert sorted(labels) == ["small on Natural-IM itself", "small on disamb, tried on Natural-IM"]
-
-
-def test_kinds_of_guidance_share_no_axis():
-    sweep = [("disamb", "B-IM", 7.5), ("distilled", "A-IM", 3.5)]
-    kinds = {"disamb": "classifier-free", "distilled": "embedded"}
-    axes = plot_guidance(MEANS.filter(evaluation_set="Natural-IM"), sweep, kinds).axes
-    assert [ax.get_xlabel() for ax in axes] == ["guidance scale (classifier-free)", "guidance scale (embedded)"]
-    assert [ax.containers[0].lines[0].get_xydata().tolist() for ax in axes] == [[[7.5, 0.45]], [[3.5, 0.3]]]
 
 
 def test_curves_and_their_third_panel():

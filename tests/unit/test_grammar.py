@@ -113,6 +113,26 @@ def test_combinations_that_read_alike_are_one_prompt(make):
     assert sorted(prompts(grammar, "train", len(grammar.templates))) == ["quail", "very quail", "very very quail"]
 
 
+def test_the_values_that_a_prompt_is_rendered_from(promptaug):
+    for split in ("train", "evaluation"):
+        for index in (0, 1, 40):
+            at = {"seed": 3, "class_key": "n01", "split": split, "index": index}
+            values = promptaug.choose(**at)
+            assert list(values) == list(promptaug.modifiers)
+            assert all(value in promptaug.modifiers[name] for name, value in values.items())
+            assert promptaug.render(values, "quail") == promptaug.prompt(**at, class_text="quail")
+
+
+def test_every_combination_is_chosen_once_and_alike_ones_by_the_first(make):
+    grammar = make("{a} {b} {class}", a=["very", ""], b=["very", ""])
+    found = [grammar.choose(seed=0, class_key="k", split="train", index=index) for index in range(len(grammar.templates))]
+    assert sorted(tuple(values.values()) for values in found) == [("", ""), ("very", ""), ("very", "very")]
+
+
+def test_a_class_that_looks_like_a_slot_is_rendered_as_it_is(make):
+    assert make("{a} {class}", a=["old", "new"]).render({"a": "new"}, "crane {a}") == "new crane {a}"
+
+
 def test_published_values_come_before_added_ones(tmp_path):
     path = tmp_path / "grammar.yaml"
     path.write_text("template: '{a} {class}'\nmodifiers: {a: {added: [new], published: [old]}}\n")

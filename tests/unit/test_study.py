@@ -32,6 +32,51 @@ def test_experiments_default_to_every_set_in_order(demo):
     assert study.references == study.queries == list(demo["sets"])
 
 
+def test_a_sweeps_figures_have_their_references_and_queries(demo):
+    study = Study(demo)
+    assert study.sweeps == {"disamb": {1.0: "Disamb1.0-IM", 2.5: "Disamb2.5-IM", 5.0: "Disamb5.0-IM", 7.5: "Disamb-IM"}}
+    at_five = {one.figure: one for one in study.sweep_figures if one.guidance_scale == 5.0}
+    assert {one.set for one in at_five.values()} == {"Disamb5.0-IM"}
+    assert {name: (one.reference, one.query) for name, one in at_five.items()} == {
+        "centroid_distance": (None, None),
+        "prompt_accuracy": ("Disamb2.5-PRMT", "Disamb5.0-IM"),
+        "own_centroid_accuracy": ("Disamb5.0-IM", "Disamb5.0-IM"),
+        "natural_query_accuracy": ("Disamb5.0-IM", "Fashion-IM"),
+        "natural_reference_accuracy": ("Fashion-IM", "Disamb5.0-IM"),
+        "trained_accuracy": ("Disamb5.0-IM", "Fashion-IM"),
+    }
+    assert at_five["trained_accuracy"].classifier == "small"
+    assert [one.set for one in study.sweep_figures if one.guidance_scale is None] == ["Fashion-IM"] * 6
+
+
+def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(demo):
+    demo["datasets"]["synset"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["Synset2.5-IM"] = {"kind": "image", "dataset": "synset", "guidance_scale": 2.5}
+    demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    demo["sets"]["Again-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    study = Study(demo)
+    found = {one.dataset: one.reference for one in study.sweep_figures if one.figure == "prompt_accuracy"}
+    assert found == {"synset": "Disamb2.5-PRMT", "disamb": "Disamb2.5-PRMT", "promptaug": "PromptAug-PRMT"}
+    assert study.sweeps["promptaug"] == {2.5: "PromptAug-IM", 7.5: "PromptAug7.5-IM"}
+    for name in ("Synset2.5-IM", "PromptAug7.5-IM"):
+        del demo["sets"][name]
+    assert list(Study(demo).sweeps) == ["disamb", "promptaug"]
+    del demo["sets"]["Again-IM"]
+    assert list(Study(demo).sweeps) == ["disamb"]
+
+
+def test_a_grammars_image_sets_need_an_encoder_that_reads_prompts(demo):
+    assert Study(demo).grammar_sets == ["PromptAug-IM"]
+    demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    assert Study(demo).grammar_sets == ["PromptAug-IM", "PromptAug7.5-IM"]
+    demo["sets"] = {name: entry for name, entry in demo["sets"].items() if entry["kind"] == "image"}
+    demo["encoders"] = {"resnet": {"library": "timm", "model": "resnet18"}, **demo["encoders"]}
+    del demo["experiments"]
+    assert Study(demo).grammar_sets == []
+
+
 def test_shards_cover_every_class_once(demo):
     demo["classes_per_shard"] = 3
     shards = Study(demo).shards

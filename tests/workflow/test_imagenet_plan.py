@@ -15,7 +15,7 @@ JOBS = {
     "draw_images": 1000,  # 10 drawings in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,
-    "score_experiment": 36,
+    "score_experiment": 60,  # the matrix's 36, and those of the sweeps
     "train_classifier": 5,
     "evaluate_classifier": 6,
 }

@@ -26,13 +26,35 @@ def count_jobs(output):
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_config):
-    done = workplace(demo_config | {"classes_per_shard": 5}).run("-n")
-    scored = [message for message in planned(done.stdout) if message.startswith("Score")]
+def scored(output):
+    return {message for message in planned(output) if message.startswith("Score")}
+
+
+def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(workplace, demo_config):
+    place = workplace(demo_config | {"classes_per_shard": 5})
+    done = place.run("-n")
     references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
-    assert sorted(scored) == sorted(f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries)
+    matrix = {f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries}
+    assert len(matrix) == 36
+    assert scored(place.run("-n", "experiments").stdout) == matrix
+    assert scored(done.stdout) - matrix == {
+        f"Score reference {reference} x query {query} (tiny-clip)"
+        for name in ("Disamb5.0-IM", "Disamb1.0-IM")
+        for reference, query in (
+            ("Disamb2.5-PRMT", name),
+            (name, name),
+            (name, "Fashion-IM"),
+            ("Fashion-IM", name),
+        )
+    }
     counts = count_jobs(done.stdout)
-    assert counts["score_experiment"] == 36
+    assert counts["score_experiment"] == 44
+    assert counts["measure_spread"] == 5  # four guidance scales, and the natural set
+    assert [message for message in planned(done.stdout) if "modifiers" in message] == [
+        "Measure which modifiers reach the images of PromptAug-IM (tiny-clip)",
+        "Tabulate which modifiers reach the images",
+        "Plot which modifiers reach the images",
+    ]
     assert counts["draw_images"] == 12  # six drawings of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
@@ -61,7 +83,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
         timeout=120,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert count_jobs(done.stdout + done.stderr)["score_experiment"] == 36
+    assert count_jobs(done.stdout + done.stderr)["score_experiment"] == 44
 
 
 @pytest.mark.parametrize(
@@ -69,7 +91,13 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
     [
         ("draw", {"draw_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
         ("embed", {"embed_images", "embed_prompts"}, {"score_experiment", "plot_experiments"}),
-        ("classifiers", {"train_classifier", "rank_predictors", "plot_guidance"}, {"plot_contact_sheet", "check_prompts"}),
+        ("classifiers", {"train_classifier", "rank_predictors"}, {"plot_contact_sheet", "check_prompts"}),
+        (
+            "guidance",
+            {"measure_spread", "evaluate_classifier", "plot_guidance"},
+            {"tabulate_experiments", "plot_classifiers"},
+        ),
+        ("adherence", {"draw_images", "measure_adherence", "plot_adherence"}, {"score_experiment", "embed_prompts"}),
         ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
     ],
 )
@@ -88,8 +116,25 @@ def test_a_study_stands_alone(workplace, demo_config):
     }
     done = workplace(config).run("-n")
     assert count_jobs(done.stdout)["score_experiment"] == 1
-    assert "train_classifier" not in count_jobs(done.stdout)
+    assert not {"train_classifier", "tabulate_guidance", "tabulate_adherence"} & count_jobs(done.stdout).keys()
     assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
+
+
+def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figures(workplace, demo_config):
+    config = {key: demo_config[key] for key in ("classes", "generators", "encoders", "datasets")} | {
+        "study": "sweep",
+        "sets": {name: demo_config["sets"][name] for name in ("Disamb-IM", "Disamb1.0-IM", "PromptAug-IM")},
+        "experiments": {"references": ["Disamb-IM"], "queries": ["PromptAug-IM"]},
+    }
+    place = workplace(config)
+    done = place.run("-n", "guidance")
+    assert scored(done.stdout) == {
+        f"Score reference {name} x query {name} (tiny-clip)" for name in ("Disamb-IM", "Disamb1.0-IM")
+    }
+    assert count_jobs(done.stdout)["plot_guidance"] == 1
+    del place.config["sets"]["Disamb1.0-IM"]
+    place.write_config()
+    assert "tabulate_guidance" not in count_jobs(place.run("-n").stdout)
 
 
 @pytest.mark.parametrize(

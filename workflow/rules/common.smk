@@ -102,6 +102,13 @@ def whole_table(folder):
     return f"<results>/{folder}/{name}"
 
 
+def sweep_experiments():
+    """The experiments that the sweeps' figures are from, in the matrix or not."""
+    return [
+        one for one in STUDY.sweep_figures if one.reference and one.classifier is None
+    ]
+
+
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     scale=one_of(format_scale(drawing.guidance_scale) for drawing in STUDY.drawings),
@@ -113,8 +120,8 @@ wildcard_constraints:
         name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))
     ),
     split=one_of(SPLITS),
-    reference=one_of(STUDY.references),
-    query=one_of(STUDY.queries),
+    reference=one_of(STUDY.references + [one.reference for one in sweep_experiments()]),
+    query=one_of(STUDY.queries + [one.query for one in sweep_experiments()]),
     folder=one_of(list_folders()),
     classifier=one_of(STUDY.config["classifiers"]),
     training=one_of(training for _, training in STUDY.evaluations),
@@ -544,6 +551,84 @@ def evidence_options(wildcards):
     }
 
 
+# guidance
+
+
+def sweep_source(one):
+    """What a figure of a sweep is computed from."""
+    if one.figure == "centroid_distance":
+        return f"<results>/spreads/{STUDY.encoders[0]}/{one.set}.parquet"
+    if one.figure == "trained_accuracy":
+        return f"<results>/evaluations/{one.classifier}/{one.reference}.parquet"
+    return (
+        f"<results>/experiments/{STUDY.encoders[0]}/{one.reference}/{one.query}.parquet"
+    )
+
+
+def sweep_sources(wildcards):
+    return list(map(sweep_source, STUDY.sweep_figures))
+
+
+def sweep_figures(wildcards):
+    """What each of the sources is of."""
+    return [vars(one) for one in STUDY.sweep_figures]
+
+
+def sweep_generators(wildcards):
+    """Who draws each dataset of the sweeps."""
+    return {name: STUDY.generator_of(name) for name in STUDY.sweeps}
+
+
+def swept_generators(wildcards):
+    return sorted(set(sweep_generators(wildcards).values()))
+
+
+def sweep_fingerprints(wildcards):
+    names = swept_generators(wildcards)
+    return [f"<results>/generators/{name}.json" for name in names]
+
+
+def guidance_results(wildcards):
+    if not STUDY.sweeps:
+        return []
+    tables = ["guidance.csv", "guidance_choice.csv"]
+    return [f"<results>/tables/{name}" for name in tables] + [
+        "<results>/figures/guidance.png"
+    ]
+
+
+# adherence
+
+
+def own_index(wildcards):
+    return index_of_set(wildcards.set)
+
+
+def set_prompt_sources(wildcards):
+    return source_files([STUDY.sets[wildcards.set]["dataset"]])
+
+
+def set_prompt_recipe(wildcards):
+    return STUDY.prompt_recipe(STUDY.sets[wildcards.set]["dataset"], None)
+
+
+def adherence_options(wildcards):
+    return {**STUDY.config["adherence"], "seed": STUDY.seed}
+
+
+def measured_adherence(wildcards):
+    return [
+        f"<results>/adherence/{STUDY.encoders[0]}/{name}.parquet"
+        for name in STUDY.grammar_sets
+    ]
+
+
+def adherence_results(wildcards):
+    if not STUDY.grammar_sets:
+        return []
+    return ["<results>/tables/adherence.csv", "<results>/figures/adherence.png"]
+
+
 # classifiers
 
 
@@ -664,31 +749,6 @@ def first_evaluations(wildcards):
     return {name: classifiers[name]["evaluate"][0] for name in classifiers}
 
 
-def guidance_sweep(wildcards):
-    """The sets drawn from one dataset at several guidance scales: [dataset, set, guidance scale]."""
-    drawn = [
-        [entry["dataset"], name, float(entry["guidance_scale"])]
-        for name, entry in STUDY.sets.items()
-        if entry["kind"] == "image" and "dataset" in entry
-    ]
-    datasets = [dataset for dataset, _, _ in drawn]
-    return sorted(row for row in drawn if datasets.count(row[0]) > 1)
-
-
-def sweep_generators(wildcards):
-    """Who draws each dataset of the sweep."""
-    return {name: STUDY.generator_of(name) for name, _, _ in guidance_sweep(wildcards)}
-
-
-def swept_generators(wildcards):
-    return sorted(set(sweep_generators(wildcards).values()))
-
-
-def sweep_fingerprints(wildcards):
-    names = swept_generators(wildcards)
-    return [f"<results>/generators/{name}.json" for name in names]
-
-
 def followed_sets(wildcards):
     classifiers = STUDY.config["classifiers"]
     return {
@@ -720,8 +780,6 @@ def first_classifier():
 def classifier_figures():
     figures, trained = ["classifiers"], trained_sets()
     figures += ["training"] if trained else []
-    swept = [name for _, name, _ in guidance_sweep(None) if name in trained]
-    figures += ["guidance"] if len(swept) > 1 else []
     figures += ["exchange"] if any(name in STUDY.mixtures for name in trained) else []
     figures += ["predictors"] if predicted_sets(None) else []
     return figures
@@ -765,6 +823,7 @@ def report_tables(wildcards):
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables = [f"<results>/tables/{name}" for name in tables]
+    tables += guidance_results(wildcards) + adherence_results(wildcards)
     return tables + classifier_results(wildcards)
 
 

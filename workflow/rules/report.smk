@@ -23,6 +23,10 @@ localrules:
     plot_classifiers,
     plot_training,
     plot_guidance,
+    guidance,
+    tabulate_adherence,
+    plot_adherence,
+    adherence,
     measure_exchange,
     rank_predictors,
     plot_predictors,
@@ -278,14 +282,15 @@ rule plot_training:
 
 rule plot_guidance:
     input:
-        means="<results>/tables/classifier_means.csv",
-        fingerprints=sweep_fingerprints,
+        table="<results>/tables/guidance.csv",
+        per_class="<results>/tables/guidance_per_class.parquet",
+        choice="<results>/tables/guidance_choice.csv",
     output:
         figure=report(
             "<results>/figures/guidance.png",
             caption="../report/guidance.rst",
             category="6 Guidance and prompts",
-            labels={"figure": "Accuracy along the guidance scale"},
+            labels={"figure": "Figures along the guidance scale"},
         ),
     log:
         "<logs>/plot_guidance.log",
@@ -296,15 +301,35 @@ rule plot_guidance:
     resources:
         mem_mb=2000,
         runtime=30,
-    params:
-        drawn_by=sweep_generators,
-        evaluations=first_evaluations,
-        generators=swept_generators,
-        sweep=guidance_sweep,
     message:
-        "Plot accuracy along the guidance scale"
+        "Plot the figures along the guidance scale"
     script:
         "../scripts/plot_guidance.py"
+
+
+rule plot_adherence:
+    input:
+        table="<results>/tables/adherence.csv",
+    output:
+        figure=report(
+            "<results>/figures/adherence.png",
+            caption="../report/adherence.rst",
+            category="6 Guidance and prompts",
+            labels={"figure": "Modifier adherence"},
+        ),
+    log:
+        "<logs>/plot_adherence.log",
+    benchmark:
+        "<benchmarks>/plot_adherence.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot which modifiers reach the images"
+    script:
+        "../scripts/plot_adherence.py"
 
 
 rule measure_exchange:
@@ -458,6 +483,16 @@ rule embed:
 rule classifiers:
     input:
         classifier_results,
+
+
+rule guidance:
+    input:
+        guidance_results,
+
+
+rule adherence:
+    input:
+        adherence_results,
 
 
 rule experiments:

@@ -1,29 +1,25 @@
-"""Plot what training gives along the guidance sweep.
+"""Plot the figures along the guidance scale.
 
-Inputs: means, of the classifiers over seeds; fingerprints, of the generators that drew, in the order of their names.
+Inputs: table, per_class, choice, as tabulate_guidance gives them.
 Outputs: figure, a PNG.
 """
 
-import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classifier_figures import plot_guidance
-from synthdiv.classifier_tables import choose_evaluations
 from synthdiv.figures import save_figure
+from synthdiv.guidance import CHOICE_SCHEMA, SCHEMA
+from synthdiv.guidance_figures import plot_guidance
 from synthdiv.jobs import start_job
 
 
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
     start_job(smk.log[0])
-    means = choose_evaluations(pl.read_csv(smk.input.means), smk.params.evaluations)
-    facts = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
-    guidance = {name: one["guidance"] for name, one in zip(smk.params.generators, facts, strict=True)}
-    kinds = {dataset: guidance[generator] for dataset, generator in smk.params.drawn_by.items()}
-    save_figure(plot_guidance(means, smk.params.sweep, kinds), smk.output.figure)
+    whole = pl.read_csv(smk.input.table, schema_overrides=SCHEMA)
+    choice = pl.read_csv(smk.input.choice, schema_overrides=CHOICE_SCHEMA)
+    save_figure(plot_guidance(whole, pl.read_parquet(smk.input.per_class), choice), smk.output.figure)
 
 
 if __name__ == "__main__":

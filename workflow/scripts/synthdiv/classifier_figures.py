@@ -97,37 +97,6 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], foll
     return figure
 
 
-def plot_guidance(means: pl.DataFrame, sweep: Sequence[tuple[str, str, float]], kinds: Mapping[str, str]) -> Figure:
-    """Top-1 after training on sets that differ in guidance scale alone.
-
-    Scales of different kinds of guidance mean different things: each kind has an axis of its own.
-
-    Parameters
-    ----------
-    means : polars.DataFrame
-        Of one evaluation set a classifier.
-    sweep : sequence of (dataset, set, guidance scale)
-    kinds : mapping of dataset to str
-        The kind of guidance that each was drawn with.
-    """
-    present = list(dict.fromkeys(kinds[dataset] for dataset, _, _ in sweep))
-    figure = Figure(figsize=(6 * len(present), 3.8), layout="constrained")
-    axes = dict(zip(present, figure.subplots(1, len(present), squeeze=False, sharey=True)[0], strict=True))
-    columns = {"dataset": pl.String, "train_set": pl.String, "guidance_scale": pl.Float64}
-    points = means.join(pl.DataFrame(list(sweep), schema=columns, orient="row"), on="train_set").sort("guidance_scale")
-    for (classifier, dataset), table in points.group_by("classifier", "dataset", maintain_order=True):
-        tried = table["evaluation_set"][0]
-        _plot_interval(axes[kinds[dataset]], table, "guidance_scale", f"{classifier} on {dataset}, tried on {tried}")
-    for kind, ax in axes.items():
-        for row in means.filter(pl.col("train_set") == pl.col("evaluation_set")).to_dicts():
-            label = f"{row['classifier']} on {row['train_set']} itself"
-            ax.axhline(row["top1"], color="0.4", linestyle="--", linewidth=1, label=label)
-        ax.set_xlabel(f"guidance scale ({kind})")
-        ax.set_ylabel("top-1")
-        ax.legend(frameon=False)
-    return figure
-
-
 def plot_exchange(exchange: pl.DataFrame) -> Figure:
     """Top-1 against the number of natural images, a line for what is added to them."""
     classifiers = exchange["classifier"].unique(maintain_order=True).to_list()

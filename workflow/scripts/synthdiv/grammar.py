@@ -11,6 +11,7 @@ import hashlib
 import itertools
 import math
 import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Grammar:
     ----------
     templates : list of str
         Every different prompt, with ``{class}`` where the class goes, in a fixed order.
+    choices : list of tuple of str
+        The values that each is rendered from, in the order of ``modifiers``; of several that read alike, the first.
 
     Raises
     ------
@@ -89,9 +92,12 @@ class Grammar:
                 f"grammar {path} has {combinations:,} combinations; at most {MOST_COMBINATIONS:,} are supported: "
                 "shorten a list"
             )
-        self.templates = list(dict.fromkeys(self._fill(choice) for choice in itertools.product(*self.modifiers.values())))
+        rendered: dict[str, tuple[str, ...]] = {}
+        for choice in itertools.product(*self.modifiers.values()):
+            rendered.setdefault(self._fill(choice), choice)
+        self.templates, self.choices = list(rendered), list(rendered.values())
 
-    def _fill(self, choice: tuple[str, ...]) -> str:
+    def _fill(self, choice: Iterable[str]) -> str:
         text = self.template
         for name, value in zip(self.modifiers, choice, strict=True):
             text = text.replace("{" + name + "}", value)
@@ -112,6 +118,18 @@ class Grammar:
 
         return sorted(range(len(self.templates)), key=rank)
 
+    def _number(self, seed: int, class_key: str, split: str, index: int) -> int:
+        order = self._order(seed, class_key)
+        return order[index] if split == "train" else order[-1 - index]
+
+    def choose(self, *, seed: int, class_key: str, split: str, index: int) -> dict[str, str]:
+        """The value of each modifier in the prompt of one image; parameters as for :meth:`prompt`."""
+        return dict(zip(self.modifiers, self.choices[self._number(seed, class_key, split, index)], strict=True))
+
+    def render(self, values: Mapping[str, str], class_text: str) -> str:
+        """The prompt of a class with these values of the modifiers."""
+        return self._fill(values[name] for name in self.modifiers).replace(CLASS_SLOT, class_text)
+
     def prompt(self, *, seed: int, class_key: str, class_text: str, split: str, index: int) -> str:
         """The prompt of one image.
 
@@ -126,6 +144,5 @@ class Grammar:
         index : int
             The image's number within class and split, below ``len(templates)``.
         """
-        order = self._order(seed, class_key)
-        number = order[index] if split == "train" else order[-1 - index]
+        number = self._number(seed, class_key, split, index)
         return self.templates[number].replace(CLASS_SLOT, class_text)

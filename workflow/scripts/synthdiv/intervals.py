@@ -17,7 +17,7 @@ LEAST_CLASSES = 50
 """Fewer classes say too little about other classes."""
 
 
-def wilson_interval(right: float, count: int) -> tuple[float, float]:
+def wilson_interval(right: float, count: float) -> tuple[float, float]:
     """Wilson's score interval of a proportion; valid also at 0 and 1 and for few queries.
 
     For queries that are drawn class by class it is a little too wide, never too narrow: the variance within classes is
@@ -38,6 +38,32 @@ def wilson_interval(right: float, count: int) -> tuple[float, float]:
     middle = (share + spread / 2) / (1 + spread)
     half = Z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, float]:
+    """Wilson's interval of a mean of shares, each the outcome of one image's several comparisons.
+
+    The comparisons of an image hang together, so images are what is counted: as many as a proportion of the same variance
+    would need, at least their number and at most that of their comparisons.
+
+    Parameters
+    ----------
+    shares : float64 array of shape (n,)
+        Of each image, 0 to 1.
+    comparisons : float
+        Of all images together.
+
+    References
+    ----------
+    C. Franco, R. J. A. Little, T. A. Louis and E. V. Slud, "Comparative study of confidence intervals for proportions in
+    complex sample surveys", Journal of Survey Statistics and Methodology 7 (2019): Wilson's with the effective sample size.
+    """
+    count, share = len(shares), math.fsum(shares) / len(shares)
+    variance = float(shares.var(ddof=1)) if count > 1 else 0.0
+    proportion = share * (1 - share)
+    effective = count * proportion / variance if variance > 0 else float(count)
+    effective = min(max(effective, count), comparisons)
+    return wilson_interval(share * effective, effective)
 
 
 def mean_interval(values: np.ndarray, class_ids: np.ndarray, *, by_class: bool = False) -> tuple[float, float] | None:

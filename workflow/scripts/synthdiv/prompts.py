@@ -60,6 +60,30 @@ class Dataset:
         key = self.classes[class_id].key
         return self.grammar.prompt(seed=self.seed, class_key=key, class_text=text, split=split, index=index)
 
+    def vary_prompt(self, class_id: int, split: str, index: int) -> dict[str, dict[str, str]]:
+        """An image's prompt with each modifier's value replaced by each of its values, in turn.
+
+        Returns
+        -------
+        dict of modifier to dict of value to prompt
+            The image's own value first, with its own prompt; then the others that read differently, in the grammar's order.
+
+        Raises
+        ------
+        ValueError
+            If the dataset has no grammar.
+        """
+        if self.grammar is None:
+            raise ValueError(f"dataset {self.name!r} has no grammar, so its prompts have no modifiers")
+        text, key = self.class_texts[class_id], self.classes[class_id].key
+        own = self.grammar.choose(seed=self.seed, class_key=key, split=split, index=index)
+        prompt = self.grammar.render(own, text)
+        varied: dict[str, dict[str, str]] = {}
+        for name, values in self.grammar.modifiers.items():
+            others = {value: self.grammar.render(own | {name: value}, text) for value in values}
+            varied[name] = {own[name]: prompt} | {value: other for value, other in others.items() if other != prompt}
+        return varied
+
     def describe_class(self, class_id: int) -> dict[str, Any]:
         """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
         if self.images is not None:

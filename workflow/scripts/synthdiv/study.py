@@ -137,6 +137,22 @@ class ClassifierRun:
         return f"{self.classifier}/{self.training}/seed{self.seed}"
 
 
+@dataclass(frozen=True)
+class SweepFigure:
+    """One figure at one guidance scale of a sweep: what it is of, and which sets it is between."""
+
+    figure: str
+    dataset: str
+    guidance_scale: float | None
+    """None for the natural set, which stands beside the sweep."""
+    set: str
+    reference: str | None = None
+    """Whose training split the centroids or the classifier are from."""
+    query: str | None = None
+    """Whose evaluation split is classified."""
+    classifier: str | None = None
+
+
 class Study:
     """A study's config with its class table and prompts read and everything cross-checked.
 
@@ -659,6 +675,55 @@ class Study:
             for reference in self.references:
                 number += 1
                 yield Experiment(number, reference, query)
+
+    # What is followed along the guidance scale
+
+    @cached_property
+    def sweeps(self) -> dict[str, dict[float, str]]:
+        """The datasets that have image sets at several guidance scales: the (first) set of each scale, in rising order."""
+        drawn: dict[str, dict[float, str]] = {}
+        for name, entry in self.sets.items():
+            if entry["kind"] == "image" and "dataset" in entry:
+                drawn.setdefault(entry["dataset"], {}).setdefault(float(entry["guidance_scale"]), name)
+        return {dataset: dict(sorted(sets.items())) for dataset, sets in drawn.items() if len(sets) > 1}
+
+    def _prompt_set_of(self, dataset: str) -> str | None:
+        """The prompt set of a dataset, or else the first prompt set."""
+        prompts = [name for name, entry in self.sets.items() if entry["kind"] == "prompt"]
+        own = [name for name in prompts if self.sets[name].get("dataset") == dataset]
+        return next(iter(own + prompts), None)
+
+    @cached_property
+    def sweep_figures(self) -> list[SweepFigure]:
+        """Every figure of every swept set that the study has what it needs for, and the natural set's beside them."""
+        natural = next((name for name in self.image_sets() if "images" in self.sets[name]), None)
+        found: list[SweepFigure] = []
+        for dataset, sets in self.sweeps.items():
+            prompts = self._prompt_set_of(dataset)
+            for scale, name in [*sets.items(), *([(None, natural)] if natural else [])]:
+                at = (dataset, scale, name)
+                found.append(SweepFigure("centroid_distance", *at))
+                if prompts is not None:
+                    found.append(SweepFigure("prompt_accuracy", *at, reference=prompts, query=name))
+                found.append(SweepFigure("own_centroid_accuracy", *at, reference=name, query=name))
+                if natural is not None:
+                    found.append(SweepFigure("natural_query_accuracy", *at, reference=name, query=natural))
+                    found.append(SweepFigure("natural_reference_accuracy", *at, reference=natural, query=name))
+                for classifier, training in self.evaluations:
+                    if training == name:
+                        tried = self.config["classifiers"][classifier]["evaluate"][0]
+                        found.append(SweepFigure("trained_accuracy", *at, training, tried, classifier))
+        return found
+
+    # What reaches the images
+
+    @cached_property
+    def grammar_sets(self) -> list[str]:
+        """The image sets that a grammar's prompts drew, where the first encoder reads prompts too."""
+        if self.encoders[0] not in self.text_encoders():
+            return []
+        datasets = self.config["datasets"]
+        return [name for name in self.image_sets() if datasets.get(self.sets[name].get("dataset"), {}).get("grammar")]
 
     # What is trained
 

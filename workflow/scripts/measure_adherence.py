@@ -1,0 +1,43 @@
+"""Measure which modifiers of a grammar reach the images of a set.
+
+Inputs: index and embeddings, of the set's images; the prompt sources (through the config); the encoder's files, where it is
+a folder.
+Outputs: adherence, a row an image and modifier.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+import torch
+
+from synthdiv.adherence import check_drawn, measure_adherence, vary_prompts
+from synthdiv.devices import claim_device
+from synthdiv.embeddings import EmbeddingTables
+from synthdiv.jobs import start_job
+from synthdiv.listings import read_listing
+from synthdiv.open_clip_encoder import OpenClipEncoder
+from synthdiv.set_metrics import take_equal
+from synthdiv.study import Study
+from synthdiv.tables import write_table
+
+SPLIT = "evaluation"
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Choose the images, vary their prompts, embed those and compare."""
+    start_job(smk.log[0])
+    torch.set_num_threads(smk.threads)
+    study, options = Study(smk.config), smk.params.options
+    dataset = study.datasets[study.sets[smk.wildcards.set]["dataset"]]
+    blocks = EmbeddingTables(read_listing(smk.input.embeddings), SPLIT)
+    images = take_equal(blocks, options["images_per_class"], options["seed"])
+    variants, prompts = vary_prompts(dataset, images, SPLIT)
+    index = pl.scan_parquet(read_listing(smk.input.index)).filter(split=SPLIT)
+    check_drawn(images, variants, prompts, index.select("class_id", "index", "prompt").collect())
+    with claim_device(study.config["device"]) as device:
+        features = OpenClipEncoder(smk.params.recipe["encoder"], device).embed_prompts(prompts)
+    write_table(measure_adherence(images, variants, features.vectors), smk.output.adherence)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

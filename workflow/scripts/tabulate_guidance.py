@@ -1,0 +1,37 @@
+"""Put the figures along the guidance scale together, and say which scale each would choose.
+
+Inputs: sources, a table an image or query for each figure; fingerprints, of the generators that drew, in the order of their
+names; the class table.
+Outputs: table, a row a figure and guidance scale; per_class, and class; choice, a row a figure, and a figure and class.
+"""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.classes import read_classes
+from synthdiv.guidance import choose_scales, read_outcomes, tabulate_guidance
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Read, tabulate, compare and write."""
+    start_job(smk.log[0])
+    names = [row.name for row in read_classes(smk.input.classes)]
+    facts = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
+    kinds = {name: one["guidance"] for name, one in zip(smk.params.generators, facts, strict=True)}
+    rows = []
+    for one, path in zip(smk.params.figures, smk.input.sources, strict=True):
+        head = {"guidance": kinds[smk.params.drawn_by[one["dataset"]]]} | one
+        rows.append((head, read_outcomes(pl.read_parquet(path), one["figure"], one["query"])))
+    whole, per_class = tabulate_guidance(rows, names)
+    write_table(whole, smk.output.table)
+    write_table(per_class, smk.output.per_class)
+    write_table(choose_scales(rows, names), smk.output.choice)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
