@@ -37,6 +37,7 @@ include: "workflow/rules/experiments.smk"
 include: "workflow/rules/metrics.smk"
 include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/report.smk"
 
 

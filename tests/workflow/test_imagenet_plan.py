@@ -18,6 +18,7 @@ JOBS = {
     "score_experiment": 36,
     "train_classifier": 5,
     "evaluate_classifier": 6,
+    "audit_tables": 1,
 }
 
 

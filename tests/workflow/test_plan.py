@@ -43,6 +43,8 @@ def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_confi
         f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
     )
     assert counts["evaluate_classifier"] == 7
+    assert counts["audit_tables"] == 1
+    assert "table6_experiments" not in done.stdout  # nothing published is audited beside the demo
 
 
 def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):
@@ -77,6 +79,12 @@ def test_targets(workplace, demo_config, target, rules, not_rules):
     counts = count_jobs(workplace(demo_config).run("-n", target).stdout)
     assert rules <= counts.keys()
     assert not not_rules & counts.keys()
+
+
+@pytest.mark.parametrize(("published", "audited"), [("diversity_and_diffusion", True), ("imagenet_sd", False)])
+def test_published_tables_are_audited_where_the_config_names_their_study(workplace, demo_config, published, audited):
+    done = workplace(demo_config | {"published": published}).run("-n", "report")
+    assert ("table6_experiments" in done.stdout) == audited
 
 
 def test_a_study_stands_alone(workplace, demo_config):

@@ -22,6 +22,7 @@ localrules:
     measure_exchange,
     rank_predictors,
     plot_predictors,
+    audit_tables,
     classifiers,
     tabulate_jobs,
     plot_jobs,

@@ -1,0 +1,89 @@
+"""Which part each set of a study plays in what is claimed of such sets: by its place in the config, never by its name.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from synthdiv.study import Study
+
+
+def find_roles(study: Study) -> dict[str, Any]:
+    """The sets and pairs of sets that claims are about.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    dict
+        natural : the first set of natural images with a training split, or None.
+        shifted : the other sets of natural images.
+        drawn : the image sets that the study draws.
+        clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
+        augmented : [base, changed], the same for a grammar.
+        sweep : [lower, higher, lower scale], the neighbours of a dataset's scales.
+        prompts : [prompt set, image set], of one dataset.
+        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set.
+    """
+    sets, datasets = study.sets, study.config["datasets"]
+    natural = [name for name, entry in sets.items() if "images" in entry]
+    trained = [name for name in natural if not study.only_evaluates(name)]
+    drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
+    by_scale = sorted(drawn, key=lambda name: (list(datasets).index(sets[name]["dataset"]), sets[name]["guidance_scale"]))
+    first = trained[0] if trained else None
+
+    def pair_by(builder: str) -> list[list[str]]:
+        return [
+            [base, changed]
+            for changed in drawn
+            for base in drawn
+            if datasets[sets[changed]["dataset"]]["builder"] == builder
+            and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
+            and sets[changed]["guidance_scale"] == sets[base]["guidance_scale"]
+            and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
+        ]
+
+    return {
+        "natural": first,
+        "shifted": [name for name in natural if name != first],
+        "drawn": drawn,
+        "clarified": pair_by("overrides"),
+        "augmented": pair_by("grammar"),
+        "sweep": [
+            [lower, higher, float(sets[lower]["guidance_scale"])]
+            for lower, higher in pairwise(by_scale)
+            if sets[lower]["dataset"] == sets[higher]["dataset"]
+        ],
+        "prompts": [[prompts, name] for name in drawn for prompts in find_prompt_sets(study, name)],
+        "scaled": [
+            [mixture, parts[0]["set"]]
+            for mixture, parts in study.mixtures.items()
+            if len(parts) == 1 and parts[0]["set"] in drawn and parts[0].get("images_per_class")
+        ],
+    }
+
+
+def find_prompt_sets(study: Study, name: str) -> list[str]:
+    """The prompt sets of the dataset that a drawn image set is of."""
+    dataset = study.sets[name]["dataset"]
+    return [other for other, entry in study.sets.items() if entry["kind"] == "prompt" and entry.get("dataset") == dataset]
+
+
+def find_prompts_of(study: Study) -> dict[str, str]:
+    """The (first) prompt set of each drawn image set that has one."""
+    pairs = [(name, prompts) for prompts, name in find_roles(study)["prompts"]]
+    return dict(reversed(pairs))
+
+
+def find_repeated(study: Study) -> list[str]:
+    """The prompt sets of one prompt a class: the same in both splits."""
+    return [
+        name
+        for name, entry in study.sets.items()
+        if entry["kind"] == "prompt" and "dataset" in entry and not study.datasets[entry["dataset"]].per_image
+    ]
