@@ -19,6 +19,7 @@ JOBS = {
     "train_classifier": 5,
     "evaluate_classifier": 6,
     "audit_tables": 1,
+    "judge_claims": 1,
 }
 
 

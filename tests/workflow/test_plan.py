@@ -43,7 +43,7 @@ def test_the_demo_plans_the_36_experiments_and_every_shard(workplace, demo_confi
         f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
     )
     assert counts["evaluate_classifier"] == 7
-    assert counts["audit_tables"] == 1
+    assert counts["audit_tables"] == counts["judge_claims"] == 1
 
 
 def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):
@@ -78,17 +78,6 @@ def test_targets(workplace, demo_config, target, rules, not_rules):
     counts = count_jobs(workplace(demo_config).run("-n", target).stdout)
     assert rules <= counts.keys()
     assert not not_rules & counts.keys()
-
-
-@pytest.mark.parametrize(
-    ("published", "audited"), [("diversity_and_diffusion", True), ("imagenet_sd", False), (None, False)]
-)
-def test_published_tables_are_audited_where_the_config_names_their_study(workplace, demo_config, published, audited):
-    assert "published" not in demo_config
-    done = workplace(demo_config | ({"published": published} if published else {})).run("report", "--filegraph")
-    assert "audit.csv" in done.stdout
-    assert ("table6_experiments" in done.stdout) == audited
-    assert ("tables_1_2_classifier" in done.stdout) == audited
 
 
 def test_a_study_stands_alone(workplace, demo_config):

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from synthdiv.errors import StudyError
 from synthdiv.identity import SPLITS, format_scale
-from synthdiv.roles import find_prompts_of, find_repeated
+from synthdiv.roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.study import Drawing, Study
 
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
@@ -683,6 +683,28 @@ def repeated_sets(wildcards):
     return find_repeated(STUDY)
 
 
+def listed_claims(wildcards):
+    return paper_files(["claims.csv"])
+
+
+def claim_roles(wildcards):
+    return find_roles(STUDY)
+
+
+def judged_metrics(wildcards):
+    names = ["set_metrics", "set_metrics_per_class"] if STUDY.image_sets() else []
+    return [f"<results>/tables/{name}.parquet" for name in names]
+
+
+def judged_classifiers(wildcards):
+    names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
+    return [f"<results>/tables/{name}" for name in names if STUDY.evaluations]
+
+
+def judged_predictors(wildcards):
+    return ["<results>/tables/predictors.csv"] if predicted_sets(wildcards) else []
+
+
 # the report
 
 
@@ -702,7 +724,7 @@ def report_tables(wildcards):
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
-    tables += ["audit.csv"]
+    tables += ["audit.csv", "claims.csv"]
     tables = [f"<results>/tables/{name}" for name in tables]
     return tables + classifier_results(wildcards)
 

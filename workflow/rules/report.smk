@@ -23,6 +23,7 @@ localrules:
     rank_predictors,
     plot_predictors,
     audit_tables,
+    judge_claims,
     classifiers,
     tabulate_jobs,
     plot_jobs,

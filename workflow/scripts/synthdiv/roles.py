@@ -5,7 +5,7 @@ Read by the Snakefile in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from itertools import pairwise
+import operator
 from typing import Any
 
 from synthdiv.study import Study
@@ -26,15 +26,15 @@ def find_roles(study: Study) -> dict[str, Any]:
         drawn : the image sets that the study draws.
         clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
         augmented : [base, changed], the same for a grammar.
-        sweep : [lower, higher, lower scale], the neighbours of a dataset's scales.
+        sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
         prompts : [prompt set, image set], of one dataset.
+        prompt_sets : all sets of prompts.
         scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set.
     """
     sets, datasets = study.sets, study.config["datasets"]
     natural = [name for name, entry in sets.items() if "images" in entry]
     trained = [name for name in natural if not study.only_evaluates(name)]
     drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
-    by_scale = sorted(drawn, key=lambda name: (list(datasets).index(sets[name]["dataset"]), sets[name]["guidance_scale"]))
     first = trained[0] if trained else None
 
     def pair_by(builder: str) -> list[list[str]]:
@@ -48,18 +48,19 @@ def find_roles(study: Study) -> dict[str, Any]:
             and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
         ]
 
+    def sort_scales(dataset: str) -> list[list]:
+        own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
+        return sorted(own, key=operator.itemgetter(1))
+
     return {
         "natural": first,
         "shifted": [name for name in natural if name != first],
         "drawn": drawn,
         "clarified": pair_by("overrides"),
         "augmented": pair_by("grammar"),
-        "sweep": [
-            [lower, higher, float(sets[lower]["guidance_scale"])]
-            for lower, higher in pairwise(by_scale)
-            if sets[lower]["dataset"] == sets[higher]["dataset"]
-        ],
+        "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
         "prompts": [[prompts, name] for name in drawn for prompts in find_prompt_sets(study, name)],
+        "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
         "scaled": [
             [mixture, parts[0]["set"]]
             for mixture, parts in study.mixtures.items()
