@@ -1,7 +1,9 @@
 """What others claim of synthetic image sets, judged by a study's own tables.
 
 A claim (resources/paper/claims.csv) is tested on whatever sets play its roles (:mod:`synthdiv.roles`), a row a comparison.
-Where a comparison has a paired test, its probability is corrected for the number of them in the table; the intervals are not.
+Where a comparison has a paired test, its probability is corrected for the number of those in the table; intervals are not.
+What is paired by image or query is about other images of the same classes, for the classifiers as they were trained; what is
+paired by class is about other classes too.
 """
 
 from __future__ import annotations
@@ -45,9 +47,9 @@ def judge_claims(
     Returns
     -------
     polars.DataFrame
-        A row a comparison: claim, source, figure, expected (on which side of which limit the claim has the value), value, low,
-        high, n_pairs, p_value, p_adjusted (by Benjamini and Hochberg's procedure, over the table), verdict and published. A
-        claim holds or fails where its interval leaves the limit out and, where it has a test, p_adjusted is below 0.05;
+        A row a comparison: claim, source, figure, expected (on which side of which limit the claim has the value), value,
+        low, high, n_pairs, p_value, p_adjusted (by Benjamini and Hochberg's procedure, over the table), verdict, published.
+        A claim holds or fails where its interval leaves the limit out and, where it has a test, p_adjusted is below 0.05;
         otherwise it is undecided. One without a comparison is "not measured".
 
     Raises
@@ -55,28 +57,30 @@ def judge_claims(
     ValueError
         If there is no test of a claim.
     """
-    found = [
-        (claim, finding) for claim in claims for finding in list(find_comparisons(claim["id"], evidence, roles)) or [None]
-    ]
-    tested = [finding for _, finding in found if finding is not None and finding.p_value is not None]
-    corrected = correct_rows([{"p_value": finding.p_value} for finding in tested])
-    adjusted = {id(finding): row["p_adjusted"] for finding, row in zip(tested, corrected, strict=True)}
+    found: list[tuple[Mapping[str, str], Finding | None]] = []
+    for claim in claims:
+        findings: list[Finding | None] = list(find_comparisons(claim["id"], evidence, roles))
+        found += [(claim, finding) for finding in findings or [None]]
+    tested = [{"p_value": finding.p_value} for _, finding in found if finding and finding.p_value is not None]
+    corrected = iter(correct_rows(tested))
     rows = []
     for claim, finding in found:
-        head = {"claim": claim["claim"], "source": f"{STUDIES[claim['study']]}, {claim['where']}"}
+        row: dict[str, Any] = {"claim": claim["claim"], "source": f"{STUDIES[claim['study']]}, {claim['where']}"}
+        row["published"] = claim["printed"] or None if claim["study"] == published else None
         if finding is None:
-            tail: dict[str, Any] = {"verdict": "not measured"}
+            row["verdict"] = "not measured"
         else:
-            p_adjusted = adjusted.get(id(finding))
-            names = ("figure", "value", "low", "high", "n_pairs", "p_value")
-            tail = {name: getattr(finding, name) for name in names}
-            tail["expected"] = None if finding.certain is not None else _describe_limit(finding)
-            tail |= {"p_adjusted": p_adjusted, "verdict": finding.judge(p_adjusted)}
-        rows.append(head | tail | {"published": claim["printed"] if claim["study"] == published else None})
+            row |= {name: getattr(finding, name) for name in ("figure", "value", "low", "high", "n_pairs", "p_value")}
+            row["expected"] = _describe_limit(finding)
+            row["p_adjusted"] = None if finding.p_value is None else next(corrected)["p_adjusted"]
+            row["verdict"] = finding.judge(row["p_adjusted"])
+        rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _describe_limit(finding: Finding) -> str:
+def _describe_limit(finding: Finding) -> str | None:
+    if finding.certain is not None:
+        return None
     return f"{'above' if finding.sign > 0 else 'below'} {finding.limit:g}"
 
 
