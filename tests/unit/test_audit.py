@@ -9,7 +9,7 @@ import pytest
 from conftest import REPOSITORY
 
 from synthdiv.audit import Matrix, check_granularity, check_means, check_same
-from synthdiv.consistency import audit_matrix, check_identity
+from synthdiv.consistency import audit_matrix, check_identity, check_jensen
 from synthdiv.published import audit_published, read_matrix, read_printed
 from synthdiv.study_audit import audit_study
 
@@ -168,6 +168,14 @@ def test_each_contradiction_is_found_alone(check):
     exact = {"granularity"} & {check}  # what holds only about is a note where the tables can be looked into
     assert {row["check"] for row in contradictions(own)} == exact
     assert {row["check"] for row in own if row["verdict"] == "note"} >= {check} - exact
+
+
+def test_a_set_without_spread():
+    for cosine, verdict in ((1.0, "holds"), (0.8, "contradiction")):
+        rows = {"experiment": [1], "reference": ["A"], "query": ["A"], "mean_cosine": [cosine]}
+        matrix = Matrix("made-up", pl.DataFrame(rows), printed=True)
+        (row,) = check_jensen(matrix, {"A": ("spread, A", 0.0)}, {})
+        assert row["verdict"] == verdict
 
 
 def test_swapped_roles_break_the_identity():

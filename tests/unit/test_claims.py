@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 
 import numpy as np
 import polars as pl
@@ -247,6 +248,22 @@ def test_published_numbers_stand_beside_only_in_their_study(evidence, published)
     table = judge_claims(CLAIMS, evidence, ROLES, published)
     shown = set(table.drop_nulls("published")["source"].str.extract('^("[^"]+")'))
     assert shown == ({STUDIES[published]} if published else set())
+
+
+def test_the_printed_numbers_are_those_of_the_papers_tables():
+    """Each number beside a claim stands in another file of resources/paper, or is the error of an accuracy there."""
+    tables = [path.read_text() for path in (REPOSITORY / "resources" / "paper").glob("*.csv") if path.stem != "claims"]
+    known = {float(text) for table in tables for text in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])", table)}
+    known |= {round(100 - value, 1) for value in known}
+    for claim in CLAIMS:
+        if claim["study"] == "diversity_and_diffusion":
+            numbers = re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", claim["printed"].replace("top-1", ""))
+            assert {float(text) for text in numbers} <= known, claim["id"]
+
+
+def test_the_demo_shows_nothing_published(monkeypatch):
+    assert make_study(monkeypatch, "config.yaml").config["published"] is None
+    assert make_study(monkeypatch, "imagenet.yaml").config["published"] == "diversity_and_diffusion"
 
 
 def test_the_correction_is_over_the_table(evidence):

@@ -12,7 +12,7 @@ from itertools import combinations
 
 import numpy as np
 
-from synthdiv.audit import Matrix, Row, check_granularity, make_row
+from synthdiv.audit import EXACT, Matrix, Row, check_granularity, make_row
 from synthdiv.matrix import ACCURACIES
 
 IDENTITY_TOLERANCE = 0.01
@@ -120,13 +120,16 @@ def check_jensen(
             continue
         given = (1 - cosines[name, name]) ** 2
         least = (1 - implied[name][0]) ** 2 if name in implied else given
-        factor = least / distance
-        reason = f"it is {1 / factor:.2f} times the least possible"
-        if factor > 1:
+        # a set without any spread has no factor; what fp64 leaves of its bound is none either
+        factor = least / distance if distance else math.inf if least > EXACT else 0.0
+        reason = f"it is {distance / least:.2f} times the least possible" if least > EXACT else "its images are alike"
+        if math.isinf(factor):
+            reason = "no spread, though the cosine is below 1"
+        elif factor > 1:
             factors.append(factor)
-            reason = f"too small by a factor of at least {factor:.0f}"
+            reason = f"too small by a factor of at least {factor:.3g}"
             if name in implied:
-                reason += f" ({given / distance:.0f} with the cosine as given, which contradicts the other sets')"
+                reason += f" ({given / distance:.3g} with the cosine as given, which contradicts the other sets')"
         drafts.append((where, least, distance, factor, reason))
     fits = f"; a factor of {10 ** math.ceil(math.log10(max(factors)))} would fit all" if factors else ""
     return [
@@ -136,7 +139,7 @@ def check_jensen(
             f"at least {least:.3g}",
             f"{distance:.3g}",
             matrix.judge(factor <= 1),
-            reason + (fits if factor > 1 else ""),
+            reason + (fits if 1 < factor < math.inf else ""),
         )
         for where, least, distance, factor, reason in drafts
     ]
