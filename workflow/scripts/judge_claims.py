@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from synthdiv.claim_evidence import Evidence
 from synthdiv.claims import judge_claims
 from synthdiv.classes import read_csv_rows
-from synthdiv.evidence import Evidence
 from synthdiv.jobs import start_job
 from synthdiv.tables import write_table
 

@@ -14,8 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from synthdiv.claim_evidence import Evidence, Finding
 from synthdiv.differences import correct_rows
-from synthdiv.evidence import Evidence, Finding
 
 STUDIES = {"diversity_and_diffusion": '"Diversity and Diffusion"', "imagenet_sd": '"Fake it till you make it"'}
 SCHEMA: dict[str, Any] = {
