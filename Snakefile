@@ -40,6 +40,7 @@ include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/diagnosis.smk"
 include: "workflow/rules/guidance.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -59,6 +59,13 @@ def test_the_tables(place):
     assert len(per_class) == 12 * 4
     flags = pl.read_csv(tables / "flags.csv")
     assert flags["n_images"].sum() == 5 * 40
+    audit = pl.read_csv(tables / "audit.csv")
+    assert audit["source"].unique().to_list() == ["this study"]
+    assert "contradiction" not in audit["verdict"]
+    claims = pl.read_csv(tables / "claims.csv", infer_schema_length=None)
+    compared = claims.filter(pl.col("figure").str.starts_with("Centroid Distance"))["figure"].to_list()
+    assert "Centroid Distance: Disamb2.5-IM less Disamb-IM; paired by class" in compared
+    assert claims["published"].is_null().all()
     for figure in ("contact_sheet", "experiments", "centroid_distance"):
         with Image.open(place.results / "figures" / f"{figure}.png") as image:
             assert min(image.size) > 200
@@ -370,12 +377,14 @@ def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
             }
             for set_name in ("one", "two")
         }
-        place = Workplace(folder, {"study": "mine", "classes": "classes.csv", "sets": sets})
+        config = {"study": "mine", "classes": "classes.csv", "sets": sets, "published": "diversity_and_diffusion"}
+        place = Workplace(folder, config)
         done = place.run()
         assert "draw_images" not in done.stdout
         assert "embed_class_texts" not in done.stdout
         tables = place.results / "tables"
-        names = ("experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences")
+        names = ["experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences"]
+        names += ["audit", "claims"]
         texts.append([(tables / f"{name}.csv").read_bytes() for name in names])
     assert texts[0] == texts[1]
     assert len(pl.read_csv(io.BytesIO(texts[0][0]))) == 4
@@ -386,6 +395,12 @@ def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
     shown, errors, requests = read_report(place.folder / "report.html")
     assert not errors + requests
     assert shown["1 Summary"]["The study in words"] > 50
+    audit, claims = (pl.read_csv(io.BytesIO(text), infer_schema_length=None) for text in texts[0][-2:])
+    assert audit.filter(verdict="contradiction")["source"].unique().to_list() == ['"Diversity and Diffusion"']
+    assert {"holds", "note"} >= set(audit.filter(source="this study")["verdict"])
+    # without drawn sets, prompts and classifiers only neighbours and centroids can be compared
+    assert claims.filter(pl.col("verdict") != "not measured")["claim"].str.starts_with("k-NN").to_list() == [True, True]
+    assert set(claims.drop_nulls("published")["source"].str.split(",").list.first()) == {'"Diversity and Diffusion"'}
 
 
 def test_a_brought_table_with_a_nan_is_named(tmp_path):

@@ -18,6 +18,8 @@ JOBS = {
     "score_experiment": 60,  # the matrix's 36, and those of the sweeps
     "train_classifier": 5,
     "evaluate_classifier": 6,
+    "audit_tables": 1,
+    "judge_claims": 1,
 }
 
 

@@ -65,6 +65,7 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
         f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
     )
     assert counts["evaluate_classifier"] == 7
+    assert counts["audit_tables"] == counts["judge_claims"] == 1
 
 
 def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):

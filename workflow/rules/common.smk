@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from synthdiv.errors import StudyError
 from synthdiv.identity import SPLITS, format_scale
+from synthdiv.roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.study import Drawing, Study
 
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
@@ -737,10 +738,16 @@ def training_logs(wildcards):
     return [f"<results>/classifiers/{run.folder}/log.parquet" for run in STUDY.runs]
 
 
+def paper_files(names):
+    return [
+        str(Path(workflow.basedir) / "resources" / "paper" / name) for name in names
+    ]
+
+
 def published_lines(wildcards):
     """The published figures of classifiers, where the config asks for them."""
-    path = Path(workflow.basedir) / "resources" / "paper" / "tables_1_2_classifier.csv"
-    return [str(path)] if STUDY.config["published"] else []
+    asked = STUDY.config["published"] == "diversity_and_diffusion"
+    return paper_files(["tables_1_2_classifier.csv"]) if asked else []
 
 
 def first_evaluations(wildcards):
@@ -801,6 +808,65 @@ def classifier_results(wildcards):
     ]
 
 
+# audit
+
+
+def published_tables(wildcards):
+    """The published tables that are audited, where the config names them; of the other study there are none."""
+    asked = STUDY.config["published"] == "diversity_and_diffusion"
+    names = [
+        "sets.csv",
+        "tables_1_2_classifier.csv",
+        "tables_3_4_and_figure_9.csv",
+        "table5_modalities.csv",
+        "table6_experiments.csv",
+        "table6_means.csv",
+        "centroid_distance.csv",
+    ]
+    return paper_files(names) if asked else []
+
+
+def audited_distances(wildcards):
+    return ["<results>/tables/centroid_distance.parquet"] if STUDY.image_sets() else []
+
+
+def audited_classifiers(wildcards):
+    return ["<results>/tables/classifiers.parquet"] if STUDY.evaluations else []
+
+
+def prompts_of_sets(wildcards):
+    return find_prompts_of(STUDY)
+
+
+def repeated_sets(wildcards):
+    return find_repeated(STUDY)
+
+
+def listed_claims(wildcards):
+    return paper_files(["claims.csv"])
+
+
+def claim_roles(wildcards):
+    return find_roles(STUDY)
+
+
+def judged_metrics(wildcards):
+    names = ["set_metrics", "set_metrics_per_class"] if STUDY.image_sets() else []
+    return [f"<results>/tables/{name}.parquet" for name in names]
+
+
+def judged_classifiers(wildcards):
+    names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
+    return [f"<results>/tables/{name}" for name in names if STUDY.evaluations]
+
+
+def judged_predictors(wildcards):
+    return ["<results>/tables/predictors.csv"] if predicted_sets(wildcards) else []
+
+
+# the report
+
+
 def report_figures(wildcards):
     figures = (
         ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
@@ -822,6 +888,7 @@ def report_tables(wildcards):
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["prompt_checks.csv"] if STUDY.datasets else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
+    tables += ["audit.csv", "claims.csv"]
     tables = [f"<results>/tables/{name}" for name in tables]
     tables += guidance_results(wildcards) + adherence_results(wildcards)
     return tables + classifier_results(wildcards)

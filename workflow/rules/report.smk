@@ -30,6 +30,8 @@ localrules:
     measure_exchange,
     rank_predictors,
     plot_predictors,
+    audit_tables,
+    judge_claims,
     classifiers,
     write_summary,
     tabulate_jobs,

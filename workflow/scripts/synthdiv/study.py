@@ -696,7 +696,7 @@ class Study:
     @cached_property
     def sweep_figures(self) -> list[SweepFigure]:
         """Every figure of every swept set that the study has what it needs for, and the natural set's beside them."""
-        natural = next((name for name in self.image_sets() if "images" in self.sets[name]), None)
+        natural = self.natural
         found: list[SweepFigure] = []
         for dataset, sets in self.sweeps.items():
             prompts = self._prompt_set_of(dataset)

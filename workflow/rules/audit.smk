@@ -1,0 +1,63 @@
+"""What the tables are worth: whether they contradict themselves, and what they say of what others found.
+
+1. audit_tables checks what must hold, of this study's tables and, where the config names them, of published ones.
+2. judge_claims tests what was claimed of such sets by this study's tables.
+"""
+
+
+rule audit_tables:
+    input:
+        experiments="<results>/tables/experiments.parquet",
+        per_class="<results>/tables/per_class.parquet",
+        summary="<results>/tables/matrix_summary.csv",
+        distances=audited_distances,
+        classifiers=audited_classifiers,
+        published=published_tables,
+    output:
+        table="<results>/tables/audit.csv",
+    log:
+        "<logs>/audit_tables.log",
+    benchmark:
+        "<benchmarks>/audit_tables.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        prompts_of=prompts_of_sets,
+        repeated=repeated_sets,
+    message:
+        "Audit the tables"
+    script:
+        "../scripts/audit_tables.py"
+
+
+rule judge_claims:
+    input:
+        claims=listed_claims,
+        experiments="<results>/tables/experiments.parquet",
+        per_class="<results>/tables/per_class.parquet",
+        differences="<results>/tables/experiment_differences.csv",
+        metrics=judged_metrics,
+        classifiers=judged_classifiers,
+        predictors=judged_predictors,
+    output:
+        table="<results>/tables/claims.csv",
+    log:
+        "<logs>/judge_claims.log",
+    benchmark:
+        "<benchmarks>/judge_claims.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        encoder=STUDY.encoders[0],
+        published=STUDY.config["published"],
+        roles=claim_roles,
+    message:
+        "Judge what others claim"
+    script:
+        "../scripts/judge_claims.py"

@@ -1,0 +1,42 @@
+"""Audit the study's own tables, and the published ones where the config names them.
+
+Inputs: experiments, per_class, summary, of the matrix; distances and classifiers, where there are such; published, files of
+resources/paper.
+Outputs: table, a row a check and place: source, check, where, expected, found, verdict, reason.
+"""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.audit import COLUMNS
+from synthdiv.jobs import start_job
+from synthdiv.published import SOURCE, audit_published
+from synthdiv.study_audit import audit_study
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Audit and write."""
+    start_job(smk.log[0])
+    distances, classifiers = (
+        pl.read_parquet(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
+    )
+    own = audit_study(
+        pl.read_parquet(smk.input.experiments),
+        pl.read_parquet(smk.input.per_class),
+        pl.read_csv(smk.input.summary, infer_schema_length=None),
+        distances=distances,
+        classifiers=classifiers,
+        prompts_of=smk.params.prompts_of,
+        repeated=smk.params.repeated,
+    )
+    published = audit_published({Path(path).stem: path for path in smk.input.published}) if smk.input.published else []
+    sources = ((SOURCE, published), ("this study", own))
+    rows = [{"source": source, **row} for source, part in sources for row in part]
+    write_table(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,40 @@
+"""Judge what others claim of synthetic sets by the study's own tables.
+
+Inputs: claims, the list of them; experiments, per_class and differences, of the matrix; metrics, of the sets and per class;
+classifiers, per class and their differences; predictors; the last three where there are such.
+Outputs: table, a row a claim and comparison.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.claim_evidence import Evidence
+from synthdiv.claims import judge_claims
+from synthdiv.classes import read_csv_rows
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Judge and write."""
+    start_job(smk.log[0])
+    required = ("id", "study", "where", "claim", "printed")
+    claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
+    metrics, metrics_per_class = map(pl.read_parquet, smk.input.metrics) if smk.input.metrics else (None, None)
+    classes, differences = smk.input.classifiers or (None, None)
+    evidence = Evidence(
+        experiments=pl.read_parquet(smk.input.experiments),
+        per_class=pl.read_parquet(smk.input.per_class),
+        experiment_differences=pl.read_csv(smk.input.differences, infer_schema_length=None),
+        metrics=None if metrics is None else metrics.filter(encoder=smk.params.encoder),
+        metrics_per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=smk.params.encoder),
+        classifiers_per_class=classes and pl.read_parquet(classes),
+        classifier_differences=differences and pl.read_csv(differences, infer_schema_length=None),
+        predictors=pl.read_csv(smk.input.predictors[0], infer_schema_length=None) if smk.input.predictors else None,
+    )
+    write_table(judge_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,89 @@
+"""Which part each set of a study plays in what is claimed of such sets: by its place in the config, never by its name.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from synthdiv.study import Study
+
+
+def find_roles(study: Study) -> dict[str, Any]:
+    """The sets and pairs of sets that claims are about.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    dict
+        natural : the first set of natural images with a training split, or None.
+        shifted : the other sets of natural images.
+        drawn : the image sets that the study draws.
+        clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
+        augmented : [base, changed], the same for a grammar.
+        sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
+        prompts : [prompt set, image set], of one dataset.
+        prompt_sets : all sets of prompts.
+        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set.
+    """
+    sets, datasets = study.sets, study.config["datasets"]
+    natural = [name for name, entry in sets.items() if "images" in entry]
+    drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
+    first = study.natural if study.natural in natural else None
+
+    def pair_by(builder: str) -> list[list[str]]:
+        return [
+            [base, changed]
+            for changed in drawn
+            for base in drawn
+            if datasets[sets[changed]["dataset"]]["builder"] == builder
+            and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
+            and sets[changed]["guidance_scale"] == sets[base]["guidance_scale"]
+            and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
+        ]
+
+    def sort_scales(dataset: str) -> list[list]:
+        own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
+        return sorted(own, key=operator.itemgetter(1))
+
+    return {
+        "natural": first,
+        "shifted": [name for name in natural if name != first],
+        "drawn": drawn,
+        "clarified": pair_by("overrides"),
+        "augmented": pair_by("grammar"),
+        "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
+        "prompts": [[prompts, name] for name in drawn for prompts in find_prompt_sets(study, name)],
+        "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
+        "scaled": [
+            [mixture, parts[0]["set"]]
+            for mixture, parts in study.mixtures.items()
+            if len(parts) == 1 and parts[0]["set"] in drawn and parts[0].get("images_per_class")
+        ],
+    }
+
+
+def find_prompt_sets(study: Study, name: str) -> list[str]:
+    """The prompt sets of the dataset that a drawn image set is of."""
+    dataset = study.sets[name]["dataset"]
+    return [other for other, entry in study.sets.items() if entry["kind"] == "prompt" and entry.get("dataset") == dataset]
+
+
+def find_prompts_of(study: Study) -> dict[str, str]:
+    """The (first) prompt set of each drawn image set that has one."""
+    pairs = [(name, prompts) for prompts, name in find_roles(study)["prompts"]]
+    return dict(reversed(pairs))
+
+
+def find_repeated(study: Study) -> list[str]:
+    """The prompt sets of one prompt a class: the same in both splits."""
+    return [
+        name
+        for name, entry in study.sets.items()
+        if entry["kind"] == "prompt" and "dataset" in entry and not study.datasets[entry["dataset"]].per_image
+    ]
