@@ -119,6 +119,7 @@ wildcard_constraints:
     classifier=one_of(STUDY.config["classifiers"]),
     training=one_of(training for _, training in STUDY.evaluations),
     seed=r"\d+",
+    probe=one_of(STUDY.probes),
 
 
 # prompts
@@ -156,7 +157,9 @@ def prompt_recipe(wildcards):
 
 
 def all_prompt_recipes(wildcards):
-    return {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    recipes = {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    probes = {f"probes/{name}": STUDY.config["probes"][name] for name in STUDY.probes}
+    return recipes | probes
 
 
 # images
@@ -185,11 +188,9 @@ def generator_files(wildcards):
 
 
 def generator_fingerprint(wildcards):
-    return f"<results>/generators/{STUDY.generator_of(wildcards.dataset)}.json"
-
-
-def drawing_of(wildcards):
-    return STUDY.drawing(wildcards.dataset, wildcards.scale)
+    drawing, _ = STUDY.find_drawing(dict(wildcards.items()))
+    name = STUDY.generator_of(drawing.dataset, drawing.split)
+    return f"<results>/generators/{name}.json"
 
 
 def draw_threads(wildcards):
@@ -198,16 +199,14 @@ def draw_threads(wildcards):
 
 
 def draw_recipe(wildcards):
-    return STUDY.draw_recipe(drawing_of(wildcards), STUDY.shards[wildcards.shard])
+    return STUDY.draw_recipe(*STUDY.find_drawing(dict(wildcards.items())))
 
 
 def owner_indices(wildcards):
     """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
-    drawing = drawing_of(wildcards)
-    owners = {
-        STUDY.owner_of(drawing, class_id)
-        for class_id in STUDY.shards[wildcards.shard].class_ids
-    } - {drawing}
+    drawing, shard = STUDY.find_drawing(dict(wildcards.items()))
+    owners = {STUDY.owner_of(drawing, class_id) for class_id in shard.class_ids}
+    owners -= {drawing}
     return sorted(
         f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
         for owner in owners
@@ -262,10 +261,10 @@ def index_of_set(name):
 
 
 def all_indices(wildcards):
-    """What stands for every index of the study: all drawings', and the natural sets'."""
+    """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
     drawn = [drawing.collection for drawing in STUDY.drawings]
     natural = [name for name in COLLECTIONS if name.startswith("natural/")]
-    return list(map(whole_index, drawn + natural))
+    return list(map(whole_index, drawn + natural)) + probe_indices(wildcards)
 
 
 def sheet_indices(wildcards):
@@ -330,7 +329,33 @@ def all_embeddings(wildcards):
         for encoder in STUDY.encoders
         for name in STUDY.sets_of(encoder)
     ]
-    return list(dict.fromkeys(paths))
+    return list(dict.fromkeys(paths)) + probe_embeddings(wildcards)
+
+
+# probes
+
+
+def probe_indices(wildcards):
+    return [f"<results>/images/probes/{name}.parquet" for name in STUDY.probes]
+
+
+def probe_embeddings(wildcards):
+    """By the first encoder alone."""
+    folder = f"<results>/embeddings/{STUDY.encoders[0]}/probes"
+    return [f"{folder}/{name}.parquet" for name in STUDY.probes]
+
+
+def probe_references(wildcards):
+    """The embeddings of each probe's reference."""
+    entries = STUDY.config["probes"].values()
+    return [embeddings_of(STUDY.encoders[0], entry["reference"]) for entry in entries]
+
+
+def scored_probes(wildcards):
+    """What the rows of the probes' table are of."""
+    keys = ("class", "images", "prompts", "reference")
+    entries = STUDY.config["probes"].items()
+    return {name: {key: entry[key] for key in keys} for name, entry in entries}
 
 
 # experiments, metrics and figures
@@ -647,6 +672,7 @@ def report_figures(wildcards):
         ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
     )
     figures += ["contact_sheet"] if STUDY.sheet_sets() else []
+    figures += ["probes"] if STUDY.probes else []
     return [f"<results>/figures/{name}.png" for name in figures]
 
 
@@ -656,7 +682,8 @@ def report_tables(wildcards):
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
-    tables += ["prompt_checks.csv"] if STUDY.datasets else []
+    tables += ["probes.csv"] if STUDY.probes else []
+    tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables = [f"<results>/tables/{name}" for name in tables]
     return tables + classifier_results(wildcards)
