@@ -95,7 +95,7 @@ def score_prompts(images: Embeddings, n_prompts: int, images_per_prompt: int, ce
     StudyError
         If no image of a prompt is left.
     """
-    scores = []
+    scores, images = [], images[np.argsort(images.indices)]
     for n in range(n_prompts):
         own = images[images.indices // images_per_prompt == n]
         if not len(own):
