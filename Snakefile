@@ -38,6 +38,7 @@ include: "workflow/rules/metrics.smk"
 include: "workflow/rules/probes.smk"
 include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
+include: "workflow/rules/review.smk"
 include: "workflow/rules/report.smk"
 
 

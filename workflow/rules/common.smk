@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from synthdiv.errors import StudyError
-from synthdiv.identity import SPLITS, format_scale
+from synthdiv.identity import REVIEW, SPLITS, format_scale
 from synthdiv.study import Drawing, Study
 
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
@@ -80,12 +80,17 @@ def list_folders():
     if len(STUDY.shards) == 1:
         return []
     drawn = [f"images/{drawing.collection}" for drawing in STUDY.drawings]
+    first = STUDY.encoders[0]
+    datasets = {name: STUDY.sets[name]["dataset"] for name in STUDY.reviewable}
+    reviewed = [f"images/review/{name}" for name in datasets]
+    reviewed += [f"embeddings/{first}/review/{name}" for name in datasets]
+    reviewed += [f"embeddings/{first}/prompts/{name}" for name in datasets.values()]
     embedded = [
         f"embeddings/{encoder}/{STUDY.collection_of(name)}"
         for encoder in STUDY.config["encoders"]
         for name in STUDY.sets_of(encoder)
     ]
-    return list(dict.fromkeys(drawn + embedded))
+    return list(dict.fromkeys(drawn + embedded + reviewed))
 
 
 def listed_tables(wildcards):
@@ -110,7 +115,8 @@ wildcard_constraints:
     encoder=one_of(STUDY.encoders),
     set=one_of(STUDY.sets),
     images=one_of(
-        name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))
+        [name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))]
+        + [f"review/{name}" for name in STUDY.reviewable]
     ),
     split=one_of(SPLITS),
     reference=one_of(STUDY.references),
@@ -586,6 +592,69 @@ def first_evaluations(wildcards):
     """The set that a classifier's figures are about."""
     classifiers = STUDY.config["classifiers"]
     return {name: classifiers[name]["evaluate"][0] for name in classifiers}
+
+
+# the review
+
+
+def reviewed_sources(wildcards):
+    return source_files([STUDY.sets[wildcards.set]["dataset"]])
+
+
+def review_index(wildcards):
+    return [whole_table(f"images/review/{wildcards.set}")]
+
+
+def review_embeddings(wildcards):
+    return whole_table(f"embeddings/{wildcards.encoder}/review/{wildcards.set}")
+
+
+def review_reference(wildcards):
+    """Whose class centroids judge: the natural set's, or the reviewed prompts."""
+    reference = STUDY.judge.reference
+    if reference is not None:
+        return embeddings_of(wildcards.encoder, reference)
+    dataset = STUDY.sets[wildcards.set]["dataset"]
+    return whole_table(f"embeddings/{wildcards.encoder}/prompts/{dataset}")
+
+
+def review_names(wildcards):
+    """What the reference and the images are called."""
+    return [STUDY.judge.reference or "the prompts", f"the review of {wildcards.set}"]
+
+
+def review_evaluation(wildcards):
+    entry = {"among": None, "set": wildcards.set, "split": REVIEW}
+    return evaluation_options(wildcards) | {"sets": [entry | {"real_labels": False}]}
+
+
+def review_predictions(wildcards):
+    folder, judge = f"<results>/review/{wildcards.set}", STUDY.judge
+    if judge.kind == "classifier":
+        return f"{folder}/{judge.name}/{judge.reference}.parquet"
+    return f"{folder}/{judge.name}.parquet"
+
+
+def review_page(wildcards):
+    """What the review's page says, and the file that keeps what earlier ones said."""
+    entry = STUDY.sets[wildcards.set]
+    generator = STUDY.generator_of(entry["dataset"])
+    scale = format_scale(entry["guidance_scale"])
+    return {
+        "classes": STUDY.config["review"]["classes"],
+        "drawn_by": f"{generator} at guidance scale {scale}",
+        "history": f"results/{STUDY.name}/review/{wildcards.set}/history.csv",
+        "judged_by": str(STUDY.judge),
+    }
+
+
+def review_results(wildcards):
+    try:
+        folder = f"<results>/review/{STUDY.reviewed}"
+        str(STUDY.judge)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+    return [f"{folder}/accuracy.csv", f"{folder}/review.html"]
 
 
 def guidance_sweep(wildcards):

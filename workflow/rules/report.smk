@@ -7,6 +7,7 @@ localrules:
     embed,
     experiments,
     report,
+    review,
     tabulate_experiments,
     tabulate_metrics,
     tabulate_embedding_classifiers,
@@ -317,6 +318,11 @@ rule classifiers:
 rule experiments:
     input:
         rules.tabulate_experiments.output,
+
+
+rule review:
+    input:
+        review_results,
 
 
 rule report:

@@ -157,8 +157,8 @@ class Judge:
 
     def __str__(self) -> str:
         if self.kind == "classifier":
-            return f"{self.name}, trained on {self.reference}"
-        return f"{self.name}, class centroids of {self.reference or 'the prompts'}"
+            return f"the classifier {self.name}, trained on {self.reference}"
+        return f"class centroids of {self.reference or 'the prompts'} ({self.name})"
 
 
 class Study:
@@ -206,8 +206,7 @@ class Study:
         for name, entry in self.config["probes"].items():
             self._check_probe(name)
             self.probes[name] = build_probe(name, entry, self.classes, self.seed)
-        if "set" in self.config["review"]:
-            self._check_review(self.config["review"]["set"])
+        self._check_review()
         self.mixtures: dict[str, list[dict[str, Any]]] = {
             name: one["parts"] for name, one in self.config["mixtures"].items()
         }
@@ -300,13 +299,17 @@ class Study:
         if not self.config["encoders"]:
             raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
 
-    def _check_review(self, name: str) -> None:
-        self._known(name, self.sets, "review.set", "set")
-        if name not in self.reviewable:
-            raise StudyError(
-                f"config: review.set: {name!r} is no drawn set with one prompt a class; "
-                f"there are {', '.join(self.reviewable) or 'none'}"
-            )
+    def _check_review(self) -> None:
+        review = self.config["review"]
+        if "classifier" in review:
+            self._known(review["classifier"], self.config["classifiers"], "review.classifier", "classifier")
+        if "set" in review:
+            self._known(review["set"], self.sets, "review.set", "set")
+            if review["set"] not in self.reviewable:
+                raise StudyError(
+                    f"config: review.set: {review['set']!r} is no drawn set with one prompt a class; "
+                    f"there are {', '.join(self.reviewable) or 'none'}"
+                )
 
     def check_sources(self) -> None:
         """Make sure that the images and embeddings that the user brings are there.
@@ -743,17 +746,18 @@ class Study:
 
     @cached_property
     def judge(self) -> Judge:
-        """Who judges a review: the first classifier trained on the first natural set, or the first encoder.
+        """Who judges a review: the config's classifier, the first that is trained on the first natural set, or an encoder.
 
         Raises
         ------
         StudyError
-            If there is neither.
+            If there is none.
         """
         natural = next((name for name, entry in self.sets.items() if "train" in entry.get("images", {})), None)
+        chosen = self.config["review"].get("classifier")
         for classifier, training in self.evaluations:
-            if training == natural:
-                return Judge("classifier", classifier, natural)
+            if classifier == chosen or (chosen is None and training == natural):
+                return Judge("classifier", classifier, training)
         encoder = self.encoders[0]
         if encoder not in (self.config["encoders"] if natural else self.text_encoders()):
             raise StudyError(
