@@ -7,6 +7,7 @@ Outputs: table, a CSV with a row a prompt.
 from types import SimpleNamespace
 
 from synthdiv.centroids import compute_centroids
+from synthdiv.classes import distinguish_names
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.experiments import sum_reference
 from synthdiv.identity import PROBE
@@ -22,7 +23,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     limit_threads(smk.threads)
     study = Study(smk.config)
-    names = [row.name for row in study.classes]
+    names = distinguish_names(study.classes)
     probes, rows = smk.params.probes.items(), []
     for (name, entry), path, reference in zip(probes, smk.input.images, smk.input.references, strict=True):
         images = EmbeddingTables([path], PROBE).read()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.classes import ClassRow
+from synthdiv.classes import ClassRow, distinguish_names
 from synthdiv.intervals import wilson_interval
 from synthdiv.tables import write_table
 
@@ -85,7 +85,7 @@ def vote_seeds(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def tabulate_classes(
-    votes: pl.DataFrame, classes: Sequence[ClassRow], prompts: Sequence[str], columns: Sequence[str]
+    votes: pl.DataFrame, classes: list[ClassRow], prompts: Sequence[str], columns: Sequence[str]
 ) -> pl.DataFrame:
     """A row a class, the lowest accuracy first.
 
@@ -93,7 +93,7 @@ def tabulate_classes(
     ----------
     votes : polars.DataFrame
         From :func:`vote_seeds`.
-    classes : sequence of ClassRow
+    classes : list of ClassRow
         The study's.
     prompts : sequence of str
         Of each class, what the images were drawn with.
@@ -106,7 +106,7 @@ def tabulate_classes(
         Columns as :data:`SCHEMA` says; ``taken_for`` is the wrong class that most images were taken for. A class of which
         every image was left out has no accuracy, and comes first.
     """
-    rows = []
+    rows, names = [], distinguish_names(classes)
     for row in classes:
         predicted = votes.filter(pl.col("class_id") == row.class_id)["predicted"].to_numpy()
         counts = np.bincount(predicted, minlength=len(classes))
@@ -115,9 +115,9 @@ def tabulate_classes(
         worst = int(counts.argmax())
         low, high = wilson_interval(right, count) if count else (None, None)
         rows.append(
-            {"class_id": row.class_id, "key": row.key, "name": row.name, "n_images": count}
+            {"class_id": row.class_id, "key": row.key, "name": names[row.class_id], "n_images": count}
             | {"accuracy": right / count if count else None, "accuracy_low": low, "accuracy_high": high}
-            | {"taken_for": classes[worst].name if counts[worst] else None}
+            | {"taken_for": names[worst] if counts[worst] else None}
             | {"taken_for_share": counts[worst] / count if counts[worst] else None, "prompt": prompts[row.class_id]}
             | {"lemmas": row.lemmas, "definition": row.definition, "hypernym": row.hypernym}
             | {"proposed_override": propose_override(row, prompts[row.class_id], columns)}

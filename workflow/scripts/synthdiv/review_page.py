@@ -99,7 +99,7 @@ def write_page(
     sections = []
     for row in changed + lowest:
         own = [(image, predicted.get((row["class_id"], image["index"]))) for image in images[row["class_id"]]]
-        tiles = [_show_image(image, None if taken is None else names[taken], row) for image, taken in own]
+        tiles = [_show_image(image, taken, row["class_id"], names) for image, taken in own]
         facts = _describe_class(row, earlier.get(row["key"]), judged_by)
         sections.append(
             SECTION.substitute(
@@ -153,9 +153,9 @@ def _describe_interval(row: Mapping[str, Any]) -> str:
     return f"{row['accuracy']:.0%} [{row['accuracy_low']:.0%}, {row['accuracy_high']:.0%}]"
 
 
-def _show_image(image: Mapping[str, Any], taken_for: str | None, row: Mapping[str, Any]) -> str:
-    kind = "unjudged" if taken_for is None else "right" if taken_for == row["name"] else "wrong"
-    caption = "left out: " + ", ".join(image["flags"]) if taken_for is None else taken_for
+def _show_image(image: Mapping[str, Any], taken_for: int | None, class_id: int, names: Mapping[int, str]) -> str:
+    kind = "unjudged" if taken_for is None else "right" if taken_for == class_id else "wrong"
+    caption = "left out: " + ", ".join(image["flags"]) if taken_for is None else names[taken_for]
     source = make_data_uri(read_bytes(image["file"], image["offset"], image["size"]))
     return f'<figure class="{kind}"><img src="{source}" alt=""><figcaption>{escape(caption)}</figcaption></figure>'
 
