@@ -32,6 +32,8 @@ try:
     STUDY = Study(config)
     if needs_sources():
         STUDY.check_sources()
+    if workflow.is_main_process and "review" in sys.argv:
+        STUDY.plan_review()
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -649,11 +651,8 @@ def review_page(wildcards):
 
 
 def review_results(wildcards):
-    try:
-        folder = f"<results>/review/{STUDY.reviewed}"
-        str(STUDY.judge)
-    except StudyError as error:
-        raise WorkflowError(str(error)) from None
+    reviewed, _ = STUDY.plan_review()
+    folder = f"<results>/review/{reviewed}"
     return [f"{folder}/accuracy.csv", f"{folder}/review.html"]
 
 

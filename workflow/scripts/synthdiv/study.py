@@ -766,6 +766,16 @@ class Study:
             )
         return Judge("centroids", encoder, natural)
 
+    def plan_review(self) -> tuple[str, Judge]:
+        """The set that target ``review`` is about, and who judges its images.
+
+        Raises
+        ------
+        StudyError
+            If there is no such set, or nobody to judge.
+        """
+        return self.reviewed, self.judge
+
     def overrides_of(self, dataset: str) -> str | None:
         """The CSV of overrides that a review of a dataset would add to: its own, or the first one on top of it."""
         configs = self.config["datasets"]
