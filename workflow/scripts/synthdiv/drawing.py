@@ -85,12 +85,15 @@ def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
 
 
 def count_drawn(study: Study, drawing: Drawing, class_id: int, fingerprint: Mapping[str, Any]) -> int:
-    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first."""
+    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first.
+
+    The prompts of a probe are edited one by one: each is looked for.
+    """
     blocks = iter_blocks(study, drawing, [class_id], fingerprint)
     first = next(blocks)
-    if not first.path.exists():
+    if not first.path.exists() and study.prompts_of(drawing).repeat is None:
         return 0
-    return len(first.indices) + sum(len(block.indices) for block in blocks if block.path.exists())
+    return sum(len(block.indices) for block in (first, *blocks) if block.path.exists())
 
 
 def family_name(fingerprint: Mapping[str, Any]) -> str:

@@ -111,8 +111,8 @@ class Drawing:
 
     @property
     def collection(self) -> str:
-        """The place under images/ and embeddings/<encoder>/ of what is drawn for sets."""
-        return f"{self.dataset}/g{format_scale(self.guidance_scale)}"
+        """Where a probe, or what is drawn for sets, lies under images/ and embeddings/<encoder>/."""
+        return f"probes/{self.dataset}" if self.split == PROBE else f"{self.dataset}/g{format_scale(self.guidance_scale)}"
 
 
 @dataclass(frozen=True)
@@ -447,6 +447,13 @@ class Study:
         entry = self.config["probes" if split == PROBE else "datasets"][dataset]
         return entry.get("generator") or next(iter(self.config["generators"]))
 
+    def indices_of(self, drawing: Drawing) -> dict[str, Shard]:
+        """The indices of a drawing for sets, or of a probe, from images/ on, and the classes of each."""
+        if drawing.split == PROBE:
+            _, shard = self.find_drawing({"probe": drawing.dataset})
+            return {f"{drawing.collection}.parquet": shard}
+        return {f"{drawing.collection}/{name}.parquet": shard for name, shard in self.shards.items()}
+
     def prompts_of(self, drawing: Drawing) -> Dataset:
         """The prompts of a drawing, and how many images it has of each class and split."""
         if drawing.split == PROBE:
@@ -503,7 +510,12 @@ class Study:
         return self.generator_of(drawing.dataset), drawing.guidance_scale, class_id, prompts
 
     def owner_of(self, drawing: Drawing, class_id: int) -> Drawing:
-        """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals)."""
+        """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals).
+
+        What is drawn in a split of its own belongs to itself.
+        """
+        if drawing.split is not None:
+            return drawing
         return self._owners[self._owner_key(drawing, class_id)]
 
     def draw_recipe(self, drawing: Drawing, shard: Shard) -> dict[str, Any]:
