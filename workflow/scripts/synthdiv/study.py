@@ -443,7 +443,7 @@ class Study:
         return max(1, int(60 * timing["minutes"] / (timing["seconds_per_image"] * most)))
 
     def generator_of(self, dataset: str, split: str | None = None) -> str:
-        """The name of the generator that draws a dataset; or a probe, in whose split."""
+        """The name of the generator that draws a dataset, or, in the split of probes, a probe."""
         entry = self.config["probes" if split == PROBE else "datasets"][dataset]
         return entry.get("generator") or next(iter(self.config["generators"]))
 
