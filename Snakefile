@@ -36,11 +36,13 @@ include: "workflow/rules/listings.smk"
 include: "workflow/rules/adherence.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/metrics.smk"
+include: "workflow/rules/probes.smk"
 include: "workflow/rules/embedding_classifiers.smk"
 include: "workflow/rules/classifiers.smk"
 include: "workflow/rules/diagnosis.smk"
 include: "workflow/rules/guidance.smk"
 include: "workflow/rules/audit.smk"
+include: "workflow/rules/review.smk"
 include: "workflow/rules/report.smk"
 
 

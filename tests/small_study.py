@@ -95,9 +95,14 @@ def drawn(place):
     root = place.results / "logs" / "draw_images"
     counts = {}
     for path in sorted(root.rglob("*.log")):
-        (line,) = re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", path.read_text())
-        counts[str(path.relative_to(root).with_suffix(""))] = tuple(map(int, line))
+        counts[str(path.relative_to(root).with_suffix(""))] = counts_of(path)
     return counts
+
+
+def counts_of(log):
+    """How many images a drawing job's log says that it drew, copied and found."""
+    (line,) = re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", log.read_text())
+    return tuple(map(int, line))
 
 
 def contents(path):

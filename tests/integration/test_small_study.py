@@ -16,7 +16,7 @@ import pytest
 from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
 from conftest import Workplace, make_timm_folder
 from PIL import Image
-from small_study import CLASSES, OVERRIDES, contents, drawn, make_place
+from small_study import CLASSES, OVERRIDES, contents, counts_of, drawn, make_place
 
 from synthdiv.drawing import redraw_image
 from synthdiv.image_index import read_index
@@ -238,6 +238,64 @@ def test_a_new_natural_image_is_seen(place):
     assert "Index the natural images of Natural-IM" in planned
     assert not [job for job in planned if job.startswith("Draw")]
     (folder / "new.png").unlink()
+
+
+def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
+    probe = {"class": "bag", "prompts": ["bag", "trunk"], "guidance_scale": 2.5, "images": 6, "reference": "Disamb2.5-IM"}
+    log, table = place.results / "logs" / "draw_probe" / "bag.log", place.results / "tables" / "probes.csv"
+    found = []
+    for prompts, counts in ((["bag", "trunk"], (12, 0, 0)), (["bag", "typical bag"], (6, 0, 6))):
+        place.config["probes"] = {"bag": probe | {"prompts": prompts}}
+        place.write_config()
+        planned = jobs(place.run("-n", "results/small/figures/probes.png").stdout)
+        assert [job for job in planned if job.startswith("Draw")] == ["Draw the probe bag"]
+        place.run("results/small/figures/probes.png")
+        assert counts_of(log) == counts
+        found.append(pl.read_csv(table))
+        assert found[-1].select("prompt", "n_images", "n_pairs").rows() == [(prompts[0], 6, None), (prompts[1], 6, 6)]
+    same = [name for name in found[0].columns if not name.endswith("_p_adjusted")]
+    assert found[0].select(same).row(0) == found[1].select(same).row(0)
+    rows = read_index(place.results / "images" / "probes" / "bag.parquet").to_pylist()
+    assert [row["seed"] for row in rows[:6]] == [row["seed"] for row in rows[6:]]
+    # by plain NumPy, from the tables on disk
+    embeddings = place.results / "embeddings" / "clip"
+    of_sets = pl.concat(map(pl.read_parquet, sorted((embeddings / "disamb" / "g2.5").glob("*.parquet"))))
+    of_sets = of_sets.filter(split="train")
+    vectors, ids = np.array(of_sets["embedding"].to_list(), dtype=np.float64), of_sets["class_id"].to_numpy()
+    centroids = np.stack([vectors[ids == c].sum(0) / np.linalg.norm(vectors[ids == c].sum(0)) for c in range(4)])
+    own = np.array(pl.read_parquet(embeddings / "probes" / "bag.parquet")["embedding"].to_list(), dtype=np.float64)[6:]
+    cosines = own @ centroids.T / np.linalg.norm(own, axis=1)[:, None]
+    row = found[1].row(1, named=True)
+    assert row["centroid_accuracy"] == (cosines.argmax(1) == 3).mean()
+    assert row["mean_cosine"] == pytest.approx(cosines[:, 3].mean(), rel=1e-12)
+    middle = own.sum(0) / np.linalg.norm(own.sum(0))
+    assert row["centroid_shift"] == pytest.approx(1 - middle @ centroids[3], rel=1e-9)
+
+
+def test_a_review_after_an_edit_says_before_and_after(place):
+    place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
+    place.write_config()
+    place.run("review")
+    folder, logs = place.results / "review" / "Disamb-IM", place.results / "logs" / "draw_review" / "Disamb-IM"
+    table = pl.read_csv(folder / "accuracy.csv")
+    assert sorted(table["key"]) == ["bag", "sneaker", "trouser", "tshirt"]
+    assert table["accuracy"].is_sorted()
+    assert (folder / "review.html").read_text().count("<section") == 2
+    before = table.filter(key="bag").row(0, named=True)
+    history = (folder / "history.csv").read_bytes()
+    overrides = place.folder / "overrides.csv"
+    overrides.write_text(overrides.read_text() + "bag,top\n")
+    drawing = [job for job in jobs(place.run("-n", "review").stdout) if job.startswith("Draw")]
+    assert drawing == ["Draw the review of Disamb-IM, classes c2-3"]
+    place.run("review")
+    assert counts_of(logs / "c2-3.log") == (5, 0, 5)
+    assert (folder / "history.csv").read_bytes().startswith(history)
+    (after,) = pl.read_csv(folder / "history.csv").filter(review=2).to_dicts()
+    assert (after["key"], before["prompt"], after["prompt"]) == ("bag", "bag, handbag", "top")
+    page = (folder / "review.html").read_text()
+    row = "<td>bag</td><td>bag, handbag</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
+    assert row.format(*(before[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))) in page
+    assert "Nothing to be done" in place.run("review").stdout
 
 
 def test_more_images_a_class_draw_only_what_is_new(place):

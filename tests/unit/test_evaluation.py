@@ -92,6 +92,12 @@ def test_a_classifier_may_choose_among_a_subset_of_classes(index, weights):
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), expected)
 
 
+def test_a_split_of_its_own_is_tried(index, weights):
+    table = classify(index, weights, split="train")
+    assert len(table) == 8 * 8
+    assert not table["right1"].equals(classify(index, weights)["right1"])
+
+
 def test_a_classifier_of_other_classes_is_refused(index, weights):
     sets = {"Colours-IM": ([index], WHOLE)}
     with pytest.raises(StudyError, match=r"was trained on 8 classes \(k0, ...\), not on this study's 8 \(x0"):

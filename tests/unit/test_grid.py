@@ -30,7 +30,9 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
         ("disamb", "2.5"): (1_250_000, 0, 1_250_000),
         ("disamb", "1"): (1_250_000, 0, 1_250_000),
         ("promptaug", "2.5"): (1_250_000, 0, 1_250_000),
+        ("probes/school-bus", "2.5"): (4_800, 0, 4_800),  # four prompts, Figure 9
     }
+    assert rows["probes/school-bus", "2.5"]["new_files"] == 4 * 24
     assert rows["synset", "7.5"]["new_files"] == 25_000
     assert len(imagenet.experiments) == 36
 
@@ -85,6 +87,22 @@ def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
     assert len(reasons) == 1
     assert reasons[0].startswith("disamb/g7.5: prompt edited: n01 ")
     assert reasons[0].endswith(": 'a crane bird' is now 'a tall crane bird'")
+
+
+def test_a_probe_is_counted_prompt_by_prompt(config):
+    probe = {"class": "n02", "prompts": ["jay", "red jay"], "guidance_scale": 7.5, "images": 60, "reference": "Synset-IM"}
+    config["probes"] = {"jays": probe}
+    assert look(config)[0][2] == (0, 0, 120)
+    draw_all(config)
+    study = Study(config)
+    drawing, shard = study.find_drawing({"probe": "jays"})
+    path = Path("results/images/probes/jays.parquet")
+    draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+    assert look(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
+    probe["prompts"] = ["a jay", "red jay"]
+    counts, reasons = look(config)
+    assert counts[2] == (60, 0, 60)
+    assert reasons == ["probes/jays: prompt edited: n02 jay"]
 
 
 @pytest.mark.parametrize(

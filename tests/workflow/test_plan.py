@@ -27,7 +27,7 @@ def count_jobs(output):
 
 
 def scored(output):
-    return {message for message in planned(output) if message.startswith("Score")}
+    return {message for message in planned(output) if message.startswith("Score reference")}
 
 
 def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(workplace, demo_config):
@@ -66,6 +66,46 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
     )
     assert counts["evaluate_classifier"] == 7
     assert counts["audit_tables"] == counts["judge_claims"] == 1
+    assert counts["draw_probe"] == counts["embed_probe"] == counts["score_probes"] == counts["plot_probes"] == 1
+    assert not {"draw_review", "classify_review", "match_review", "write_review"} & counts.keys()
+
+
+def test_without_probes_nothing_of_them_is_planned(workplace, demo_config):
+    del demo_config["probes"]
+    done = workplace(demo_config).run("-n")
+    assert not [rule for rule in count_jobs(done.stdout) if rule.endswith(("_probe", "_probes")) and rule != "train_probe"]
+    assert "tables/probes.csv" not in done.stdout
+
+
+@pytest.mark.parametrize("judged_by", ["classifier", "natural images", "prompts"])
+def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(workplace, demo_config, judged_by):
+    demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
+    expected = {"draw_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "list_tables": 1}
+    if judged_by == "classifier":
+        expected |= {"classify_review": 1, "train_classifier": 3, "index_natural": 1}
+    else:
+        del demo_config["classifiers"]
+        expected |= {"match_review": 1, "embed_images": 2, "list_tables": 3}
+        if judged_by == "natural images":
+            expected |= {"embed_images": 4, "index_natural": 1}
+        else:
+            for part in ("sets", "experiments", "contact_sheets"):
+                demo_config[part] = {k: v for k, v in demo_config[part].items() if part == "sets" and "dataset" in v}
+            expected |= {"embed_prompts": 2}
+    counts = count_jobs(workplace(demo_config).run("-n", "review").stdout)
+    assert {rule: count for rule, count in counts.items() if rule != "total"} == expected
+
+
+def test_there_must_be_something_to_review(workplace, demo_config):
+    demo_config = {key: demo_config[key] for key in ("study", "classes", "device")}
+    natural = "resources/demo/natural/fashion-{}.parquet"
+    images = {split: natural.format(split) for split in ("train", "evaluation")}
+    encoders = {"encoders": {"clip": {"model": "resources/demo/models/clip"}}}
+    config = demo_config | encoders | {"sets": {"Fashion-IM": {"kind": "image", "images": images}}}
+    done = workplace(config).run("-n", "review", check=False)
+    assert done.returncode != 0
+    assert "there is nothing to review: the config has no drawn set with one prompt a class" in done.stdout
+    assert "Traceback" not in done.stdout
 
 
 def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):
@@ -162,7 +202,7 @@ def test_profiles_trigger_on_the_same_changes():
 
 
 def test_every_rule_has_its_shape():
-    """Rule = script = log folder = benchmark folder; memory, time, a message."""
+    """Rule = script = log folder = benchmark folder; memory, time, a message; also of a rule that uses another's script."""
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE):
             if "script:" not in body:
@@ -175,6 +215,12 @@ def test_every_rule_has_its_shape():
             script = (REPOSITORY / "workflow" / "scripts" / f"{name}.py").read_text()
             assert script.startswith('"""')
             assert "def main(smk" in script
+        for name, body in re.findall(
+            r"^use rule \w+ as (\w+) with:\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE
+        ):
+            assert f'"<logs>/{name}/' in body
+            assert f'"<benchmarks>/{name}/' in body
+            assert "message:" in body
 
 
 def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):

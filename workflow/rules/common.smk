@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
 from synthdiv.errors import StudyError
-from synthdiv.identity import SPLITS, format_scale
+from synthdiv.identity import REVIEW, SPLITS, format_scale
 from synthdiv.roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.study import Drawing, Study
 
@@ -33,6 +33,8 @@ try:
     STUDY = Study(config)
     if needs_sources():
         STUDY.check_sources()
+    if workflow.is_main_process and "review" in sys.argv:
+        STUDY.plan_review()
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
@@ -81,12 +83,17 @@ def list_folders():
     if len(STUDY.shards) == 1:
         return []
     drawn = [f"images/{drawing.collection}" for drawing in STUDY.drawings]
+    first = STUDY.encoders[0]
+    datasets = {name: STUDY.sets[name]["dataset"] for name in STUDY.reviewable}
+    reviewed = [f"images/review/{name}" for name in datasets]
+    reviewed += [f"embeddings/{first}/review/{name}" for name in datasets]
+    reviewed += [f"embeddings/{first}/prompts/{name}" for name in datasets.values()]
     embedded = [
         f"embeddings/{encoder}/{STUDY.collection_of(name)}"
         for encoder in STUDY.config["encoders"]
         for name in STUDY.sets_of(encoder)
     ]
-    return list(dict.fromkeys(drawn + embedded))
+    return list(dict.fromkeys(drawn + embedded + reviewed))
 
 
 def listed_tables(wildcards):
@@ -118,7 +125,8 @@ wildcard_constraints:
     encoder=one_of(STUDY.encoders),
     set=one_of(STUDY.sets),
     images=one_of(
-        name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))
+        [name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))]
+        + [f"review/{name}" for name in STUDY.reviewable]
     ),
     split=one_of(SPLITS),
     reference=one_of(STUDY.references + [one.reference for one in sweep_experiments()]),
@@ -127,6 +135,7 @@ wildcard_constraints:
     classifier=one_of(STUDY.config["classifiers"]),
     training=one_of(training for _, training in STUDY.evaluations),
     seed=r"\d+",
+    probe=one_of(STUDY.probes),
 
 
 # prompts
@@ -164,7 +173,9 @@ def prompt_recipe(wildcards):
 
 
 def all_prompt_recipes(wildcards):
-    return {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    recipes = {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    probes = {f"probes/{name}": STUDY.config["probes"][name] for name in STUDY.probes}
+    return recipes | probes
 
 
 # images
@@ -193,11 +204,9 @@ def generator_files(wildcards):
 
 
 def generator_fingerprint(wildcards):
-    return f"<results>/generators/{STUDY.generator_of(wildcards.dataset)}.json"
-
-
-def drawing_of(wildcards):
-    return STUDY.drawing(wildcards.dataset, wildcards.scale)
+    drawing, _ = STUDY.find_drawing(dict(wildcards.items()))
+    name = STUDY.generator_of(drawing.dataset, drawing.split)
+    return f"<results>/generators/{name}.json"
 
 
 def draw_threads(wildcards):
@@ -206,16 +215,14 @@ def draw_threads(wildcards):
 
 
 def draw_recipe(wildcards):
-    return STUDY.draw_recipe(drawing_of(wildcards), STUDY.shards[wildcards.shard])
+    return STUDY.draw_recipe(*STUDY.find_drawing(dict(wildcards.items())))
 
 
 def owner_indices(wildcards):
     """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
-    drawing = drawing_of(wildcards)
-    owners = {
-        STUDY.owner_of(drawing, class_id)
-        for class_id in STUDY.shards[wildcards.shard].class_ids
-    } - {drawing}
+    drawing, shard = STUDY.find_drawing(dict(wildcards.items()))
+    owners = {STUDY.owner_of(drawing, class_id) for class_id in shard.class_ids}
+    owners -= {drawing}
     return sorted(
         f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
         for owner in owners
@@ -270,10 +277,10 @@ def index_of_set(name):
 
 
 def all_indices(wildcards):
-    """What stands for every index of the study: all drawings', and the natural sets'."""
+    """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
     drawn = [drawing.collection for drawing in STUDY.drawings]
     natural = [name for name in COLLECTIONS if name.startswith("natural/")]
-    return list(map(whole_index, drawn + natural))
+    return list(map(whole_index, drawn + natural)) + probe_indices(wildcards)
 
 
 def sheet_indices(wildcards):
@@ -338,7 +345,33 @@ def all_embeddings(wildcards):
         for encoder in STUDY.encoders
         for name in STUDY.sets_of(encoder)
     ]
-    return list(dict.fromkeys(paths))
+    return list(dict.fromkeys(paths)) + probe_embeddings(wildcards)
+
+
+# probes
+
+
+def probe_indices(wildcards):
+    return [f"<results>/images/probes/{name}.parquet" for name in STUDY.probes]
+
+
+def probe_embeddings(wildcards):
+    """By the first encoder alone."""
+    folder = f"<results>/embeddings/{STUDY.encoders[0]}/probes"
+    return [f"{folder}/{name}.parquet" for name in STUDY.probes]
+
+
+def probe_references(wildcards):
+    """The embeddings of each probe's reference."""
+    entries = STUDY.config["probes"].values()
+    return [embeddings_of(STUDY.encoders[0], entry["reference"]) for entry in entries]
+
+
+def scored_probes(wildcards):
+    """What the rows of the probes' table are of."""
+    keys = ("class", "images", "prompts", "reference")
+    entries = STUDY.config["probes"].items()
+    return {name: {key: entry[key] for key in keys} for name, entry in entries}
 
 
 # experiments, metrics and figures
@@ -513,8 +546,7 @@ def gathered_evidence(wildcards):
 def evidence_sets(wildcards):
     """The diagnosed sets that have images to show, and the natural one; empty if that has none."""
     shown = [name for name in STUDY.diagnosed if "embeddings" not in STUDY.sets[name]]
-    has_images = STUDY.natural is not None and "images" in STUDY.sets[STUDY.natural]
-    return [*shown, STUDY.natural] if shown and has_images else []
+    return [*shown, STUDY.natural_images] if shown and STUDY.natural_images else []
 
 
 def evidence_indices(wildcards):
@@ -756,6 +788,66 @@ def first_evaluations(wildcards):
     return {name: classifiers[name]["evaluate"][0] for name in classifiers}
 
 
+# the review
+
+
+def reviewed_sources(wildcards):
+    return source_files([STUDY.sets[wildcards.set]["dataset"]])
+
+
+def review_index(wildcards):
+    return [whole_table(f"images/review/{wildcards.set}")]
+
+
+def review_embeddings(wildcards):
+    return whole_table(f"embeddings/{wildcards.encoder}/review/{wildcards.set}")
+
+
+def review_reference(wildcards):
+    """Whose class centroids judge: the natural set's, or the reviewed prompts."""
+    reference = STUDY.judge.reference
+    if reference is not None:
+        return embeddings_of(wildcards.encoder, reference)
+    dataset = STUDY.sets[wildcards.set]["dataset"]
+    return whole_table(f"embeddings/{wildcards.encoder}/prompts/{dataset}")
+
+
+def review_names(wildcards):
+    """What the reference and the images are called."""
+    return [STUDY.judge.reference or "the prompts", f"the review of {wildcards.set}"]
+
+
+def review_evaluation(wildcards):
+    entry = {"among": None, "set": wildcards.set, "split": REVIEW}
+    return evaluation_options(wildcards) | {"sets": [entry | {"real_labels": False}]}
+
+
+def review_predictions(wildcards):
+    folder, judge = f"<results>/review/{wildcards.set}", STUDY.judge
+    if judge.kind == "classifier":
+        return f"{folder}/{judge.name}/{judge.reference}.parquet"
+    return f"{folder}/{judge.name}.parquet"
+
+
+def review_page(wildcards):
+    """What the review's page says, and the file that keeps what earlier ones said."""
+    entry = STUDY.sets[wildcards.set]
+    generator = STUDY.generator_of(entry["dataset"])
+    scale = format_scale(entry["guidance_scale"])
+    return {
+        "classes": STUDY.config["review"]["classes"],
+        "drawn_by": f"{generator} at guidance scale {scale}",
+        "history": f"results/{STUDY.name}/review/{wildcards.set}/history.csv",
+        "judged_by": str(STUDY.judge),
+    }
+
+
+def review_results(wildcards):
+    reviewed, _ = STUDY.plan_review()
+    folder = f"<results>/review/{reviewed}"
+    return [f"{folder}/accuracy.csv", f"{folder}/review.html"]
+
+
 def followed_sets(wildcards):
     classifiers = STUDY.config["classifiers"]
     return {
@@ -876,6 +968,7 @@ def report_figures(wildcards):
     figures += ["causes"] if STUDY.diagnosed else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
     figures += ["geometry"] if geometry_sets(wildcards) else []
+    figures += ["probes"] if STUDY.probes else []
     return [f"<results>/figures/{name}.png" for name in figures]
 
 
@@ -886,7 +979,8 @@ def report_tables(wildcards):
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
     tables += ["error_split.csv", "causes.csv"] if split_sets() else []
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
-    tables += ["prompt_checks.csv"] if STUDY.datasets else []
+    tables += ["probes.csv"] if STUDY.probes else []
+    tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables += ["audit.csv", "claims.csv"]
     tables = [f"<results>/tables/{name}" for name in tables]

@@ -7,6 +7,7 @@ localrules:
     embed,
     experiments,
     report,
+    review,
     tabulate_experiments,
     tabulate_metrics,
     tabulate_embedding_classifiers,
@@ -500,6 +501,11 @@ rule adherence:
 rule experiments:
     input:
         rules.tabulate_experiments.output,
+
+
+rule review:
+    input:
+        review_results,
 
 
 rule report:

@@ -1,7 +1,7 @@
 """List the prompts that a text encoder truncates, and those that become identical.
 
-Inputs: the class table, overrides, grammars and prompt tables, the generators' and the encoder's tokenizers (through the
-config).
+Inputs: the class table, overrides, grammars, prompt tables and probes, the generators' and the encoder's tokenizers (through
+the config).
 Outputs: table, a CSV with a row a problem; without rows where there is none.
 """
 
@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.hub import fetch_pipeline
+from synthdiv.identity import PROBE
 from synthdiv.jobs import start_job
 from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.study import Study
@@ -26,10 +27,14 @@ def main(smk: SimpleNamespace) -> None:
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         generators[name] = load_generator_tokenizer(folder)
     tables = []
-    for name, dataset in study.datasets.items():
+    probed = [(probe, study.generator_of(name, PROBE)) for name, probe in study.probes.items()]
+    drawn = [
+        (dataset, study.generator_of(name) if study.config["datasets"][name]["guidance_scales"] else None)
+        for name, dataset in study.datasets.items()
+    ]
+    for dataset, generator in drawn + probed:
         readers = dict(encoders)
-        if study.config["datasets"][name]["guidance_scales"]:
-            generator = study.generator_of(name)
+        if generator is not None:
             readers[generator] = generators[generator]
         for reader, (tokenize, limit) in readers.items():
             tables.append(check_prompts(dataset, reader, tokenize, limit))

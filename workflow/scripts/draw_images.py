@@ -1,4 +1,4 @@
-"""Draw what a shard of a dataset lacks, and write its index.
+"""Draw what a shard of a dataset lacks (or a probe, or a shard of a review), and write its index.
 
 Inputs: fingerprint, the generator's; prompt sources and the config's generator (through the config); owners, the indices of
 datasets that draw some of the same images.
@@ -27,11 +27,10 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     torch.set_num_threads(smk.threads)
     study = Study(smk.config)
-    drawing = study.drawing(smk.wildcards.dataset, smk.wildcards.scale)
-    shard = study.shards[smk.wildcards.shard]
+    drawing, shard = study.find_drawing(dict(smk.wildcards.items()))
     if study.draw_recipe(drawing, shard) != smk.params.recipe:
         raise StudyError(f"the prompts of {drawing.dataset} were edited after this run was planned: run it again")
-    spec = study.config["generators"][study.generator_of(drawing.dataset)]
+    spec = study.config["generators"][study.generator_of(drawing.dataset, drawing.split)]
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     times = {}
     with ExitStack() as stack:

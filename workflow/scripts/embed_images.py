@@ -1,4 +1,4 @@
-"""Embed the images of a shard's classes.
+"""Embed the images of a shard's classes, or of a probe.
 
 Inputs: index, any index table; the encoder's files, where it is a folder.
 Outputs: table, an embedding table.
@@ -18,12 +18,13 @@ from synthdiv.study import Study
 
 
 def main(smk: SimpleNamespace) -> None:
-    """Embed the shard's images."""
+    """Embed the images."""
     start_job(smk.log[0])
     torch.set_num_threads(smk.threads)
     study = Study(smk.config)
     recipe = smk.params.recipe
-    class_ids = study.shards[smk.wildcards.shard].class_ids
+    shard = study.shards.get(smk.wildcards.get("shard"))
+    class_ids = shard.class_ids if shard is not None else None
     rows = select_images(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
     check_archive(rows, smk.input.index)
     with claim_device(study.config["device"]) as device:

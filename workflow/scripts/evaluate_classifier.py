@@ -1,4 +1,4 @@
-"""Try a classifier on sets: as it was trained with each seed, or weights that came trained.
+"""Try a classifier on sets, or on a review's images: as it was trained with each seed, or weights that came trained.
 
 Inputs: models, its weights, a file a seed (none for pretrained ones); indices, those of the sets in order.
 Outputs: predictions, a row a seed and image of each set: class_id, index, the five likeliest classes, the first one's

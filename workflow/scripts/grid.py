@@ -22,7 +22,7 @@ def main(smk: SimpleNamespace) -> None:
     natural = grid.describe_natural()
     if natural:
         tell("Natural images\n" + "".join(f"  {line}\n" for line in natural))
-    if study.drawings:
+    if grid.drawings:
         drawings = grid.tabulate_drawings()
         tell(f"Drawn images\n{render_table(drawings)}")
         total = drawings.select(pl.col("images", "done", "reused", "to_draw", "new_files", "new_GB", "hours").sum())

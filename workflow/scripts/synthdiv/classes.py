@@ -24,6 +24,12 @@ class ClassRow:
     hypernym: str
 
 
+def distinguish_names(classes: list[ClassRow]) -> list[str]:
+    """The names of classes, with the key where two have the same one: "crane (n03126707)"."""
+    names = [row.name for row in classes]
+    return [f"{row.name} ({row.key})" if names.count(row.name) > 1 else row.name for row in classes]
+
+
 def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> list[tuple[int, dict[str, str]]]:
     """Read a CSV with a header into (line number, row) pairs, refusing missing columns and ragged rows.
 

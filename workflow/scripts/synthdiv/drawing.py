@@ -36,6 +36,7 @@ class Block:
     class_id: int
     split: str
     indices: range
+    noises: range
     prompts: list[str]
     seeds: list[int]
     names: list[str]
@@ -64,31 +65,35 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
 
 def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> Iterator[Block]:
     """The blocks of some classes of a drawing, in order."""
-    dataset = study.datasets[drawing.dataset]
-    spec = study.config["generators"][study.generator_of(drawing.dataset)]
+    dataset = study.prompts_of(drawing)
+    spec = study.config["generators"][study.generator_of(drawing.dataset, drawing.split)]
     recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
     for class_id in class_ids:
         key = study.classes[class_id].key
-        for split, count in study.datasets[drawing.dataset].images_per_class.items():
-            for start in range(0, count, BLOCK_SIZE):
-                indices = range(start, min(start + BLOCK_SIZE, count))
+        for split, run in dataset.list_runs():
+            for start in range(0, len(run), BLOCK_SIZE):
+                indices = run[start : start + BLOCK_SIZE]
+                noises = range(start, start + len(indices))
                 prompts = [dataset.prompt(class_id, split, index) for index in indices]
-                seeds = [derive_seed(study.seed, key, split, index, noise=study.config["noise"]) for index in indices]
+                seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
                 names = [
                     name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
                     for prompt, seed in zip(prompts, seeds, strict=True)
                 ]
                 path = locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
-                yield Block(class_id, split, indices, prompts, seeds, names, path)
+                yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
 
 
 def count_drawn(study: Study, drawing: Drawing, class_id: int, fingerprint: Mapping[str, Any]) -> int:
-    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first."""
+    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first.
+
+    The prompts of a probe are edited one by one: each is looked for.
+    """
     blocks = iter_blocks(study, drawing, [class_id], fingerprint)
     first = next(blocks)
-    if not first.path.exists():
+    if not first.path.exists() and study.prompts_of(drawing).repeat is None:
         return 0
-    return len(first.indices) + sum(len(block.indices) for block in blocks if block.path.exists())
+    return sum(len(block.indices) for block in (first, *blocks) if block.path.exists())
 
 
 def family_name(fingerprint: Mapping[str, Any]) -> str:
@@ -125,7 +130,7 @@ def fill_block(
             "name": block.names[n],
             "class_key": key,
             "split": block.split,
-            "index": block.indices[n],
+            "index": block.noises[n],
             "prompt": block.prompts[n],
             "seed": block.seeds[n],
             "guidance_scale": drawing.guidance_scale,
@@ -135,7 +140,7 @@ def fill_block(
     extension = EXTENSIONS[image_format["format"]]
     members = [
         (name_member(key, block.split, index), extension, data, facts)
-        for index, (data, facts) in zip(block.indices, data_of, strict=True)
+        for index, (data, facts) in zip(block.noises, data_of, strict=True)
     ]
     write_block(block.path, members)
 
@@ -206,7 +211,7 @@ def draw_shard(
         drawn, copied = draw_blocks(study, drawing, missing, load_draw(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
-    generator, dataset = study.generator_of(drawing.dataset), study.datasets[drawing.dataset]
+    generator, dataset = study.generator_of(drawing.dataset, drawing.split), study.prompts_of(drawing)
     facts = {
         "dataset": drawing.dataset,
         "guidance_scale": drawing.guidance_scale,

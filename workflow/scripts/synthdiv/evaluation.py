@@ -48,12 +48,12 @@ def classify_sets(
     device: torch.device,
     workers: int,
 ) -> list[pl.DataFrame]:
-    """Try a classifier, as each seed trained it, on the evaluation splits of sets.
+    """Try a classifier, as each seed trained it, on a split of sets: the evaluation split, unless an entry says otherwise.
 
     Parameters
     ----------
     sets : mapping of set name to (indices, entry)
-        An entry may name ``among``, the classes to choose among, and ``real_labels``.
+        An entry may name ``among``, the classes to choose among, ``real_labels``, and a ``split`` of its own.
     recipe : mapping
         The classifier's.
     class_keys : sequence of str
@@ -86,7 +86,7 @@ def classify_sets(
     transform = build_transform(recipe, model, is_training=False)
     tables = []
     for name, (paths, entry) in sets.items():
-        table = gather_images(paths, "evaluation", exclude_flags=exclude_flags)
+        table = gather_images(paths, entry.get("split", "evaluation"), exclude_flags=exclude_flags)
         labels = find_real_labels(table, class_keys) if entry["real_labels"] else None
         if labels is not None:
             table = table.filter(pa.array([bool(found) for found in labels]))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.centroids import compute_centroids, sum_classes
+from synthdiv.centroids import ClassSums, compute_centroids, sum_classes
 from synthdiv.embeddings import Embeddings
 from synthdiv.errors import StudyError
 from synthdiv.neighbours import find_nearest, multiply_rows, vote
@@ -56,21 +56,13 @@ def score_experiment(
     StudyError
         If the two sets have vectors of different lengths, or the reference lacks a class.
     """
-    totals = sum_classes(reference, n_classes)
-    if totals.sums.shape[1] != query.vectors.shape[1]:
-        raise StudyError(
-            f"the sets {names[0]!r} and {names[1]!r} can't be compared: their vectors have "
-            f"{totals.sums.shape[1]} and {query.vectors.shape[1]} values; were they made by different encoders?"
-        )
-    if not totals.counts.all():
-        raise StudyError(
-            f"the reference set {names[0]!r} has no vector of class_id {int(np.argmin(totals.counts))} in its training split"
-        )
-    centroids = compute_centroids(totals)
+    totals = sum_reference(reference, n_classes, width=query.vectors.shape[1], names=names)
+    nearest, cosines = match_centroids(query, compute_centroids(totals))
     columns: dict[str, Any] = {
         "class_id": query.class_ids,
         "index": query.indices,
-        "centroid_class": classify_by_centroids(query, centroids),
+        "centroid_class": nearest,
+        "cosine": cosines,
     }
     for k in KNN:
         columns[f"knn{k}_class"] = [None] * len(query)
@@ -78,10 +70,62 @@ def score_experiment(
         found = find_nearest(query, reference, max(KNN), center=totals.mean, device=device)
         for k in KNN:
             columns[f"knn{k}_class"] = vote(found.class_ids[:, :k])
-    rows = query.vectors.astype(np.float64)
-    columns["cosine"] = multiply_rows(rows, centroids[query.class_ids]) / np.sqrt(multiply_rows(rows, rows))
     kinds = {"class_id": pl.Int32, "index": pl.Int32, "centroid_class": pl.Int32, "cosine": pl.Float64}
     return pl.DataFrame(columns, schema=kinds | {f"knn{k}_class": pl.Int32 for k in KNN}, strict=False)
+
+
+def sum_reference(reference: Iterable[Embeddings], n_classes: int, *, width: int, names: tuple[str, str]) -> ClassSums:
+    """Sum the classes of a reference that queries are compared with.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+        The reference set's training split, in blocks.
+    n_classes : int
+        C; a reference needs all of them.
+    width : int
+        How many values the queries' vectors have.
+    names : (str, str)
+        What the reference and the queries are called, for messages.
+
+    Raises
+    ------
+    StudyError
+        If its vectors have another length, or it lacks a class.
+    """
+    totals = sum_classes(reference, n_classes)
+    if totals.sums.shape[1] != width:
+        raise StudyError(
+            f"the sets {names[0]!r} and {names[1]!r} can't be compared: their vectors have "
+            f"{totals.sums.shape[1]} and {width} values; were they made by different encoders?"
+        )
+    if not totals.counts.all():
+        raise StudyError(
+            f"the reference set {names[0]!r} has no vector of class_id {int(np.argmin(totals.counts))} in its training split"
+        )
+    return totals
+
+
+def match_centroids(query: Embeddings, centroids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compare queries with class centroids.
+
+    Parameters
+    ----------
+    query : Embeddings
+        n queries.
+    centroids : float64 array of shape (C, d)
+        Of unit length.
+
+    Returns
+    -------
+    int64 array of shape (n,)
+        The class of the nearest centroid.
+    float64 array of shape (n,)
+        The cosine with the centroid of the query's own class.
+    """
+    rows = query.vectors.astype(np.float64)
+    cosines = multiply_rows(rows, centroids[query.class_ids]) / np.sqrt(multiply_rows(rows, rows))
+    return classify_by_centroids(query, centroids), cosines
 
 
 def classify_by_centroids(query: Embeddings, centroids: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,7 @@ def paste_images(
     for r, row in enumerate(cells):
         for c, cell in enumerate(row):
             for n, one in enumerate(cell):
-                image = decode_image(read_bytes(one["file"], one["offset"], one["size"]))
-                resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
-                sheet.paste(image.resize((CELL, CELL), resample), (c * (images * CELL + gap) + n * CELL, r * CELL))
+                sheet.paste(read_tile(one), (c * (images * CELL + gap) + n * CELL, r * CELL))
     figure = Figure(figsize=(1.5 + width / 150, 0.6 + height / 150))
     axes = figure.add_axes(
         (1.5 / figure.get_figwidth(), 0, width / 150 / figure.get_figwidth(), height / 150 / figure.get_figheight())
@@ -90,6 +89,70 @@ def paste_images(
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     return figure
+
+
+def read_tile(row: Mapping[str, Any]) -> Image.Image:
+    """The image of an index row, as large as a contact sheet shows it."""
+    image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
+    resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
+    return image.resize((CELL, CELL), resample)
+
+
+def draw_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:
+    """A sheet a probe: a row a prompt, the same noise in a column, the prompt's figures beside its row.
+
+    Parameters
+    ----------
+    sheets : mapping of probe name to index rows
+        For each prompt the rows of its first images, in the order of their noises.
+    table : polars.DataFrame
+        As :func:`synthdiv.probes.finish_table` gives it.
+    """
+    widest = max(len(rows[0]) for rows in sheets.values()) * CELL
+    heights = [(len(rows) + 0.75) * CELL for rows in sheets.values()]
+    figure = Figure(figsize=(widest / 150, sum(heights) / 150))
+    top = 1.0
+    for (name, rows), height in zip(sheets.items(), heights, strict=True):
+        width, depth = len(rows[0]) * CELL, len(rows) * CELL
+        top -= height / sum(heights)
+        axes = figure.add_axes((0, top, width / widest, depth / sum(heights)))
+        sheet = Image.new("RGB", (width, depth), "white")
+        for r, tiles in enumerate(rows):
+            for n, row in enumerate(tiles):
+                sheet.paste(read_tile(row), (n * CELL, r * CELL))
+        axes.imshow(np.asarray(sheet), interpolation="none", aspect="auto")
+        own = table.filter(pl.col("probe") == name)
+        prompts = [textwrap.fill(prompt, 24) for prompt in own["prompt"]]
+        axes.set_yticks([CELL * (r + 0.5) for r in range(len(rows))], prompts)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        class_name, reference = own.select("class", "reference").row(0)
+        axes.set_title(f"{name} (class {class_name}, against {reference})", loc="left")
+        for r, row in enumerate(own.iter_rows(named=True)):
+            for place, (title, text) in enumerate(_describe_prompt(row).items()):
+                at = width + CELL * (0.15 + 1.7 * place)
+                axes.text(at, CELL * (r + 0.5), text, va="center")
+                if r == 0:
+                    axes.text(at, -CELL / 12, title, va="bottom", color="0.4")
+    return figure
+
+
+def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
+    def show(figure: str, digits: int, scale: float = 1) -> str:
+        adjusted = row[f"{figure}_p_adjusted"]
+        star = " *" if adjusted is not None and adjusted < 0.05 else ""
+        value, low, high = (row[f"{figure}{end}"] for end in ("", "_low", "_high"))
+        bounds = "" if low is None else f"\n[{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
+        return f"{value * scale:.{digits}f}{star}{bounds}"
+
+    taken = "" if row["taken_for"] is None else f"{row['taken_for']}\n{row['taken_for_share']:.0%}"
+    return {
+        "accuracy": show("centroid_accuracy", 2),
+        "else taken for": taken,
+        "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
+        "centroid-shift": f"{row['centroid_shift']:.4f}",
+    }
 
 
 def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queries: Sequence[str]) -> Figure:

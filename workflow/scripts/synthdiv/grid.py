@@ -71,17 +71,22 @@ class Grid:
         return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
     @cached_property
+    def drawings(self) -> list[Drawing]:
+        """What is drawn for sets, and the probes."""
+        return self.study.drawings + [self.study.find_drawing({"probe": name})[0] for name in self.study.probes]
+
+    @cached_property
     def states(self) -> list[ClassState]:
         """Every class of every drawing."""
-        return [state for drawing in self.study.drawings for state in self._compare(drawing)]
+        return [state for drawing in self.drawings for state in self._compare(drawing)]
 
     def _compare(self, drawing: Drawing) -> list[ClassState]:
         study = self.study
-        dataset, generator = study.datasets[drawing.dataset], study.generator_of(drawing.dataset)
+        dataset, generator = study.prompts_of(drawing), study.generator_of(drawing.dataset, drawing.split)
         total, fingerprint = sum(dataset.images_per_class.values()), self.fingerprints.get(generator)
         states = []
-        for shard in study.shards.values():
-            path = self.results / "images" / drawing.collection / f"{shard.name}.parquet"
+        for index, shard in study.indices_of(drawing).items():
+            path = self.results / "images" / index
             facts = read_facts(path) if path.exists() else None
             for class_id in shard.class_ids:
                 reason = self._find_reason(drawing, class_id, facts, path)
@@ -98,7 +103,7 @@ class Grid:
     def _find_reason(self, drawing: Drawing, class_id: int, facts: Mapping[str, Any] | None, path: Path) -> str | None:
         """Why a class of a drawing would be drawn; None if its index stands."""
         study = self.study
-        dataset, generator = study.datasets[drawing.dataset], study.generator_of(drawing.dataset)
+        dataset, generator = study.prompts_of(drawing), study.generator_of(drawing.dataset, drawing.split)
         key = study.classes[class_id].key
         if facts is None or key not in facts["prompts"]:
             return "not drawn yet"
@@ -116,7 +121,7 @@ class Grid:
         return None
 
     def _show_edit(self, drawing: Drawing, class_id: int, path: Path) -> str:
-        dataset = self.study.datasets[drawing.dataset]
+        dataset = self.study.prompts_of(drawing)
         if dataset.per_image:
             return ""
         rows = pl.scan_parquet(path).filter(pl.col("class_id") == class_id).select("prompt").head(1).collect()
@@ -128,19 +133,18 @@ class Grid:
     def tabulate_drawings(self) -> pl.DataFrame:
         """A row a drawing: images planned, done, reused and to draw, files, gigabytes and hours."""
         rows = []
-        for drawing in self.study.drawings:
+        for drawing in self.drawings:
             own = [state for state in self.states if state.drawing == drawing]
-            generator = self.study.generator_of(drawing.dataset)
+            generator = self.study.generator_of(drawing.dataset, drawing.split)
             reused = sum(state.total for state in own if state.reused_from)
             to_draw = sum(state.total - state.done for state in own if not state.reused_from)
-            counts = self.study.datasets[drawing.dataset].images_per_class
-            blocks = sum(math.ceil(count / BLOCK_SIZE) for count in counts.values())
+            blocks = sum(math.ceil(len(run) / BLOCK_SIZE) for _, run in self.study.prompts_of(drawing).list_runs())
             rows.append(
                 {
-                    "dataset": drawing.dataset,
+                    "dataset": drawing.dataset if drawing.split is None else drawing.collection,
                     "guidance_scale": format_scale(drawing.guidance_scale),
                     "generator": generator,
-                    "shards": len(self.study.shards),
+                    "shards": len(self.study.indices_of(drawing)),
                     "images": sum(state.total for state in own),
                     "done": sum(state.done for state in own),
                     "reused": reused,
@@ -154,7 +158,7 @@ class Grid:
 
     def seconds_per_image(self, drawing: Drawing) -> float:
         """What drawing an image takes, on one GPU: without guidance one prediction a step and not two."""
-        generator, guided = self.study.generator_of(drawing.dataset), drawing.guidance_scale > 1
+        generator, guided = self.study.generator_of(drawing.dataset, drawing.split), drawing.guidance_scale > 1
         measured = self.calibration.get("generators", {}).get(generator)
         if measured:
             return 1 / measured["images_per_s" if guided else "images_per_s_unguided"]
@@ -175,7 +179,7 @@ class Grid:
     def list_reasons(self) -> list[str]:
         """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
         lines = []
-        for drawing in self.study.drawings:
+        for drawing in self.drawings:
             own = [state for state in self.states if state.drawing == drawing and not state.reused_from]
             reasons = Counter(state.reason for state in own if state.reason)
             edited = [reason for reason in reasons if reason.startswith(EDITED)]

@@ -10,9 +10,12 @@ RECIPE_VERSION = 1
 """Raise this to invalidate every drawn image on purpose: when the drawing code itself changes what it draws."""
 
 BLOCK_SIZE = 50
-"""Images in a block of the archive: one class, one split, a run of indices that starts at a multiple of this."""
+"""Images in a block of the archive: one class, one split, a run of noises that starts at a multiple of this."""
 
 SPLITS = ("train", "evaluation")
+
+PROBE, REVIEW = "probe", "review"
+"""Splits of their own: what is looked at while prompts are made is part of no set."""
 
 
 def make_digest(value: Any) -> str:
@@ -36,7 +39,7 @@ def derive_seed(study_seed: int, class_key: str, split: str, index: int, *, nois
     split : str
         "train", "evaluation", or a split of its own such as a probe's.
     index : int
-        The image's number within class and split.
+        The image's number within class and split (and prompt, in a probe).
     noise : {"per_class", "shared"}
         Whether classes have noise of their own, or image i of every class starts alike.
 

@@ -78,12 +78,7 @@ def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token
         A row a problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names the other classes (or, within a
         class, the images) whose prompt is the same once truncated.
     """
-    places = [
-        (row.class_id, split, index)
-        for row in dataset.classes
-        for split, count in (dataset.images_per_class.items() if dataset.per_image else [("", 1)])
-        for index in range(count)
-    ]
+    places = dataset.list_places()
     texts = [dataset.prompt(class_id, split or "train", index) for class_id, split, index in places]
     tokens = tokenize(texts)
     kept = [tuple(ids[: token_limit - 1]) if len(ids) > token_limit else tuple(ids[:-1]) for ids in tokens]

@@ -15,7 +15,7 @@ from typing import Any
 from synthdiv.classes import ClassRow, read_csv_rows
 from synthdiv.errors import StudyError
 from synthdiv.grammar import Grammar
-from synthdiv.identity import SPLITS
+from synthdiv.identity import PROBE, SPLITS
 
 
 @dataclass
@@ -34,6 +34,8 @@ class Dataset:
         Makes a prompt an image out of the class's.
     images : mapping of (class_id, split, index) to str, or None
         The prompts of a per-image table.
+    repeat : int or None
+        So many images after which the noise starts over; None where it never does.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Dataset:
     images_per_class: Mapping[str, int]
     grammar: Grammar | None = None
     images: Mapping[tuple[int, str, int], str] | None = None
+    repeat: int | None = None
     _per_class: dict[int, dict] = field(default_factory=dict, repr=False)
 
     @property
@@ -83,6 +86,26 @@ class Dataset:
             others = {value: self.grammar.render(own | {name: value}, text) for value in values}
             varied[name] = {own[name]: prompt} | {value: other for value, other in others.items() if other != prompt}
         return varied
+
+    def list_runs(self) -> list[tuple[str, range]]:
+        """A class's images in runs, each from noise 0 on: the split and the images' indices."""
+        return [
+            (split, range(start, min(start + (self.repeat or count), count)))
+            for split, count in self.images_per_class.items()
+            for start in range(0, count, self.repeat or count)
+        ]
+
+    def list_places(self) -> list[tuple[int, str, int]]:
+        """Where its prompts stand: class_id, split and index; without a split where they are one a class."""
+        if not self.per_image:
+            return [(row.class_id, "", 0) for row in self.classes]
+        owners = range(len(self.classes)) if self.images is None else sorted({class_id for class_id, _, _ in self.images})
+        return [
+            (class_id, split, index)
+            for class_id in owners
+            for split, run in self.list_runs()
+            for index in (run[:1] if self.repeat else run)
+        ]
 
     def describe_class(self, class_id: int) -> dict[str, Any]:
         """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
@@ -141,6 +164,42 @@ def build_datasets(
     for name in configs:
         build(name, ())
     return built
+
+
+def build_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
+    """Build a probe: prompts for one class, each with as many images, image i of every prompt from the same noise.
+
+    Parameters
+    ----------
+    name : str
+        Its key in the config's ``probes``.
+    config : mapping
+        Its entry; ``class`` is a class's key.
+    classes : list of ClassRow
+        The study's classes.
+    seed : int
+        The study's seed.
+
+    Returns
+    -------
+    Dataset
+        Image i of prompt n (from 0) has the index n x images + i.
+
+    Raises
+    ------
+    StudyError
+        If a prompt is empty or stands twice.
+    """
+    texts, count = [text.strip() for text in config["prompts"]], config["images"]
+    for n, text in enumerate(texts):
+        if not text:
+            raise StudyError(f"config: probes.{name}.prompts: prompt {n + 1} is empty")
+        if text in texts[:n]:
+            raise StudyError(f"config: probes.{name}.prompts: {text!r} stands twice")
+    (class_id,) = [row.class_id for row in classes if row.key == config["class"]]
+    images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
+    names = [row.name for row in classes]
+    return Dataset(name, classes, seed, names, {PROBE: len(images)}, images=images, repeat=count)
 
 
 def _build_lemmas(

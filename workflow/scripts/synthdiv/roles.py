@@ -34,7 +34,6 @@ def find_roles(study: Study) -> dict[str, Any]:
     sets, datasets = study.sets, study.config["datasets"]
     natural = [name for name, entry in sets.items() if "images" in entry]
     drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
-    first = study.natural if study.natural in natural else None
 
     def pair_by(builder: str) -> list[list[str]]:
         return [
@@ -52,8 +51,8 @@ def find_roles(study: Study) -> dict[str, Any]:
         return sorted(own, key=operator.itemgetter(1))
 
     return {
-        "natural": first,
-        "shifted": [name for name in natural if name != first],
+        "natural": study.natural_images,
+        "shifted": [name for name in natural if name != study.natural_images],
         "drawn": drawn,
         "clarified": pair_by("overrides"),
         "augmented": pair_by("grammar"),

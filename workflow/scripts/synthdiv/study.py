@@ -12,7 +12,7 @@ import importlib.util
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ import yaml
 
 from synthdiv.classes import ClassRow, read_classes, read_csv_rows
 from synthdiv.errors import StudyError
-from synthdiv.identity import RECIPE_VERSION, SPLITS, format_scale, make_digest
-from synthdiv.prompts import Dataset, build_datasets
+from synthdiv.identity import PROBE, RECIPE_VERSION, REVIEW, SPLITS, format_scale, make_digest
+from synthdiv.prompts import Dataset, build_datasets, build_probe
 
 BROUGHT = "brought"
 """Stands for the encoder of the embedding tables that users bring."""
@@ -103,15 +103,16 @@ class Shard:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A dataset at a guidance scale: what is drawn."""
+    """What is drawn: a dataset at a guidance scale, for sets or, as a split of its own, for a review; or a probe."""
 
     dataset: str
     guidance_scale: float
+    split: str | None = None
 
     @property
     def collection(self) -> str:
-        """Its place under images/ and embeddings/<encoder>/."""
-        return f"{self.dataset}/g{format_scale(self.guidance_scale)}"
+        """Where a probe, or what is drawn for sets, lies under images/ and embeddings/<encoder>/."""
+        return f"probes/{self.dataset}" if self.split == PROBE else f"{self.dataset}/g{format_scale(self.guidance_scale)}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,29 @@ class SweepFigure:
     query: str | None = None
     """Whose evaluation split is classified."""
     classifier: str | None = None
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Who says what a review's images show: a trained classifier, or the class centroids of an encoder's embeddings.
+
+    Attributes
+    ----------
+    kind : {"classifier", "centroids"}
+    name : str
+        The classifier or the encoder.
+    reference : str or None
+        What the classifier was trained on, or the set that the centroids are of; None for the reviewed prompts.
+    """
+
+    kind: str
+    name: str
+    reference: str | None
+
+    def __str__(self) -> str:
+        if self.kind == "classifier":
+            return f"the classifier {self.name}, trained on {self.reference}"
+        return f"class centroids of {self.reference or 'the prompts'} ({self.name})"
 
 
 class Study:
@@ -194,6 +218,11 @@ class Study:
         for name in self.config["set_metrics"].get("references", []):
             self._known(name, self.sets, "set_metrics.references", "set")
         self._check_encoders()
+        self.probes: dict[str, Dataset] = {}
+        for name, entry in self.config["probes"].items():
+            self._check_probe(name)
+            self.probes[name] = build_probe(name, entry, self.classes, self.seed)
+        self._check_review()
         self.mixtures: dict[str, list[dict[str, Any]]] = {
             name: one["parts"] for name, one in self.config["mixtures"].items()
         }
@@ -210,11 +239,13 @@ class Study:
             raise StudyError(f"config: {where}: there is no {what} {name!r}; {hint}")
 
     def _check_generators(self) -> None:
-        for name, dataset in self.config["datasets"].items():
-            if "generator" in dataset:
-                self._known(dataset["generator"], self.config["generators"], f"datasets.{name}.generator", "generator")
-            elif dataset["guidance_scales"] and not self.config["generators"]:
-                raise StudyError(f"config: datasets.{name} has guidance_scales to draw at, but the config has no generators")
+        drawn = [(f"datasets.{name}", entry) for name, entry in self.config["datasets"].items()]
+        drawn += [(f"probes.{name}", entry) for name, entry in self.config["probes"].items()]
+        for where, entry in drawn:
+            if "generator" in entry:
+                self._known(entry["generator"], self.config["generators"], f"{where}.generator", "generator")
+            elif not self.config["generators"] and entry.get("guidance_scales", True):
+                raise StudyError(f"config: {where} is to be drawn, but the config has no generators")
         for name, generator in self.config["generators"].items():
             model = generator["model"]
             looks_like_path = model.startswith((".", "/", "resources/")) or model.count("/") != 1
@@ -271,6 +302,30 @@ class Study:
                 )
             if "embeddings" not in entry and not self.config["encoders"]:
                 raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+
+    def _check_probe(self, name: str) -> None:
+        entry, where = self.config["probes"][name], f"probes.{name}"
+        self._known(entry["class"], {row.key: row for row in self.classes}, f"{where}.class", "class with the key")
+        self._known(entry["reference"], self.sets, f"{where}.reference", "set")
+        if entry["reference"] not in self.image_sets():
+            raise StudyError(
+                f"config: {where}.reference: {entry['reference']!r} is no set of images with a training split, whose class "
+                "centroids could judge"
+            )
+        if not self.config["encoders"]:
+            raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+
+    def _check_review(self) -> None:
+        review = self.config["review"]
+        if "classifier" in review:
+            self._known(review["classifier"], self.config["classifiers"], "review.classifier", "classifier")
+        if "set" in review:
+            self._known(review["set"], self.sets, "review.set", "set")
+            if review["set"] not in self.reviewable:
+                raise StudyError(
+                    f"config: review.set: {review['set']!r} is no drawn set with one prompt a class; "
+                    f"there are {', '.join(self.reviewable) or 'none'}"
+                )
 
     def check_sources(self) -> None:
         """Make sure that the images and embeddings that the user brings are there.
@@ -403,9 +458,45 @@ class Study:
         most = max((sum(dataset.images_per_class.values()) for dataset in self.datasets.values()), default=1)
         return max(1, int(60 * timing["minutes"] / (timing["seconds_per_image"] * most)))
 
-    def generator_of(self, dataset: str) -> str:
-        """The name of the generator that draws a dataset."""
-        return self.config["datasets"][dataset].get("generator") or next(iter(self.config["generators"]))
+    def generator_of(self, dataset: str, split: str | None = None) -> str:
+        """The name of the generator that draws a dataset, or, in the split of probes, a probe."""
+        entry = self.config["probes" if split == PROBE else "datasets"][dataset]
+        return entry.get("generator") or next(iter(self.config["generators"]))
+
+    def indices_of(self, drawing: Drawing) -> dict[str, Shard]:
+        """The indices of a drawing for sets, or of a probe, from images/ on, and the classes of each."""
+        if drawing.split == PROBE:
+            _, shard = self.find_drawing({"probe": drawing.dataset})
+            return {f"{drawing.collection}.parquet": shard}
+        return {f"{drawing.collection}/{name}.parquet": shard for name, shard in self.shards.items()}
+
+    def prompts_of(self, drawing: Drawing) -> Dataset:
+        """The prompts of a drawing, and how many images it has of each class and split."""
+        if drawing.split == PROBE:
+            return self.probes[drawing.dataset]
+        dataset = self.datasets[drawing.dataset]
+        if drawing.split == REVIEW:
+            return replace(dataset, images_per_class={REVIEW: self.config["review"]["images"]})
+        return dataset
+
+    def find_drawing(self, names: Mapping[str, str]) -> tuple[Drawing, Shard]:
+        """What a job draws, and of which classes, by the names that its rule's wildcards give.
+
+        Parameters
+        ----------
+        names : mapping
+            ``probe``; ``set`` and ``shard`` of a review; or ``dataset``, ``scale`` and ``shard``.
+        """
+        if "probe" in names:
+            name = names["probe"]
+            entry = self.config["probes"][name]
+            (class_id,) = [row.class_id for row in self.classes if row.key == entry["class"]]
+            return Drawing(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
+        shard = self.shards[names["shard"]]
+        if "set" in names:
+            entry = self.sets[names["set"]]
+            return Drawing(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
+        return self.drawing(names["dataset"], names["scale"]), shard
 
     def drawing(self, dataset: str, scale: str) -> Drawing:
         """The drawing of a dataset and a guidance scale in its text form.
@@ -435,22 +526,27 @@ class Study:
         return self.generator_of(drawing.dataset), drawing.guidance_scale, class_id, prompts
 
     def owner_of(self, drawing: Drawing, class_id: int) -> Drawing:
-        """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals)."""
+        """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals).
+
+        What is drawn in a split of its own belongs to itself.
+        """
+        if drawing.split is not None:
+            return drawing
         return self._owners[self._owner_key(drawing, class_id)]
 
     def draw_recipe(self, drawing: Drawing, shard: Shard) -> dict[str, Any]:
         """What decides the images of a shard, apart from the generator's fingerprint: small, key-sorted, JSON-able."""
-        generator = self.config["generators"][self.generator_of(drawing.dataset)]
+        generator, dataset = self.generator_of(drawing.dataset, drawing.split), self.prompts_of(drawing)
         recipe = {
             "recipe_version": RECIPE_VERSION,
-            "generator": {key: value for key, value in generator.items() if key != "model"},
+            "generator": {key: value for key, value in self.config["generators"][generator].items() if key != "model"},
             "image_format": self.config["image_format"],
             "guidance_scale": drawing.guidance_scale,
-            "images_per_class": self.datasets[drawing.dataset].images_per_class,
+            "images_per_class": dataset.images_per_class,
             "noise": self.config["noise"],
             "seed": self.seed,
             "archive": self.config["archive"],
-            "prompts": self.prompt_recipe(drawing.dataset, shard)["prompts"],
+            "prompts": self._digest_prompts(dataset, shard.class_ids),
         }
         return dict(sorted(recipe.items()))
 
@@ -458,11 +554,13 @@ class Study:
         """What the prompts of a dataset, or of a shard of it, depend on: small, key-sorted, JSON-able."""
         class_ids = shard.class_ids if shard is not None else range(len(self.classes))
         prompts = self.datasets[dataset]
-        described = [[self.classes[n].key, prompts.describe_class(n)] for n in class_ids]
         return {
             "images_per_class": prompts.images_per_class if prompts.per_image else None,
-            "prompts": make_digest(described),
+            "prompts": self._digest_prompts(prompts, class_ids),
         }
+
+    def _digest_prompts(self, dataset: Dataset, class_ids: range) -> str:
+        return make_digest([[self.classes[n].key, dataset.describe_class(n)] for n in class_ids])
 
     # Where images and embeddings come from
 
@@ -647,13 +745,15 @@ class Study:
         return given if given is not None else (self.image_sets() or list(self.sets))[:1]
 
     @cached_property
+    def natural_images(self) -> str | None:
+        """The first set of natural images that has a training split."""
+        return next((name for name in self.image_sets() if "images" in self.sets[name]), None)
+
+    @cached_property
     def natural(self) -> str | None:
-        """The natural images that others are held against: the first such set, or the first reference that was brought."""
-        own = [name for name in self.image_sets(self.encoders[0]) if "images" in self.sets[name]]
-        brought = [
-            name for name in self.metric_references if self.sets[name]["kind"] == "image" and "embeddings" in self.sets[name]
-        ]
-        return next((name for name in own + brought if self.sets[name]["kind"] == "image"), None)
+        """What others are held against: natural images, or the first reference of images whose embeddings were brought."""
+        brought = [name for name in self.metric_references if "embeddings" in self.sets[name]]
+        return self.natural_images or next((name for name in brought if self.sets[name]["kind"] == "image"), None)
 
     @cached_property
     def diagnosed(self) -> list[str]:
@@ -724,6 +824,65 @@ class Study:
             return []
         datasets = self.config["datasets"]
         return [name for name in self.image_sets() if datasets.get(self.sets[name].get("dataset"), {}).get("grammar")]
+
+    # What is reviewed
+
+    @cached_property
+    def reviewable(self) -> list[str]:
+        """The drawn sets with one prompt a class, in the order of the config."""
+        drawn = [name for name, entry in self.sets.items() if entry["kind"] == "image" and "dataset" in entry]
+        return [name for name in drawn if not self.datasets[self.sets[name]["dataset"]].per_image]
+
+    @cached_property
+    def reviewed(self) -> str:
+        """The set that a review is of: the config's, or the first that can be.
+
+        Raises
+        ------
+        StudyError
+            If there is none.
+        """
+        if not self.reviewable:
+            raise StudyError("there is nothing to review: the config has no drawn set with one prompt a class")
+        return self.config["review"].get("set", self.reviewable[0])
+
+    @cached_property
+    def judge(self) -> Judge:
+        """Who judges a review: the config's classifier, the first that is trained on the first natural set, or an encoder.
+
+        Raises
+        ------
+        StudyError
+            If there is none.
+        """
+        natural = self.natural_images
+        chosen = self.config["review"].get("classifier")
+        for classifier, training in self.evaluations:
+            if classifier == chosen or (chosen is None and training == natural):
+                return Judge("classifier", classifier, training)
+        encoder = self.encoders[0]
+        if encoder not in (self.config["encoders"] if natural else self.text_encoders()):
+            raise StudyError(
+                "nothing can judge a review: the config has no classifier that is trained on natural images, and no first "
+                "encoder that reads prompts"
+            )
+        return Judge("centroids", encoder, natural)
+
+    def plan_review(self) -> tuple[str, Judge]:
+        """The set that target ``review`` is about, and who judges its images.
+
+        Raises
+        ------
+        StudyError
+            If there is no such set, or nobody to judge.
+        """
+        return self.reviewed, self.judge
+
+    def overrides_of(self, dataset: str) -> str | None:
+        """The CSV of overrides that a review of a dataset would add to: its own, or the first one on top of it."""
+        configs = self.config["datasets"]
+        entries = [configs[dataset], *(entry for entry in configs.values() if entry.get("base") == dataset)]
+        return next((entry["overrides"] for entry in entries if "overrides" in entry), None)
 
     # What is trained
 

@@ -1,0 +1,41 @@
+"""Score the images of every probe against the class centroids of its reference.
+
+Inputs: images, the embeddings of each probe; references, those of each probe's reference set; the class table.
+Outputs: table, a CSV with a row a prompt.
+"""
+
+from types import SimpleNamespace
+
+from synthdiv.centroids import compute_centroids
+from synthdiv.classes import distinguish_names
+from synthdiv.embeddings import EmbeddingTables
+from synthdiv.experiments import sum_reference
+from synthdiv.identity import PROBE
+from synthdiv.jobs import limit_threads, start_job
+from synthdiv.listings import read_listing
+from synthdiv.probes import finish_table, score_prompts, tabulate_prompts
+from synthdiv.study import Study
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Score probe by probe, and write."""
+    start_job(smk.log[0])
+    limit_threads(smk.threads)
+    study = Study(smk.config)
+    names = distinguish_names(study.classes)
+    probes, rows = smk.params.probes.items(), []
+    for (name, entry), path, reference in zip(probes, smk.input.images, smk.input.references, strict=True):
+        images = EmbeddingTables([path], PROBE).read()
+        blocks = EmbeddingTables(read_listing(reference), "train")
+        pair = (entry["reference"], f"probes.{name}")
+        totals = sum_reference(blocks, len(names), width=images.vectors.shape[1], names=pair)
+        scores = score_prompts(images, len(entry["prompts"]), entry["images"], compute_centroids(totals))
+        class_id = int(images.class_ids[0])
+        head = {"probe": name, "class_id": class_id, "class": names[class_id], "reference": entry["reference"]}
+        rows += tabulate_prompts(entry["prompts"], scores, names, head)
+    write_table(finish_table(rows), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
