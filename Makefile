@@ -33,6 +33,8 @@ demo: $(VENV)/.installed  ## run the demo study to its report
 	@echo
 	@echo "Done. Open:"
 	@echo "  results/demo/report.html                   the report, in a browser"
+	@echo "  results/demo/summary.html                  what the study found, in words"
+	@echo "  results/demo/tables/causes.csv             why each class of each set falls short"
 	@echo "  results/demo/tables/experiments.csv        the reference x query matrix"
 	@echo "  results/demo/tables/centroid_distance.csv  how varied each set is"
 	@echo "  results/demo/tables/classifier_means.csv   what each set is worth for training"

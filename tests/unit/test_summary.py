@@ -2,7 +2,16 @@
 
 import polars as pl
 
-from synthdiv.summary import tell_causes, tell_classifiers, tell_diversity, tell_experiments, tell_split, write_page
+from synthdiv.summary import (
+    tell_audit,
+    tell_causes,
+    tell_claims,
+    tell_classifiers,
+    tell_diversity,
+    tell_experiments,
+    tell_split,
+    write_page,
+)
 
 EXPERIMENTS = pl.DataFrame(
     {
@@ -126,3 +135,35 @@ def test_the_page_escapes_and_says_where_there_is_nothing():
     assert "<li>x &lt; y</li>" in page
     assert "Nothing beyond noise." in page
     assert "http" not in page
+
+
+def test_claims_are_told_in_a_sentence_each():
+    claims = pl.DataFrame(
+        {
+            "claim": ["Less guidance is more varied."] * 3 + ["Prompts separate", "Varied prompts train better", "Else"],
+            "source": ["A, Section 1"] * 3 + ["A, Section 2", "A, Table 2", "A"],
+            "value": [0.02, 0.04, 0.0, None, -0.05, 0.1],
+            "low": [0.01, 0.03, -0.1, None, -0.08, -0.1],
+            "high": [0.03, 0.05, 0.1, None, -0.02, 0.2],
+            "verdict": ["holds", "holds", "undecided", "holds", "fails", "undecided"],
+        }
+    )
+    assert tell_claims(claims) == [
+        "Less guidance is more varied (A, Section 1): of 3 comparisons, holds in 2 (0.020 to 0.040); "
+        "undecided in 1 (0.000 [-0.100, 0.100]).",
+        "Prompts separate (A, Section 2): of 1 comparison, holds in 1.",
+        "Varied prompts train better (A, Table 2): of 1 comparison, fails in 1 (-0.050 [-0.080, -0.020]).",
+    ]
+
+
+def test_contradictions_alone_are_told_of_the_audit():
+    audit = pl.DataFrame(
+        {
+            "source": ["this study", "paper"],
+            "check": ["means", "identity"],
+            "where": ["x", "row 8"],
+            "verdict": ["note", "contradiction"],
+            "reason": ["about", "off by 7 %"],
+        }
+    )
+    assert tell_audit(audit) == ["paper, identity, row 8: off by 7 %"]

@@ -994,7 +994,7 @@ def prompt_tables(wildcards):
 
 def summary_sources():
     """The tables that the summary tells of, by name."""
-    names = ["experiments.csv", "experiment_differences.csv"]
+    names = ["experiments.csv", "experiment_differences.csv", "audit.csv", "claims.csv"]
     names += ["centroid_distance.csv"] if STUDY.image_sets() else []
     names += ["error_split.csv", "causes.parquet"] if split_sets() else []
     names += (

@@ -10,7 +10,16 @@ import polars as pl
 
 from synthdiv.files import replace_atomically
 from synthdiv.jobs import start_job
-from synthdiv.summary import tell_causes, tell_classifiers, tell_diversity, tell_experiments, tell_split, write_page
+from synthdiv.summary import (
+    tell_audit,
+    tell_causes,
+    tell_claims,
+    tell_classifiers,
+    tell_diversity,
+    tell_experiments,
+    tell_split,
+    write_page,
+)
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -31,6 +40,10 @@ def main(smk: SimpleNamespace) -> None:
     if natural is not None and "classifier_means" in tables:
         found = tell_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
         parts.append(("What they are worth for training", found))
+    parts.append(("What others claimed, by this study's sets", tell_claims(tables["claims"])))
+    contradictions = tell_audit(tables["audit"])
+    if contradictions:
+        parts.append(("Figures that contradict themselves", contradictions))
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
 

@@ -154,6 +154,39 @@ def _describe_difference(changed: pl.DataFrame, column: str, own: object, other:
     return None
 
 
+def tell_claims(claims: pl.DataFrame) -> list[str]:
+    """What holds and what fails here of what two papers claim, a sentence a claim; each comparison is in claims.csv."""
+    said = []
+    for (claim, source), rows in claims.partition_by("claim", "source", maintain_order=True, as_dict=True).items():
+        parts = []
+        for verdict in ("holds", "fails", "undecided"):
+            found = rows.filter(verdict=verdict)
+            if len(found):
+                parts.append(f"{verdict} in {len(found)}{_describe_values(found)}")
+        if (rows["verdict"] != "undecided").any() and parts:
+            said.append(f"{claim.rstrip('.')} ({source}): of {_count(len(rows), 'comparison')}, {'; '.join(parts)}.")
+    return said
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" + ("" if number == 1 else "s")
+
+
+def _describe_values(rows: pl.DataFrame) -> str:
+    values = sorted(rows["value"].drop_nulls().to_list())
+    if not values:
+        return ""
+    if len(rows) == 1:
+        return f" ({values[0]:.3f}{span(rows['low'][0], rows['high'][0], scale=1, digits=3)})"
+    return f" ({values[0]:.3f} to {values[-1]:.3f})"
+
+
+def tell_audit(audit: pl.DataFrame) -> list[str]:
+    """The contradictions that the audit found."""
+    found = audit.filter(pl.col("verdict") == "contradiction")
+    return [f"{row['source']}, {row['check']}, {row['where']}: {row['reason']}" for row in found.iter_rows(named=True)]
+
+
 def write_page(study: str, parts: Iterable[tuple[str, Sequence[str]]]) -> str:
     """The page: a heading and its sentences, part by part; a part without sentences says that nothing is beyond noise.
 
