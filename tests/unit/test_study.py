@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 
 import pytest
 import yaml
@@ -358,6 +359,46 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
     with pytest.raises(StudyError, match=r"real_labels only applies to sets with images of their own"):
         Study(with_folders)
+
+
+@pytest.fixture
+def cures():
+    with open(REPOSITORY / "config" / "demo_cures.yaml", encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def test_the_demos_cures(cures, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    study = Study(cures)
+    for cure in study.config["cures"].values():
+        treated = [study.cured_classes(cure["base"], cure[role]) for role in ("diagnosed", "others")]
+        assert not set(treated[0]) & set(treated[1])
+    assert study.cured_classes("Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
+    assert study.parts_of("Lower-diagnosed")[0]["classes"] == ["tshirt", "trouser", "sneaker"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda c: c["cures"]["lower-guidance"].update(base="Disamb-IM"),
+            "cures.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
+        ),
+        (
+            lambda c: c["cures"]["lower-guidance"].update(others="Disamb5.0-IM"),
+            "Disamb5.0-IM has 0; both must have as many",
+        ),
+        (
+            lambda c: c["mixtures"]["Lower-others"]["parts"][0].update(classes=["dress", "boots"]),
+            "mixtures.Lower-others: there is no class 'boots'; did you mean 'boot'?",
+        ),
+    ],
+)
+def test_a_cure_is_checked(cures, monkeypatch, change, sentence):
+    monkeypatch.chdir(REPOSITORY)
+    change(cures)
+    with pytest.raises(StudyError, match=re.escape(sentence)):
+        Study(cures)
 
 
 def test_timms_subsets_have_two_hundred_classes_each():

@@ -33,6 +33,14 @@ def test_parts_are_laid_one_after_the_other(tmp_path):
     assert whole.rows["class_id"].tolist() == [0, 0, 1, 1, 2, 2] + [0] * 4 + [1] * 4 + [2] * 4
 
 
+def test_classes_can_come_from_different_sets(tmp_path):
+    one, two = (make_image_set(tmp_path / name, name, train=4) for name in ("one", "two"))
+    parts = [Part("one", [one], class_ids=[0, 2]), Part("two", [two], 2, class_ids=[1])]
+    whole = gather_training_set(parts, NAMES, exclude_flags=[], seed=0)
+    assert whole.sizes == [8, 2]
+    assert whole.rows["class_id"].tolist() == [0] * 4 + [2] * 4 + [1] * 2
+
+
 def test_a_class_without_images_is_named(tmp_path):
     index = make_image_set(tmp_path, "one", classes=2)
     with pytest.raises(StudyError, match=r"training split of one has no image of the class 'blue': a classifier cannot"):

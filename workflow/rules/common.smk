@@ -576,6 +576,26 @@ def geometry_prompts(wildcards):
     return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[1])
 
 
+def cure_trainings(wildcards):
+    """Every training set of the cures, once."""
+    cures = STUDY.config["cures"].values()
+    roles = ("base", "diagnosed", "others")
+    return list(dict.fromkeys(cure[role] for cure in cures for role in roles))
+
+
+def cure_predictions(wildcards):
+    return [
+        f"<results>/evaluations/{first_classifier()}/{name}.parquet"
+        for name in cure_trainings(wildcards)
+    ]
+
+
+def first_evaluation():
+    """What the first classifier is tried on first."""
+    name = first_classifier()
+    return STUDY.config["classifiers"][name]["evaluate"][0] if name else None
+
+
 def evidence_options(wildcards):
     return {
         "dataset": STUDY.sets[wildcards.set].get("dataset"),
@@ -978,6 +998,7 @@ def report_tables(wildcards):
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
     tables += ["error_split.csv", "causes.csv"] if split_sets() else []
+    tables += ["cures.csv"] if STUDY.config["cures"] else []
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["probes.csv"] if STUDY.probes else []
     tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []

@@ -4,6 +4,7 @@
 2. gather_evidence measures what speaks for or against each cause, class by class.
 3. split_error tells what of a set's error its own spread makes, and what the place of its classes.
 4. tabulate_diagnosis names a cause for each class, and puts the splits together.
+5. compare_cures says whether a cure helps the diagnosed classes more than others.
 """
 
 
@@ -118,3 +119,28 @@ rule tabulate_diagnosis:
         "Name a cause for each class"
     script:
         "../scripts/tabulate_diagnosis.py"
+
+
+rule compare_cures:
+    input:
+        predictions=cure_predictions,
+        classes=STUDY.config["classes"],
+    output:
+        table="<results>/tables/cures.csv",
+    log:
+        "<logs>/compare_cures.log",
+    benchmark:
+        "<benchmarks>/compare_cures.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        classifier=first_classifier(),
+        evaluation=first_evaluation(),
+        trainings=cure_trainings,
+    message:
+        "Compare what cures change"
+    script:
+        "../scripts/compare_cures.py"

@@ -13,6 +13,7 @@ localrules:
     tabulate_embedding_classifiers,
     tabulate_classifiers,
     tabulate_diagnosis,
+    compare_cures,
     compare_encoders,
     count_flags,
     plot_experiments,

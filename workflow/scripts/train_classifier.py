@@ -33,7 +33,13 @@ def main(smk: SimpleNamespace) -> None:
     limit_threads(threads)
     torch.set_num_threads(threads)
     parts = [
-        Part(part["set"], read_listing(path), part["images_per_class"], part["weight"])
+        Part(
+            part["set"],
+            read_listing(path),
+            part["images_per_class"],
+            part["weight"],
+            study.find_classes(part["classes"]) if "classes" in part else None,
+        )
         for part, path in zip(options["parts"], smk.input.indices, strict=True)
     ]
     with claim_devices(study.config["device"], processes) as devices:

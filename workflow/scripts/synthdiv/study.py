@@ -11,7 +11,7 @@ import glob
 import importlib.util
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -231,6 +231,8 @@ class Study:
         for name in self.config["classifiers"]:
             self.recipes[name] = self._read_recipe(name)
             self._check_classifier(name)
+        for name, cure in self.config["cures"].items():
+            self._check_cure(f"config: cures.{name}", cure)
 
     def _known(self, name: str, among: Mapping, where: str, what: str) -> None:
         if name not in among:
@@ -360,6 +362,7 @@ class Study:
                 raise StudyError(f"config: mixtures.{name}: a set has this name already")
             for part in parts:
                 self._check_trains(part["set"], f"mixtures.{name}")
+                self.find_classes(part.get("classes", []), f"mixtures.{name}")
 
     def _check_images(self, name: str, where: str, verb: str) -> None:
         self._known(name, self.sets, where, "set")
@@ -426,6 +429,37 @@ class Study:
             lacking = [seed for seed in self.config["classifiers"][name]["seeds"] if seed not in other["seeds"]]
             if lacking:
                 raise StudyError(f"config: {where}: {source['classifier']} is not trained with seed {lacking[0]}")
+
+    def _check_cure(self, where: str, cure: Mapping[str, str]) -> None:
+        trained: list[str] = next((one["train"] for one in self.config["classifiers"].values() if one["train"]), [])
+        for role in ("base", "diagnosed", "others"):
+            if cure[role] not in trained:
+                among = ", ".join(trained) or "nothing"
+                raise StudyError(f"{where}.{role}: the first classifier is not trained on {cure[role]!r}, but on {among}")
+        first, second = (len(self.cured_classes(cure["base"], cure[role])) for role in ("diagnosed", "others"))
+        if first != second or not first:
+            raise StudyError(
+                f"{where}: {cure['diagnosed']} has {first} classes of other sets than {cure['base']}, {cure['others']} has "
+                f"{second}; both must have as many, given as `classes` of a mixture's part"
+            )
+
+    def find_classes(self, keys: Sequence[str], where: str = "classes") -> list[int]:
+        """The class_ids of keys.
+
+        Raises
+        ------
+        StudyError
+            If there is no class of a key.
+        """
+        class_ids = {row.key: row.class_id for row in self.classes}
+        for key in keys:
+            self._known(key, class_ids, where, "class")
+        return [class_ids[key] for key in keys]
+
+    def cured_classes(self, base: str, training: str) -> list[int]:
+        """The classes of a mixture that come from other sets than the base, where its parts name them."""
+        parts = [part for part in self.mixtures.get(training, []) if part["set"] != base]
+        return sorted({class_id for part in parts for class_id in self.find_classes(part.get("classes", []))})
 
     # What is drawn
 

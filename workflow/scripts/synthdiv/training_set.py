@@ -29,12 +29,15 @@ class Part:
         Take at most so many of each class; None for all.
     weight : float or None
         The part's share of the draws, relative to the others'; None for its number of images.
+    class_ids : sequence of int or None
+        Take these classes alone; None for all.
     """
 
     set: str
     paths: Sequence[Path | str]
     images_per_class: int | None = None
     weight: float | None = None
+    class_ids: Sequence[int] | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def gather_images(
     *,
     exclude_flags: Sequence[str],
     images_per_class: int | None = None,
+    class_ids: Sequence[int] | None = None,
     seed: int = 0,
 ) -> pa.Table:
     """The index rows of one split of a set.
@@ -76,6 +80,8 @@ def gather_images(
         Images that carry one are left out.
     images_per_class : int, optional
         A subset that the seed chooses; of two numbers, the smaller one's is part of the larger one's.
+    class_ids : sequence of int, optional
+        These classes alone.
     seed : int
         Of the subset.
 
@@ -86,15 +92,15 @@ def gather_images(
     """
     tables = []
     for path in paths:
-        table = select_images(read_index(path), split=split, exclude_flags=exclude_flags)
+        table = select_images(read_index(path), split=split, class_ids=class_ids, exclude_flags=exclude_flags)
         check_archive(table, path)
         tables.append(table)
     table = pa.concat_tables(tables).sort_by([("class_id", "ascending"), ("index", "ascending")])
     if images_per_class is None:
         return table
-    class_ids, indices = table["class_id"].to_numpy(), table["index"].to_numpy()
-    order = np.lexsort((hash_rows(class_ids, indices, seed), class_ids))
-    starts = np.searchsorted(class_ids, class_ids)  # sorted by class: where each row's class begins
+    ids, indices = table["class_id"].to_numpy(), table["index"].to_numpy()
+    order = np.lexsort((hash_rows(ids, indices, seed), ids))
+    starts = np.searchsorted(ids, ids)  # sorted by class: where each row's class begins
     return table.take(np.sort(order[np.arange(len(order)) - starts < images_per_class]))
 
 
@@ -119,7 +125,14 @@ def gather_training_set(
         If a class has no image, or the archive lacks a block.
     """
     tables = [
-        gather_images(part.paths, "train", exclude_flags=exclude_flags, images_per_class=part.images_per_class, seed=seed)
+        gather_images(
+            part.paths,
+            "train",
+            exclude_flags=exclude_flags,
+            images_per_class=part.images_per_class,
+            class_ids=part.class_ids,
+            seed=seed,
+        )
         for part in parts
     ]
     whole = pa.concat_tables(tables)
