@@ -56,7 +56,7 @@ def test_roles_go_by_place_and_not_by_name(monkeypatch):
     study = make_study(monkeypatch, "config.yaml")
     new = {name: f"Set{n}" for n, name in enumerate(study.sets)}
     sets = {new[name]: entry for name, entry in study.sets.items()}
-    renamed = make_study(monkeypatch, "config.yaml", sets=sets, experiments={}, classifiers={}, contact_sheets={})
+    renamed = make_study(monkeypatch, "config.yaml", sets=sets, experiments={}, classifiers={}, contact_sheets={}, probes={})
 
     def rename(value):
         if isinstance(value, list):
