@@ -50,7 +50,7 @@ test: $(VENV)/.installed  ## run the tests
 	@command -v chromedriver >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } || \
 	  echo "note: without chromium and chromedriver the report is not opened in a browser (on Debian: apt-get install chromium chromium-driver)"
-	@echo "Running the tests (the demo study in small, among others; up to 20 minutes on two cores) ..."
+	@echo "Running the tests (the demo study in small, among others; half an hour on two cores) ..."
 	@$(BIN)/python -m pytest
 
 # With ONLY="cancelled or memory", the tests that match.
