@@ -1,6 +1,7 @@
 """The page of words: every sentence is from the tables, and what is not beyond noise is not said."""
 
 import polars as pl
+from write_summary import read_csv
 
 from synthdiv.summary import (
     tell_audit,
@@ -126,6 +127,23 @@ def test_trainings_are_held_against_the_natural_one():
         }
     )
     assert tell_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
+
+
+def test_a_single_training_set_differs_from_none(tmp_path):
+    header = "classifier,evaluation_set,train_set_a,train_set_b,difference,difference_low,difference_high,differs\n"
+    (tmp_path / "differences.csv").write_text(header)
+    means = pl.DataFrame(
+        {
+            "classifier": ["c"],
+            "train_set": ["N"],
+            "evaluation_set": ["N"],
+            "top1": [0.8],
+            "top1_low": [0.75],
+            "top1_high": [0.85],
+        }
+    )
+    said = tell_classifiers(means, read_csv(str(tmp_path / "differences.csv")), "N")
+    assert said == ["c trained on N reaches 80.0 % [75.0, 85.0] on its other images."]
 
 
 def test_the_page_escapes_and_says_where_there_is_nothing():

@@ -27,7 +27,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     natural = smk.params.natural
     tables = {
-        name: pl.read_parquet(path) if path.endswith(".parquet") else pl.read_csv(path, infer_schema_length=None)
+        name: pl.read_parquet(path) if path.endswith(".parquet") else read_csv(path)
         for name, path in zip(smk.params.tables, smk.input.tables, strict=True)
     }
     parts = [("Why classes fall short", tell_causes(tables["causes"]))] if "causes" in tables else []
@@ -46,6 +46,11 @@ def main(smk: SimpleNamespace) -> None:
         parts.append(("Figures that contradict themselves", contradictions))
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
+
+
+def read_csv(path: str) -> pl.DataFrame:
+    """A table; of one without rows, such as the differences of a single training set, the kinds of columns are not seen."""
+    return pl.read_csv(path, infer_schema_length=None, schema_overrides={"differs": pl.Boolean})
 
 
 if __name__ == "__main__":
