@@ -94,6 +94,10 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
     cells : sequence of (list of index rows, list of index rows)
         Of each row, the images of the set and the natural ones.
     """
+    if not len(chosen):
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, "no class has a cause that is sure", ha="center", va="center")
+        return figure
     labels = []
     for row in chosen.iter_rows(named=True):
         taken = f" (taken for {row['taken_for']}: {row['taken_share']:.0%})" if row["taken_share"] >= 0.2 else ""
@@ -121,8 +125,7 @@ def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -
     axes[0].barh(
         rows, whole["shift"], left=whole["own_error"], color=COLOURS["adherence"], height=0.5, label="centroid-shift"
     )
-    bounds = [(whole["error"] - whole["error_low"]).to_numpy(), (whole["error_high"] - whole["error"]).to_numpy()]
-    axes[0].errorbar(whole["error"], rows, xerr=bounds, fmt="none", ecolor="black", capsize=2, linewidth=1)
+    axes[0].hlines(rows, whole["error_low"], whole["error_high"], color="black", linewidth=1)
     axes[0].set(xlabel=f"error against {reference}", yticks=rows)
     axes[0].set_yticklabels(sets)
     axes[0].invert_yaxis()
