@@ -1,7 +1,6 @@
 """The page of words: every sentence is from the tables, and what is not beyond noise is not said."""
 
 import polars as pl
-from write_summary import read_csv
 
 from synthdiv.summary import (
     tell_audit,
@@ -13,6 +12,7 @@ from synthdiv.summary import (
     tell_split,
     write_page,
 )
+from synthdiv.tables import read_table
 
 EXPERIMENTS = pl.DataFrame(
     {
@@ -142,7 +142,7 @@ def test_a_single_training_set_differs_from_none(tmp_path):
             "top1_high": [0.85],
         }
     )
-    said = tell_classifiers(means, read_csv(str(tmp_path / "differences.csv")), "N")
+    said = tell_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
     assert said == ["c trained on N reaches 80.0 % [75.0, 85.0] on its other images."]
 
 

@@ -495,16 +495,6 @@ def class_texts(wildcards):
     )
 
 
-def first_recipe(wildcards):
-    """What the first encoder's embeddings depend on."""
-    spec = STUDY.config["encoders"][STUDY.encoders[0]]
-    return {"encoder": {key: spec[key] for key in sorted(spec) if key != "features"}}
-
-
-def first_encoder_files(wildcards):
-    return model_files(STUDY.config["encoders"][STUDY.encoders[0]]["model"])
-
-
 def text_recipe(wildcards):
     """What the texts of the classes depend on."""
     drawn = dict.fromkeys(drawing.dataset for drawing in STUDY.drawings)

@@ -11,16 +11,16 @@
 rule embed_class_texts:
     input:
         all_prompt_sources,
-        encoder=first_encoder_files,
+        encoder=encoder_files,
     output:
         table=ensure(
-            f"<results>/diagnosis/{STUDY.encoders[0]}/class_texts.parquet",
+            "<results>/diagnosis/{encoder}/class_texts.parquet",
             non_empty=True,
         ),
     log:
-        "<logs>/embed_class_texts.log",
+        "<logs>/embed_class_texts/{encoder}.log",
     benchmark:
-        "<benchmarks>/embed_class_texts.jsonl"
+        "<benchmarks>/embed_class_texts/{encoder}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     threads: embed_threads
@@ -29,10 +29,10 @@ rule embed_class_texts:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        recipe=first_recipe,
+        recipe=embed_recipe,
         texts=text_recipe,
     message:
-        "Embed texts that say the classes"
+        "Embed texts that say the classes ({wildcards.encoder})"
     script:
         "../scripts/embed_class_texts.py"
 

@@ -6,17 +6,16 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.diagnosis_figures import plot_error_split
 from synthdiv.figures import save_figure
 from synthdiv.jobs import start_job
+from synthdiv.tables import read_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
     start_job(smk.log[0])
-    split, terms = pl.read_csv(smk.input.split), pl.read_csv(smk.input.terms)
+    split, terms = read_table(smk.input.split), read_table(smk.input.terms)
     save_figure(plot_error_split(split, terms, smk.params.reference), smk.output.figure)
 
 

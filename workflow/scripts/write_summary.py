@@ -6,8 +6,6 @@ Outputs: page, HTML.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.files import replace_atomically
 from synthdiv.jobs import start_job
 from synthdiv.summary import (
@@ -20,16 +18,14 @@ from synthdiv.summary import (
     tell_split,
     write_page,
 )
+from synthdiv.tables import read_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Read the tables that there are, and make their sentences."""
     start_job(smk.log[0])
     natural = smk.params.natural
-    tables = {
-        name: pl.read_parquet(path) if path.endswith(".parquet") else read_csv(path)
-        for name, path in zip(smk.params.tables, smk.input.tables, strict=True)
-    }
+    tables = {name: read_table(path) for name, path in zip(smk.params.tables, smk.input.tables, strict=True)}
     parts = [("Why classes fall short", tell_causes(tables["causes"]))] if "causes" in tables else []
     if "error_split" in tables:
         parts.append(("Diversity or shift", tell_split(tables["error_split"], natural, smk.params.reference)))
@@ -46,11 +42,6 @@ def main(smk: SimpleNamespace) -> None:
         parts.append(("Figures that contradict themselves", contradictions))
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
-
-
-def read_csv(path: str) -> pl.DataFrame:
-    """A table; of one without rows, such as the differences of a single training set, the kinds of columns are not seen."""
-    return pl.read_csv(path, infer_schema_length=None, schema_overrides={"differs": pl.Boolean})
 
 
 if __name__ == "__main__":
