@@ -13,7 +13,7 @@ from synthdiv.classes import read_classes
 from synthdiv.drawing import draw_shard, iter_blocks
 from synthdiv.embeddings import Embeddings
 from synthdiv.errors import StudyError
-from synthdiv.figures import draw_probe_sheets
+from synthdiv.figures import CELL, draw_probe_sheets
 from synthdiv.identity import PROBE
 from synthdiv.image_index import read_index
 from synthdiv.intervals import wilson_interval
@@ -244,7 +244,7 @@ def test_a_sheet_has_a_row_a_prompt_and_a_column_a_noise(config, tmp_path):
     scored = tabulate_prompts(ENTRY["prompts"], score_prompts(images, 2, 60, CENTROIDS), ["zero", "one", "two"], head)
     figure = draw_probe_sheets({"red": [rows[:5], rows[60:65]]}, finish_table(scored))
     (axes,) = figure.axes
-    assert axes.images[0].get_array().shape == (2 * 96, 5 * 96, 3)
+    assert axes.images[0].get_array().shape == (2 * CELL, 5 * CELL, 3)
     assert [label.get_text() for label in axes.get_yticklabels()] == ENTRY["prompts"]
     texts = [text.get_text() for text in axes.texts]
     assert "one\n50%" in texts
