@@ -127,7 +127,11 @@ def test_the_report_in_a_browser(place):
         "Causes by class",
         "Diversity against centroid-shift",
         "Reference x query matrix",
+        "Tables to browse",
     } <= results
+    assert {"3 Matrix", "5 Classes", "9 Claims, audit, cost"} <= {
+        part for part, labels in shown.items() if "Tables to browse" in labels
+    }
     assert all(size > 50 for part in shown.values() for size in part.values())
     with open_page(place.folder / "report.html", PHONE) as driver:
         read_part(driver, "5 Classes")

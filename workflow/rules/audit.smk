@@ -2,6 +2,7 @@
 
 1. audit_tables checks what must hold, of this study's tables and, where the config names them, of published ones.
 2. judge_claims tests what was claimed of such sets by this study's tables.
+3. compare_published puts published figures beside this study's, where the config names them.
 """
 
 
@@ -61,3 +62,26 @@ rule judge_claims:
         "Judge what others claim"
     script:
         "../scripts/judge_claims.py"
+
+
+rule compare_published:
+    input:
+        experiments="<results>/tables/experiments.parquet",
+        per_class="<results>/tables/per_class.parquet",
+        distances=audited_distances,
+        published=published_tables,
+    output:
+        table="<results>/tables/published.csv",
+    log:
+        "<logs>/compare_published.log",
+    benchmark:
+        "<benchmarks>/compare_published.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    message:
+        "Put published figures beside the study's"
+    script:
+        "../scripts/compare_published.py"

@@ -36,6 +36,8 @@ localrules:
     judge_claims,
     classifiers,
     write_summary,
+    write_table_page,
+    compare_published,
     tabulate_jobs,
     plot_jobs,
 
@@ -424,6 +426,34 @@ rule write_summary:
         "Write the study in words"
     script:
         "../scripts/write_summary.py"
+
+
+rule write_table_page:
+    input:
+        tables=page_tables,
+    output:
+        page=report(
+            "<results>/tables/{part}.html",
+            caption="../report/tables.rst",
+            category=part_of,
+            labels={"figure": "Tables to browse"},
+        ),
+    log:
+        "<logs>/write_table_page/{part}.log",
+    benchmark:
+        "<benchmarks>/write_table_page/{part}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        described=page_descriptions,
+        study=STUDY.name,
+    message:
+        "Write the tables of {wildcards.part}"
+    script:
+        "../scripts/write_table_page.py"
 
 
 rule tabulate_jobs:

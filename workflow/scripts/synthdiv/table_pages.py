@@ -1,0 +1,78 @@
+"""Pages of tables to browse: sorted by a click, searched, a page at a time, in a file that needs no network."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import polars as pl
+import polars.selectors as cs
+from itables import options
+from itables.javascript import generate_init_offline_itables_html, to_html_datatable
+
+DIGITS = 4
+"""Significant ones of what is shown; the files have all."""
+PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{study}: tables</title>
+<style>
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 1rem; color: #222; }}
+h2 {{ font-size: 1.1rem; margin: 2rem 0 0.3rem; }} p {{ margin: 0.2rem 0 0.6rem; max-width: 46rem; color: #555; }}
+th {{ white-space: nowrap; }} td {{ min-width: 3rem; }} td.dt-type-numeric {{ white-space: nowrap; }}
+</style>
+</head>
+<body>
+{library}
+<nav>{links}</nav>
+{body}
+</body>
+</html>
+"""
+
+
+def write_table_page(study: str, tables: Sequence[tuple[str, str, pl.DataFrame]]) -> str:
+    """A page of tables.
+
+    Parameters
+    ----------
+    study : str
+        Its name, the page's title.
+    tables : sequence of (name, description, table)
+        In the order of the page. Columns without any value are left out.
+
+    Returns
+    -------
+    str
+        HTML with the tables, and what sorts and searches them, in itself.
+    """
+    links, body = [], []
+    for name, description, table in tables:
+        links.append(f'<a href="#{name}">{html.escape(name)}</a>')
+        body.append(f'<h2 id="{name}">{html.escape(name)}</h2>\n<p>{html.escape(description)}</p>')
+        body.append(_show(name, table) if len(table) else "<p>No rows.</p>")
+    return PAGE.format(
+        study=html.escape(study),
+        library=generate_init_offline_itables_html(options.dt_bundle),
+        links=" · ".join(links),
+        body="\n".join(body),
+    )
+
+
+def _show(name: str, table: pl.DataFrame) -> str:
+    filled = [column for column in table.columns if table[column].null_count() < len(table)]
+    shown = table.select(filled).with_columns(cs.float().round_sig_figs(DIGITS))
+    return to_html_datatable(
+        shown,
+        connected=False,
+        table_id=f"table-{name}",
+        maxBytes=0,  # all rows
+        maxColumns=0,
+        scrollX=True,
+        classes="display compact",  # sentences break into lines
+        show_dtypes=False,
+        text_in_header_can_be_selected=False,  # the whole head sorts
+        display_logo_when_loading=False,
+    )

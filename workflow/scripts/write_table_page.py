@@ -1,0 +1,25 @@
+"""Write a page of tables to browse.
+
+Inputs: tables, of the names in params.
+Outputs: page, HTML.
+"""
+
+from types import SimpleNamespace
+
+from synthdiv.files import replace_atomically
+from synthdiv.jobs import start_job
+from synthdiv.table_pages import write_table_page
+from synthdiv.tables import read_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Read the tables and put them into a page."""
+    start_job(smk.log[0])
+    described = smk.params.described.items()
+    tables = [(name, words, read_table(path)) for (name, words), path in zip(described, smk.input.tables, strict=True)]
+    with replace_atomically(smk.output.page) as temporary:
+        temporary.write_text(write_table_page(smk.params.study, tables), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
