@@ -129,7 +129,7 @@ def test_a_value_that_reads_like_the_images_own_is_not_compared(tmp_path):
     dataset = Dataset(
         "aug", [ClassRow(0, "bag", "bag", "", "", "")], 0, ["bag"], {"train": 1, "evaluation": 1}, grammar=Grammar(path)
     )
-    varied = dataset.vary_prompt(0, "evaluation", 0)
+    varied = dataset.vary_prompt(0, "evaluation", 0, most=20)
     own = dataset.prompt(0, "evaluation", 0)
     assert {name: next(iter(values.values())) for name, values in varied.items()} == {"a": own, "b": own}
     assert [len(values) for values in varied.values()] == [1, 2]
@@ -138,9 +138,24 @@ def test_a_value_that_reads_like_the_images_own_is_not_compared(tmp_path):
     assert measure_adherence(images, variants, np.eye(2)[: len(prompts)])["modifier"].to_list() == ["b"]
 
 
+def test_of_many_values_a_seeded_choice_is_compared(tmp_path):
+    path = tmp_path / "grammar.yaml"
+    scenes = [f"scene {n}" for n in range(50)]
+    path.write_text(yaml.safe_dump({"template": "{class} inside {scene}", "modifiers": {"scene": {"added": scenes}}}))
+    counts = {"train": 1, "evaluation": 2}
+    dataset = Dataset("inside", [ClassRow(0, "bag", "bag", "", "", "")], 0, ["bag"], counts, grammar=Grammar(path))
+    chosen = [dataset.vary_prompt(0, "evaluation", n, most=20)["scene"] for n in (0, 1)]
+    for n, values in enumerate(chosen):
+        assert next(iter(values.values())) == dataset.prompt(0, "evaluation", n)
+        assert len(values) == 1 + 20
+        assert dataset.vary_prompt(0, "evaluation", n, most=20)["scene"] == values
+        assert len(dataset.vary_prompt(0, "evaluation", n, most=100)["scene"]) == 50
+    assert set(chosen[0]) != set(chosen[1])
+
+
 def test_a_dataset_without_a_grammar_has_no_modifiers():
     with pytest.raises(ValueError, match="'plain' has no grammar"):
-        Dataset("plain", [], 0, [], {}).vary_prompt(0, "evaluation", 0)
+        Dataset("plain", [], 0, [], {}).vary_prompt(0, "evaluation", 0, most=20)
 
 
 def test_images_of_other_prompts_are_refused(dataset):

@@ -439,3 +439,29 @@ def test_a_file_of_another_form_is_refused(tmp_path, write, fragments):
         index(find_images(write(tmp_path), CLASSES), tmp_path)
     for text in [str(tmp_path), *fragments]:
         assert text in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["parquet", "flat"])
+def test_images_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path, form):
+    keys = ["n02", "n99", "n01", "n99"]
+    if form == "parquet":
+        source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:4], key=keys)
+    else:
+        folder = tmp_path / "val"
+        folder.mkdir()
+        for n, data in enumerate(ENCODED[:4]):
+            (folder / f"{n}.png").write_bytes(data)
+        labels = tmp_path / "val.txt"
+        labels.write_text("".join(f"{n}.png {key}\n" for n, key in enumerate(keys)))
+        source = {"form": ["flat"], "paths": [str(folder)], "labels": [str(labels)]}
+    classes = [ClassRow(n, key, key, "", "", "") for n, key in enumerate(["n01", "n02"])]
+    with pytest.raises(StudyError, match="the label 'n99' is neither a class key nor a class_id from 0 to 1"):
+        find_images(source, classes)
+    assert [image.class_id for image in find_images(source, classes, ignore_others=True)] == [1, 0]
+
+
+def test_a_number_is_not_taken_for_a_class_where_others_are_left_out(tmp_path):
+    source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:1], label=["1"])
+    classes = [ClassRow(n, key, key, "", "", "") for n, key in enumerate(["n01", "n02"])]
+    with pytest.raises(StudyError, match="with ignore_other_classes, labels must be keys"):
+        find_images(source, classes, ignore_others=True)

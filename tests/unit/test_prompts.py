@@ -1,6 +1,7 @@
 """Datasets: the prompt of every image, by every builder, and what is refused."""
 
 import csv
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -51,7 +52,7 @@ def grammar(tmp_path):
 
 
 def build(configs, *, seed=0, counts=COUNTS, classes=CLASSES):
-    filled = {name: {"images_per_class": {}} | config for name, config in configs.items()}
+    filled = {name: {"images_per_class": {}, "unique": True} | config for name, config in configs.items()}
     return build_datasets(filled, classes, seed=seed, images_per_class=counts)
 
 
@@ -290,3 +291,49 @@ def test_a_base_with_a_prompt_an_image_is_refused(write, grammar, base):
     }
     message = error_of(configs)
     assert all(text in message for text in ("'top'", f"'{base}'", "a prompt an image"))
+
+
+ROWS = [
+    ClassRow(0, "n01", "crane", "crane", "large wading bird of {marshes}", "wading bird"),
+    ClassRow(1, "n02", "crane", "crane", "lifts heavy objects", "lifting device"),
+]
+
+
+def test_a_template_says_what_the_class_table_says():
+    forms = {"c": "{name}", "c_h": "{name}, {hypernym}", "c_d": "{name}, {definition}", "m": "multiple {name}, {hypernym}"}
+    built = build({name: {"builder": "template", "template": form} for name, form in forms.items()}, classes=ROWS)
+    assert {name: [dataset.prompt(n, "train", 0) for n in (0, 1)] for name, dataset in built.items()} == {
+        "c": ["crane", "crane"],
+        "c_h": ["crane, wading bird", "crane, lifting device"],
+        "c_d": ["crane, large wading bird of {marshes}", "crane, lifts heavy objects"],
+        "m": ["multiple crane, wading bird", "multiple crane, lifting device"],
+    }
+    assert not any(dataset.per_image for dataset in built.values())
+
+
+@pytest.mark.parametrize(
+    ("template", "message"),
+    [
+        ("a photo", "the template 'a photo' has no slot; it takes {name}, {lemmas}, {definition}, {hypernym}"),
+        ("{name}, {hypernyms}", "the template '{name}, {hypernyms}' has {hypernyms}; it takes {name}, {lemmas}"),
+        ("{name.key}", "has {name.key}; it takes"),
+        ("{name}, {hypernym}", "class 'n01' has no hypernym in the class table"),
+    ],
+)
+def test_a_template_that_cannot_be_filled_is_refused(template, message):
+    with pytest.raises(StudyError, match=re.escape(message)):
+        build({"c": {"builder": "template", "template": template}})
+
+
+def test_prompts_come_again_where_that_is_allowed(grammar):
+    config = {"synset": SYNSET, "aug": {"builder": "grammar", "base": "synset", "grammar": grammar}}
+    counts = {"train": 14, "evaluation": 2}
+    with pytest.raises(StudyError, match="let prompts come again"):
+        build(config, counts=counts)
+    config["aug"]["unique"] = False
+    dataset = build(config, counts=counts)["aug"]
+    prompts = [dataset.prompt(0, "train", n) for n in range(14)]
+    assert len(set(prompts[:6])) == len(set(prompts[6:12])) == 6
+    assert prompts[:6] != prompts[6:12]
+    few = build(config | {"aug": config["aug"] | {"unique": True}})["aug"]
+    assert [few.prompt(0, "train", n) for n in range(3)] == prompts[:3]

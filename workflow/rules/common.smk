@@ -247,6 +247,7 @@ def natural_recipe(wildcards):
         "archive": STUDY.config["archive"],
         "class_ids": STUDY.class_ids_of(wildcards.set),
         "classes": [row.key for row in STUDY.classes],
+        "ignore_other_classes": entry["ignore_other_classes"],
         "images": entry["images"],
         "images_per_class": STUDY.natural_counts(wildcards.set),
         "on_undecodable": STUDY.config["on_undecodable"],
@@ -592,6 +593,22 @@ def evidence_options(wildcards):
         "dataset": STUDY.sets[wildcards.set].get("dataset"),
         "images_per_class": STUDY.config["diagnosis"]["images_per_class"],
         "seed": STUDY.seed,
+    }
+
+
+def drawn_prompts(wildcards):
+    """The first prompt of each drawn set, and its guidance scale."""
+    drawn = {
+        name: STUDY.sets[name]
+        for name in STUDY.diagnosed
+        if "dataset" in STUDY.sets[name]
+    }
+    return {
+        name: [
+            STUDY.datasets[entry["dataset"]].prompt(0, "train", 0),
+            entry["guidance_scale"],
+        ]
+        for name, entry in drawn.items()
     }
 
 
@@ -976,7 +993,7 @@ def report_figures(wildcards):
     )
     figures += ["contact_sheet"] if STUDY.sheet_sets() else []
     figures += ["error_split"] if split_sets() else []
-    figures += ["causes"] if STUDY.diagnosed else []
+    figures += ["causes", "tradeoff"] if STUDY.diagnosed else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
     figures += ["geometry"] if geometry_sets(wildcards) else []
     figures += ["probes"] if STUDY.probes else []
@@ -989,6 +1006,7 @@ def report_tables(wildcards):
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
     tables += ["error_split.csv", "causes.csv"] if split_sets() else []
+    tables += ["tradeoff.csv"] if STUDY.diagnosed else []
     tables += ["cures.csv"] if STUDY.config["cures"] else []
     tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
     tables += ["probes.csv"] if STUDY.probes else []
@@ -1034,6 +1052,7 @@ BROWSED = {
     "4 Diversity and shift": {
         "centroid_distance": "How varied each split of each set is.",
         "error_split": "What of a set's error against a reference its own spread makes, and what centroid-shift.",
+        "tradeoff": "How varied each drawn set is, and how many of its images show something else or another visual domain.",
         "set_metrics": "Other figures of diversity and likeness, of each set alone and against natural images.",
     },
     "5 Classes": {

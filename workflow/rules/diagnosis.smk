@@ -4,7 +4,8 @@
 2. gather_evidence measures what speaks for or against each cause, class by class.
 3. split_error tells what of a set's error its own spread makes, and what the place of its classes.
 4. tabulate_diagnosis names a cause for each class, and puts the splits together.
-5. compare_cures says whether a cure helps the diagnosed classes more than others.
+5. tabulate_tradeoff puts the diversity of each set beside its semantic error and the share of another visual domain.
+6. compare_cures says whether a cure helps the diagnosed classes more than others.
 """
 
 
@@ -119,6 +120,30 @@ rule tabulate_diagnosis:
         "Name a cause for each class"
     script:
         "../scripts/tabulate_diagnosis.py"
+
+
+rule tabulate_tradeoff:
+    input:
+        causes="<results>/tables/causes.parquet",
+        distances="<results>/tables/centroid_distance.parquet",
+    output:
+        table="<results>/tables/tradeoff.csv",
+    log:
+        "<logs>/tabulate_tradeoff.log",
+    benchmark:
+        "<benchmarks>/tabulate_tradeoff.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        described=drawn_prompts,
+        natural=STUDY.natural,
+    message:
+        "Put diversity beside semantic error"
+    script:
+        "../scripts/tabulate_tradeoff.py"
 
 
 rule compare_cures:

@@ -13,6 +13,7 @@ localrules:
     tabulate_embedding_classifiers,
     tabulate_classifiers,
     tabulate_diagnosis,
+    tabulate_tradeoff,
     compare_cures,
     compare_encoders,
     count_flags,
@@ -21,6 +22,7 @@ localrules:
     plot_contact_sheet,
     plot_causes,
     plot_evidence,
+    plot_tradeoff,
     plot_error_split,
     plot_classifiers,
     plot_training,
@@ -172,6 +174,31 @@ rule plot_evidence:
         "Lay out images of the classes that fall short"
     script:
         "../scripts/plot_evidence.py"
+
+
+rule plot_tradeoff:
+    input:
+        table="<results>/tables/tradeoff.csv",
+    output:
+        figure=report(
+            "<results>/figures/tradeoff.png",
+            caption="../report/tradeoff.rst",
+            category="4 Diversity and shift",
+            labels={"figure": "Diversity against semantic error"},
+        ),
+    log:
+        "<logs>/plot_tradeoff.log",
+    benchmark:
+        "<benchmarks>/plot_tradeoff.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot diversity against semantic error"
+    script:
+        "../scripts/plot_tradeoff.py"
 
 
 rule plot_error_split:

@@ -25,7 +25,12 @@ def main(smk: SimpleNamespace) -> None:
     name, counts = smk.wildcards.set, smk.params.recipe["images_per_class"]
     lists, rows = {}, []
     for split in study.splits_of(name):
-        found = find_images(study.natural_files(name, split), study.classes, threads=smk.threads)
+        found = find_images(
+            study.natural_files(name, split),
+            study.classes,
+            threads=smk.threads,
+            ignore_others=study.sets[name]["ignore_other_classes"],
+        )
         chosen = choose_images(
             found,
             study.classes,

@@ -37,8 +37,12 @@ SCHEMA = {
 }
 
 
+OTHERS = 20
+"""Other values of a modifier that an image is compared with, at most: scenes may come in hundreds."""
+
+
 def vary_prompts(dataset: Dataset, images: Embeddings, split: str) -> tuple[pl.DataFrame, list[str]]:
-    """Every prompt that some images are to be compared with.
+    """Every prompt that some images are to be compared with, for each modifier with at most :data:`OTHERS` other values.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ def vary_prompts(dataset: Dataset, images: Embeddings, split: str) -> tuple[pl.D
     places: dict[str, int] = {}
     rows = []
     for image, (class_id, index) in enumerate(zip(images.class_ids.tolist(), images.indices.tolist(), strict=True)):
-        for modifier, values in dataset.vary_prompt(class_id, split, index).items():
+        for modifier, values in dataset.vary_prompt(class_id, split, index, most=OTHERS).items():
             for n, (value, text) in enumerate(values.items()):
                 rows.append((image, modifier, value, n == 0, places.setdefault(text, len(places))))
     schema = {"image": pl.Int64, "modifier": pl.String, "value": pl.String, "own": pl.Boolean, "prompt": pl.Int64}

@@ -22,6 +22,7 @@ COLOURS = {
     "undecided": "#D0D0D0",
     "none": "#F0F0F0",
 }
+"""Okabe and Ito's, which the colour-blind tell apart."""
 LETTERS = {
     "ambiguity": "Am",
     "adherence": "Ad",
@@ -29,7 +30,6 @@ LETTERS = {
     "visual domain": "V",
     "diversity": "D",
 }
-"""Okabe and Ito's, which the colour-blind tell apart."""
 MOST_CLASSES = 30
 """In a table of cells; of more, only the shares are shown."""
 

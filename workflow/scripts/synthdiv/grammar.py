@@ -1,8 +1,9 @@
-"""The PromptAug grammar: a unique prompt for every image of a class.
+"""The PromptAug grammar: a prompt of its own for every image of a class.
 
 "Diversity and Diffusion", Figure 4: each modifier takes on one randomly chosen value of its list. Here the choice is one
 permutation a class of all different prompts, so that no prompt comes twice: training images take it from the front,
-evaluation images from the back. More images a class therefore never change the prompts that were there before.
+evaluation images from the back. More images a class therefore never change the prompts that were there before. Where there
+are more images than prompts, and the study allows it, another permutation follows.
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ class Grammar:
         return {"template": self.template, "modifiers": list(self.modifiers.items())}
 
     @lru_cache(maxsize=64)  # noqa: B019 -- a grammar lives as long as its study
-    def _order(self, seed: int, class_key: str) -> list[int]:
-        start = hashlib.sha256(f"grammar {seed} {class_key}".encode())
+    def _order(self, seed: int, class_key: str, turn: int) -> list[int]:
+        start = hashlib.sha256(f"grammar {seed} {class_key}{f' {turn}' if turn else ''}".encode())
 
         def rank(number: int) -> bytes:
             state = start.copy()
@@ -119,8 +120,9 @@ class Grammar:
         return sorted(range(len(self.templates)), key=rank)
 
     def _number(self, seed: int, class_key: str, split: str, index: int) -> int:
-        order = self._order(seed, class_key)
-        return order[index] if split == "train" else order[-1 - index]
+        turn, place = divmod(index, len(self.templates))
+        order = self._order(seed, class_key, turn)
+        return order[place] if split == "train" else order[-1 - place]
 
     def choose(self, *, seed: int, class_key: str, split: str, index: int) -> dict[str, str]:
         """The value of each modifier in the prompt of one image; parameters as for :meth:`prompt`."""
@@ -142,7 +144,7 @@ class Grammar:
         split : str
             "train" takes the permutation from the front, any other split from the back.
         index : int
-            The image's number within class and split, below ``len(templates)``.
+            The image's number within class and split; from ``len(templates)`` on, prompts come again.
         """
         number = self._number(seed, class_key, split, index)
         return self.templates[number].replace(CLASS_SLOT, class_text)

@@ -51,7 +51,45 @@ class Found:
     row: int | None = None
 
 
-def find_images(source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1) -> list[Found]:
+class Labels:
+    """What the labels of images mean: a class's key or its class_id.
+
+    Parameters
+    ----------
+    classes : list of ClassRow
+        The study's.
+    ignore_others : bool
+        Whether a label may name a class that the study has not. Numbers are class keys or nothing then, since a class_id of
+        another list of classes would be taken for one of the study's.
+    """
+
+    def __init__(self, classes: list[ClassRow], *, ignore_others: bool = False) -> None:
+        self.keys = {row.key: row.class_id for row in classes}
+        self.ignore_others = ignore_others
+
+    def find(self, value: Any, where: str) -> int | None:
+        """The class_id that a label means; None for a class that is to be ignored.
+
+        Raises
+        ------
+        StudyError
+            If it names no class: the label, and where it stands.
+        """
+        text = str(value).strip()
+        if text in self.keys:
+            return self.keys[text]
+        if self.ignore_others and not text.isdecimal():
+            return None
+        if text.isdecimal() and int(text) < len(self.keys) and not self.ignore_others:
+            return int(text)
+        most = len(self.keys) - 1
+        hint = "" if not self.ignore_others else "; with ignore_other_classes, labels must be keys"
+        raise StudyError(f"{where}: the label {text!r} is neither a class key nor a class_id from 0 to {most}{hint}")
+
+
+def find_images(
+    source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
+) -> list[Found]:
     """List the images of a source, as :meth:`synthdiv.study.Study.natural_files` describes it.
 
     Parameters
@@ -62,6 +100,8 @@ def find_images(source: Mapping[str, list[str]], classes: list[ClassRow], *, thr
         The study's.
     threads : int
         Folders or files that are listed at once.
+    ignore_others : bool
+        Leave out images whose label names a class that the study has not, instead of refusing them.
 
     Raises
     ------
@@ -69,18 +109,18 @@ def find_images(source: Mapping[str, list[str]], classes: list[ClassRow], *, thr
         If a label names no class, or a file is not of its form.
     """
     form, paths = source["form"][0], source["paths"]
-    keys = {row.key: row.class_id for row in classes}
+    labels = Labels(classes, ignore_others=ignore_others)
     parts: list[Callable[[], Iterator[Found]]]
     if form == "folder":
-        parts = [partial(_find_in_folder, keys[key], path) for key, path in zip(source["keys"], paths, strict=True)]
+        parts = [partial(_find_in_folder, labels.keys[key], path) for key, path in zip(source["keys"], paths, strict=True)]
     elif form == "flat":
-        parts = [partial(_find_in_flat_folder, paths[0], source["labels"][0], classes)]
+        parts = [partial(_find_in_flat_folder, paths[0], source["labels"][0], labels)]
     elif form == "tar":
-        parts = [partial(_find_in_tar, path, classes) for path in paths]
+        parts = [partial(_find_in_tar, path, labels) for path in paths]
     elif form == "parquet":
-        parts = [partial(_find_in_parquet, path, classes) for path in paths]
+        parts = [partial(_find_in_parquet, path, labels) for path in paths]
     else:
-        parts = [partial(_find_in_idx, paths[0], source["labels"][0], classes)]
+        parts = [partial(_find_in_idx, paths[0], source["labels"][0], labels)]
     with ThreadPoolExecutor(threads) as pool:
         listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
         return [image for images in listed for image in images]
@@ -98,7 +138,7 @@ def _find_in_folder(class_id: int, folder: str) -> Iterator[Found]:
                     yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
 
 
-def _find_in_flat_folder(folder: str, labels: str, classes: list[ClassRow]) -> Iterator[Found]:
+def _find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[Found]:
     """One folder of all images, whose classes stand in a file (:func:`read_labels`)."""
     with os.scandir(folder) as entries:
         images = sorted(
@@ -106,12 +146,14 @@ def _find_in_flat_folder(folder: str, labels: str, classes: list[ClassRow]) -> I
             key=lambda entry: entry.name,
         )
     names = [entry.name for entry in images]
-    for entry, class_id in zip(images, read_labels(labels, names, classes), strict=True):
+    for entry, class_id in zip(images, read_labels(path, names, labels), strict=True):
+        if class_id is None:
+            continue
         facts = entry.stat()
         yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
 
 
-def read_labels(path: str, names: list[str], classes: list[ClassRow]) -> list[int]:
+def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]:
     """Read the class of every image of a folder.
 
     Parameters
@@ -123,13 +165,13 @@ def read_labels(path: str, names: list[str], classes: list[ClassRow]) -> list[in
         development kit's ground truth, as a number from 1 whose wnid stands in the kit's meta.mat in the same folder.
     names : list of str
         The images, sorted.
-    classes : list of ClassRow
-        The study's.
+    labels : Labels
+        What they mean.
 
     Returns
     -------
-    list of int
-        A class_id for each name.
+    list of int or None
+        A class_id for each name; None for an image of a class that is to be ignored.
 
     Raises
     ------
@@ -141,7 +183,6 @@ def read_labels(path: str, names: list[str], classes: list[ClassRow]) -> list[in
     except UnicodeDecodeError as error:
         raise StudyError(f"{path} is no text file of labels: {error}") from None
     rows = [(number, values) for number, values in enumerate(lines, start=1) if values]
-    keys = {row.key: row.class_id for row in classes}
     if any(len(values) > 1 for _, values in rows):
         places = {values[0]: (number, values[1]) for number, values in rows if len(values) > 1}
         given = [places.get(name) or places.get(os.path.splitext(name)[0]) for name in names]
@@ -153,10 +194,10 @@ def read_labels(path: str, names: list[str], classes: list[ClassRow]) -> list[in
         if len(rows) != len(names):
             raise StudyError(f"{path} holds {len(rows)} labels, but its folder {len(names)} images")
         found = [(number, values[0]) for number, values in rows]
-        if found and all(label.isdecimal() and label not in keys for _, label in found):
+        if found and all(label.isdecimal() and label not in labels.keys for _, label in found):
             wnids = _read_development_kit(Path(path).with_name("meta.mat"), path)
             found = [(number, wnids.get(int(label), label)) for number, label in found]
-    return [_class_of(label, classes, keys, f"{path}, line {number}") for number, label in found]
+    return [labels.find(label, f"{path}, line {number}") for number, label in found]
 
 
 def _read_development_kit(meta: Path, labels: str) -> dict[int, str]:
@@ -172,18 +213,8 @@ def _read_development_kit(meta: Path, labels: str) -> dict[int, str]:
     return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
 
 
-def _class_of(value: Any, classes: list[ClassRow], keys: Mapping[str, int], where: str) -> int:
-    text = str(value).strip()
-    if text in keys:
-        return keys[text]
-    if text.isdecimal() and int(text) < len(classes):
-        return int(text)
-    raise StudyError(f"{where}: the label {text!r} is neither a class key nor a class_id from 0 to {len(classes) - 1}")
-
-
-def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
+def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
     """WebDataset: members that share a key are one sample; its class is in .cls, in .json, or the image's folder."""
-    keys = {row.key: row.class_id for row in classes}
     changed = os.stat(path).st_mtime_ns
     image: tarfile.TarInfo | None = None
     label: Any = None
@@ -192,8 +223,9 @@ def _find_in_tar(path: str, classes: list[ClassRow]) -> Iterator[Found]:
     def finish() -> Iterator[Found]:
         if image is not None:
             chosen = label if label is not None else Path(image.name).parent.name
-            class_id = _class_of(chosen, classes, keys, f"{path}, {image.name}")
-            yield Found(class_id, f"{path}/{image.name}", path, image.offset_data, image.size, changed)
+            class_id = labels.find(chosen, f"{path}, {image.name}")
+            if class_id is not None:
+                yield Found(class_id, f"{path}/{image.name}", path, image.offset_data, image.size, changed)
 
     try:
         with tarfile.open(path, "r:") as tar:
@@ -240,11 +272,12 @@ def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
     return file, image, label
 
 
-def _find_in_parquet(path: str, classes: list[ClassRow]) -> Iterator[Found]:
-    keys = {row.key: row.class_id for row in classes}
+def _find_in_parquet(path: str, labels: Labels) -> Iterator[Found]:
     file, _, label = _open_parquet(path)
     for row, value in enumerate(file.read(columns=[label])[label].to_pylist()):
-        yield Found(_class_of(value, classes, keys, f"{path}, row {row}"), f"{path}/{row:09d}", path, row=row)
+        class_id = labels.find(value, f"{path}, row {row}")
+        if class_id is not None:
+            yield Found(class_id, f"{path}/{row:09d}", path, row=row)
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -269,19 +302,20 @@ def read_idx(path: str) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def _find_in_idx(path: str, labels_path: str, classes: list[ClassRow]) -> Iterator[Found]:
-    images, labels = read_idx(path), read_idx(labels_path)
+def _find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[Found]:
+    images, given = read_idx(path), read_idx(labels_path)
     if images.ndim != 3:
         raise StudyError(f"{path} holds {images.ndim}-dimensional values; images have 3 (number, height, width)")
-    if labels.ndim != 1:
+    if given.ndim != 1:
         raise StudyError(
-            f"{labels_path} holds {labels.ndim}-dimensional values; labels have 1 dimension: is it the images' file?"
+            f"{labels_path} holds {given.ndim}-dimensional values; labels have 1 dimension: is it the images' file?"
         )
-    if len(images) != len(labels):
-        raise StudyError(f"{path} holds {len(images)} images, but {labels_path} {len(labels)} labels")
-    keys = {row.key: row.class_id for row in classes}
-    for row, label in enumerate(labels):
-        yield Found(_class_of(label, classes, keys, f"{labels_path}, row {row}"), f"{path}/{row:09d}", path, row=row)
+    if len(images) != len(given):
+        raise StudyError(f"{path} holds {len(images)} images, but {labels_path} {len(given)} labels")
+    for row, label in enumerate(given):
+        class_id = labels.find(label, f"{labels_path}, row {row}")
+        if class_id is not None:
+            yield Found(class_id, f"{path}/{row:09d}", path, row=row)
 
 
 def read_rows(path: str) -> Iterator[bytes]:

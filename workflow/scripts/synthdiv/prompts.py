@@ -1,12 +1,15 @@
 """Datasets: which prompt draws which image.
 
-A dataset is made by a builder from the class table: ``lemmas`` (the synset description, the paper's Synset), ``overrides``
-(another dataset with some classes' prompts replaced, the paper's Disamb), ``grammar`` (a unique prompt an image, the
-paper's PromptAug) and ``table`` (the user's own prompts, a class or an image).
+A dataset is made by a builder from the class table: ``lemmas`` (the synset description, the paper's Synset), ``template``
+(any text with what the table says of a class, the prompt forms of "Fake it till you make it"), ``overrides`` (another
+dataset with some classes' prompts replaced, the paper's Disamb), ``grammar`` (a prompt an image, the paper's PromptAug) and
+``table`` (the user's own prompts, a class or an image).
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +19,9 @@ from synthdiv.classes import ClassRow, read_csv_rows
 from synthdiv.errors import StudyError
 from synthdiv.grammar import Grammar
 from synthdiv.identity import PROBE, SPLITS
+
+FIELDS = ("name", "lemmas", "definition", "hypernym")
+"""What a template may take from the class table."""
 
 
 @dataclass
@@ -32,6 +38,8 @@ class Dataset:
         How many images are drawn.
     grammar : Grammar or None
         Makes a prompt an image out of the class's.
+    unique : bool
+        Whether no two images of a class may share a prompt of the grammar.
     images : mapping of (class_id, split, index) to str, or None
         The prompts of a per-image table.
     repeat : int or None
@@ -44,6 +52,7 @@ class Dataset:
     class_texts: list[str]
     images_per_class: Mapping[str, int]
     grammar: Grammar | None = None
+    unique: bool = True
     images: Mapping[tuple[int, str, int], str] | None = None
     repeat: int | None = None
     _per_class: dict[int, dict] = field(default_factory=dict, repr=False)
@@ -63,8 +72,17 @@ class Dataset:
         key = self.classes[class_id].key
         return self.grammar.prompt(seed=self.seed, class_key=key, class_text=text, split=split, index=index)
 
-    def vary_prompt(self, class_id: int, split: str, index: int) -> dict[str, dict[str, str]]:
-        """An image's prompt with each modifier's value replaced by each of its values, in turn.
+    def vary_prompt(self, class_id: int, split: str, index: int, *, most: int) -> dict[str, dict[str, str]]:
+        """An image's prompt with each modifier's value replaced by others of its values, in turn.
+
+        Parameters
+        ----------
+        class_id : int
+        split : str
+        index : int
+            Of the image.
+        most : int
+            Other values of a modifier, at most; of more a seeded subset, each image's own.
 
         Returns
         -------
@@ -82,7 +100,8 @@ class Dataset:
         own = self.grammar.choose(seed=self.seed, class_key=key, split=split, index=index)
         prompt = self.grammar.render(own, text)
         varied: dict[str, dict[str, str]] = {}
-        for name, values in self.grammar.modifiers.items():
+        for name, given in self.grammar.modifiers.items():
+            values = _choose_values(given, own[name], most, f"values {self.seed} {key} {split} {index} {name}")
             others = {value: self.grammar.render(own | {name: value}, text) for value in values}
             varied[name] = {own[name]: prompt} | {value: other for value, other in others.items() if other != prompt}
         return varied
@@ -118,6 +137,14 @@ class Dataset:
         if self.grammar is not None:
             described |= {"grammar": self.grammar.describe(), "seed": self.seed}
         return described
+
+
+def _choose_values(values: list[str], own: str, most: int, seed: str) -> list[str]:
+    """At most so many of the values besides the image's own, in their order."""
+    others = [value for value in values if value != own]
+    ranked = sorted(others, key=lambda value: hashlib.sha256(f"{seed} {value}".encode()).digest())
+    chosen = {own, *ranked[:most]}
+    return [value for value in values if value in chosen]
 
 
 def build_datasets(
@@ -205,10 +232,24 @@ def build_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], s
 def _build_lemmas(
     name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
+    return _build_template(name, {"template": "{lemmas}"}, base, classes, seed, counts)
+
+
+def _build_template(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    template = config["template"]
+    slots = re.findall(r"{([^{}]*)}", template)
+    unknown = next((slot for slot in slots if slot not in FIELDS), None)
+    if unknown is not None or not slots:
+        given = f"{{{unknown}}}" if slots else "no slot"
+        raise StudyError(f"dataset {name!r}: the template {template!r} has {given}; it takes {{{'}, {'.join(FIELDS)}}}")
     for row in classes:
-        if not row.lemmas:
-            raise StudyError(f"dataset {name!r}: class {row.key!r} has no lemmas in the class table")
-    return Dataset(name, classes, seed, [row.lemmas for row in classes], counts)
+        missing = next((slot for slot in slots if not getattr(row, slot)), None)
+        if missing is not None:
+            raise StudyError(f"dataset {name!r}: class {row.key!r} has no {missing} in the class table")
+    texts = [re.sub(r"{(\w+)}", lambda found: getattr(row, found[1]), template) for row in classes]  # noqa: B023
+    return Dataset(name, classes, seed, texts, counts)
 
 
 def _build_overrides(
@@ -236,7 +277,9 @@ def _build_grammar(
     name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
     assert base is not None
-    return Dataset(name, classes, seed, base.class_texts, counts, grammar=Grammar(config["grammar"]))
+    return Dataset(
+        name, classes, seed, base.class_texts, counts, grammar=Grammar(config["grammar"]), unique=config["unique"]
+    )
 
 
 def _build_table(
@@ -287,6 +330,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 BUILDERS = {
     "lemmas": _build_lemmas,
+    "template": _build_template,
     "overrides": _build_overrides,
     "grammar": _build_grammar,
     "table": _build_table,
@@ -295,10 +339,11 @@ BUILDERS = {
 
 def _check_enough(dataset: Dataset) -> None:
     total = sum(dataset.images_per_class.values())
-    if dataset.grammar is not None and len(dataset.grammar.templates) < total:
+    if dataset.grammar is not None and dataset.unique and len(dataset.grammar.templates) < total:
         raise StudyError(
             f"dataset {dataset.name!r} needs {total} different prompts a class, but the grammar {dataset.grammar.path} "
-            f"holds {len(dataset.grammar.templates)}: add values to it, or lower images_per_class"
+            f"holds {len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts come again "
+            "(`unique: false`)"
         )
     if dataset.images is not None:
         for row in dataset.classes:

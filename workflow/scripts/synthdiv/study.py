@@ -295,7 +295,7 @@ class Study:
                 self.class_ids_of(name)
                 self.natural_counts(name)
             else:
-                for key in ("images_per_class", "class_subset", "real_labels"):
+                for key in ("images_per_class", "class_subset", "real_labels", "ignore_other_classes"):
                     if entry.get(key):
                         raise StudyError(f"config: {where}.{key} only applies to sets with images of their own")
             if "class_subset" in entry and not self.only_evaluates(name):
@@ -710,7 +710,13 @@ class Study:
         if os.path.isdir(path):
             class_ids = self.class_ids_of(set_name)
             keys = [row.key for row in self.classes if class_ids is None or row.class_id in class_ids]
-            return {"form": ["folder"], "paths": [os.path.join(path, key) for key in keys], "keys": keys}
+            folders = {key: key for key in keys}
+            if not isinstance(source, str) and "folders" in source:
+                folders = {row.key: str(row.class_id) for row in read_classes(source["folders"])}
+                unknown = next((key for key in keys if key not in folders), None)
+                if unknown is not None:
+                    raise StudyError(f"{where}.folders: {source['folders']} has no class with the key {unknown!r}")
+            return {"form": ["folder"], "paths": [os.path.join(path, folders[key]) for key in keys], "keys": keys}
         paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
         if missing is not None:
