@@ -134,7 +134,7 @@ def test_the_report_in_a_browser(place):
     }
     assert all(size > 50 for part in shown.values() for size in part.values())
     with open_page(place.folder / "report.html", PHONE) as driver:
-        read_part(driver, "5 Classes")
+        read_part(driver, "2 Images")
         close_menu(driver)
         (figure,) = wait_for(driver, "div.p-3 > img")
         wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to go

@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 
 from synthdiv.audit import Matrix, check_granularity, check_means, check_same
 from synthdiv.consistency import audit_matrix, check_identity, check_jensen
-from synthdiv.published import audit_published, compare_published, read_matrix, read_printed
+from synthdiv.published import audit_published, read_matrix, read_printed
 from synthdiv.study_audit import audit_study
 
 PAPER = REPOSITORY / "resources" / "paper"
@@ -102,28 +102,6 @@ def test_precision_is_read_from_the_printed_digits(tmp_path):
     assert printed.halves == pytest.approx({"share": 0.0005, "cosine": 0.05})
     assert [row["share"] for row in printed.rows] == pytest.approx([1.0, 0.996])
     assert [row["cosine"] for row in printed.rows] == [0.5, None]
-
-
-def test_ours_stand_beside_printed_figures_of_the_same_sets():
-    """The pair is (reference, query), in this order; what the study lacks stays empty."""
-    pair = {"reference": "Disamb2.5-PRMT", "query": "ImageNet-IM"}
-    bounds = {"centroid_accuracy_low": 0.6, "centroid_accuracy_high": 0.7, "mean_cosine_low": 0.2, "mean_cosine_high": 0.3}
-    experiments = pl.DataFrame([pair | {"centroid_accuracy": 0.65, "mean_cosine": 0.25} | bounds])
-    per_class = pl.DataFrame([pair | {"name": "nail", "centroid_accuracy": 0.5}])
-    distances = pl.DataFrame({"set": ["Disamb-IM"] * 2, "split": ["evaluation", "train"], "centroid_distance": [0.2, 0.1]})
-    table = compare_published(FILES, experiments, per_class, distances)
-    own = table.filter(pl.col("value").is_not_null())
-    assert own.filter(figure="centroid_accuracy").select("where", "class", "published", "value", "low").rows() == [
-        ("Table 6", "all", 0.701, 0.65, 0.6),
-        ("Table 3", "all", 0.701, 0.65, 0.6),
-        ("Table 4", "nail", 0.58, 0.5, None),
-    ]
-    assert own.filter(figure="centroid_distance").select("reference", "published", "value").rows() == [
-        ("Disamb-IM", 1.23e-5, 0.1)
-    ]
-    turned = compare_published(FILES, experiments.rename({"reference": "query", "query": "reference"}), per_class, None)
-    assert turned.filter(pl.col("value").is_not_null(), pl.col("where") == "Table 3").is_empty()
-    assert len(table) == 36 * 2 + 30 * 2 + 9 * 2 + 3 * 2 + 4 + 4 + 6
 
 
 LENGTHS = {"A": 0.8, "B": 0.85, "C": 0.9, "P": 0.95}  # of the mean of a class's queries

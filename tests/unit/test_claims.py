@@ -11,9 +11,10 @@ import yaml
 from conftest import REPOSITORY
 
 from synthdiv.claim_evidence import Evidence, Finding
-from synthdiv.claims import STUDIES, find_comparisons, judge_claims
+from synthdiv.claims import find_comparisons, judge_claims
 from synthdiv.classifier_tables import compare_trainings
 from synthdiv.matrix import compare_experiments, tabulate_experiments
+from synthdiv.published import STUDIES
 from synthdiv.roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.study import Study
 

@@ -1,11 +1,9 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import REPOSITORY
 from scipy.stats import ttest_1samp
 
 from synthdiv.classifier_tables import (
-    add_published,
     average_seeds,
     choose_evaluations,
     compare_trainings,
@@ -94,17 +92,6 @@ def test_training_sets_are_compared_image_by_image():
     assert (rows[0]["difference_low"], rows[0]["difference_high"]) == pytest.approx(tuple(expected.confidence_interval()))
     assert (rows[1]["difference"], rows[1]["differs"], rows[0]["differs"]) == (0, False, True)
     assert rows[2]["difference"] == pytest.approx(-a.mean())
-
-
-def test_published_lines_stand_beside_the_same_two_sets():
-    means = pl.DataFrame(
-        {"train_set": ["Synset-IM", "Synset-IM"], "evaluation_set": ["ImageNet-IM", "Disamb-IM"], "top1": [0.2, 0.3]}
-    )
-    published = pl.read_csv(REPOSITORY / "resources" / "paper" / "tables_1_2_classifier.csv")
-    table = add_published(means, published)
-    assert table["published_top1"].to_list() == [0.23, None]
-    assert table["published_source"].to_list() == ['"Diversity and Diffusion", Table 1, line 4', None]
-    assert table["top1"].to_list() == [0.2, 0.3]
 
 
 def test_each_classifiers_own_evaluation_set_is_chosen():

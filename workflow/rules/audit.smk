@@ -69,7 +69,8 @@ rule compare_published:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         distances=audited_distances,
-        published=published_tables,
+        means=compared_means,
+        published=compared_tables,
     output:
         table="<results>/tables/published.csv",
     log:
@@ -81,6 +82,9 @@ rule compare_published:
     resources:
         mem_mb=4000,
         runtime=30,
+    params:
+        classifier=first_classifier(),
+        study=STUDY.config["published"],
     message:
         "Put published figures beside the study's"
     script:

@@ -74,7 +74,6 @@ rule tabulate_classifiers:
         predictions=evaluations,
         models=trained_models,
         classes=STUDY.config["classes"],
-        published=published_lines,
     output:
         table="<results>/tables/classifiers.csv",
         parquet="<results>/tables/classifiers.parquet",

@@ -804,12 +804,6 @@ def paper_files(names):
     ]
 
 
-def published_lines(wildcards):
-    """The published figures of classifiers, where the config asks for them."""
-    asked = STUDY.config["published"] == "diversity_and_diffusion"
-    return paper_files(["tables_1_2_classifier.csv"]) if asked else []
-
-
 def first_evaluations(wildcards):
     """The set that a classifier's figures are about."""
     classifiers = STUDY.config["classifiers"]
@@ -946,6 +940,17 @@ def published_tables(wildcards):
     return paper_files(names) if asked else []
 
 
+def compared_tables(wildcards):
+    """The published tables that stand beside the study's own, where the config names their study."""
+    if STUDY.config["published"] == "imagenet_sd":
+        return paper_files(["imagenet_sd.csv"])
+    return published_tables(wildcards)
+
+
+def compared_means(wildcards):
+    return ["<results>/tables/classifier_means.csv"] if STUDY.evaluations else []
+
+
 def audited_distances(wildcards):
     return ["<results>/tables/centroid_distance.parquet"] if STUDY.image_sets() else []
 
@@ -1013,7 +1018,7 @@ def report_tables(wildcards):
     tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables += ["audit.csv", "claims.csv"]
-    tables += ["published.csv"] if published_tables(wildcards) else []
+    tables += ["published.csv"] if compared_tables(wildcards) else []
     tables = [f"<results>/tables/{name}" for name in tables]
     tables += guidance_results(wildcards) + adherence_results(wildcards)
     return tables + classifier_results(wildcards)

@@ -12,7 +12,7 @@ import polars as pl
 
 from synthdiv.audit import COLUMNS
 from synthdiv.jobs import start_job
-from synthdiv.published import SOURCE, audit_published
+from synthdiv.published import STUDIES, audit_published
 from synthdiv.study_audit import audit_study
 from synthdiv.tables import write_table
 
@@ -33,7 +33,7 @@ def main(smk: SimpleNamespace) -> None:
         repeated=smk.params.repeated,
     )
     published = audit_published({Path(path).stem: path for path in smk.input.published}) if smk.input.published else []
-    sources = ((SOURCE, published), ("this study", own))
+    sources = ((STUDIES["diversity_and_diffusion"], published), ("this study", own))
     rows = [{"source": source, **row} for source, part in sources for row in part]
     write_table(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)), smk.output.table)
 

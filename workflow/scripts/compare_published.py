@@ -1,6 +1,7 @@
-"""Put the published figures of the matrix beside this study's.
+"""Put published figures beside this study's.
 
-Inputs: experiments and per_class, of the matrix; distances, where there are such; published, the paper's tables.
+Inputs: experiments and per_class, of the matrix; distances and means of the classifiers, where there are such; published,
+the paper's tables.
 Outputs: table, a row a published figure.
 """
 
@@ -9,18 +10,19 @@ from types import SimpleNamespace
 
 import polars as pl
 
+from synthdiv.beside_published import compare_published
 from synthdiv.jobs import start_job
-from synthdiv.published import compare_published
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Read, compare and write."""
     start_job(smk.log[0])
     files = {Path(path).stem: path for path in smk.input.published}
-    distances = pl.read_parquet(smk.input.distances[0]) if smk.input.distances else None
     matrix = [pl.read_parquet(path) for path in (smk.input.experiments, smk.input.per_class)]
-    write_table(compare_published(files, *matrix, distances), smk.output.table)
+    distances = read_table(smk.input.distances[0]) if smk.input.distances else None
+    means = read_table(smk.input.means[0]).filter(classifier=smk.params.classifier) if smk.input.means else None
+    write_table(compare_published(smk.params.study, files, *matrix, distances, means), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Put what the classifiers got right together.
 
-Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table; published, the
-paper's lines.
+Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table.
 Outputs: table (CSV) and parquet, a row a classifier, training set, seed and evaluation set; means over seeds; per_class;
 confusion, how often each class was taken for each; differences, every two training sets of a classifier.
 """
@@ -13,7 +12,6 @@ import polars as pl
 from synthdiv.classes import read_classes
 from synthdiv.classifier_file import read_facts
 from synthdiv.classifier_tables import (
-    add_published,
     average_seeds,
     compare_trainings,
     count_confusions,
@@ -39,13 +37,10 @@ def main(smk: SimpleNamespace) -> None:
             facts = PRETRAINED if seed is None else read_facts(models[classifier, training, seed])
             rows += tabulate_run(run, head | {"seed": seed} | {key: facts[key] for key in PRETRAINED})
     runs = pl.DataFrame(rows, infer_schema_length=None)
-    means = average_seeds(runs)
-    if smk.input.published:
-        means = add_published(means, pl.read_csv(smk.input.published[0]))
     whole = pl.concat(tables)
     for path in (smk.output.table, smk.output.parquet):
         write_table(runs, path)
-    write_table(means, smk.output.means)
+    write_table(average_seeds(runs), smk.output.means)
     write_table(tabulate_classes(whole, [row.name for row in read_classes(smk.input.classes)]), smk.output.per_class)
     write_table(count_confusions(whole), smk.output.confusion)
     write_table(compare_trainings(whole), smk.output.differences)

@@ -16,8 +16,8 @@ import polars as pl
 
 from synthdiv.claim_evidence import Evidence, Finding
 from synthdiv.differences import correct_rows
+from synthdiv.published import STUDIES
 
-STUDIES = {"diversity_and_diffusion": '"Diversity and Diffusion"', "imagenet_sd": '"Fake it till you make it"'}
 SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("claim", "source", "figure", "expected"), pl.String),
     **dict.fromkeys(("value", "low", "high"), pl.Float64),

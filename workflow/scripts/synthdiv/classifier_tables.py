@@ -146,26 +146,6 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String) | DIFFERENCE_SCHEMA)
 
 
-def add_published(means: pl.DataFrame, published: pl.DataFrame) -> pl.DataFrame:
-    """Put the published top-1 beside ours, where the paper has the same two sets (its names lack our "-IM").
-
-    Parameters
-    ----------
-    means : polars.DataFrame
-        As :func:`average_seeds` gives them.
-    published : polars.DataFrame
-        table, line, train_set, evaluation_set, top1_pct.
-    """
-    source = pl.format('"Diversity and Diffusion", Table {}, line {}', "table", "line")
-    lines = published.select(
-        (pl.col("train_set") + "-IM").alias("train_set"),
-        (pl.col("evaluation_set") + "-IM").alias("evaluation_set"),
-        (pl.col("top1_pct") / 100).alias("published_top1"),
-        source.alias("published_source"),
-    )
-    return means.join(lines, on=["train_set", "evaluation_set"], how="left", maintain_order="left")
-
-
 def choose_evaluations(table: pl.DataFrame, evaluations: Mapping[str, str]) -> pl.DataFrame:
     """The rows of the one evaluation set that each classifier's figures are about."""
     asked = pl.DataFrame(list(evaluations.items()), schema=["classifier", "evaluation_set"], orient="row")

@@ -13,7 +13,8 @@ from synthdiv.audit import Matrix, Row, check_granularity, check_means, check_sa
 from synthdiv.classes import read_csv_rows
 from synthdiv.consistency import audit_matrix
 
-SOURCE = '"Diversity and Diffusion"'
+STUDIES = {"diversity_and_diffusion": '"Diversity and Diffusion"', "imagenet_sd": '"Fake it till you make it"'}
+"""What a config's `published` may name."""
 N_CLASSES = 1000
 """Of ImageNet-1K, which every table but Table 4 and Figure 9 is about."""
 QUERIES_OF_A_CLASS = {"Table 4": 50, "Figure 9": 1200}
@@ -143,58 +144,3 @@ def _check_shares(files: Mapping[str, Path | str]) -> list[Row]:
         shares = [(f"line {row['line']}", row["top1"]) for row in classifiers.rows if row["table"] == table]
         rows += check_granularity(f"Table {table}", shares, 50 * N_CLASSES, classifiers.halves["top1"])
     return rows
-
-
-COMPARED: dict[str, Any] = {
-    **dict.fromkeys(("source", "where", "reference", "query", "class", "figure"), pl.String),
-    **dict.fromkeys(("published", "value", "low", "high"), pl.Float64),
-}
-"""Columns of figures beside published ones: accuracies are shares; the reference of a Centroid Distance is its own set."""
-
-
-def compare_published(
-    files: Mapping[str, Path | str], experiments: pl.DataFrame, per_class: pl.DataFrame, distances: pl.DataFrame | None
-) -> pl.DataFrame:
-    """Every printed figure of the matrix and of Centroid Distance, and ours beside it where the study has sets of that name.
-
-    Parameters
-    ----------
-    files : mapping of str to path
-        The tables by their stems, as for :func:`audit_published`; Tables 1 and 2 are with the classifiers.
-    experiments, per_class : polars.DataFrame
-        The study's, of :func:`synthdiv.matrix.tabulate_experiments`.
-    distances : polars.DataFrame, optional
-        The sets' Centroid Distances; those of training splits are taken.
-
-    Returns
-    -------
-    polars.DataFrame
-        source, where, reference, query, class, figure, published, value (ours, null where the study lacks it), low, high.
-    """
-    ours = {("all", row["reference"], row["query"]): row for row in experiments.iter_rows(named=True)}
-    ours |= {(row["name"], row["reference"], row["query"]): row for row in per_class.iter_rows(named=True)}
-    spreads = {} if distances is None else {row["set"]: row for row in distances.filter(split="train").iter_rows(named=True)}
-    rows = []
-    for stem, where in (
-        ("table6_experiments", "Table 6"),
-        ("tables_3_4_and_figure_9", None),
-        ("table5_modalities", "Table 5"),
-    ):
-        accuracies = ("knn1_accuracy_pct", "knn5_accuracy_pct") if where == "Table 6" else ()
-        printed = read_printed(files[stem], ("centroid_accuracy_pct", *accuracies, "mean_cosine"))
-        for row in printed.rows:
-            pair, name = (row["reference"], row["query"]), row.get("class", "all")
-            head = {"where": where or row["where"], "reference": pair[0], "query": pair[1], "class": name}
-            own = ours.get((name, *pair), {})
-            rows += [head | _put_beside(figure, row[figure], own) for figure in printed.halves if row[figure] is not None]
-    for row in read_printed(files["centroid_distance"], ("centroid_distance_printed",)).rows:
-        name = f"{row['set']}-IM"
-        own = spreads.get(name, {}) if row["class"] == "all" else {}
-        head = {"where": row["where"], "reference": name, "query": name, "class": row["class"]}
-        rows.append(head | _put_beside("centroid_distance", row["centroid_distance_printed"], own))
-    return pl.DataFrame([{"source": SOURCE} | row for row in rows], schema=COMPARED)
-
-
-def _put_beside(figure: str, published: float, own: Mapping[str, Any]) -> dict[str, Any]:
-    bounds = {end: own.get(f"{figure}_{end}") for end in ("low", "high")}
-    return {"figure": figure, "published": published, "value": own.get(figure)} | bounds
