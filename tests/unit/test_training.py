@@ -293,7 +293,7 @@ def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path)
 
 
 def test_two_processes_give_the_gradients_of_one(training, tmp_path):
-    """DDP over gloo on the CPU, the same micro-batches, crops of two sizes; plain gradient descent: weights show gradients."""
+    """DDP over gloo on the CPU, the same micro-batches, crops of two sizes; plain descent, so weights show gradients."""
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
     descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
