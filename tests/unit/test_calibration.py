@@ -5,6 +5,7 @@ import torch
 from conftest import DEMO, make_recipe, make_spec
 
 from synthdiv.calibration import measure_classifier, measure_encoder, measure_generator, time_work
+from synthdiv.recipes import build_model
 
 CPU = torch.device("cpu")
 
@@ -42,3 +43,31 @@ def test_a_classifier(mixup):
     facts = measure_classifier(recipe, 10, 2, CPU, at_least=0.1)
     assert facts["device_batch_size"] == 8
     assert facts["images_per_s"] > 0
+
+
+def test_a_classifiers_images_are_counted_with_all_their_crops(monkeypatch):
+    """By a clock that the pixels move which go through the model: an image of 32 x 32, or three crops of 16 x 16 besides."""
+    now = [0.0]
+    monkeypatch.setattr("synthdiv.calibration.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("synthdiv.calibration.build_model", lambda recipe, n_classes: _Clocked(recipe, n_classes, now))
+    plain = measure_classifier(make_recipe(batch_size=4), 3, 1, CPU, at_least=0.01)
+    recipe = make_recipe(batch_size=4, multi_crop={"local": {"number": 3, "size": 16}})
+    crops = measure_classifier(recipe, 3, 1, CPU, at_least=0.01)
+    assert plain == {"device_batch_size": 4, "images_per_s": round(1e6 / 32**2, 2)}
+    assert crops == {"device_batch_size": 4, "images_per_s": round(1e6 / (32**2 + 3 * 16**2), 2)}
+
+
+class _Clocked(torch.nn.Module):
+    """A model to which a pixel takes a microsecond."""
+
+    def __init__(self, recipe, n_classes, now):
+        super().__init__()
+        self.model, self.now = build_model(recipe, n_classes), now
+
+    @property
+    def pretrained_cfg(self):
+        return self.model.pretrained_cfg
+
+    def forward(self, images):
+        self.now[0] += images[:, 0].numel() / 1e6
+        return self.model(images)

@@ -1,5 +1,7 @@
 """What timm makes of a recipe is what timm's own factories make of the same arguments."""
 
+import math
+
 import pytest
 import timm
 import torch
@@ -27,10 +29,14 @@ from synthdiv.study import check_config, read_schema
 CPU = torch.device("cpu")
 
 
+def read_recipe(name):
+    path = REPOSITORY / "resources" / "recipes" / f"{name}.yaml"
+    return check_config(yaml.safe_load(path.read_text()), read_schema()["$defs"]["recipe"])
+
+
 @pytest.fixture(scope="module")
 def cited():
-    path = REPOSITORY / "resources" / "recipes" / "resnetrs152.yaml"
-    return check_config(yaml.safe_load(path.read_text()), read_schema()["$defs"]["recipe"])
+    return read_recipe("resnetrs152")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +73,47 @@ def test_the_cited_recipe_is_the_published_one(cited, resnetrs152):
     assert rates[2] == pytest.approx(1.6, rel=1e-3)
     assert rates[3] == pytest.approx(0.8, rel=1e-3)
     assert rates[4] < 1e-8
+
+
+@pytest.mark.parametrize("name", ["resnet50", "resnet50_multicrop"])
+def test_the_second_studys_recipes_are_the_groups_public_defaults(name):
+    recipe = read_recipe(name)
+    model = build_model(recipe, 1000)
+    assert round(sum(p.numel() for p in model.parameters()) / 1e6, 1) == 25.6
+    assert count_steps(recipe, 126689) == round(100 * 126689 / 256)
+    optimizer = build_optimizer(recipe, model)
+    assert isinstance(optimizer, torch.optim.SGD)
+    assert not optimizer.defaults["nesterov"]
+    assert (optimizer.defaults["lr"], optimizer.defaults["momentum"]) == (0.1, 0.9)
+    assert sorted(group["weight_decay"] for group in optimizer.param_groups) == [0.0, 1e-4]
+    schedule = build_schedule(recipe, optimizer, 1000)
+    rates = []
+    for step in (0, 50, 100, 550, 999):
+        schedule.step(step)
+        rates.append(optimizer.param_groups[0]["lr"])
+    cosine = [1e-6 + (0.1 - 1e-6) * (1 + math.cos(math.pi * share)) / 2 for share in (0.1, 0.55, 0.999)]
+    assert rates == pytest.approx([0.0, 0.05, *cosine])
+    evaluation = resolve_data(recipe, model, is_training=False)
+    assert (evaluation["input_size"], evaluation["crop_pct"], evaluation["interpolation"]) == (
+        (3, 224, 224),
+        0.875,
+        "bilinear",
+    )
+    assert isinstance(build_loss(recipe), torch.nn.CrossEntropyLoss)
+
+
+def test_plain_augmentation_is_a_random_resized_crop_and_a_flip():
+    """torchvision's, as everyone trains on ImageNet with; its random numbers are not timm's."""
+    recipe = read_recipe("resnet50")
+    transform = build_transform(recipe, build_model(recipe, 10), is_training=True)
+    crop, flip, _ = transform.transforms
+    assert (crop.size, crop.scale, crop.ratio, crop.interpolation.value) == (
+        (224, 224),
+        (0.08, 1.0),
+        (3 / 4, 4 / 3),
+        "bilinear",
+    )
+    assert flip.p == 0.5
 
 
 def test_the_optimisers_groups_are_timms(cited, resnetrs152):

@@ -471,6 +471,40 @@ def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
         Study(demo)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"augmentation": {"re_prob": 0.2, "auto_augment": "rand-m9"}},
+            "small.recipe: multi_crop takes the place of timm's augmentation, which says auto_augment here",
+        ),
+        (
+            {"multi_crop": {"local": {"scale": [0.3, 0.1]}}},
+            r"multi_crop.local.scale is \[0.3, 0.1\]: the smaller number stands first",
+        ),
+        ({"multi_crop": {"blur_sigma": [2, 1]}}, r"multi_crop.blur_sigma is \[2, 1\]: the smaller number stands first"),
+        (
+            {"multi_crop": {"global": {"scale": [0.5, 1.5]}}},
+            "multi_crop.global.scale.1: 1.5 is greater than the maximum of 1",
+        ),
+        (
+            {"multi_crop": {"color_jitter": [0.4, 0.4, 0.4, 0.6]}},
+            "multi_crop.color_jitter.3: 0.6 is greater than the maximum",
+        ),
+        ({"multi_crop": {"color_jitter": [0.4] * 3}}, r"multi_crop.color_jitter: \[0.4, 0.4, 0.4\] is too short"),
+        ({"multi_crop": {"local": {"numbr": 4}}}, "unknown key multi_crop.local.numbr: did you mean 'number'"),
+        ({"multi_crop": {"interpolation": "random"}}, "multi_crop.interpolation is 'random'; it must be one of bilinear"),
+    ],
+)
+def test_several_crops_that_cannot_work_are_refused(demo, changes, message):
+    recipe = {"model": "resnet18", "epochs": 1, "multi_crop": {}}
+    demo["classifiers"]["small"]["recipe"] = recipe | {"augmentation": {"re_prob": 0.2}, "mixup": {"mixup_alpha": 0.1}}
+    Study(demo)
+    demo["classifiers"]["small"]["recipe"] = recipe | changes
+    with pytest.raises(StudyError, match=message):
+        Study(demo)
+
+
 def test_a_start_must_have_the_same_seeds(demo):
     small = demo["classifiers"]["small"]
     demo["classifiers"]["next"] = small | {"init_from": {"classifier": "small", "train": "Disamb-IM"}, "seeds": [1, 7]}

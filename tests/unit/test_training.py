@@ -15,8 +15,11 @@ from conftest import REPOSITORY, make_image_set, make_recipe
 from safetensors.torch import load_file
 
 from synthdiv import training as module
+from synthdiv.archive import read_bytes
 from synthdiv.classifier_file import load_weights, read_facts, write_classifier
 from synthdiv.errors import StudyError
+from synthdiv.flags import decode_image
+from synthdiv.image_dataset import seed_randomness
 from synthdiv.recipes import build_model
 from synthdiv.training import Training, train
 from synthdiv.training_set import Part
@@ -83,16 +86,55 @@ def test_a_training_learns_and_says_what_it_did(training, index):
     assert not Path(training.checkpoint).exists()
 
 
-def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, tmp_path):
+CROPS = {"multi_crop": {"global": {"number": 2}, "local": {"number": 3, "size": 16}}}
+AUGMENTATIONS = pytest.mark.parametrize("augmentation", [{}, CROPS], ids=["plain", "multi-crop"])
+
+
+@AUGMENTATIONS
+def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, tmp_path, augmentation):
+    training = replace(training, recipe=make_recipe(**augmentation))
     first = weights(training)
     assert differences(first, weights(elsewhere(training, tmp_path, workers=2))) == 0
     assert differences(first, weights(elsewhere(training, tmp_path, seed=4))) > 1e-3
 
 
-def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path):
-    whole = weights(training)
-    parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2)))
+@AUGMENTATIONS
+def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path, augmentation):
+    whole = weights(replace(training, recipe=make_recipe(**augmentation)))
+    parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2, **augmentation)))
     assert differences(whole, parts) < 1e-5
+
+
+def test_every_crop_has_its_images_label_and_counts_the_same(training):
+    """One step of plain gradient descent at rate 1, against the mean of the losses of single crops."""
+    descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    recipe = make_recipe(steps=1, optimizer=descent, schedule={"sched": "none"}, **CROPS)
+    training = replace(training, recipe=recipe)
+    trained = weights(training)
+
+    trainer = module._Trainer(training, 0, 1, CPU)
+    mean, std = (torch.tensor(trainer.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    model, losses, hits = trainer.model.train(), [], []
+    (batch,) = trainer.draws.iterate_batches(0, 8, 8)
+    for draw, n in batch:
+        rows = trainer.set.rows
+        image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
+        seed_randomness(training.seed, draw)
+        for group in trainer.multi_crop.crop(image):
+            for crop in group:
+                logits = model((torch.from_numpy(crop)[None] / 255 - mean) / std)
+                label = torch.tensor([int(rows["class_id"][n])])
+                losses.append(torch.nn.functional.cross_entropy(logits, label))
+                hits.append(int(logits.argmax()) == int(label))
+    assert len(losses) == 8 * (2 + 3)
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    expected = {name: value.detach() - value.grad for name, value in model.named_parameters()}
+    assert differences(expected, {name: value.detach() for name, value in model.named_parameters()}) > 1e-2
+    assert differences(expected, trained) < 1e-5
+    (row,) = pl.read_parquet(training.log).rows(named=True)
+    assert row["loss"] == pytest.approx(loss.item(), abs=1e-5)
+    assert row["train_top1"] == pytest.approx(sum(hits) / 40, abs=1e-6)
 
 
 def test_the_moving_average_is_what_is_kept(training, tmp_path):
@@ -110,6 +152,9 @@ OPTIONS = [
     {"model_options": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_rate": 0.3}},  # batch normalisation and dropout
     {"ema_decay": 0.9, "augmentation": {"auto_augment": "rand-m9-n2", "re_prob": 0.5}, "mixup": {"mixup_alpha": 0.4}},
     {"precision": "bf16", "clip_grad": 0.5, "optimizer": {"opt": "adamw", "lr": 0.002, "weight_decay": 0.05}},
+    CROPS
+    | {"model_options": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_rate": 0.3}, "ema_decay": 0.9}
+    | {"augmentation": {"re_prob": 0.5}, "mixup": {"mixup_alpha": 0.4}},
 ]
 
 
@@ -248,12 +293,11 @@ def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path)
 
 
 def test_two_processes_give_the_gradients_of_one(training, tmp_path):
-    """DDP over gloo on the CPU, the same micro-batches: one step of plain gradient descent, so weights show gradients."""
+    """DDP over gloo on the CPU, the same micro-batches, crops of two sizes; plain descent, so weights show gradients."""
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-    recipe = make_recipe(
-        device_batch_size=2, steps=3, optimizer={"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
-    )
+    descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    recipe = make_recipe(device_batch_size=2, steps=3, optimizer=descent, **CROPS)
     one = weights(replace(training, recipe=recipe))
     two = elsewhere(training, tmp_path, recipe=recipe, devices=[CPU, CPU])
     config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0")

@@ -12,7 +12,15 @@ from PIL import Image
 
 from synthdiv.encoder import load_encoder
 from synthdiv.generator import Generator
-from synthdiv.recipes import build_loss, build_model, build_optimizer, choose_layout, choose_precision, resolve_data
+from synthdiv.recipes import (
+    build_loss,
+    build_model,
+    build_multi_crop,
+    build_optimizer,
+    choose_layout,
+    choose_precision,
+    resolve_data,
+)
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Batch sizes that are tried on a GPU."""
@@ -116,7 +124,7 @@ def measure_encoder(spec: Mapping[str, Any], device: torch.device, *, at_least: 
 def measure_classifier(
     recipe: Mapping[str, Any], n_classes: int, processes: int, device: torch.device, *, at_least: float = SECONDS
 ) -> dict[str, Any]:
-    """Images a second that one process trains a classifier on, reading and augmenting apart.
+    """Images a second that one process trains a classifier on, each with all its crops; reading and augmenting apart.
 
     Parameters
     ----------
@@ -134,15 +142,19 @@ def measure_classifier(
     model = build_model(recipe, n_classes).to(memory_format=choose_layout(recipe)).to(device).train()
     optimizer, loss = build_optimizer(recipe, model), build_loss(recipe)
     size = recipe["device_batch_size"] or recipe["batch_size"] // processes
-    shape = resolve_data(recipe, model, is_training=True)["input_size"]
-    images = torch.zeros(size, *shape, device=device).to(memory_format=choose_layout(recipe))
+    multi_crop = build_multi_crop(recipe, model)
+    shape = multi_crop.shape if multi_crop is not None else resolve_data(recipe, model, is_training=True)["input_size"]
+    images = torch.zeros(size, *shape, device=device)
     target = torch.full((n_classes,), 1 / n_classes) if recipe["mixup"] else torch.tensor(0)
     labels = target.expand(size, *target.shape).to(device)
+    passes = multi_crop.separate(images, labels) if multi_crop is not None else [(images, labels)]
+    passes = [(crops.contiguous(memory_format=choose_layout(recipe)), targets) for crops, targets in passes]
 
     def step() -> None:
-        with choose_precision(recipe, device):
-            result = loss(model(images), labels)
-        result.backward()
+        for crops, targets in passes:
+            with choose_precision(recipe, device):
+                result = loss(model(crops), targets)
+            result.backward()
         optimizer.step()
         optimizer.zero_grad()
 

@@ -20,6 +20,7 @@ from torch import nn
 from synthdiv.encoder import DTYPES, name_model
 from synthdiv.errors import StudyError
 from synthdiv.hub import advise
+from synthdiv.multi_crop import MultiCrop
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,15 @@ def resolve_data(recipe: Recipe, model: nn.Module, *, is_training: bool) -> dict
     return resolve_model_data_config(model, args=given, use_test_size=not is_training)
 
 
+def build_multi_crop(recipe: Recipe, model: nn.Module) -> MultiCrop | None:
+    """What makes several crops of an image, or None where a training takes one."""
+    if recipe["multi_crop"] is None:
+        return None
+    return MultiCrop(recipe["multi_crop"], resolve_data(recipe, model, is_training=True)["input_size"][-1])
+
+
 def build_transform(recipe: Recipe, model: nn.Module, *, is_training: bool) -> Callable:
-    """From an RGB image to a uint8 array of shape (3, height, width).
+    """From an RGB image to a uint8 array of shape (3, height, width); with several crops, to their row (``multi_crop``).
 
     Normalising, and random erasing, which comes after it, are done on whole batches.
 
@@ -76,6 +84,9 @@ def build_transform(recipe: Recipe, model: nn.Module, *, is_training: bool) -> C
     StudyError
         If timm refuses an argument of ``augmentation``.
     """
+    multi_crop = build_multi_crop(recipe, model) if is_training else None
+    if multi_crop is not None:
+        return multi_crop
     augmentation = recipe["augmentation"] if is_training else {}
     given = {key: value for key, value in augmentation.items() if key not in ERASING}
     data = resolve_data(recipe, model, is_training=is_training)

@@ -413,8 +413,29 @@ class Study:
                 f"config: {where}: batch_size {recipe['batch_size']} is no multiple of {processes} processes x "
                 f"{together} images (device_batch_size)"
             )
+        self._check_multi_crop(f"config: {where}.recipe", recipe)
         if "init_from" in entry:
             self._check_initial(name)
+
+    def _check_multi_crop(self, where: str, recipe: Mapping[str, Any]) -> None:
+        spec = recipe["multi_crop"]
+        if spec is None:
+            return
+        # random erasing is done on batches, whatever is in them
+        unused = [key for key in recipe["augmentation"] if not key.startswith("re_")]
+        if unused:
+            raise StudyError(
+                f"{where}: multi_crop takes the place of timm's augmentation, which says {unused[0]} here: take one of the "
+                "two away (random erasing, re_prob and the like, may stay)"
+            )
+        ranges = {
+            "global.scale": spec["global"]["scale"],
+            "local.scale": spec["local"]["scale"],
+            "blur_sigma": spec["blur_sigma"],
+        }
+        for key, (smallest, largest) in ranges.items():
+            if smallest > largest:
+                raise StudyError(f"{where}.multi_crop.{key} is [{smallest}, {largest}]: the smaller number stands first")
 
     def _check_initial(self, name: str) -> None:
         where, seen = f"classifiers.{name}.init_from", [name]

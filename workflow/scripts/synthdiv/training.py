@@ -14,7 +14,7 @@ import math
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,6 +47,7 @@ from synthdiv.recipes import (
     build_loss,
     build_mixup,
     build_model,
+    build_multi_crop,
     build_optimizer,
     build_schedule,
     build_transform,
@@ -206,6 +207,8 @@ class _Trainer:
         self.schedule = build_schedule(recipe, self.optimizer, self.steps)
         self.scaler = torch.amp.GradScaler(device.type, enabled=recipe["precision"] == "fp16" and device.type == "cuda")
         self.loss = build_loss(recipe).to(device)
+        self.multi_crop = build_multi_crop(recipe, model)
+        self.n_crops = self.multi_crop.number if self.multi_crop is not None else 1
         self.mixup = build_mixup(recipe, n_classes)
         self.erasing = build_erasing(recipe, device)
         self.wrapped: nn.Module = model
@@ -282,19 +285,19 @@ class _Trainer:
         """One update of the weights, from as many rounds of the device's batch as make up the batch size."""
         if self.schedule is not None:
             self.schedule.step(self.step)
-        for number in range(self.rounds):
-            images, labels = next(batches)
-            # after the loader, which seeds the same generators where it has no workers
-            seed_randomness(self.training.seed, self.step, number * self.world + self.rank)
+        crops = left = self.rounds * self.device_batch * self.n_crops
+        for images, labels in self._iterate_passes(batches):
+            left -= len(labels)
             images = images.contiguous(memory_format=self.layout)
             images = self.erasing(images) if self.erasing is not None else images
             images, targets = self.mixup(images, labels) if self.mixup is not None else (images, labels)
-            together = number == self.rounds - 1 or self.world == 1
+            together = left == 0 or self.world == 1
             with nullcontext() if together else self.wrapped.no_sync():  # type: ignore[operator]
                 with choose_precision(self.recipe, self.device):
                     logits = self.wrapped(images)
                 loss = self.loss(logits.float(), targets)
-                self.scaler.scale(loss / self.rounds).backward()
+                # the mean over all crops, though a pass may have fewer of them than another
+                self.scaler.scale(loss / (crops / len(labels))).backward()
             with torch.no_grad():
                 hits = (logits.argmax(dim=1) == labels).sum()
                 self.sums += torch.stack([loss.detach() * len(labels), hits.float()])
@@ -309,6 +312,17 @@ class _Trainer:
         self.step += 1
         if self.ema is not None:
             self.ema.update(self.model, step=self.step)
+
+    def _iterate_passes(self, batches: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What goes through the model at once, for an update: the device's batches, or of each the crops of one size."""
+        for number in range(self.rounds):
+            images, labels = next(batches)
+            # after the loader, which seeds the same generators where it has no workers
+            seed_randomness(self.training.seed, self.step, number * self.world + self.rank)
+            if self.multi_crop is None:
+                yield images, labels
+            else:
+                yield from self.multi_crop.separate(images, labels)
 
     @property
     def final(self) -> nn.Module:
@@ -344,6 +358,7 @@ class _Trainer:
         step, elapsed = self.logged
         self.logged = (self.step, self.elapsed)
         images = (self.step - step) * self.recipe["batch_size"]
+        crops = images * self.n_crops
         self._check_loss()
         seen = self.step * self.recipe["batch_size"]
         self.rows.append(
@@ -351,8 +366,8 @@ class _Trainer:
                 "step": self.step,
                 "epoch": seen / self.draws.length,
                 "learning_rate": self.optimizer.param_groups[0]["lr"],
-                "loss": loss / images,
-                "train_top1": None if self.mixup is not None else hits / images,
+                "loss": loss / crops,
+                "train_top1": None if self.mixup is not None else hits / crops,
                 "followed_top1": followed,
                 "images_per_s": images / (self.elapsed - elapsed),
                 "elapsed_s": self.elapsed,
