@@ -30,6 +30,8 @@ ROLES = {
     "prompts": [["Words", "Clear"]],
     "prompt_sets": ["Words"],
     "scaled": [["Few", "Clear"]],
+    "extended": [["Plain", "Clear"]],
+    "cropped": [["crops", "small"]],
 }
 CLASSES = 8
 
@@ -77,6 +79,16 @@ def test_roles_of_the_imagenet_study_and_of_mixtures(monkeypatch):
     assert roles["scaled"] == [["Few", "Disamb-IM"]]
     assert [[scale for _, scale in sweep] for sweep in roles["sweeps"]] == [[1.0, 2.5, 7.5], [1.5, 2.0, 3.5, 5.0, 10.0]]
     assert roles["clarified"] == [["Synset-IM", "Disamb-IM"]]
+    assert roles["extended"] == roles["cropped"] == []
+
+
+def test_roles_of_the_second_study(monkeypatch):
+    roles = find_roles(make_study(monkeypatch, "imagenet_sd.yaml"))
+    assert roles["extended"] == [["C-IM", "CH-IM"], ["C-IM", "CD-IM"]]
+    assert roles["augmented"] == [["CH-IM", "Inside-IM"]]
+    assert roles["cropped"] == [["multi-crop", "plain"]]
+    assert roles["scaled"] == [["Inside10x-IM", "Inside50x-IM"], ["Inside20x-IM", "Inside50x-IM"]]
+    assert roles["shifted"] == ["ImageNet-v2", "ImageNet-Sketch", "ImageNet-A", "ImageNet-R"]
 
 
 def draw_right(share, rng):
@@ -117,6 +129,7 @@ TOPS = {  # made up so that each claim has its own answer
     ("Many", "Many"): 0.5,
     ("Few", "Photos"): 0.1,
 }
+CROPS = {("Photos", "Photos"): 0.65, ("Clear", "Photos"): 0.65}  # of a second classifier
 SPREADS = {"Photos": 0.08, "Plain": 0.03, "Clear": 0.02, "Soft": 0.04, "None": 0.1, "Many": 0.06}
 MATRIX = {  # reference, query: accuracy and cosine
     ("Clear", "Clear"): (0.8, 0.9),
@@ -144,6 +157,10 @@ def evidence():
                 **{key: pl.lit(value) for key, value in head.items()}
             )
         )
+        tops += [{**head, "class_id": n, "top1": right[ids == n].mean()} for n in range(CLASSES)]
+    for (training, evaluation), top1 in CROPS.items():
+        head = {"classifier": "crops", "train_set": training, "evaluation_set": evaluation}
+        right = draw_right(top1, rng)
         tops += [{**head, "class_id": n, "top1": right[ids == n].mean()} for n in range(CLASSES)]
     spreads = [
         {"set": name, "metric": "centroid_distance", "split": split, "images_per_class": count, "class_id": n}
@@ -204,6 +221,9 @@ EXPECTED = {  # values by the made-up figures, and verdicts
     "shift_gap": [(0.1, "holds")],
     "scaled_training": [(0.25, "holds")],
     "diverse_prompts": [(-0.1, "fails")],
+    "dictionary_training": [(0.15, "holds")],
+    "crops_training": [(0.3, "holds")],
+    "crops_drawn": [(0.25, "holds")],
 }
 
 

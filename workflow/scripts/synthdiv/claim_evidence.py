@@ -168,6 +168,23 @@ class Evidence:
                 what = f"top-1 of {classifier}, {better} less {worse} as training sets: on {evaluation} less on {shifted}"
                 yield from _pair(what, {n: a[n] - b[n] for n in common}, {n: c[n] - d[n] for n in common})
 
+    def compare_classifiers(
+        self, first: str, second: str, training: str, evaluation: str, beside: str | None
+    ) -> Iterator[Finding]:
+        """Top-1 of two classifiers that learned from one set, less that of both where they learned from another."""
+        cells = [self._tops.get(name, {}) for name in (first, second)]
+        sets = [training] if beside is None else [training, beside]
+        if all((name, evaluation) in own for name in sets for own in cells):
+            gains = []
+            for name in sets:
+                a, b = (own[name, evaluation] for own in cells)
+                gains.append({n: a[n] - b[n] for n in a.keys() & b.keys()})
+            what = f"top-1 on {evaluation}, {first} less {second}: trained on {training}"
+            if beside is None:
+                yield from _pair(what, gains[0], dict.fromkeys(gains[0], 0.0))
+            else:
+                yield from _pair(f"{what} less on {beside}", *gains)
+
     def compare_causes(self, prompts: str, images: str) -> Iterator[Finding]:
         """The error by own centroids less what the prompts' centroids add to it."""
         own, other = (self._accuracy_of_classes((reference, images)) for reference in (images, prompts))

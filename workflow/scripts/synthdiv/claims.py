@@ -124,6 +124,14 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
         case "augmented_training" | "diverse_prompts":
             for base, changed in roles["augmented"]:
                 yield from evidence.compare_trainings(changed, base, natural)
+        case "dictionary_training":
+            for base, changed in roles["extended"]:
+                yield from evidence.compare_trainings(changed, base, natural)
+        case "crops_training" | "crops_drawn":
+            for crops, plain in roles["cropped"]:
+                for name in roles["drawn"]:
+                    beside = natural if claim == "crops_drawn" else None
+                    yield from evidence.compare_classifiers(crops, plain, name, natural, beside)
         case "augmented_recognised":
             for base, changed in roles["augmented"]:
                 yield from evidence.compare_cells((natural, base), (natural, changed))

@@ -26,6 +26,8 @@ def find_roles(study: Study) -> dict[str, Any]:
         drawn : the image sets that the study draws.
         clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
         augmented : [base, changed], the same for a grammar.
+        extended : [base, changed], sets of one scale and generator, the template of whose prompts begins with the other's.
+        cropped : [multi-crop, plain], classifiers of one model.
         sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
         prompts : [prompt set, image set], of one dataset.
         prompt_sets : all sets of prompts.
@@ -46,6 +48,19 @@ def find_roles(study: Study) -> dict[str, Any]:
             and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
         ]
 
+    def pair_templates() -> list[list[str]]:
+        templates = {name: datasets[sets[name]["dataset"]].get("template") for name in drawn}
+        return [
+            [base, changed]
+            for changed in drawn
+            for base in drawn
+            if templates[base]
+            and templates[changed]
+            and templates[changed].startswith(f"{templates[base]},")
+            and sets[changed]["guidance_scale"] == sets[base]["guidance_scale"]
+            and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
+        ]
+
     def sort_scales(dataset: str) -> list[list]:
         own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
         return sorted(own, key=operator.itemgetter(1))
@@ -56,6 +71,13 @@ def find_roles(study: Study) -> dict[str, Any]:
         "drawn": drawn,
         "clarified": pair_by("overrides"),
         "augmented": pair_by("grammar"),
+        "extended": pair_templates(),
+        "cropped": [
+            [name, other]
+            for name, one in study.recipes.items()
+            for other, plain in study.recipes.items()
+            if one["multi_crop"] and not plain["multi_crop"] and one["model"] == plain["model"]
+        ],
         "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
         "prompts": [[prompts, name] for name in drawn for prompts in find_prompt_sets(study, name)],
         "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
