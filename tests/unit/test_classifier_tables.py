@@ -9,6 +9,7 @@ from synthdiv.classifier_tables import (
     compare_trainings,
     count_confusions,
     tabulate_classes,
+    tabulate_gaps,
     tabulate_run,
 )
 from synthdiv.evaluation import SCHEMA
@@ -92,6 +93,30 @@ def test_training_sets_are_compared_image_by_image():
     assert (rows[0]["difference_low"], rows[0]["difference_high"]) == pytest.approx(tuple(expected.confidence_interval()))
     assert (rows[1]["difference"], rows[1]["differs"], rows[0]["differs"]) == (0, False, True)
     assert rows[2]["difference"] == pytest.approx(-a.mean())
+
+
+def test_gaps_to_the_natural_training_set_under_each_shift():
+    rights = {"Photos": [True] * 7 + [False], "Drawn": [True] + [False] * 7}
+    tables = [
+        make_predictions(right if name == "Natural-IM" else [training == "Photos"] * 4 + [False] * 4, name).with_columns(
+            classifier=pl.lit("small"), train_set=pl.lit(training)
+        )
+        for training, right in rights.items()
+        for name in ("Natural-IM", "Sketch")
+    ]
+    table = tabulate_gaps(pl.concat(tables), "Photos")
+    assert set(table["train_set"]) == {"Drawn"}
+    first = table.filter(figure="top1")
+    assert first.select("evaluation_set", "natural", "drawn", "difference", "relative_gap").rows() == [
+        ("Natural-IM", 7 / 8, 1 / 8, 0.75, 0.75 / (7 / 8)),
+        ("Sketch", 0.5, 0.0, 0.5, 1.0),
+    ]
+    expected = ttest_1samp(np.array([0, 1, 1, 1, 1, 1, 1, 0]), 0).confidence_interval()
+    assert first.select("difference_low", "difference_high").row(0) == pytest.approx(tuple(expected))
+    turned = tabulate_gaps(pl.concat(tables), "Drawn").filter(figure="top1")
+    assert turned["difference"].to_list() == [-0.75, -0.5]
+    assert turned["relative_gap"].to_list() == [-6.0, None]
+    assert len(tabulate_gaps(pl.concat(tables), None)) == 0
 
 
 def test_each_classifiers_own_evaluation_set_is_chosen():

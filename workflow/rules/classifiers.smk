@@ -81,6 +81,7 @@ rule tabulate_classifiers:
         per_class="<results>/tables/classifiers_per_class.parquet",
         confusion="<results>/tables/classifier_confusion.parquet",
         differences="<results>/tables/classifier_differences.csv",
+        gaps="<results>/tables/shift_gaps.csv",
     log:
         "<logs>/tabulate_classifiers.log",
     benchmark:
@@ -92,6 +93,7 @@ rule tabulate_classifiers:
         runtime=30,
     params:
         evaluations=evaluated_pairs,
+        natural=STUDY.natural_images,
         runs=classifier_runs,
     message:
         "Tabulate the classifiers"

@@ -915,7 +915,7 @@ def predicted_sets(wildcards):
 def classifier_results(wildcards):
     if not STUDY.evaluations:
         return []
-    tables = ["classifiers.csv", "classifier_means.csv"]
+    tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
     tables += ["predictors.csv"] if predicted_sets(wildcards) else []
     return [f"<results>/tables/{name}" for name in tables] + [
         f"<results>/figures/{name}.png" for name in classifier_figures()
@@ -1072,6 +1072,7 @@ BROWSED = {
     },
     "8 Classifiers": {
         "classifier_means": "A row a training set and the set that its classifiers are tried on, over seeds.",
+        "shift_gaps": "By how much training on natural images is ahead, on each evaluation set.",
         "predictors": "Which figures that are known before training foretell the accuracy of what is trained.",
     },
     "9 Claims, audit, cost": {

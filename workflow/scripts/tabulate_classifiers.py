@@ -2,7 +2,8 @@
 
 Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table.
 Outputs: table (CSV) and parquet, a row a classifier, training set, seed and evaluation set; means over seeds; per_class;
-confusion, how often each class was taken for each; differences, every two training sets of a classifier.
+confusion, how often each class was taken for each; differences, every two training sets of a classifier; gaps, to the
+natural training set on each evaluation set.
 """
 
 from types import SimpleNamespace
@@ -16,6 +17,7 @@ from synthdiv.classifier_tables import (
     compare_trainings,
     count_confusions,
     tabulate_classes,
+    tabulate_gaps,
     tabulate_run,
 )
 from synthdiv.jobs import start_job
@@ -44,6 +46,7 @@ def main(smk: SimpleNamespace) -> None:
     write_table(tabulate_classes(whole, [row.name for row in read_classes(smk.input.classes)]), smk.output.per_class)
     write_table(count_confusions(whole), smk.output.confusion)
     write_table(compare_trainings(whole), smk.output.differences)
+    write_table(tabulate_gaps(whole, smk.params.natural), smk.output.gaps)
 
 
 if __name__ == "__main__":

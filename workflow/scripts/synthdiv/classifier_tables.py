@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -130,12 +131,8 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
         difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
     """
     found: list[dict[str, Any]] = []
-    image = ["class_id", "index"]
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
-        shares = {
-            training: table.group_by(image).agg(pl.col("right1").mean()).sort(image)["right1"].to_numpy()
-            for (training,), table in own.group_by("train_set", maintain_order=True)
-        }
+        shares = _share_seeds(own, "right1")
         part: list[dict[str, Any]] = []
         for a, b in combinations(shares, 2):
             result = compare_means(shares[a], shares[b])
@@ -144,6 +141,50 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
         found += correct_rows(part)
     names = ("classifier", "evaluation_set", "train_set_a", "train_set_b")
     return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String) | DIFFERENCE_SCHEMA)
+
+
+def _share_seeds(predictions: pl.DataFrame, column: str) -> dict[str, np.ndarray]:
+    """For each training set, the share of seeds that got each image right, the images in one order."""
+    image = ["class_id", "index"]
+    return {
+        str(training): table.group_by(image).agg(pl.col(column).mean()).sort(image)[column].to_numpy()
+        for (training,), table in predictions.group_by("train_set", maintain_order=True)
+    }
+
+
+def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
+    """What training on natural images is ahead by, on each evaluation set: how the gap fares under a domain shift.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of all runs, with classifier and train_set.
+    natural : str or None
+        The natural training set; without one the table is empty.
+
+    Returns
+    -------
+    polars.DataFrame
+        classifier, evaluation_set, train_set, figure (top1, top5), natural and drawn (the accuracies), and their difference
+        as :func:`compare_trainings` gives it, paired by image; relative_gap (difference / natural; null if that is 0).
+    """
+    found: list[dict[str, Any]] = []
+    for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
+        part: list[dict[str, Any]] = []
+        for figure in ("top1", "top5"):
+            shares = _share_seeds(own, figure.replace("top", "right"))
+            if natural is None or natural not in shares:
+                continue
+            best = shares.pop(natural)
+            for training, drawn in shares.items():
+                head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "figure": figure}
+                middles = {"natural": math.fsum(best) / len(best), "drawn": math.fsum(drawn) / len(drawn)}
+                part.append(head | middles | describe_difference(compare_means(best, drawn), len(best)))
+        found += correct_rows(part)
+    names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "figure"), pl.String)
+    table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "drawn"), pl.Float64) | DIFFERENCE_SCHEMA)
+    ratio = pl.col("difference") / pl.col("natural")
+    return table.with_columns(relative_gap=pl.when(pl.col("natural") > 0).then(ratio))
 
 
 def choose_evaluations(table: pl.DataFrame, evaluations: Mapping[str, str]) -> pl.DataFrame:

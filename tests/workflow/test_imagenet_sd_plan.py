@@ -1,0 +1,85 @@
+"""The study of the ImageNet-SD clones in the plan: every job of it, and what ImageNet-100 and all of ImageNet share."""
+
+import csv
+import re
+
+import pytest
+import yaml
+from conftest import REPOSITORY, Workplace
+
+from synthdiv.drawing import iter_blocks
+from synthdiv.study import Drawing, Study, find_timm_subset
+
+JOBS = {
+    "imagenet_sd": {
+        "fingerprint_generator": 1,
+        "index_natural": 5,  # ImageNet, and the four sets that only evaluate
+        "draw_images": 160,  # 8 drawings in 20 shards
+        "embed_images": 180,  # and ImageNet's
+        "train_classifier": 15,
+        "evaluate_classifier": 15,
+        "compare_published": 1,
+    },
+    "imagenet_sd_1k": {"draw_images": 300, "embed_images": 400, "train_classifier": 4, "evaluate_classifier": 4},
+}
+FINGERPRINT = {"pipeline": "StableDiffusionPipeline", "digest": "0" * 64}
+
+
+def read_config(name):
+    return yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A made-up ImageNet and its shifted kin, with the folders that these have."""
+    folder = tmp_path_factory.mktemp("imagenet")
+    with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
+        keys = [row["key"] for row in csv.DictReader(file)]
+    kin = {"imagenet/train": keys, "imagenet/val": keys, "imagenet-sketch": keys, "imagenet-v2": map(str, range(1000))}
+    for name in ("a", "r"):
+        kin[f"imagenet-{name}"] = find_timm_subset(f"imagenet-{name}").read_text().split()
+    for name, classes in kin.items():
+        for one in classes:
+            (folder / name / one).mkdir(parents=True)
+            (folder / name / one / "1.JPEG").touch()
+    return folder
+
+
+@pytest.mark.parametrize("name", JOBS)
+def test_the_whole_study_is_planned(folder, tmp_path, name):
+    for part in folder.iterdir():
+        (tmp_path / part.name).symlink_to(part)
+    place = Workplace(tmp_path, read_config(name))
+    for part in ("recipes", "paper"):
+        (tmp_path / "resources" / part).symlink_to(REPOSITORY / "resources" / part)
+    plan = place.run("-n", "--quiet", "rules", profile="slurm").stdout
+    counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
+    assert {rule: counts[rule] for rule in JOBS[name]} == JOBS[name]
+
+
+def test_imagenet_100_finds_the_images_of_all_of_imagenet(monkeypatch):
+    """A class's blocks have the same names, though its number differs; the 50 times larger set begins with the others."""
+    monkeypatch.chdir(REPOSITORY)
+    few, all_classes = (Study(read_config(name)) for name in JOBS)
+    key = few.classes[40].key
+    places = [next(row.class_id for row in study.classes if row.key == key) for study in (few, all_classes)]
+    assert places[0] != places[1]
+
+    def list_blocks(study, drawing, class_id):
+        return [block.path for block in iter_blocks(study, drawing, [class_id], FINGERPRINT)]
+
+    for drawing in (Drawing("c_d", 7.5), Drawing("c_d", 2.0), Drawing("inside", 7.5)):
+        mine, theirs = (list_blocks(study, drawing, place) for study, place in zip((few, all_classes), places, strict=True))
+        assert mine == theirs
+    whole = set(list_blocks(few, Drawing("scaled", 2.0), places[0]))
+    assert set(list_blocks(few, Drawing("inside", 2.0), places[0])) <= whole
+    assert len(whole) == 65000 // 50 + 1
+
+
+def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
+    """The two demos share their generator: what the first has drawn from the same prompt, the second finds."""
+    monkeypatch.chdir(REPOSITORY)
+    first, second = Study(read_config("config")), Study(read_config("demo_sd"))
+    drawn = {block.path for block in iter_blocks(first, Drawing("synset", 7.5), range(10), FINGERPRINT)}
+    asked = {block.path for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT)}
+    assert asked < drawn
