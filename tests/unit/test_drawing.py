@@ -75,6 +75,21 @@ def test_more_images_a_class_draw_only_what_is_new(config, tmp_path):
     assert all(after[key] == data for key, data in before.items())
 
 
+def test_fewer_images_a_class_draw_nothing(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    before, blocks = contents(tmp_path / "a.parquet"), set((tmp_path / "archive").rglob("*.tar"))
+    config["images_per_class"] = {"train": 110, "evaluation": 7}
+
+    def refuse(*_):
+        raise AssertionError("nothing is to be drawn")
+
+    assert run(config, "synset", tmp_path / "b.parquet", draw=refuse).found == 3 * 117
+    after = contents(tmp_path / "b.parquet")
+    assert len(after) == 3 * 117
+    assert all(before[key] == data for key, data in after.items())
+    assert set((tmp_path / "archive").rglob("*.tar")) == blocks
+
+
 def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
     def die_in_the_third_block(prompts, seeds, guidance_scale):
         yield from islice(draw(prompts, seeds, guidance_scale), 110)

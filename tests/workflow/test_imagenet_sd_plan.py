@@ -80,6 +80,7 @@ def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
     """The two demos share their generator: what the first has drawn from the same prompt, the second finds."""
     monkeypatch.chdir(REPOSITORY)
     first, second = Study(read_config("config")), Study(read_config("demo_sd"))
-    drawn = {block.path for block in iter_blocks(first, Drawing("synset", 7.5), range(10), FINGERPRINT)}
-    asked = {block.path for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT)}
+    drawn = {name for block in iter_blocks(first, Drawing("synset", 7.5), range(10), FINGERPRINT) for name in block.names}
+    asked = {name for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT) for name in block.names}
     assert asked < drawn
+    assert len(asked) == 10 * (100 + 25)

@@ -64,23 +64,39 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
 
 
 def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> Iterator[Block]:
-    """The blocks of some classes of a drawing, in order."""
+    """The blocks of some classes of a drawing, in order.
+
+    Where a class has fewer images than a block that is there already, and that block begins with them, it is theirs too.
+    """
     dataset = study.prompts_of(drawing)
     spec = study.config["generators"][study.generator_of(drawing.dataset, drawing.split)]
     recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
-    for class_id in class_ids:
+
+    def describe(class_id: int, split: str, indices: range, noises: range) -> tuple[list[str], list[int], list[str]]:
         key = study.classes[class_id].key
+        prompts = [dataset.prompt(class_id, split, index) for index in indices]
+        seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
+        names = [
+            name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
+            for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
+        return prompts, seeds, names
+
+    def locate(names: list[str]) -> Path:
+        return locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
+
+    for class_id in class_ids:
         for split, run in dataset.list_runs():
             for start in range(0, len(run), BLOCK_SIZE):
                 indices = run[start : start + BLOCK_SIZE]
                 noises = range(start, start + len(indices))
-                prompts = [dataset.prompt(class_id, split, index) for index in indices]
-                seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
-                names = [
-                    name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
-                    for prompt, seed in zip(prompts, seeds, strict=True)
-                ]
-                path = locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
+                prompts, seeds, names = describe(class_id, split, indices, noises)
+                path = locate(names)
+                if len(names) < BLOCK_SIZE and dataset.endless and not path.exists():
+                    more = range(noises.stop, start + BLOCK_SIZE)
+                    _, _, following = describe(class_id, split, more, more)
+                    longer = (locate(names + following[:n]) for n in range(1, len(following) + 1))
+                    path = next((one for one in longer if one.exists()), path)
                 yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
 
 

@@ -62,6 +62,11 @@ class Dataset:
         """Whether every image has a prompt of its own."""
         return self.grammar is not None or self.images is not None
 
+    @property
+    def endless(self) -> bool:
+        """Whether it has prompts for more images than are asked for."""
+        return self.images is None
+
     def prompt(self, class_id: int, split: str, index: int) -> str:
         """The prompt of one image."""
         if self.images is not None:
