@@ -115,8 +115,13 @@ TORCHVISION = {
 """The ten, by the name that the config gives them."""
 
 
+def locate_parts(source: Mapping[str, Any]) -> list[str]:
+    """The files and folders that a torchvision set (``torchvision``, its name, and ``root``) is read from, there or not."""
+    return [os.path.join(source["root"], part) for part in TORCHVISION[source["torchvision"]].needs]
+
+
 def find_root(source: Mapping[str, Any], where: str) -> list[str]:
-    """What a torchvision set is read from: the files and folders that must be there.
+    """What a torchvision set is read from, all of which must be there.
 
     Parameters
     ----------
@@ -130,13 +135,12 @@ def find_root(source: Mapping[str, Any], where: str) -> list[str]:
     StudyError
         If one is missing: where to get it and where to put it.
     """
-    known = TORCHVISION[source["torchvision"]]
-    paths = [os.path.join(source["root"], part) for part in known.needs]
+    paths = locate_parts(source)
     missing = next((path for path in paths if not os.path.exists(path)), None)
     if missing is not None:
         raise StudyError(
             f"config: {where}: {missing} does not exist; {source['torchvision']} is not downloaded by itself: "
-            f"{known.fetch} ({source['root']})"
+            f"{TORCHVISION[source['torchvision']].fetch} ({source['root']})"
         )
     return paths
 
