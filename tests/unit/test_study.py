@@ -499,6 +499,8 @@ def test_transfer_and_features_are_done_where_the_config_names_them(demo):
         ({}, "config: transfer.sets.x needs one source, torchvision with its root, images, or sklearn; it has none"),
         ({"torchvision": "DTD"}, "needs one source, torchvision with its root, images, or sklearn; it has torchvision"),
         ({"sklearn": "digits", "images": {"train": "x"}}, "it has images and sklearn"),
+        ({"sklearn": "digits", "root": "data"}, "config: transfer.sets.x: 'torchvision' is a dependency of 'root'"),
+        ({"sklearn": "digits", "classes": "c.csv"}, "config: transfer.sets.x: 'images' is a dependency of 'classes'"),
         ({"sklearn": "iris"}, "config: transfer.sets.x.sklearn is 'iris'; it must be one of digits"),
         (
             {"torchvision": "MNIST", "root": "."},
