@@ -510,3 +510,96 @@ def test_a_start_must_have_the_same_seeds(demo):
     demo["classifiers"]["next"] = small | {"init_from": {"classifier": "small", "train": "Disamb-IM"}, "seeds": [1, 7]}
     with pytest.raises(StudyError, match=r"next.init_from: small is not trained with seed 7"):
         Study(demo)
+
+
+def with_transfer(demo, sets, **others):
+    return demo | {"transfer": {"sets": sets}} | others
+
+
+def test_transfer_and_features_are_done_where_the_config_names_them(demo):
+    assert (Study(demo).transfer_sets, Study(demo).feature_set) == ({}, None)
+    study = Study(with_transfer(demo, {"digits": {"sklearn": "digits"}}, features={}))
+    assert list(study.transfer_sets) == ["digits"]
+    assert study.feature_set == "Fashion-IM"
+    assert study.config["transfer"]["trials"] == 30
+    assert study.config["features"] == {"images_per_class": None, "threshold": 1e-5, "eps": 0.5**0.5}
+    assert Study(demo | {"features": {"set": "FashionStudio-IM"}}).feature_set == "FashionStudio-IM"
+    study.check_sources()
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({}, "config: transfer.sets.x needs one source, torchvision with its root, images, or sklearn; it has none"),
+        ({"torchvision": "DTD"}, "needs one source, torchvision with its root, images, or sklearn; it has torchvision"),
+        ({"sklearn": "digits", "images": {"train": "x"}}, "it has images and sklearn"),
+        ({"sklearn": "digits", "root": "data"}, "config: transfer.sets.x: 'torchvision' is a dependency of 'root'"),
+        ({"sklearn": "digits", "classes": "c.csv"}, "config: transfer.sets.x: 'images' is a dependency of 'classes'"),
+        ({"sklearn": "iris"}, "config: transfer.sets.x.sklearn is 'iris'; it must be one of digits"),
+        (
+            {"torchvision": "MNIST", "root": "."},
+            "transfer.sets.x.torchvision is 'MNIST'; it must be one of FGVCAircraft, Stan",
+        ),
+        ({"torchvisoin": "DTD", "root": "."}, "unknown config key transfer.sets.x.torchvisoin: did you mean 'torchvision'?"),
+    ],
+)
+def test_a_transfer_set_has_one_known_source(demo, entry, sentence):
+    with pytest.raises(StudyError) as caught:
+        Study(with_transfer(demo, {"x": entry}))
+    assert sentence in str(caught.value)
+
+
+def test_a_transfer_set_that_is_not_there_is_refused_before_anything_runs(demo, tmp_path):
+    study = Study(with_transfer(demo, {"textures": {"torchvision": "DTD", "root": str(tmp_path)}}))
+    with pytest.raises(StudyError) as caught:
+        study.check_sources()
+    assert str(caught.value) == (
+        f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded by itself: unpack "
+        f"https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz into dtd there ({tmp_path})"
+    )
+    with pytest.raises(StudyError, match=r"mine.images.train: nowhere is no folder with a folder per class; .*mine.classes"):
+        Study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})).check_sources()
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    with pytest.raises(StudyError, match=r"transfer.sets.mine.images.train: the folder .*/cat holds no image"):
+        Study(with_transfer(demo, {"mine": {"images": {"train": str(tmp_path / "train")}}})).check_sources()
+
+
+def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
+    for split, names in (("train", ("ant", "bee")), ("val", ("bee", "ant"))):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "1.png").write_bytes(b"x")
+    images = {"train": str(tmp_path / "train"), "evaluation": str(tmp_path / "val")}
+    study = Study(with_transfer(demo, {"mine": {"images": images}}))
+    study.check_sources()
+    assert [row.key for row in study.transfer_classes("mine")] == ["ant", "bee"]
+    assert study.transfer_files("mine")["evaluation"]["paths"] == [f"{tmp_path}/val/ant", f"{tmp_path}/val/bee"]
+    table = {"images": {"train": "resources/demo/natural/fashion-train.parquet"}, "classes": demo["classes"]}
+    study = Study(with_transfer(demo, {"mine": table}))
+    study.check_sources()
+    assert len(study.transfer_classes("mine")) == 10
+    assert study.transfer_files("mine")["train"]["form"] == ["parquet"]
+
+
+def test_there_must_be_features_to_take(demo):
+    del demo["classifiers"]
+    Study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # of the encoder
+    with pytest.raises(StudyError, match="features: there is no classifier whose features could be measured"):
+        Study(demo | {"features": {}})
+    brought = {key: demo[key] for key in ("study", "classes")}
+    brought["sets"] = {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}
+    with pytest.raises(StudyError, match="transfer: there is no classifier and no encoder whose features could be taken"):
+        Study(with_transfer(brought, {"digits": {"sklearn": "digits"}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Fashion", "config: features.set: there is no set 'Fashion'; did you mean 'Fashion-IM'?"),
+        ("Synset-IM", "config: features.set: 'Synset-IM' is no set of natural images (`images`)"),
+    ],
+)
+def test_features_are_of_natural_images(demo, name, sentence):
+    with pytest.raises(StudyError) as caught:
+        Study(demo | {"features": {"set": name}})
+    assert str(caught.value) == sentence

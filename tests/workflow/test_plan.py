@@ -238,6 +238,44 @@ def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
     assert "Nothing to be done" not in place.run("grid").stdout
 
 
+def test_transfer_and_features_are_planned_where_the_config_names_them(workplace, demo_config):
+    rules = {
+        "index_transfer",
+        "extract_features",
+        "embed_transfer",
+        "classify_transfer",
+        "tabulate_transfer",
+        "plot_transfer",
+    }
+    rules |= {"measure_features", "tabulate_features", "plot_features"}
+    place = workplace(demo_config)
+    assert not rules & count_jobs(place.run("-n").stdout).keys()
+    place.config |= {"transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
+    place.write_config()
+    counts = count_jobs(place.run("-n", "transfer").stdout)
+    assert counts["index_transfer"] == counts["embed_transfer"] == 1
+    assert counts["extract_features"] == 14  # seven training sets, all seeds of one together: of digits, and of Fashion-IM
+    assert counts["classify_transfer"] == 8  # and the encoder
+    assert counts["measure_features"] == 7
+    assert not {"score_experiment", "plot_predictors", "plot_causes"} & counts.keys()
+    assert rules <= count_jobs(place.run("-n").stdout).keys()
+    del place.config["transfer"]
+    place.write_config()
+    output = place.run("-n", "transfer").stdout
+    assert count_jobs(output)["plot_features"] == 1
+    assert not {"index_transfer", "classify_transfer", "plot_transfer"} & count_jobs(output).keys()
+
+
+def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_config):
+    demo_config["transfer"] = {"sets": {"flowers": {"torchvision": "Flowers102", "root": "data"}}}
+    place = workplace(demo_config)
+    done = place.run("-n", check=False)
+    assert done.returncode != 0
+    assert "transfer.sets.flowers: data/flowers-102/jpg does not exist; Flowers102 is not downloaded" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "flowers: torchvision's Flowers102 in data (NOT THERE)" in place.run("grid").stdout
+
+
 def test_the_diagnosis_of_the_demo(workplace, demo_config):
     counts = count_jobs(workplace(demo_config).run("-n").stdout)
     assert counts["gather_evidence"] == 6  # the drawn sets

@@ -5,17 +5,12 @@ Outputs: index, a table with a row an image; counts, a CSV of what was found, a 
 """
 
 import time
-from itertools import chain
 from types import SimpleNamespace
 
-import polars as pl
-
-from synthdiv.image_index import write_index
 from synthdiv.jobs import report_work, start_job
 from synthdiv.natural import find_images
-from synthdiv.natural_index import choose_images, count_images, index_images
+from synthdiv.natural_index import choose_images, write_splits
 from synthdiv.study import Study
-from synthdiv.tables import write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -23,7 +18,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     study, start = Study(smk.config), time.monotonic()
     name, counts = smk.wildcards.set, smk.params.recipe["images_per_class"]
-    lists, rows = {}, []
+    splits = {}
     for split in study.splits_of(name):
         found = find_images(
             study.natural_files(name, split),
@@ -40,22 +35,19 @@ def main(smk: SimpleNamespace) -> None:
             seed=study.seed,
             class_ids=study.class_ids_of(name),
         )
-        images = index_images(
-            chosen,
-            study.classes,
-            split=split,
-            archive=study.config["archive"],
-            checked=f"{smk.params.checked}/{split}",
-            on_undecodable=study.config["on_undecodable"],
-            threads=smk.threads,
-        )
-        lists[split] = found, chosen
-        rows.append(images)
-    number = write_index(smk.output.index, chain.from_iterable(rows), {"set": name})
+        splits[split] = found, chosen
+    number = write_splits(
+        splits,
+        study.classes,
+        name=name,
+        index=smk.output.index,
+        counts=smk.output.counts,
+        archive=study.config["archive"],
+        checked=smk.params.checked,
+        on_undecodable=study.config["on_undecodable"],
+        threads=smk.threads,
+    )
     report_work(number, time.monotonic() - start)
-    index = pl.read_parquet(smk.output.index, columns=["class_id", "split", "index", "flags"])
-    tables = [count_images(found, chosen, index, study.classes, split) for split, (found, chosen) in lists.items()]
-    write_table(pl.concat(tables), smk.output.counts)
 
 
 if __name__ == "__main__":

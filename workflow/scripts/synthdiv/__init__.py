@@ -16,6 +16,7 @@ go out. Modules in the order of the data:
 ``embeddings``            the embedding table, and the tables that users bring
 ``centroids, neighbours`` class centroids, Centroid Distance; exact nearest neighbours and their vote
 ``experiments``           one reference x query experiment, and the tables made from all of them
+``features, transfer``    what a classifier's features are like, and what they are worth on other sets
 ``figures``               contact sheets, heat map, bars
 ========================  ==================================================================================
 """

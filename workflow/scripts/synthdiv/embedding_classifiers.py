@@ -212,13 +212,9 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
     rows = make_unit(reference.vectors) * math.sqrt(reference.vectors.shape[1])  # values of about 1
     ordered = sorted(strengths)
     strength = ordered[len(ordered) // 2]
-    _, inverse, counts = np.unique(reference.class_ids, return_inverse=True, return_counts=True)
+    counts = np.unique(reference.class_ids, return_counts=True)[1]
     if len(ordered) > 1 and counts.min() >= 5:
-        ranks = hash_rows(reference.class_ids, reference.indices, seed)
-        order = np.lexsort((ranks, reference.class_ids))
-        place = np.empty(len(rows), dtype=np.int64)
-        place[order] = np.arange(len(rows)) - np.searchsorted(reference.class_ids[order], reference.class_ids[order])
-        held = place < counts[inverse] // 5
+        held = hold_out(reference, seed)
         scores = [
             _fit_regression(rows[~held], reference.class_ids[~held], c).score(rows[held], reference.class_ids[held])
             for c in ordered
@@ -236,6 +232,17 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
+
+
+def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
+    """A fifth of each class, at random: bool array of shape (n,). Of two to nine vectors it is one, of a single one none."""
+    ranks = hash_rows(embeddings.class_ids, embeddings.indices, seed)
+    order = np.lexsort((ranks, embeddings.class_ids))
+    ordered = embeddings.class_ids[order]
+    _, inverse, counts = np.unique(embeddings.class_ids, return_inverse=True, return_counts=True)
+    place = np.empty(len(embeddings), dtype=np.int64)
+    place[order] = np.arange(len(embeddings)) - np.searchsorted(ordered, ordered)
+    return place < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
 
 
 def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, strength: float) -> LogisticRegression:

@@ -62,6 +62,8 @@ def write_embeddings(
     vectors: np.ndarray,
     lengths: np.ndarray,
     facts: Mapping[str, Any],
+    *,
+    seeds: Sequence[int] | None = None,
 ) -> None:
     """Write an embedding table.
 
@@ -79,8 +81,13 @@ def write_embeddings(
         The vectors' lengths before they were made unit vectors.
     facts : mapping
         For the file's metadata: encoder, weights, versions.
+    seeds : sequence of int of length n, optional
+        Which of several trainings of a model made each row: a first column, by which the rows are sorted first.
     """
-    order = sorted(range(len(class_ids)), key=lambda n: (class_ids[n], splits[n] != "train", splits[n], indices[n]))
+    trained = [0] * len(class_ids) if seeds is None else seeds
+    order = sorted(
+        range(len(class_ids)), key=lambda n: (trained[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
+    )
     kind = pa.from_numpy_dtype(vectors.dtype)
     flat = pa.array(np.ascontiguousarray(vectors[order]).reshape(-1), type=kind)
     column = pa.FixedSizeListArray.from_arrays(flat, type=pa.list_(pa.field("item", kind, nullable=False), vectors.shape[1]))
@@ -104,6 +111,10 @@ def write_embeddings(
         ),
     )
     plain = ["class_id", "split", "index", "length"]
+    if seeds is not None:
+        column = pa.array([int(seeds[n]) for n in order], pa.int64())
+        table = table.add_column(0, pa.field("seed", pa.int64(), nullable=False), column)
+        plain = ["seed", *plain]
     with replace_atomically(path) as temporary:
         pq.write_table(
             table,
@@ -144,6 +155,8 @@ class EmbeddingTables:
         "train" or "evaluation".
     rows : int
         Of a block, at most.
+    seed : int, optional
+        Of tables that hold what several trainings of a model made, the one whose rows are read.
 
     Raises
     ------
@@ -151,10 +164,11 @@ class EmbeddingTables:
         On reading, if the shards hold vectors of different lengths.
     """
 
-    def __init__(self, paths: Iterable[Path | str], split: str, *, rows: int = ROW_GROUP) -> None:
+    def __init__(self, paths: Iterable[Path | str], split: str, *, rows: int = ROW_GROUP, seed: int | None = None) -> None:
         self.paths = list(paths)
         self.split = split
         self.rows = rows
+        self.seed = seed
 
     def __iter__(self) -> Iterator[Embeddings]:
         waiting: list[Embeddings] = []
@@ -182,6 +196,8 @@ class EmbeddingTables:
 
     def _select(self, batch: pa.RecordBatch) -> Embeddings:
         wanted = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)
+        if self.seed is not None:
+            wanted &= batch["seed"].to_numpy() == self.seed
         column = batch["embedding"]
         vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), column.type.list_size)
         lengths = batch["length"].to_numpy()

@@ -75,9 +75,7 @@ class Encoder:
         count = len(batch)
         if count < self.batch_size:
             batch = torch.cat([batch, batch[-1:].expand(self.batch_size - count, *batch.shape[1:])])
-        features = encode(batch.to(self.device, non_blocking=True))[:count].float()
-        lengths = torch.linalg.vector_norm(features, dim=1)
-        return Features((features / lengths[:, None]).half().cpu().numpy(), lengths.cpu().numpy())
+        return measure_lengths(encode(batch.to(self.device, non_blocking=True))[:count].float())
 
     @torch.inference_mode()
     def embed_images(self, rows: Mapping[str, Sequence], *, workers: int) -> Features:
@@ -109,6 +107,13 @@ class Encoder:
                 parts.append(self.run(self.prepare(batch), self.encode))
                 progress.update(len(batch))
         return join_features(parts)
+
+
+def measure_lengths(features: torch.Tensor) -> Features:
+    """Unit vectors and lengths of a model's own vectors, float32 of shape (n, d); a zero vector stays one."""
+    lengths = torch.linalg.vector_norm(features, dim=1)
+    units = features / torch.where(lengths > 0, lengths, 1)[:, None]
+    return Features(units.half().cpu().numpy(), lengths.cpu().numpy())
 
 
 def join_features(parts: Sequence[Features]) -> Features:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pkgutil
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,13 +77,9 @@ def classify_sets(
     StudyError
         If the model can't be had, its outputs are not the study's classes, or an image is not where its index says.
     """
-    models = []
-    for path in weights.values():
-        model, outputs = load_classifier(recipe, class_keys, path)
-        model.to(device).to(memory_format=choose_layout(recipe)).eval()
-        models.append(model)
-    data = resolve_data(recipe, model, is_training=False)
-    transform = build_transform(recipe, model, is_training=False)
+    models, outputs = load_classifiers(recipe, class_keys, weights.values(), device)
+    data = resolve_data(recipe, models[0], is_training=False)
+    transform = build_transform(recipe, models[0], is_training=False)
     tables = []
     for name, (paths, entry) in sets.items():
         table = gather_images(paths, entry.get("split", "evaluation"), exclude_flags=exclude_flags)
@@ -121,6 +117,17 @@ def classify_sets(
             }
             tables.append(pl.DataFrame(columns, schema=SCHEMA))
     return tables
+
+
+def load_classifiers(
+    recipe: Recipe, class_keys: Sequence[str], weights: Iterable[str | None], device: torch.device
+) -> tuple[list[nn.Module], list[int] | None]:
+    """Load a classifier as each of several seeds trained it, ready to be tried; for the rest see :func:`load_classifier`."""
+    models = []
+    for path in weights:
+        model, outputs = load_classifier(recipe, class_keys, path)
+        models.append(model.to(device).to(memory_format=choose_layout(recipe)).eval())
+    return models, outputs
 
 
 def load_classifier(recipe: Recipe, class_keys: Sequence[str], weights: str | None) -> tuple[nn.Module, list[int] | None]:

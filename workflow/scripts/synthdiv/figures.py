@@ -21,6 +21,9 @@ from synthdiv.flags import decode_image
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
 CELL = 128  # pixels of an image on a contact sheet
 DPI = 200  # twice a screen's, and good in print
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+"""Okabe and Ito's, which the colour-blind tell apart."""
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 
 
 def save_figure(figure: Figure, path: Path | str) -> None:

@@ -19,6 +19,7 @@ from synthdiv.drawing import count_drawn
 from synthdiv.identity import BLOCK_SIZE, SPLITS, format_scale, make_digest
 from synthdiv.image_index import read_facts
 from synthdiv.study import Drawing, Study
+from synthdiv.transfer_sets import locate_parts
 
 GUESSED_BYTES = {"png": 1.6, "jpeg": 0.4, "webp": 0.3}
 """Of an image's file a pixel, where none was drawn yet."""
@@ -269,16 +270,19 @@ class Grid:
         return rows.select(pl.len()).collect().item()
 
     def describe_natural(self) -> list[str]:
-        """A line a natural set and split: where it is, and whether it is there and indexed."""
+        """A line a natural or transfer set and split: where it is, and whether it is there and indexed."""
         lines = []
-        for name, entry in self.study.sets.items():
-            for split in self.study.splits_of(name) if "images" in entry else []:
-                source = entry["images"][split]
-                path = source if isinstance(source, str) else source["path"]
-                indexed = (self.results / "images" / "natural" / f"{name}.parquet").exists()
-                there = os.path.exists(path) or glob.has_magic(path)
-                state = "indexed" if indexed else "there" if there else "NOT THERE"
-                lines.append(f"{name}, {split}: {path} ({state})")
+        for kind, sets in (("natural", self.study.sets), ("transfer", self.study.transfer_sets)):
+            for name, entry in sets.items():
+                indexed = (self.results / "images" / kind / f"{name}.parquet").exists()
+                for split, source in entry.get("images", {}).items():
+                    path = source if isinstance(source, str) else source["path"]
+                    there = os.path.exists(path) or glob.has_magic(path)
+                    lines.append(f"{name}, {split}: {path} ({_describe_state(indexed, there)})")
+                if "torchvision" in entry:
+                    there = all(map(os.path.exists, locate_parts(entry)))
+                    place = f"torchvision's {entry['torchvision']} in {entry['root']}"
+                    lines.append(f"{name}: {place} ({_describe_state(indexed, there)})")
         return lines
 
     def describe_cost(self) -> str:
@@ -289,6 +293,10 @@ class Grid:
             "Hours are a GUESS, as of one A100: measure your device with target calibrate. Gigabytes are a guess until "
             "images are drawn."
         )
+
+
+def _describe_state(indexed: bool, there: bool) -> str:
+    return "indexed" if indexed else "there" if there else "NOT THERE"
 
 
 def render_table(table: pl.DataFrame) -> str:

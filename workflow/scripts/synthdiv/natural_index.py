@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 from synthdiv.flags import decode_image, flag_image, measure_image
 from synthdiv.identity import BLOCK_SIZE, make_digest, name_block
+from synthdiv.image_index import write_index
 from synthdiv.natural import Found, read_rows
+from synthdiv.tables import write_table
 
 logger = logging.getLogger(__name__)
 
@@ -167,6 +169,59 @@ def index_images(
             + "\n  ".join(broken[:NAMED])
             + more
         )
+
+
+def write_splits(
+    splits: Mapping[str, tuple[list[Found], list[Chosen]]],
+    classes: list[ClassRow],
+    *,
+    name: str,
+    index: Path | str,
+    counts: Path | str,
+    archive: Path | str,
+    checked: Path | str,
+    on_undecodable: str,
+    threads: int,
+) -> int:
+    """Write the index of a set, and what was found of each class.
+
+    Parameters
+    ----------
+    splits : mapping of split to (found, chosen)
+        All that lie there, and what is taken.
+    classes : list of ClassRow
+        The set's.
+    name : str
+        The set's.
+    index, counts : Path or str
+        The Parquet file, and the CSV of :func:`count_images`.
+    archive, on_undecodable, threads
+        As :func:`index_images` takes them.
+    checked : Path or str
+        A folder for what decoding showed, with one a split in it.
+
+    Returns
+    -------
+    int
+        How many images are in the index.
+    """
+    rows = [
+        index_images(
+            chosen,
+            classes,
+            split=split,
+            archive=archive,
+            checked=Path(checked) / split,
+            on_undecodable=on_undecodable,
+            threads=threads,
+        )
+        for split, (_, chosen) in splits.items()
+    ]
+    number = write_index(index, chain.from_iterable(rows), {"set": name})
+    table = pl.read_parquet(index, columns=["class_id", "split", "index", "flags"])
+    tables = [count_images(found, chosen, table, classes, split) for split, (found, chosen) in splits.items()]
+    write_table(pl.concat(tables), counts)
+    return number
 
 
 def _look(data: bytes) -> dict[str, Any]:

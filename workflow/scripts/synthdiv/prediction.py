@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,6 +74,44 @@ def load_batches(
 
 
 @torch.inference_mode()
+def run_models(
+    models: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    images: ImageDataset,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    batch_size: int,
+    workers: int,
+    work: str,
+) -> Iterator[list[torch.Tensor]]:
+    """Give what each of several models makes of images, batch by batch; an image is read and decoded once for all of them.
+
+    Parameters
+    ----------
+    models : sequence of callable
+        Modules on the device, in evaluation mode, or what is to be done with them.
+    images, recipe, data, device, batch_size, workers
+        As :func:`predict` takes them.
+    work : str
+        What the log calls it.
+
+    Yields
+    ------
+    list of float32 tensors
+        Of the models.
+    """
+    layout = choose_layout(recipe)
+    with tqdm(total=len(images), unit="image", desc=work, mininterval=10) as progress:
+        for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
+            batch = batch.contiguous(memory_format=layout)
+            with choose_precision(recipe, device):
+                outputs = [model(batch) for model in models]
+            yield [output.float() for output in outputs]
+            progress.update(len(batch))
+
+
+@torch.inference_mode()
 def predict(
     models: Sequence[nn.Module],
     images: ImageDataset,
@@ -110,18 +148,13 @@ def predict(
     """
     chosen = torch.as_tensor(among, device=device) if among is not None else None
     columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
-    layout = choose_layout(recipe)
     found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
-    with tqdm(total=len(images), unit="image", desc="classify", mininterval=10) as progress:
-        for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
-            batch = batch.contiguous(memory_format=layout)
-            for model, (classes, confidences) in zip(models, found, strict=True):
-                with choose_precision(recipe, device):
-                    logits = model(batch).float()
-                logits = logits if columns is None else logits[:, columns]
-                logits = logits if chosen is None else logits[:, chosen]
-                likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
-                classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
-                confidences.append(likeliest[:, 0].cpu().numpy())
-            progress.update(len(batch))
+    run = run_models(models, images, recipe, data, device, batch_size=batch_size, workers=workers, work="classify")
+    for batch in run:
+        for logits, (classes, confidences) in zip(batch, found, strict=True):
+            logits = logits if columns is None else logits[:, columns]
+            logits = logits if chosen is None else logits[:, chosen]
+            likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
+            classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
+            confidences.append(likeliest[:, 0].cpu().numpy())
     return [Predictions(np.concatenate(classes), np.concatenate(confidences)) for classes, confidences in found]

@@ -24,6 +24,7 @@ from synthdiv.classes import ClassRow, read_classes, read_csv_rows
 from synthdiv.errors import StudyError
 from synthdiv.identity import PROBE, RECIPE_VERSION, REVIEW, SPLITS, format_scale, make_digest
 from synthdiv.prompts import Dataset, build_datasets, build_probe
+from synthdiv.transfer_sets import find_root, name_classes
 
 BROUGHT = "brought"
 """Stands for the encoder of the embedding tables that users bring."""
@@ -88,6 +89,10 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
     if error.validator == "oneOf" and path.startswith("sets.") and path.count(".") == 1:
         given = [key for key in ("images", "dataset", "embeddings") if key in error.instance]
         return f"{where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"
+    if error.validator == "oneOf" and path.startswith("transfer.sets."):
+        given = [key for key in ("torchvision", "root", "images", "sklearn") if key in error.instance]
+        has = " and ".join(given) or "none"
+        return f"{where} needs one source, torchvision with its root, images, or sklearn; it has {has}"
     if error.validator == "enum":
         return f"{where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
     return f"{where}: {error.message}"
@@ -233,6 +238,7 @@ class Study:
             self._check_classifier(name)
         for name, cure in self.config["cures"].items():
             self._check_cure(f"config: cures.{name}", cure)
+        self._check_features()
 
     def _known(self, name: str, among: Mapping, where: str, what: str) -> None:
         if name not in among:
@@ -337,6 +343,8 @@ class Study:
         StudyError
             If a file or a class's folder is missing or empty.
         """
+        for name in self.transfer_sets:
+            self._check_transfer_source(name)
         for name, entry in self.sets.items():
             if "embeddings" in entry:
                 for path in self.embedding_files(name):
@@ -355,6 +363,28 @@ class Study:
         with os.scandir(folder) as entries:
             if not any(not entry.name.startswith(".") for entry in entries):
                 raise StudyError(f"{where}: the folder {folder} holds no image")
+
+    def _check_transfer_source(self, name: str) -> None:
+        where = f"transfer.sets.{name}"
+        if "torchvision" in self.transfer_sets[name]:
+            find_root(self.transfer_sets[name], where)
+        for split, source in self.transfer_files(name).items():
+            for folder in source["paths"] if source["form"] == ["folder"] else []:
+                self._check_folder(folder, f"config: {where}.images.{split}")
+
+    def _check_features(self) -> None:
+        if self.transfer_sets and not self.evaluations and not self.config["encoders"]:
+            raise StudyError("config: transfer: there is no classifier and no encoder whose features could be taken")
+        if "features" not in self.config:
+            return
+        if not self.evaluations:
+            raise StudyError("config: features: there is no classifier whose features could be measured")
+        name = self.config["features"].get("set", self.natural_images)
+        if name is None:
+            raise StudyError("config: features: there is no set of natural images with a training split; name one in `set`")
+        self._known(name, self.sets, "features.set", "set")
+        if "images" not in self.sets[name]:
+            raise StudyError(f"config: features.set: {name!r} is no set of natural images (`images`)")
 
     def _check_mixtures(self) -> None:
         for name, parts in self.mixtures.items():
@@ -721,16 +751,19 @@ class Study:
         StudyError
             If there is nothing at the path, or the form is not recognised.
         """
-        source = self.sets[set_name]["images"][split]
+        class_ids = self.class_ids_of(set_name)
+        keys = [row.key for row in self.classes if class_ids is None or row.class_id in class_ids]
         where = f"config: sets.{set_name}.images.{split}"
+        return self._describe_images(self.sets[set_name]["images"][split], keys, where)
+
+    @staticmethod
+    def _describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> dict[str, list[str]]:
         path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
         if os.path.isdir(path) and labels:
             if not os.path.isfile(labels):
                 raise StudyError(f"{where}.labels: the file {labels} does not exist")
             return {"form": ["flat"], "paths": [path], "labels": [labels]}
         if os.path.isdir(path):
-            class_ids = self.class_ids_of(set_name)
-            keys = [row.key for row in self.classes if class_ids is None or row.class_id in class_ids]
             folders = {key: key for key in keys}
             if not isinstance(source, str) and "folders" in source:
                 folders = {row.key: str(row.class_id) for row in read_classes(source["folders"])}
@@ -978,6 +1011,56 @@ class Study:
             for key, value in sorted(self.recipes[classifier].items())
             if key not in ("evaluation_size", "crop_pct")
         }
+
+    # What is done with features
+
+    @property
+    def transfer_sets(self) -> dict[str, dict[str, Any]]:
+        """The sets that frozen features are transferred to."""
+        return self.config["transfer"]["sets"]
+
+    def transfer_classes(self, name: str) -> list[ClassRow] | None:
+        """The classes of a transfer set of images: its table's, or its training split's folders; None for a library's set.
+
+        Raises
+        ------
+        StudyError
+            If they have neither a table nor folders.
+        """
+        entry = self.transfer_sets[name]
+        if "images" not in entry:
+            return None
+        if "classes" in entry:
+            return read_classes(entry["classes"])
+        path, where = entry["images"]["train"], f"config: transfer.sets.{name}"
+        if not isinstance(path, str) or not os.path.isdir(path):
+            raise StudyError(
+                f"{where}.images.train: {path if isinstance(path, str) else path['path']} is no folder with a folder per "
+                f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
+            )
+        with os.scandir(path) as entries:
+            return name_classes(sorted(one.name for one in entries if one.is_dir() and not one.name.startswith(".")))
+
+    def transfer_files(self, name: str) -> dict[str, dict[str, list[str]]]:
+        """The source of each split of a transfer set of images, as :meth:`natural_files` describes it; of others none.
+
+        Raises
+        ------
+        StudyError
+            If there is nothing at a path, or its form is not recognised.
+        """
+        keys = [row.key for row in self.transfer_classes(name) or []]
+        return {
+            split: self._describe_images(source, keys, f"config: transfer.sets.{name}.images.{split}")
+            for split, source in self.transfer_sets[name].get("images", {}).items()
+        }
+
+    @cached_property
+    def feature_set(self) -> str | None:
+        """The natural set whose images' features are measured; None where none are."""
+        if "features" not in self.config:
+            return None
+        return self.config["features"].get("set", self.natural_images)
 
 
 TIMM_SUBSETS = ("imagenet-a", "imagenet-r")

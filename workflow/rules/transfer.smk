@@ -1,0 +1,254 @@
+"""Transfer and features: what encoders make of images, frozen ("Fake it till you make it", the ImageNet-SD study).
+
+1. index_transfer indexes a transfer set, which has classes and splits of its own.
+2. extract_features takes the features of a classifier, all its seeds, for a transfer set or natural images; embed_transfer
+   embeds a transfer set with an encoder.
+3. classify_transfer fits a logistic regression to the features of a transfer set; tabulate_transfer and plot_transfer follow.
+4. measure_features says what the features of natural images are like; tabulate_features and plot_features follow.
+"""
+
+
+localrules:
+    tabulate_transfer,
+    plot_transfer,
+    tabulate_features,
+    plot_features,
+    transfer,
+
+
+rule index_transfer:
+    input:
+        files=transfer_inputs,
+    output:
+        index=ensure("<results>/images/transfer/{transfer_set}.parquet", non_empty=True),
+        counts="<results>/images/transfer/{transfer_set}.csv",
+    log:
+        "<logs>/index_transfer/{transfer_set}.log",
+    benchmark:
+        "<benchmarks>/index_transfer/{transfer_set}.jsonl"
+    # before anything that costs GPU hours: bad input shows here
+    priority: 10
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: 8
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(240),
+    params:
+        checked=transfer_checked,
+        recipe=transfer_recipe,
+    message:
+        "Index the transfer set {wildcards.transfer_set}"
+    script:
+        "../scripts/index_transfer.py"
+
+
+rule extract_features:
+    input:
+        models=tried_models,
+        index="<results>/images/{featured}.parquet",
+        pretrained=pretrained_files,
+    output:
+        table=ensure(
+            "<results>/features/{featured}/{classifier}/{training}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/extract_features/{featured}/{classifier}/{training}.log",
+    benchmark:
+        "<benchmarks>/extract_features/{featured}/{classifier}/{training}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: embed_threads
+    resources:
+        gpu=gpus,
+        mem_mb=growing(16000),
+        runtime=growing(120),
+        turn=1,
+    params:
+        options=extraction_options,
+    message:
+        "Take the features of {wildcards.featured} by {wildcards.classifier}, trained on {wildcards.training}"
+    script:
+        "../scripts/extract_features.py"
+
+
+use rule embed_images as embed_transfer with:
+    input:
+        index="<results>/images/transfer/{transfer_set}.parquet",
+        encoder=encoder_files,
+    output:
+        table=ensure(
+            "<results>/embeddings/{encoder}/transfer/{transfer_set}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/embed_transfer/{encoder}/{transfer_set}.log",
+    benchmark:
+        "<benchmarks>/embed_transfer/{encoder}/{transfer_set}.jsonl"
+    params:
+        recipe=embed_transfer_recipe,
+    message:
+        "Embed the transfer set {wildcards.transfer_set} ({wildcards.encoder})"
+
+
+rule classify_transfer:
+    input:
+        features=transferred_features,
+    output:
+        predictions=ensure(
+            "<results>/transfer/{transfer_set}/{encoding}.parquet", non_empty=True
+        ),
+        trials="<results>/transfer/{transfer_set}/{encoding}.trials.parquet",
+    log:
+        "<logs>/classify_transfer/{transfer_set}/{encoding}.log",
+    benchmark:
+        "<benchmarks>/classify_transfer/{transfer_set}/{encoding}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: transfer_threads
+    resources:
+        mem_mb=growing(16000),
+        runtime=growing(480),
+    params:
+        options=transfer_options,
+        seeds=encoding_seeds,
+    message:
+        "Transfer the features of {wildcards.encoding} to {wildcards.transfer_set}"
+    script:
+        "../scripts/classify_transfer.py"
+
+
+rule tabulate_transfer:
+    input:
+        predictions=transfer_predictions,
+        trials=transfer_trials,
+    output:
+        table="<results>/tables/transfer.csv",
+        means="<results>/tables/transfer_means.csv",
+    log:
+        "<logs>/tabulate_transfer.log",
+    benchmark:
+        "<benchmarks>/tabulate_transfer.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        encodings=transferred_encodings,
+        natural=STUDY.natural_images,
+    message:
+        "Tabulate what frozen features are worth on transfer sets"
+    script:
+        "../scripts/tabulate_transfer.py"
+
+
+rule plot_transfer:
+    input:
+        means="<results>/tables/transfer_means.csv",
+    output:
+        figure=report(
+            "<results>/figures/transfer.png",
+            caption="../report/transfer.rst",
+            category="8 Classifiers",
+            labels={"figure": "Transfer of frozen features"},
+        ),
+    log:
+        "<logs>/plot_transfer.log",
+    benchmark:
+        "<benchmarks>/plot_transfer.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    message:
+        "Plot what frozen features are worth on transfer sets"
+    script:
+        "../scripts/plot_transfer.py"
+
+
+rule measure_features:
+    input:
+        features=measured_features,
+    output:
+        statistics=ensure(
+            "<results>/feature_statistics/{classifier}/{training}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/measure_features/{classifier}/{training}.log",
+    benchmark:
+        "<benchmarks>/measure_features/{classifier}/{training}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: scoring_threads
+    resources:
+        mem_mb=growing(8000),
+        runtime=growing(60),
+        turn=1,
+    params:
+        options=statistics_options,
+        seeds=classifier_seeds,
+    message:
+        "Measure the features of {wildcards.classifier}, trained on {wildcards.training}"
+    script:
+        "../scripts/measure_features.py"
+
+
+rule tabulate_features:
+    input:
+        statistics=feature_statistics,
+    output:
+        table="<results>/tables/feature_statistics.csv",
+    log:
+        "<logs>/tabulate_features.log",
+    benchmark:
+        "<benchmarks>/tabulate_features.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluations=evaluated_pairs,
+        image_set=STUDY.feature_set,
+    message:
+        "Tabulate the statistics of the features"
+    script:
+        "../scripts/tabulate_features.py"
+
+
+rule plot_features:
+    input:
+        statistics="<results>/tables/feature_statistics.csv",
+        classifiers="<results>/tables/classifier_means.csv",
+        transfer=plotted_transfer,
+    output:
+        figure=report(
+            "<results>/figures/features.png",
+            caption="../report/features.rst",
+            category="8 Classifiers",
+            labels={"figure": "Features and accuracies (spider plot)"},
+        ),
+    log:
+        "<logs>/plot_features.log",
+    benchmark:
+        "<benchmarks>/plot_features.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        natural=STUDY.natural_images,
+    message:
+        "Plot the statistics of the features beside accuracies"
+    script:
+        "../scripts/plot_features.py"
+
+
+rule transfer:
+    input:
+        transfer_results,

@@ -1,0 +1,51 @@
+"""Take the features that a classifier gives images, as each seed trained it, or by the weights that it came with.
+
+Inputs: models, its weights, a file a seed (none for pretrained ones); index, of a transfer set or of natural images.
+Outputs: table, an embedding table, with a column seed where there are trainings.
+"""
+
+import time
+from types import SimpleNamespace
+
+import torch
+
+from synthdiv.devices import claim_device, describe_use
+from synthdiv.embeddings import write_embeddings
+from synthdiv.encoder import join_features
+from synthdiv.features import extract_features, gather_splits
+from synthdiv.jobs import limit_threads, report_work, start_job
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Load the models, take the features, write."""
+    start_job(smk.log[0])
+    limit_threads(smk.threads)
+    torch.set_num_threads(smk.threads)
+    study, options = Study(smk.config), smk.params.options
+    rows = gather_splits([smk.input.index], **options["images"])
+    weights = dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None}
+    with claim_device(study.config["device"]) as device:
+        start = time.monotonic()
+        features = extract_features(
+            rows,
+            options["recipe"],
+            [row.key for row in study.classes],
+            weights=weights,
+            device=device,
+            workers=smk.threads if device.type == "cuda" else 0,
+        )
+        report_work(len(rows) * len(weights), time.monotonic() - start, **describe_use(device))
+    write_embeddings(
+        smk.output.table,
+        rows["class_id"].to_pylist() * len(weights),
+        rows["split"].to_pylist() * len(weights),
+        rows["index"].to_pylist() * len(weights),
+        *join_features(features),
+        {"recipe": options["recipe"], "torch": torch.__version__},
+        seeds=[seed for seed in options["seeds"] for _ in range(len(rows))] or None,
+    )
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,50 @@
+"""Index a transfer set, each split, and decode each image once.
+
+Inputs: what torchvision's set is read from, or the class folders or files of the user's own images; none for scikit-learn's.
+Outputs: index, a table with a row an image; counts, a CSV of what was found, a row a class.
+"""
+
+import time
+from types import SimpleNamespace
+
+from synthdiv.jobs import report_work, start_job
+from synthdiv.natural_index import choose_images, write_splits
+from synthdiv.study import Study
+from synthdiv.transfer_index import find_transfer_images
+
+
+def main(smk: SimpleNamespace) -> None:
+    """List the splits and index them."""
+    start_job(smk.log[0])
+    study, name, start = Study(smk.config), smk.wildcards.transfer_set, time.monotonic()
+    classes, listed = find_transfer_images(
+        study.transfer_sets[name],
+        name=name,
+        files=study.transfer_files(name),
+        classes=study.transfer_classes(name),
+        digits=f"{smk.params.checked}/digits.parquet",
+        seed=study.seed,
+        threads=smk.threads,
+    )
+    splits = {}
+    for split, found in listed.items():
+        # every class trains; a class of one image is in no other split
+        class_ids = None if split == "train" else sorted({image.class_id for image in found})
+        chosen = choose_images(found, classes, set_name=name, split=split, counts=None, seed=study.seed, class_ids=class_ids)
+        splits[split] = found, chosen
+    number = write_splits(
+        splits,
+        classes,
+        name=name,
+        index=smk.output.index,
+        counts=smk.output.counts,
+        archive=study.config["archive"],
+        checked=smk.params.checked,
+        on_undecodable=study.config["on_undecodable"],
+        threads=smk.threads,
+    )
+    report_work(number, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

@@ -1,0 +1,27 @@
+"""Put the statistics of the classifiers' features together.
+
+Inputs: statistics, of each classifier and training set.
+Outputs: table, a row a classifier, training set, seed and statistic.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Join and write."""
+    start_job(smk.log[0])
+    tables = []
+    for (classifier, training), path in zip(smk.params.evaluations, smk.input.statistics, strict=True):
+        head = {"classifier": classifier, "train_set": training, "image_set": smk.params.image_set}
+        names = [pl.lit(value).alias(key) for key, value in head.items()]
+        tables.append(pl.read_parquet(path).select(*names, pl.all()))
+    write_table(pl.concat(tables), smk.output.table)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821

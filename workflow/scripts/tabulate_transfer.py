@@ -1,0 +1,30 @@
+"""Put the accuracies on the transfer sets together.
+
+Inputs: predictions and trials, of each transfer set and encoder.
+Outputs: table, a row a transfer set, encoder, training set and seed; means over seeds, compared with the natural one.
+"""
+
+from types import SimpleNamespace
+
+import polars as pl
+
+from synthdiv.jobs import start_job
+from synthdiv.tables import write_table
+from synthdiv.transfer_tables import average_transfer, tabulate_transfer
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Count what is right, and write."""
+    start_job(smk.log[0])
+    predictions, trials = [], []
+    for of, right, tried in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
+        head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in of.items()]
+        predictions.append(pl.read_parquet(right).select(*head, pl.all()))
+        trials.append(pl.read_parquet(tried).select(*head, pl.all()))
+    runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
+    write_table(runs, smk.output.table)
+    write_table(average_transfer(runs, pl.concat(predictions), smk.params.natural), smk.output.means)
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
