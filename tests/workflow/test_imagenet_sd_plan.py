@@ -9,6 +9,7 @@ from conftest import REPOSITORY, Workplace
 
 from synthdiv.drawing import iter_blocks
 from synthdiv.study import Drawing, Study, find_timm_subset
+from synthdiv.transfer_sets import locate_parts
 
 JOBS = {
     "imagenet_sd": {
@@ -19,6 +20,9 @@ JOBS = {
         "train_classifier": 15,
         "evaluate_classifier": 15,
         "compare_published": 1,
+        "index_transfer": 10,
+        "extract_features": 165,  # 15 trainings, ten transfer sets and ImageNet
+        "classify_transfer": 160,  # and the encoder's embeddings
     },
     "imagenet_sd_1k": {"draw_images": 300, "embed_images": 400, "train_classifier": 4, "evaluate_classifier": 4},
 }
@@ -36,6 +40,9 @@ def folder(tmp_path_factory):
     with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
         keys = [row["key"] for row in csv.DictReader(file)]
     kin = {"imagenet/train": keys, "imagenet/val": keys, "imagenet-sketch": keys, "imagenet-v2": map(str, range(1000))}
+    for entry in read_config("imagenet_sd")["transfer"]["sets"].values():
+        for part in locate_parts(entry):
+            (folder / part).mkdir(parents=True, exist_ok=True)
     for name in ("a", "r"):
         kin[f"imagenet-{name}"] = find_timm_subset(f"imagenet-{name}").read_text().split()
     for name, classes in kin.items():
@@ -84,3 +91,11 @@ def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
     asked = {name for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT) for name in block.names}
     assert asked < drawn
     assert len(asked) == 10 * (100 + 25)
+
+
+def test_the_second_demo_is_planned(tmp_path):
+    place = Workplace(tmp_path, read_config("demo_sd"))
+    plan = place.run("-n", "--quiet", "rules").stdout
+    counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
+    expected = {"draw_images": 7, "plot_transfer": 1, "plot_features": 1, "plot_tradeoff": 1, "judge_claims": 1}
+    assert {rule: counts[rule] for rule in expected} == expected
