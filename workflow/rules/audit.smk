@@ -43,6 +43,7 @@ rule judge_claims:
         metrics=judged_metrics,
         classifiers=judged_classifiers,
         predictors=judged_predictors,
+        transfer=judged_transfer,
     output:
         table="<results>/tables/claims.csv",
     log:

@@ -1140,6 +1140,10 @@ def judged_classifiers(wildcards):
     return [f"<results>/tables/{name}" for name in names if STUDY.evaluations]
 
 
+def judged_transfer(wildcards):
+    return ["<results>/tables/transfer_means.csv"] if STUDY.transfer_sets else []
+
+
 def judged_predictors(wildcards):
     return ["<results>/tables/predictors.csv"] if predicted_sets(wildcards) else []
 

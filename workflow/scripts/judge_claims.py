@@ -1,7 +1,7 @@
 """Judge what others claim of synthetic sets by the study's own tables.
 
 Inputs: claims, the list of them; experiments, per_class and differences, of the matrix; metrics, of the sets and per class;
-classifiers, per class and their differences; predictors; the last three where there are such.
+classifiers, per class and their differences; predictors; transfer; the last four where there are such.
 Outputs: table, a row a claim and comparison.
 """
 
@@ -13,7 +13,7 @@ from synthdiv.claim_evidence import Evidence
 from synthdiv.claims import judge_claims
 from synthdiv.classes import read_csv_rows
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -32,6 +32,7 @@ def main(smk: SimpleNamespace) -> None:
         classifiers_per_class=classes and pl.read_parquet(classes),
         classifier_differences=differences and pl.read_csv(differences, infer_schema_length=None),
         predictors=pl.read_csv(smk.input.predictors[0], infer_schema_length=None) if smk.input.predictors else None,
+        transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
     )
     write_table(judge_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)
 

@@ -80,6 +80,8 @@ class Evidence:
         Trained classifiers.
     predictors : polars.DataFrame or None
         Rank correlations of metrics with accuracy.
+    transfer : polars.DataFrame or None
+        What frozen features are worth on transfer sets, over seeds.
     """
 
     experiments: pl.DataFrame
@@ -90,6 +92,7 @@ class Evidence:
     classifiers_per_class: pl.DataFrame | None = None
     classifier_differences: pl.DataFrame | None = None
     predictors: pl.DataFrame | None = None
+    transfer: pl.DataFrame | None = None
 
     @cached_property
     def _numbers(self) -> dict[Cell, int]:
@@ -184,6 +187,26 @@ class Evidence:
                 yield from _pair(what, gains[0], dict.fromkeys(gains[0], 0.0))
             else:
                 yield from _pair(f"{what} less on {beside}", *gains)
+
+    def compare_transfers(self, natural: str, name: str) -> Iterator[Finding]:
+        """By how much the gap between two training sets is larger on natural images of the classes than on a transfer set.
+
+        The images are others, so the intervals of the two gaps are added as independent ones are.
+        """
+        if self.transfer is None or self.classifier_differences is None:
+            return
+        gaps = self.classifier_differences.filter(evaluation_set=natural)
+        for row in self.transfer.filter(train_set=name, compared_with=natural).iter_rows(named=True):
+            for gap in gaps.filter(classifier=row["encoder"]).iter_rows(named=True):
+                if {gap["train_set_a"], gap["train_set_b"]} == {natural, name}:
+                    sign = 1 if gap["train_set_a"] == natural else -1
+                    value = sign * gap["difference"] + row["difference"]
+                    half = math.hypot(*((one["difference_high"] - one["difference_low"]) / 2 for one in (gap, row)))
+                    figure = (
+                        f"top-1 of {row['encoder']}, {natural} less {name} as training sets: on {natural} less as frozen "
+                        f"features on {row['transfer_set']}"
+                    )
+                    yield Finding(figure, value, value - half, value + half)
 
     def compare_causes(self, prompts: str, images: str) -> Iterator[Finding]:
         """The error by own centroids less what the prompts' centroids add to it."""

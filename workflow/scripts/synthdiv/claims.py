@@ -164,6 +164,9 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
             for shifted in roles["shifted"]:
                 for name in roles["drawn"]:
                     yield from evidence.compare_gaps(natural, name, natural, shifted)
+        case "transfer_gap":
+            for name in roles["drawn"]:
+                yield from evidence.compare_transfers(natural, name)
         case "scaled_training":
             for fewer, more in roles["scaled"]:
                 yield from evidence.compare_trainings(more, fewer, natural)
