@@ -87,7 +87,7 @@ def test_roles_of_the_second_study(monkeypatch):
     assert roles["extended"] == [["C-IM", "CH-IM"], ["C-IM", "CD-IM"]]
     assert roles["augmented"] == [["CH-IM", "Inside-IM"]]
     assert roles["cropped"] == [["multi-crop", "plain"]]
-    assert roles["scaled"] == [["Inside10x-IM", "Inside50x-IM"], ["Inside20x-IM", "Inside50x-IM"]]
+    assert roles["scaled"] == [[f"Inside{name}-IM", "Inside50x-IM"] for name in ("10x", "20x", "2.0")]
     assert roles["shifted"] == ["ImageNet-v2", "ImageNet-Sketch", "ImageNet-A", "ImageNet-R"]
 
 

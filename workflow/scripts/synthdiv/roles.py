@@ -31,7 +31,8 @@ def find_roles(study: Study) -> dict[str, Any]:
         sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
         prompts : [prompt set, image set], of one dataset.
         prompt_sets : all sets of prompts.
-        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set.
+        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set; or two drawn sets of the
+            same prompts and scale, of which one has more images.
     """
     sets, datasets = study.sets, study.config["datasets"]
     natural = [name for name, entry in sets.items() if "images" in entry]
@@ -61,6 +62,16 @@ def find_roles(study: Study) -> dict[str, Any]:
             and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
         ]
 
+    def grows(fewer: str, more: str) -> bool:
+        names = [sets[name]["dataset"] for name in (fewer, more)]
+        one, other = (study.datasets[name] for name in names)
+        return (
+            one.images_per_class["train"] < other.images_per_class["train"]
+            and sets[fewer]["guidance_scale"] == sets[more]["guidance_scale"]
+            and study.generator_of(names[0]) == study.generator_of(names[1])
+            and all(one.describe_class(row.class_id) == other.describe_class(row.class_id) for row in study.classes)
+        )
+
     def sort_scales(dataset: str) -> list[list]:
         own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
         return sorted(own, key=operator.itemgetter(1))
@@ -85,7 +96,8 @@ def find_roles(study: Study) -> dict[str, Any]:
             [mixture, parts[0]["set"]]
             for mixture, parts in study.mixtures.items()
             if len(parts) == 1 and parts[0]["set"] in drawn and parts[0].get("images_per_class")
-        ],
+        ]
+        + [[fewer, more] for fewer in drawn for more in drawn if grows(fewer, more)],
     }
 
 
