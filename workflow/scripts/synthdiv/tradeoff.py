@@ -86,13 +86,25 @@ def plot_tradeoff(table: pl.DataFrame) -> Figure:
         axes[0].plot(x, y, "o" if n else "*", color=colour, markersize=5 if n else 10)
         axes[0].hlines(y, row["centroid_distance_low"], row["centroid_distance_high"], color=colour, linewidth=0.8)
         axes[0].vlines(x, row["semantic_error_low"], row["semantic_error_high"], color=colour, linewidth=0.8)
-        axes[0].annotate(row["set"], (x, y), xytext=(4, 4), textcoords="offset points", size=8)
     axes[0].set(xlabel="Centroid Distance (diversity)", ylabel="semantic error")
     axes[0].set_ylim(bottom=0)
     axes[0].margins(x=0.12)
+    _label_points(axes[0], table)
     if domains:
         _draw_domains(axes[1], table)
     return figure
+
+
+def _label_points(ax: Axes, table: pl.DataFrame) -> None:
+    """The sets' names, each above the one below it where points lie together."""
+    wide, high = (high - low for low, high in (ax.get_xlim(), ax.get_ylim()))
+    placed: list[tuple[float, float]] = []
+    for row in table.sort("semantic_error").iter_rows(named=True):
+        x, y = row["centroid_distance"], row["semantic_error"]
+        near = [other for at, other in placed if abs(at - x) < 0.25 * wide]
+        place = max([y, *(other + 0.04 * high for other in near if other + 0.04 * high > y)])
+        placed.append((x, place))
+        ax.annotate(row["set"], (x, y), xytext=(x + 0.008 * wide, place + 0.008 * high), size=8)
 
 
 def _draw_domains(ax: Axes, table: pl.DataFrame) -> None:
