@@ -67,6 +67,14 @@ def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(dem
     assert list(Study(demo).sweeps) == ["disamb"]
 
 
+def test_a_classifier_that_is_trained_at_one_scale_of_a_sweep_has_no_curve(demo):
+    one = demo["classifiers"]["small"] | {"train": ["Fashion-IM", "Disamb-IM"]}
+    demo["classifiers"] = {"small": demo["classifiers"]["small"], "one": one}
+    trained = [figure for figure in Study(demo).sweep_figures if figure.figure == "trained_accuracy"]
+    assert {figure.classifier for figure in trained} == {"small"}
+    assert len(trained) == 5  # four scales, and natural images
+
+
 def test_a_grammars_image_sets_need_an_encoder_that_reads_prompts(demo):
     assert Study(demo).grammar_sets == ["PromptAug-IM"]
     demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]

@@ -11,6 +11,7 @@ import glob
 import importlib.util
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -894,6 +895,7 @@ class Study:
         found: list[SweepFigure] = []
         for dataset, sets in self.sweeps.items():
             prompts = self._prompt_set_of(dataset)
+            trained = Counter(classifier for classifier, training in self.evaluations if training in sets.values())
             for scale, name in [*sets.items(), *([(None, natural)] if natural else [])]:
                 at = (dataset, scale, name)
                 found.append(SweepFigure("centroid_distance", *at))
@@ -904,7 +906,7 @@ class Study:
                     found.append(SweepFigure("natural_query_accuracy", *at, reference=name, query=natural))
                     found.append(SweepFigure("natural_reference_accuracy", *at, reference=natural, query=name))
                 for classifier, training in self.evaluations:
-                    if training == name:
+                    if training == name and trained[classifier] > 1:
                         tried = self.config["classifiers"][classifier]["evaluate"][0]
                         found.append(SweepFigure("trained_accuracy", *at, training, tried, classifier))
         return found
