@@ -10,6 +10,7 @@ from synthdiv.summary import (
     tell_diversity,
     tell_experiments,
     tell_split,
+    tell_transfer,
     write_page,
 )
 from synthdiv.tables import read_table
@@ -127,6 +128,21 @@ def test_trainings_are_held_against_the_natural_one():
         }
     )
     assert tell_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
+
+
+def test_transfer_is_told_where_it_differs():
+    bounds = {"top1_low": 0.7, "top1_high": 0.9, "difference_low": 0.01, "difference_high": 0.03}
+    means = pl.DataFrame(
+        [
+            {"train_set": "N", "top1": 0.8, "difference": None, "differs": None},
+            {"train_set": "A", "top1": 0.82, "difference": 0.02, "differs": True},
+            {"train_set": "B", "top1": 0.79, "difference": -0.01, "differs": False},
+        ]
+    ).with_columns(transfer_set=pl.lit("digits"), encoder=pl.lit("c"), **{k: pl.lit(v) for k, v in bounds.items()})
+    assert tell_transfer(means, "N") == [
+        "On digits, frozen features of c trained on N reach 80.0 % [70.0, 90.0].",
+        "On digits, c trained on A: 82.0 %, +2.0 points [1.0, 3.0].",
+    ]
 
 
 def test_a_single_training_set_differs_from_none(tmp_path):

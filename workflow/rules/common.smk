@@ -1196,6 +1196,7 @@ def summary_sources():
     names += (
         ["classifier_means.csv", "classifier_differences.csv"] if STUDY.runs else []
     )
+    names += ["transfer_means.csv"] if STUDY.transfer_sets else []
     return {name.rsplit(".", 1)[0]: f"<results>/tables/{name}" for name in names}
 
 

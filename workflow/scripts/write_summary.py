@@ -16,6 +16,7 @@ from synthdiv.summary import (
     tell_diversity,
     tell_experiments,
     tell_split,
+    tell_transfer,
     write_page,
 )
 from synthdiv.tables import read_table
@@ -36,6 +37,9 @@ def main(smk: SimpleNamespace) -> None:
     if natural is not None and "classifier_means" in tables:
         found = tell_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
         parts.append(("What they are worth for training", found))
+    if natural is not None and "transfer_means" in tables:
+        found = tell_transfer(tables["transfer_means"], natural)
+        parts.append(("What their features are worth elsewhere", found))
     parts.append(("What others claimed, by this study's sets", tell_claims(tables["claims"])))
     contradictions = tell_audit(tables["audit"])
     if contradictions:

@@ -143,6 +143,25 @@ def tell_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: st
     return said
 
 
+def tell_transfer(means: pl.DataFrame, natural: str) -> list[str]:
+    """What frozen features are worth on transfer sets, where they differ from those of training on natural images."""
+    said = []
+    for (name, encoder), own in means.partition_by("transfer_set", "encoder", maintain_order=True, as_dict=True).items():
+        for first in own.filter(train_set=natural).iter_rows(named=True):
+            bounds = span(first["top1_low"], first["top1_high"])
+            said.append(
+                f"On {name}, frozen features of {encoder} trained on {natural} reach {percent(first['top1'])}{bounds}."
+            )
+        changed = own.filter(pl.col("differs").fill_null(False)).sort("top1", descending=True)
+        for row in changed.iter_rows(named=True):
+            bounds = span(row["difference_low"], row["difference_high"])
+            said.append(
+                f"On {name}, {encoder} trained on {row['train_set']}: {percent(row['top1'])}, "
+                f"{100 * row['difference']:+.1f} points{bounds}."
+            )
+    return said
+
+
 def _describe_difference(changed: pl.DataFrame, column: str, own: object, other: object) -> str | None:
     """What one has more than the other, in points, with the interval; None if no row says that they differ."""
     for row in changed.iter_rows(named=True):
