@@ -335,5 +335,7 @@ def test_prompts_come_again_where_that_is_allowed(grammar):
     prompts = [dataset.prompt(0, "train", n) for n in range(14)]
     assert len(set(prompts[:6])) == len(set(prompts[6:12])) == 6
     assert prompts[:6] != prompts[6:12]
+    places = [place for place in dataset.list_places() if place[0] == 0]
+    assert places == [(0, "train", n) for n in range(6)]  # each of the six prompts where it stands first
     few = build(config | {"aug": config["aug"] | {"unique": True}})["aug"]
     assert [few.prompt(0, "train", n) for n in range(3)] == prompts[:3]

@@ -19,14 +19,10 @@ def main(smk: SimpleNamespace) -> None:
     study = Study(smk.config)
     dataset = study.datasets[smk.wildcards.dataset]
     rows = []
-    for row in study.classes:
+    for class_id, split, index in dataset.list_places():
+        row, place = study.classes[class_id], {"split": split, "index": index} if split else {}
         head = {"class_id": row.class_id, "key": row.key, "name": row.name}
-        if not dataset.per_image:
-            rows.append(head | {"prompt": dataset.prompt(row.class_id, "train", 0)})
-            continue
-        for split, count in dataset.images_per_class.items():
-            for index in range(count):
-                rows.append(head | {"split": split, "index": index, "prompt": dataset.prompt(row.class_id, split, index)})
+        rows.append(head | place | {"prompt": dataset.prompt(class_id, split or "train", index)})
     write_table(pl.DataFrame(rows), smk.output.table)
 
 

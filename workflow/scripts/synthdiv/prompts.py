@@ -120,9 +120,14 @@ class Dataset:
         ]
 
     def list_places(self) -> list[tuple[int, str, int]]:
-        """Where its prompts stand: class_id, split and index; without a split where they are one a class."""
+        """Where its prompts stand: class_id, split and index; without a split where they are one a class.
+
+        Of prompts that come again within a class, where the dataset allows it, only the first.
+        """
         if not self.per_image:
             return [(row.class_id, "", 0) for row in self.classes]
+        if self.grammar is not None and not self.unique:
+            return [place for row in self.classes for place in self._list_first(row.class_id)]
         owners = range(len(self.classes)) if self.images is None else sorted({class_id for class_id, _, _ in self.images})
         return [
             (class_id, split, index)
@@ -130,6 +135,15 @@ class Dataset:
             for split, run in self.list_runs()
             for index in (run[:1] if self.repeat else run)
         ]
+
+    def _list_first(self, class_id: int) -> list[tuple[int, str, int]]:
+        """Where each prompt of a class stands first; after as many images as there are prompts none is new."""
+        assert self.grammar is not None
+        places: dict[str, tuple[int, str, int]] = {}
+        for split, count in self.images_per_class.items():
+            for index in range(min(count, len(self.grammar.templates))):
+                places.setdefault(self.prompt(class_id, split, index), (class_id, split, index))
+        return list(places.values())
 
     def describe_class(self, class_id: int) -> dict[str, Any]:
         """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
