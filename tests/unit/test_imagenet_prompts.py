@@ -142,7 +142,8 @@ FORMS = {
 """What WordNet 3.0 says of twenty synsets, homonyms among them: first lemma, first hypernym, definition."""
 
 
-def test_the_prompt_forms_of_imagenet_sd():
+def test_the_prompt_forms_of_imagenet_sd(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
     study = yaml.safe_load((REPOSITORY / "config" / "imagenet_sd.yaml").read_text())
     filled = {name: {"unique": True, "images_per_class": {}} | entry for name, entry in study["datasets"].items()}
     classes = list(CLASSES.values())

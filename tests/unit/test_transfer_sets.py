@@ -2,11 +2,13 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from conftest import REPOSITORY
 from PIL import Image
 from scipy.io import savemat
 from sklearn.datasets import load_digits
@@ -205,5 +207,7 @@ def test_the_digits_are_scikit_learns(tmp_path):
 
 
 def test_reading_a_config_imports_no_torchvision():
-    code = "import sys, synthdiv.study; sys.exit(any(name in sys.modules for name in ('torch', 'torchvision', 'sklearn')))"
-    subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "workflow/scripts", "PATH": ""})
+    code = "import sys, synthdiv.study; print({'torch', 'torchvision', 'sklearn'} & set(sys.modules))"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY / "workflow" / "scripts")}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=environment, capture_output=True, text=True)
+    assert done.stdout == "set()\n"

@@ -182,7 +182,10 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figur
     ("change", "sentence"),
     [
         ({"classes_per_shards": 3}, "unknown config key classes_per_shards: did you mean 'classes_per_shard'?"),
-        ({"images_per_class": {"train": 99999}}, "holds 5760: add values to it, or lower images_per_class"),
+        (
+            {"images_per_class": {"train": 99999}},
+            "holds 5760: add values to it, lower images_per_class, or let prompts come again",
+        ),
         ({"classes": "classes.csv"}, "the class table classes.csv does not exist"),
     ],
 )
