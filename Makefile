@@ -41,7 +41,7 @@ demo: $(VENV)/.installed  ## run the demo study to its report
 	@echo "  results/demo/figures/contact_sheet.png     images of every set, side by side"
 
 demo-sd: $(VENV)/.installed  ## run the second study in small: prompt forms, multi-crop, transfer, features
-	@echo "Running the second study's demo: five prompt forms, 22 trainings, transfer, features (minutes on two cores) ..."
+	@echo "Running the second study's demo: five prompt forms, 20 trainings, transfer, features (minutes on two cores) ..."
 	@$(BIN)/snakemake --profile local --configfile config/demo_sd.yaml
 	@$(BIN)/snakemake --profile local --configfile config/demo_sd.yaml --report results/demo_sd/report.html --quiet
 	@echo
