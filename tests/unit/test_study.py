@@ -563,7 +563,7 @@ def test_a_transfer_set_that_is_not_there_is_refused_before_anything_runs(demo, 
         study.check_sources()
     assert str(caught.value) == (
         f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded by itself: unpack "
-        f"https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz into dtd there ({tmp_path})"
+        f"dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there ({tmp_path})"
     )
     with pytest.raises(StudyError, match=r"mine.images.train: nowhere is no folder with a folder per class; .*mine.classes"):
         Study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})).check_sources()

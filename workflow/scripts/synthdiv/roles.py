@@ -38,6 +38,12 @@ def find_roles(study: Study) -> dict[str, Any]:
     natural = [name for name, entry in sets.items() if "images" in entry]
     drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
 
+    def are_drawn_alike(one: str, other: str) -> bool:
+        first, second = sets[one], sets[other]
+        return first["guidance_scale"] == second["guidance_scale"] and (
+            study.generator_of(first["dataset"]) == study.generator_of(second["dataset"])
+        )
+
     def pair_by(builder: str) -> list[list[str]]:
         return [
             [base, changed]
@@ -45,8 +51,7 @@ def find_roles(study: Study) -> dict[str, Any]:
             for base in drawn
             if datasets[sets[changed]["dataset"]]["builder"] == builder
             and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
-            and sets[changed]["guidance_scale"] == sets[base]["guidance_scale"]
-            and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
+            and are_drawn_alike(base, changed)
         ]
 
     def pair_templates() -> list[list[str]]:
@@ -58,8 +63,7 @@ def find_roles(study: Study) -> dict[str, Any]:
             if templates[base]
             and templates[changed]
             and templates[changed].startswith(f"{templates[base]},")
-            and sets[changed]["guidance_scale"] == sets[base]["guidance_scale"]
-            and study.generator_of(sets[changed]["dataset"]) == study.generator_of(sets[base]["dataset"])
+            and are_drawn_alike(base, changed)
         ]
 
     def grows(fewer: str, more: str) -> bool:
@@ -67,8 +71,7 @@ def find_roles(study: Study) -> dict[str, Any]:
         one, other = (study.datasets[name] for name in names)
         return (
             one.images_per_class["train"] < other.images_per_class["train"]
-            and sets[fewer]["guidance_scale"] == sets[more]["guidance_scale"]
-            and study.generator_of(names[0]) == study.generator_of(names[1])
+            and are_drawn_alike(fewer, more)
             and all(one.describe_class(row.class_id) == other.describe_class(row.class_id) for row in study.classes)
         )
 

@@ -50,12 +50,12 @@ class TorchvisionSet:
 
 
 WITH_VALIDATION = {"train": "train", VALIDATION: "val", "evaluation": "test"}
-INATURALIST = "https://ml-inat-competition-datasets.s3.amazonaws.com"
+INATURALIST = "https://github.com/visipedia/inat_comp/tree/master"
 TORCHVISION = {
     "FGVCAircraft": TorchvisionSet(
         "FGVCAircraft",
         ("fgvc-aircraft-2013b",),
-        "unpack https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/archives/fgvc-aircraft-2013b.tar.gz there",
+        "unpack https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/ (fgvc-aircraft-2013b.tar.gz) there",
         WITH_VALIDATION,
     ),
     "StanfordCars": TorchvisionSet(
@@ -68,13 +68,13 @@ TORCHVISION = {
     "DTD": TorchvisionSet(
         "DTD",
         ("dtd/dtd",),
-        "unpack https://www.robots.ox.ac.uk/~vgg/data/dtd/download/dtd-r1.0.1.tar.gz into dtd there",
+        "unpack dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there",
         WITH_VALIDATION,
     ),
     "EuroSAT": TorchvisionSet(
         "EuroSAT",
         ("eurosat/2750",),
-        "unpack EuroSAT.zip of https://huggingface.co/datasets/torchgeo/eurosat into eurosat there",
+        "unpack EuroSAT.zip of https://github.com/phelber/EuroSAT into eurosat there",
     ),
     "Flowers102": TorchvisionSet(
         "Flowers102",
@@ -93,22 +93,22 @@ TORCHVISION = {
     "Food101": TorchvisionSet(
         "Food101",
         ("food-101/meta", "food-101/images"),
-        "unpack http://data.vision.ee.ethz.ch/cvl/food-101.tar.gz there",
+        "unpack food-101.tar.gz of https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/ there",
         {"train": "train", "evaluation": "test"},
     ),
     "SUN397": TorchvisionSet(
-        "SUN397", ("SUN397",), "unpack http://vision.princeton.edu/projects/2010/SUN/SUN397.tar.gz there"
+        "SUN397", ("SUN397",), "unpack SUN397.tar.gz of https://vision.princeton.edu/projects/2010/SUN/ there"
     ),
     "INaturalist2018": TorchvisionSet(
         "INaturalist",
         ("2018",),
-        f"unpack {INATURALIST}/2018/train_val2018.tar.gz there and call its folder 2018",
+        f"unpack train_val2018.tar.gz of {INATURALIST}/2018 there and call its folder 2018",
         options={"version": "2018"},
     ),
     "INaturalist2019": TorchvisionSet(
         "INaturalist",
         ("2019",),
-        f"unpack {INATURALIST}/2019/train_val2019.tar.gz there and call its folder 2019",
+        f"unpack train_val2019.tar.gz of {INATURALIST}/2019 there and call its folder 2019",
         options={"version": "2019"},
     ),
 }
