@@ -44,11 +44,17 @@ include: "workflow/rules/diagnosis.smk"
 include: "workflow/rules/guidance.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/review.smk"
+include: "workflow/rules/figures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/targets.smk"
 
 
 onstart:
     check_cluster()
+
+
+localrules:
+    all,
 
 
 rule all:

@@ -27,7 +27,8 @@ from synthdiv.drawing import draw_shard
 from synthdiv.encoder import load_encoder
 from synthdiv.generator import Generator, fingerprint_generator
 from synthdiv.image_index import locate_images, read_index
-from synthdiv.study import Drawing, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
 
 IMAGES = 20  # a class and split: 400 in all
 REPEATS = 10  # of these, as a shard of embeddings

@@ -22,13 +22,13 @@ from timing import Comparison, run_comparisons, widen_tables
 from timm.data import create_dataset, create_loader
 
 from synthdiv.archive import read_block, write_block
+from synthdiv.config import check_config, read_schema
 from synthdiv.draws import Draws
 from synthdiv.image_dataset import DrawnImages, ImageDataset
 from synthdiv.image_index import write_index
 from synthdiv.jobs import limit_threads
 from synthdiv.prediction import load_batches
 from synthdiv.recipes import build_model, build_transform, resolve_data
-from synthdiv.study import check_config, read_schema
 from synthdiv.training import Training, _Trainer
 from synthdiv.training_set import Part, gather_training_set
 

@@ -84,7 +84,7 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
 
 def make_recipe(**changes):
     """A classifier's recipe with every default: a tiny residual network without batch normalisation."""
-    from synthdiv.study import check_config, read_schema
+    from synthdiv.config import check_config, read_schema
 
     tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
     recipe = {"model": "test_resnet", "model_options": tiny, "image_size": 32, "crop_pct": 1.0, "steps": 12, "batch_size": 8}
@@ -162,7 +162,7 @@ def tiny_pipeline(tmp_path_factory):
 
 def make_spec(model, **changes):
     """An entry of `generators` with every default, for a pipeline of 16 x 16 pixels."""
-    from synthdiv.study import check_config
+    from synthdiv.config import check_config
 
     spec = {"model": str(model), "dtype": "float32", "steps": 2, "width": 16, "height": 16, "batch_size": 4} | changes
     config = {

@@ -2,8 +2,8 @@
 
 from conftest import REPOSITORY
 
+from synthdiv.config import read_schema
 from synthdiv.config_docs import write_page
-from synthdiv.study import read_schema
 
 
 def test_the_page_is_up_to_date():

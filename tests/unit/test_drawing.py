@@ -12,7 +12,8 @@ from standin import FINGERPRINT, draw, make_config
 from synthdiv.archive import read_bytes
 from synthdiv.drawing import draw_shard, iter_blocks, redraw_image
 from synthdiv.image_index import read_index
-from synthdiv.study import Drawing, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
 
 
 @pytest.fixture

@@ -20,7 +20,8 @@ from synthdiv.intervals import wilson_interval
 from synthdiv.probes import FIGURES, finish_table, score_prompts, tabulate_prompts
 from synthdiv.prompt_checks import check_prompts
 from synthdiv.prompts import build_probe
-from synthdiv.study import Drawing, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
 
 ENTRY = {"class": "n02", "prompts": ["jay", "a red jay"], "guidance_scale": 7.5, "reference": "Jays-IM", "images": 60}
 SETS = {"sets": {"Jays-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5}}}

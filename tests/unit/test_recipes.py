@@ -11,6 +11,7 @@ from PIL import Image
 from timm.data.loader import fast_collate
 from timm.loss import LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
 
+from synthdiv.config import check_config, read_schema
 from synthdiv.errors import StudyError
 from synthdiv.image_dataset import seed_randomness
 from synthdiv.recipes import (
@@ -24,7 +25,6 @@ from synthdiv.recipes import (
     count_steps,
     resolve_data,
 )
-from synthdiv.study import check_config, read_schema
 
 CPU = torch.device("cpu")
 

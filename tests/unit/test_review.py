@@ -35,7 +35,8 @@ from synthdiv.review import (
     vote_seeds,
 )
 from synthdiv.review_page import SIDE, make_data_uri, write_page
-from synthdiv.study import Judge, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Judge
 
 CLASSES = [
     ClassRow(0, "n01", "crane", "crane", "a bird", "wading bird"),

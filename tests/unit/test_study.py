@@ -8,8 +8,12 @@ import pytest
 import yaml
 from conftest import REPOSITORY
 
+from synthdiv.config import check_config
 from synthdiv.errors import StudyError
-from synthdiv.study import TIMM_SUBSETS, Drawing, Study, check_config, find_timm_subset
+from synthdiv.sources import TIMM_SUBSETS, find_timm_subset
+from synthdiv.study import Study
+from synthdiv.study_checks import check_sources
+from synthdiv.study_parts import Drawing
 
 
 @pytest.fixture
@@ -204,7 +208,7 @@ def set_at(config, path, value):
 def test_bad_configs_end_in_a_sentence(demo, path, value, message):
     set_at(demo, path, value)
     with pytest.raises(StudyError) as caught:
-        Study(demo).check_sources()
+        check_sources(Study(demo))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -216,12 +220,12 @@ def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp
     demo["sets"]["Mine-IM"] = {"kind": "image", "images": {"train": str(tmp_path), "evaluation": str(tmp_path)}}
     study = Study(demo)
     with pytest.raises(StudyError, match=rf"sets.Mine-IM.images.train: there is no folder {tmp_path}{os.sep}boot, which"):
-        study.check_sources()
+        check_sources(study)
     (tmp_path / "boot").mkdir()
     with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot holds no image"):
-        study.check_sources()
+        check_sources(study)
     (tmp_path / "boot" / "inner").mkdir()
-    study.check_sources()
+    check_sources(study)
 
 
 def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path):
@@ -251,7 +255,7 @@ def test_one_folder_of_images_needs_its_labels(demo, tmp_path):
         "images": {"evaluation": {"path": str(tmp_path), "labels": str(tmp_path / "val.txt")}},
     }
     with pytest.raises(StudyError, match=r"images.evaluation.labels: the file .*val.txt does not exist"):
-        Study(demo).check_sources()
+        check_sources(Study(demo))
     (tmp_path / "val.txt").touch()
     assert Study(demo).natural_files("Flat-IM", "evaluation")["form"] == ["flat"]
 
@@ -271,7 +275,7 @@ def test_further_encoders_take_part_where_they_can(demo):
     demo["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
     demo["experiments"]["queries"] = [*demo["experiments"]["queries"], "Mine-IM"]
     with pytest.raises(StudyError, match=r"sets\.Mine-IM\.embeddings: mine\.parquet does not exist"):
-        Study(demo).check_sources()
+        check_sources(Study(demo))
     demo["sets"]["Mine-IM"]["embeddings"] = "README.md"
     study = Study(demo)
     assert study.encoders == ["tiny-clip", "dino"]
@@ -532,7 +536,7 @@ def test_transfer_and_features_are_done_where_the_config_names_them(demo):
     assert study.config["transfer"]["trials"] == 30
     assert study.config["features"] == {"images_per_class": None, "threshold": 1e-5, "eps": 0.5**0.5}
     assert Study(demo | {"features": {"set": "FashionStudio-IM"}}).feature_set == "FashionStudio-IM"
-    study.check_sources()
+    check_sources(study)
 
 
 @pytest.mark.parametrize(
@@ -560,16 +564,16 @@ def test_a_transfer_set_has_one_known_source(demo, entry, sentence):
 def test_a_transfer_set_that_is_not_there_is_refused_before_anything_runs(demo, tmp_path):
     study = Study(with_transfer(demo, {"textures": {"torchvision": "DTD", "root": str(tmp_path)}}))
     with pytest.raises(StudyError) as caught:
-        study.check_sources()
+        check_sources(study)
     assert str(caught.value) == (
         f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded by itself: unpack "
         f"dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there ({tmp_path})"
     )
     with pytest.raises(StudyError, match=r"mine.images.train: nowhere is no folder with a folder per class; .*mine.classes"):
-        Study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})).check_sources()
+        check_sources(Study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})))
     (tmp_path / "train" / "cat").mkdir(parents=True)
     with pytest.raises(StudyError, match=r"transfer.sets.mine.images.train: the folder .*/cat holds no image"):
-        Study(with_transfer(demo, {"mine": {"images": {"train": str(tmp_path / "train")}}})).check_sources()
+        check_sources(Study(with_transfer(demo, {"mine": {"images": {"train": str(tmp_path / "train")}}})))
 
 
 def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
@@ -579,12 +583,12 @@ def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
             (tmp_path / split / name / "1.png").write_bytes(b"x")
     images = {"train": str(tmp_path / "train"), "evaluation": str(tmp_path / "val")}
     study = Study(with_transfer(demo, {"mine": {"images": images}}))
-    study.check_sources()
+    check_sources(study)
     assert [row.key for row in study.transfer_classes("mine")] == ["ant", "bee"]
     assert study.transfer_files("mine")["evaluation"]["paths"] == [f"{tmp_path}/val/ant", f"{tmp_path}/val/bee"]
     table = {"images": {"train": "resources/demo/natural/fashion-train.parquet"}, "classes": demo["classes"]}
     study = Study(with_transfer(demo, {"mine": table}))
-    study.check_sources()
+    check_sources(study)
     assert len(study.transfer_classes("mine")) == 10
     assert study.transfer_files("mine")["train"]["form"] == ["parquet"]
 

@@ -8,7 +8,9 @@ import yaml
 from conftest import REPOSITORY, Workplace
 
 from synthdiv.drawing import iter_blocks
-from synthdiv.study import Drawing, Study, find_timm_subset
+from synthdiv.sources import find_timm_subset
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
 from synthdiv.transfer_sets import locate_parts
 
 JOBS = {

@@ -5,6 +5,10 @@
 """
 
 
+localrules:
+    tabulate_adherence,
+
+
 rule measure_adherence:
     input:
         index=own_index,

@@ -6,6 +6,12 @@
 """
 
 
+localrules:
+    audit_tables,
+    judge_claims,
+    compare_published,
+
+
 rule audit_tables:
     input:
         experiments="<results>/tables/experiments.parquet",

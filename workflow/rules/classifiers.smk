@@ -7,6 +7,12 @@
 """
 
 
+localrules:
+    tabulate_classifiers,
+    rank_predictors,
+    measure_exchange,
+
+
 rule train_classifier:
     input:
         indices=training_indices,
@@ -131,3 +137,35 @@ rule rank_predictors:
         "Rank what foretells a classifier's accuracy"
     script:
         "../scripts/rank_predictors.py"
+
+
+rule measure_exchange:
+    input:
+        means="<results>/tables/classifier_means.csv",
+        models=trained_models,
+    output:
+        table="<results>/tables/exchange.csv",
+        figure=report(
+            "<results>/figures/exchange.png",
+            caption="../report/exchange.rst",
+            category="8 Classifiers",
+            labels={"figure": "Natural against synthetic images"},
+        ),
+    log:
+        "<logs>/measure_exchange.log",
+    benchmark:
+        "<benchmarks>/measure_exchange.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        evaluations=first_evaluations,
+        natural=natural_sets,
+        runs=classifier_runs,
+        trainings=exchanged_sets,
+    message:
+        "Measure how many natural images a training set is worth"
+    script:
+        "../scripts/measure_exchange.py"

@@ -9,6 +9,12 @@
 """
 
 
+localrules:
+    tabulate_diagnosis,
+    tabulate_tradeoff,
+    compare_cures,
+
+
 rule embed_class_texts:
     input:
         all_prompt_sources,

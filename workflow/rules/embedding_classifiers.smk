@@ -6,6 +6,10 @@
 """
 
 
+localrules:
+    tabulate_embedding_classifiers,
+
+
 rule train_probe:
     input:
         reference=reference_embeddings,

@@ -5,6 +5,10 @@
 """
 
 
+localrules:
+    tabulate_experiments,
+
+
 rule score_experiment:
     input:
         reference=reference_embeddings,

@@ -7,6 +7,10 @@
 """
 
 
+localrules:
+    count_flags,
+
+
 rule fingerprint_generator:
     input:
         files=generator_files,

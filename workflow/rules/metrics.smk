@@ -7,6 +7,11 @@
 """
 
 
+localrules:
+    tabulate_metrics,
+    compare_encoders,
+
+
 rule measure_set:
     input:
         embeddings=own_embeddings,

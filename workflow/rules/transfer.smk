@@ -13,7 +13,6 @@ localrules:
     plot_transfer,
     tabulate_features,
     plot_features,
-    transfer,
 
 
 rule index_transfer:
@@ -247,8 +246,3 @@ rule plot_features:
         "Plot the statistics of the features beside accuracies"
     script:
         "../scripts/plot_features.py"
-
-
-rule transfer:
-    input:
-        transfer_results,

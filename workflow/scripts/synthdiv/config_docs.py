@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from synthdiv.study import read_schema
+from synthdiv.config import read_schema
 
 HEAD = """# The keys of a study's config
 

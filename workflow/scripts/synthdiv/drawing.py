@@ -19,7 +19,8 @@ from synthdiv.archive import StoredImage, locate_block, name_member, read_block,
 from synthdiv.flags import decode_image, flag_image, measure_image
 from synthdiv.identity import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
 from synthdiv.image_index import read_facts, read_index, write_index
-from synthdiv.study import Drawing, Shard, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing, Shard
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ import polars as pl
 from synthdiv.drawing import count_drawn
 from synthdiv.identity import BLOCK_SIZE, SPLITS, format_scale, make_digest
 from synthdiv.image_index import read_facts
-from synthdiv.study import Drawing, Study
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
 from synthdiv.transfer_sets import locate_parts
 
 GUESSED_BYTES = {"png": 1.6, "jpeg": 0.4, "webp": 0.3}

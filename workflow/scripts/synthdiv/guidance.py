@@ -53,7 +53,7 @@ CHOICE_SCHEMA = {
 }
 
 Head = dict[str, Any]
-"""What some outcomes are of: guidance (its kind), and the fields of :class:`synthdiv.study.SweepFigure`."""
+"""What some outcomes are of: guidance (its kind), and the fields of :class:`synthdiv.study_parts.SweepFigure`."""
 Groups = dict[int | None, dict[float, tuple[Head, pl.DataFrame]]]
 """The outcomes at each guidance scale, of each class or (None) of all."""
 

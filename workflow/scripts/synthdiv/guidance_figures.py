@@ -17,7 +17,7 @@ TITLES = {
     "natural_reference_accuracy": "the set's queries,\nby centroids of {reference}",
     "trained_accuracy": "{classifier}, trained on the set,\ntried on {query}",
 }
-"""Of a panel, as :class:`synthdiv.study.SweepFigure` fills it in."""
+"""Of a panel, as :class:`synthdiv.study_parts.SweepFigure` fills it in."""
 COLUMNS = 3
 COLOUR = "#31688e"
 MARKERS = {"best": COLOUR, "as good": "#8fd3c1", "worse": "white"}

@@ -93,7 +93,7 @@ def find_roles(study: Study) -> dict[str, Any]:
             if one["multi_crop"] and not plain["multi_crop"] and one["model"] == plain["model"]
         ],
         "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
-        "prompts": [[prompts, name] for name in drawn for prompts in find_prompt_sets(study, name)],
+        "prompts": [[prompts, name] for name in drawn for prompts in study.prompt_sets_of(sets[name]["dataset"])],
         "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
         "scaled": [
             [mixture, parts[0]["set"]]
@@ -102,12 +102,6 @@ def find_roles(study: Study) -> dict[str, Any]:
         ]
         + [[fewer, more] for fewer in drawn for more in drawn if grows(fewer, more)],
     }
-
-
-def find_prompt_sets(study: Study, name: str) -> list[str]:
-    """The prompt sets of the dataset that a drawn image set is of."""
-    dataset = study.sets[name]["dataset"]
-    return [other for other, entry in study.sets.items() if entry["kind"] == "prompt" and entry.get("dataset") == dataset]
 
 
 def find_prompts_of(study: Study) -> dict[str, str]:

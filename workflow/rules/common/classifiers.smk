@@ -1,0 +1,164 @@
+"""What the rules of classifiers ask: training sets, recipes, evaluations."""
+
+
+def training_indices(wildcards):
+    return [index_of_set(part["set"]) for part in STUDY.parts_of(wildcards.training)]
+
+
+def initial_weights(wildcards):
+    source = STUDY.config["classifiers"][wildcards.classifier].get("init_from")
+    if source is None:
+        return []
+    folder = f"{source['classifier']}/{source['train']}/seed{wildcards.seed}"
+    return [f"<results>/classifiers/{folder}/model.safetensors"]
+
+
+def followed_indices(wildcards):
+    entry = STUDY.config["classifiers"][wildcards.classifier]
+    return [index_of_set(entry["follow"])] if "follow" in entry else []
+
+
+def pretrained_files(wildcards):
+    """The weights that a recipe starts from, where they are files."""
+    recipe = STUDY.recipes[wildcards.classifier]
+    return model_files(recipe["model"], recipe["pretrained"])
+
+
+def training_options(wildcards):
+    """What decides a classifier's weights, apart from its seed and its images."""
+    return {
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+        "parts": STUDY.parts_of(wildcards.training),
+        "recipe": STUDY.training_recipe(wildcards.classifier),
+        "study_seed": STUDY.seed,
+    }
+
+
+def training_processes(wildcards):
+    return STUDY.config["classifiers"][wildcards.classifier]["processes"]
+
+
+def training_gpus(wildcards):
+    return gpus(wildcards) * training_processes(wildcards)
+
+
+def training_threads(wildcards):
+    """On GPUs, processes that read and decode for each; on the CPU, one a process, so that jobs run side by side."""
+    return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
+
+
+def tried_models(wildcards):
+    """A trained classifier's weights, a file a seed; none where they came trained."""
+    pair = (wildcards.classifier, wildcards.training)
+    return [
+        f"<results>/classifiers/{run.folder}/model.safetensors"
+        for run in STUDY.runs
+        if (run.classifier, run.training) == pair
+    ]
+
+
+def evaluation_indices(wildcards):
+    names = STUDY.config["classifiers"][wildcards.classifier]["evaluate"]
+    return list(map(index_of_set, names))
+
+
+def evaluation_options(wildcards):
+    entry = STUDY.config["classifiers"][wildcards.classifier]
+    return {
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+        "recipe": dict(sorted(STUDY.recipes[wildcards.classifier].items())),
+        "seeds": entry["seeds"] if entry["train"] else [],
+        "sets": [
+            {
+                "among": STUDY.class_ids_of(name),
+                "real_labels": STUDY.sets[name].get("real_labels", False),
+                "set": name,
+            }
+            for name in entry["evaluate"]
+        ],
+    }
+
+
+def evaluations(wildcards):
+    return [
+        f"<results>/evaluations/{classifier}/{training}.parquet"
+        for classifier, training in STUDY.evaluations
+    ]
+
+
+def evaluated_pairs(wildcards):
+    """Which classifier and training set each evaluation is of."""
+    return [list(pair) for pair in STUDY.evaluations]
+
+
+def classifier_runs(wildcards):
+    """Which classifier, training set and seed each training is of."""
+    return [[run.classifier, run.training, run.seed] for run in STUDY.runs]
+
+
+def trained_models(wildcards):
+    return [
+        f"<results>/classifiers/{run.folder}/model.safetensors" for run in STUDY.runs
+    ]
+
+
+def training_logs(wildcards):
+    return [f"<results>/classifiers/{run.folder}/log.parquet" for run in STUDY.runs]
+
+
+def first_classifier():
+    return next((run.classifier for run in STUDY.runs), None)
+
+
+def first_evaluations(wildcards):
+    """The set that a classifier's figures are about."""
+    classifiers = STUDY.config["classifiers"]
+    return {name: classifiers[name]["evaluate"][0] for name in classifiers}
+
+
+def trained_sets():
+    """Every set and mixture that a classifier is trained on."""
+    return list(dict.fromkeys(run.training for run in STUDY.runs))
+
+
+def followed_sets(wildcards):
+    classifiers = STUDY.config["classifiers"]
+    return {
+        name: entry["follow"]
+        for name, entry in classifiers.items()
+        if "follow" in entry
+    }
+
+
+def natural_sets(wildcards):
+    return [name for name, entry in STUDY.sets.items() if "images" in entry]
+
+
+def exchanged_sets(wildcards):
+    """The mixtures, and the sets that they are made of, as training sets."""
+    mixed = {part["set"] for parts in STUDY.mixtures.values() for part in parts}
+    return [name for name in trained_sets() if name in STUDY.mixtures or name in mixed]
+
+
+def predicted_sets(wildcards):
+    """The training sets whose accuracy the metrics may foretell: those that have metrics."""
+    measured = STUDY.image_sets(STUDY.encoders[0]) if set_comparisons(wildcards) else []
+    return [name for name in trained_sets() if name in measured]
+
+
+def classifier_figures():
+    figures, trained = ["classifiers"], trained_sets()
+    figures += ["training"] if trained else []
+    figures += ["exchange"] if any(name in STUDY.mixtures for name in trained) else []
+    figures += ["predictors"] if predicted_sets(None) else []
+    return figures
+
+
+def classifier_results(wildcards):
+    if not STUDY.evaluations:
+        return []
+    tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
+    tables += ["predictors.csv"] if predicted_sets(wildcards) else []
+    return [f"<results>/tables/{name}" for name in tables] + [
+        f"<results>/figures/{name}.png" for name in classifier_figures()
+    ]

@@ -1,0 +1,91 @@
+"""What the rules of the diagnosis ask: texts, natural images, judges, cures."""
+
+
+def class_texts(wildcards):
+    """The texts of the classes, where the encoder reads any and something is drawn."""
+    reads = STUDY.encoders[0] in STUDY.text_encoders() and STUDY.drawings
+    return (
+        f"<results>/diagnosis/{STUDY.encoders[0]}/class_texts.parquet" if reads else []
+    )
+
+
+def text_recipe(wildcards):
+    """What the texts of the classes depend on."""
+    drawn = dict.fromkeys(drawing.dataset for drawing in STUDY.drawings)
+    return {name: STUDY.prompt_recipe(name, None) for name in drawn}
+
+
+def texts_of_set(wildcards):
+    """The texts of the classes, for a set that was drawn from some of them."""
+    return class_texts(wildcards) if "dataset" in STUDY.sets[wildcards.set] else []
+
+
+def set_embeddings(wildcards):
+    return embeddings_of(STUDY.encoders[0], wildcards.set)
+
+
+def natural_embeddings(wildcards):
+    if STUDY.natural is None:
+        return []
+    return embeddings_of(STUDY.encoders[0], STUDY.natural)
+
+
+def judge_embeddings(wildcards):
+    return [embeddings_of(STUDY.encoders[0], name) for name in STUDY.judges]
+
+
+def split_sets():
+    """The sets whose error is split: those of images, where something judges them."""
+    return STUDY.image_sets(STUDY.encoders[0]) if STUDY.judges else []
+
+
+def error_splits(wildcards):
+    return [f"<results>/diagnosis/{name}/error_split.parquet" for name in split_sets()]
+
+
+def gathered_evidence(wildcards):
+    return [f"<results>/diagnosis/{name}/evidence.parquet" for name in STUDY.diagnosed]
+
+
+def evidence_options(wildcards):
+    return {
+        "dataset": STUDY.sets[wildcards.set].get("dataset"),
+        "images_per_class": STUDY.config["diagnosis"]["images_per_class"],
+        "seed": STUDY.seed,
+    }
+
+
+def cure_trainings(wildcards):
+    """Every training set of the cures, once."""
+    cures = STUDY.config["cures"].values()
+    roles = ("base", "diagnosed", "others")
+    return list(dict.fromkeys(cure[role] for cure in cures for role in roles))
+
+
+def cure_predictions(wildcards):
+    return [
+        f"<results>/evaluations/{first_classifier()}/{name}.parquet"
+        for name in cure_trainings(wildcards)
+    ]
+
+
+def first_evaluation():
+    """What the first classifier is tried on first."""
+    name = first_classifier()
+    return STUDY.config["classifiers"][name]["evaluate"][0] if name else None
+
+
+def drawn_prompts(wildcards):
+    """The first prompt of each drawn set, and its guidance scale."""
+    drawn = {
+        name: STUDY.sets[name]
+        for name in STUDY.diagnosed
+        if "dataset" in STUDY.sets[name]
+    }
+    return {
+        name: [
+            STUDY.datasets[entry["dataset"]].prompt(0, "train", 0),
+            entry["guidance_scale"],
+        ]
+        for name, entry in drawn.items()
+    }

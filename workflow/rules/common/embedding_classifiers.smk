@@ -1,0 +1,43 @@
+"""What the rules of classifiers on embeddings ask."""
+
+
+def classified_queries(wildcards):
+    """The queries that a reference's classifiers try."""
+    return [
+        experiment.query
+        for experiment in STUDY.experiments_of(wildcards.encoder)
+        if experiment.reference == wildcards.reference
+    ]
+
+
+def classified_embeddings(wildcards):
+    return [
+        embeddings_of(wildcards.encoder, name) for name in classified_queries(wildcards)
+    ]
+
+
+def trained_probe(wildcards):
+    if not STUDY.config["embedding_classifiers"]["probe"]:
+        return []
+    return f"<results>/probes/{wildcards.encoder}/{wildcards.reference}.npz"
+
+
+def probe_options(wildcards):
+    return {
+        "strengths": STUDY.config["embedding_classifiers"]["probe_strengths"],
+        "seed": STUDY.seed,
+    }
+
+
+def classifier_options(wildcards):
+    options = STUDY.config["embedding_classifiers"]
+    keys = ("density", "knn", "lda_shrinkage", "mixture_components")
+    return {key: options[key] for key in keys} | {"seed": STUDY.seed}
+
+
+def classifications(wildcards):
+    references = [(encoder, experiment.reference) for encoder, experiment in matrix()]
+    return [
+        f"<results>/classifications/{encoder}/{reference}.parquet"
+        for encoder, reference in dict.fromkeys(references)
+    ]

@@ -1,0 +1,59 @@
+"""What the rules of embeddings ask: encoders, and where a set's embeddings lie."""
+
+
+def embed_threads(wildcards):
+    """On a GPU, processes that read and decode for it; on the CPU, one a job, so that jobs run side by side."""
+    return 1 if STUDY.config["device"] == "cpu" else 4
+
+
+def embed_recipe(wildcards):
+    spec = STUDY.config["encoders"][wildcards.encoder]
+    return {
+        "encoder": {key: spec[key] for key in sorted(spec) if key != "features"},
+        "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+    }
+
+
+def encoder_files(wildcards):
+    return model_files(STUDY.config["encoders"][wildcards.encoder]["model"])
+
+
+def embedded_index(wildcards):
+    return image_index(wildcards.images, wildcards.shard)
+
+
+def brought_files(wildcards):
+    return STUDY.embedding_files(wildcards.set)
+
+
+def brought_source(wildcards):
+    return STUDY.sets[wildcards.set]["embeddings"]
+
+
+def embeddings_of(encoder, name):
+    """What stands for all the embedding tables of a set."""
+    collection = STUDY.collection_of(name)
+    if collection.startswith("brought/"):
+        return f"<results>/embeddings/{collection}.parquet"
+    return whole_table(f"embeddings/{encoder}/{collection}")
+
+
+def own_embeddings(wildcards):
+    return embeddings_of(wildcards.encoder, wildcards.set)
+
+
+def reference_embeddings(wildcards):
+    return embeddings_of(wildcards.encoder, wildcards.reference)
+
+
+def query_embeddings(wildcards):
+    return embeddings_of(wildcards.encoder, wildcards.query)
+
+
+def all_embeddings(wildcards):
+    paths = [
+        embeddings_of(encoder, name)
+        for encoder in STUDY.encoders
+        for name in STUDY.sets_of(encoder)
+    ]
+    return list(dict.fromkeys(paths)) + probe_embeddings(wildcards)

@@ -1,0 +1,48 @@
+"""What the rules of figures ask that no table says."""
+
+
+def sheet_indices(wildcards):
+    return list(map(index_of_set, STUDY.sheet_sets()))
+
+
+def sheet_layout(wildcards):
+    """The contact sheet's columns, and its size."""
+    options = STUDY.config["contact_sheets"]
+    return {
+        "classes": options["classes"],
+        "columns": STUDY.sheet_sets(),
+        "images": options["images"],
+    }
+
+
+def evidence_sets(wildcards):
+    """The diagnosed sets that have images to show, and the natural one; empty if that has none."""
+    shown = [name for name in STUDY.diagnosed if "embeddings" not in STUDY.sets[name]]
+    return [*shown, STUDY.natural_images] if shown and STUDY.natural_images else []
+
+
+def evidence_indices(wildcards):
+    return list(map(index_of_set, evidence_sets(wildcards)))
+
+
+def geometry_sets(wildcards):
+    """A set of images and the prompts that drew it, or else the first of each; empty if one is missing."""
+    names = STUDY.sets_of(STUDY.encoders[0])
+    prompts = [name for name in names if STUDY.sets[name]["kind"] == "prompt"]
+    images = STUDY.image_sets(STUDY.encoders[0])
+    pairs = [(image, prompt) for prompt in prompts for image in images]
+    source = {name: STUDY.sets[name].get("dataset") for name in names}
+    own = [
+        (image, prompt)
+        for image, prompt in pairs
+        if source[image] is not None and source[image] == source[prompt]
+    ]
+    return list(next(iter(own + pairs), []))
+
+
+def geometry_images(wildcards):
+    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[0])
+
+
+def geometry_prompts(wildcards):
+    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[1])

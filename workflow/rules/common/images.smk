@@ -1,0 +1,104 @@
+"""What the rules of images ask: generators, drawings, natural images, and their indices."""
+
+
+def generator_spec(wildcards):
+    return dict(sorted(STUDY.config["generators"][wildcards.generator].items()))
+
+
+def model_files(*names):
+    """The files of models, where their names are files or folders and not a library's or hub's."""
+    paths = [Path(name) for name in names if name and isinstance(name, str)]
+    return sorted(
+        str(path)
+        for name in paths
+        if name.exists()
+        for path in ([name] if name.is_file() else name.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    )
+
+
+def generator_files(wildcards):
+    """A generator's files, where it is a folder: changed weights are another generator."""
+    spec = STUDY.config["generators"][wildcards.generator]
+    return model_files(spec["model"], spec["lora"])
+
+
+def generator_fingerprint(wildcards):
+    drawing, _ = STUDY.find_drawing(dict(wildcards.items()))
+    name = STUDY.generator_of(drawing.dataset, drawing.split)
+    return f"<results>/generators/{name}.json"
+
+
+def draw_threads(wildcards):
+    """On a GPU, three that encode and write what it drew; on the CPU one a job, so that jobs run side by side."""
+    return 1 if STUDY.config["device"] == "cpu" else 4
+
+
+def draw_recipe(wildcards):
+    return STUDY.draw_recipe(*STUDY.find_drawing(dict(wildcards.items())))
+
+
+def owner_indices(wildcards):
+    """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
+    drawing, shard = STUDY.find_drawing(dict(wildcards.items()))
+    owners = {STUDY.owner_of(drawing, class_id) for class_id in shard.class_ids}
+    owners -= {drawing}
+    return sorted(
+        f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
+        for owner in owners
+    )
+
+
+def natural_inputs(wildcards):
+    """The files of a natural set, or its class folders, whose times see additions."""
+    splits = STUDY.splits_of(wildcards.set)
+    sources = [STUDY.natural_files(wildcards.set, split) for split in splits]
+    return [
+        path
+        for source in sources
+        for path in source["paths"] + source.get("labels", [])
+    ]
+
+
+def natural_recipe(wildcards):
+    entry = STUDY.sets[wildcards.set]
+    return {
+        "archive": STUDY.config["archive"],
+        "class_ids": STUDY.class_ids_of(wildcards.set),
+        "classes": [row.key for row in STUDY.classes],
+        "ignore_other_classes": entry["ignore_other_classes"],
+        "images": entry["images"],
+        "images_per_class": STUDY.natural_counts(wildcards.set),
+        "on_undecodable": STUDY.config["on_undecodable"],
+        "seed": STUDY.seed,
+    }
+
+
+def natural_checked(wildcards):
+    """A folder for what decoding a set's images showed."""
+    return f"results/{STUDY.name}/images/natural/{wildcards.set}.checked"
+
+
+def whole_index(collection):
+    """What stands for all the indices of a collection: natural sets have one for all shards."""
+    if collection.startswith("natural/"):
+        return f"<results>/images/{collection}.parquet"
+    return whole_table(f"images/{collection}")
+
+
+def image_index(collection, shard):
+    """The index that holds a shard's images."""
+    if collection.startswith("natural/"):
+        return whole_index(collection)
+    return f"<results>/images/{collection}/{shard}.parquet"
+
+
+def index_of_set(name):
+    return whole_index(STUDY.collection_of(name))
+
+
+def all_indices(wildcards):
+    """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
+    drawn = [drawing.collection for drawing in STUDY.drawings]
+    natural = [name for name in COLLECTIONS if name.startswith("natural/")]
+    return list(map(whole_index, drawn + natural)) + probe_indices(wildcards)

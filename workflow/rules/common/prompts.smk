@@ -1,0 +1,38 @@
+"""What the rules of prompts ask: the files that prompts are made from, and what they say."""
+
+
+def source_files(names):
+    """The text files that the prompts of some datasets are made from.
+
+    They are `ancient`: what they say of a shard reaches its job through `params`, so that one edited
+    line redraws one class.
+    """
+    files = [STUDY.config["classes"]]
+    for name in names:
+        while name:
+            entry = STUDY.config["datasets"][name]
+            files += [
+                entry[key] for key in ("overrides", "grammar", "table") if key in entry
+            ]
+            name = entry.get("base")
+    return ancient(list(dict.fromkeys(files)))
+
+
+def prompt_sources(wildcards):
+    return source_files([wildcards.dataset])
+
+
+def all_prompt_sources(wildcards):
+    return source_files(STUDY.datasets)
+
+
+def prompt_recipe(wildcards):
+    """What the prompts of a dataset, or of one shard of it, depend on."""
+    shard = STUDY.shards.get(wildcards.get("shard"))
+    return STUDY.prompt_recipe(wildcards.dataset, shard)
+
+
+def all_prompt_recipes(wildcards):
+    recipes = {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    probes = {f"probes/{name}": STUDY.config["probes"][name] for name in STUDY.probes}
+    return recipes | probes

@@ -1,0 +1,135 @@
+"""What the rules of transfer and features ask."""
+
+
+def transfer_inputs(wildcards):
+    """What a transfer set is read from; nothing for what scikit-learn packages."""
+    name = wildcards.transfer_set
+    entry, sources = STUDY.transfer_sets[name], STUDY.transfer_files(name).values()
+    roots = find_root(entry, f"transfer.sets.{name}") if "torchvision" in entry else []
+    tables = [entry["classes"]] if "classes" in entry else []
+    files = [path for one in sources for path in one["paths"] + one.get("labels", [])]
+    return roots + tables + files
+
+
+def transfer_recipe(wildcards):
+    """What decides a transfer set's index."""
+    return {
+        "archive": STUDY.config["archive"],
+        "on_undecodable": STUDY.config["on_undecodable"],
+        "seed": STUDY.seed,
+        "source": STUDY.transfer_sets[wildcards.transfer_set],
+    }
+
+
+def transfer_checked(wildcards):
+    """A folder for what decoding a transfer set's images showed."""
+    return f"results/{STUDY.name}/images/transfer/{wildcards.transfer_set}.checked"
+
+
+def embed_transfer_recipe(wildcards):
+    """Of a benchmark, every image that can be decoded."""
+    return embed_recipe(wildcards) | {"exclude_flags": []}
+
+
+def classifier_seeds(wildcards):
+    """The seeds that a classifier was trained with; none where it came trained."""
+    entry = STUDY.config["classifiers"][wildcards.classifier]
+    return entry["seeds"] if entry["train"] else []
+
+
+def extraction_options(wildcards):
+    """Of a transfer set all images, of natural ones as many of the evaluation split as the config says."""
+    if wildcards.featured.startswith("transfer/"):
+        images = {"exclude_flags": [], "images_per_class": None}
+        images["splits"] = [*SPLITS, VALIDATION]
+    else:
+        images = {
+            "exclude_flags": sorted(STUDY.config["exclude_flags"]),
+            "images_per_class": STUDY.config["features"]["images_per_class"],
+            "splits": ["evaluation"],
+        }
+    return {
+        "images": images | {"seed": STUDY.seed},
+        "recipe": dict(sorted(STUDY.recipes[wildcards.classifier].items())),
+        "seeds": classifier_seeds(wildcards),
+    }
+
+
+def transferred_features(wildcards):
+    kind, _, name = wildcards.encoding.partition("/")
+    if kind == "encoders":
+        return f"<results>/embeddings/{name}/transfer/{wildcards.transfer_set}.parquet"
+    return f"<results>/features/transfer/{wildcards.transfer_set}/{name}.parquet"
+
+
+def encoding_seeds(wildcards):
+    names = {name: of for of, name in name_encodings().items()}
+    entry = STUDY.config["classifiers"].get(names[wildcards.encoding][0], {})
+    classifier = wildcards.encoding.startswith("classifiers/")
+    return entry["seeds"] if classifier and entry["train"] else []
+
+
+def transfer_threads(wildcards):
+    """One for scikit-learn's small set, whose regressions run side by side."""
+    return 1 if "sklearn" in STUDY.transfer_sets[wildcards.transfer_set] else 8
+
+
+def transfer_options(wildcards):
+    options = STUDY.config["transfer"]
+    keys = ("features", "max_iterations", "trials")
+    return {key: options[key] for key in keys} | {"seed": STUDY.seed}
+
+
+def transferred_encodings(wildcards):
+    """What each file of predictions on a transfer set is of."""
+    return [
+        {"transfer_set": name, "encoder": encoder, "train_set": training}
+        for name in STUDY.transfer_sets
+        for encoder, training in name_encodings()
+    ]
+
+
+def transfer_files_of(ending):
+    return [
+        f"<results>/transfer/{name}/{encoding}{ending}"
+        for name in STUDY.transfer_sets
+        for encoding in name_encodings().values()
+    ]
+
+
+def transfer_predictions(wildcards):
+    return transfer_files_of(".parquet")
+
+
+def transfer_trials(wildcards):
+    return transfer_files_of(".trials.parquet")
+
+
+def measured_features(wildcards):
+    folder = f"{wildcards.classifier}/{wildcards.training}"
+    return f"<results>/features/natural/{STUDY.feature_set}/{folder}.parquet"
+
+
+def statistics_options(wildcards):
+    return {key: STUDY.config["features"][key] for key in ("eps", "threshold")}
+
+
+def feature_statistics(wildcards):
+    return [
+        f"<results>/feature_statistics/{classifier}/{training}.parquet"
+        for classifier, training in STUDY.evaluations
+    ]
+
+
+def plotted_transfer(wildcards):
+    return ["<results>/tables/transfer_means.csv"] if STUDY.transfer_sets else []
+
+
+def transfer_results(wildcards):
+    results = []
+    if STUDY.transfer_sets:
+        results += ["tables/transfer.csv", "tables/transfer_means.csv"]
+        results += ["figures/transfer.png"]
+    if STUDY.feature_set is not None:
+        results += ["tables/feature_statistics.csv", "figures/features.png"]
+    return [f"<results>/{name}" for name in results]
