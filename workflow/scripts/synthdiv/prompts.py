@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.classes import ClassRow, read_csv_rows
+from synthdiv.config import check_known
 from synthdiv.errors import StudyError
 from synthdiv.grammar import Grammar
 from synthdiv.identity import PROBE, SPLITS
@@ -234,15 +235,17 @@ def build_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], s
     Raises
     ------
     StudyError
-        If a prompt is empty or stands twice.
+        If there is no such class, or a prompt is empty or stands twice.
     """
+    class_ids = {row.key: row.class_id for row in classes}
+    check_known(config["class"], class_ids, f"probes.{name}.class", "class with the key")
     texts, count = [text.strip() for text in config["prompts"]], config["images"]
     for n, text in enumerate(texts):
         if not text:
             raise StudyError(f"config: probes.{name}.prompts: prompt {n + 1} is empty")
         if text in texts[:n]:
             raise StudyError(f"config: probes.{name}.prompts: {text!r} stands twice")
-    (class_id,) = [row.class_id for row in classes if row.key == config["class"]]
+    class_id = class_ids[config["class"]]
     images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
     names = [row.name for row in classes]
     return Dataset(name, classes, seed, names, {PROBE: len(images)}, images=images, repeat=count)

@@ -48,6 +48,9 @@ class Study:
         self.datasets: dict[str, Dataset] = build_datasets(
             self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.config["images_per_class"]
         )
+        self.probes: dict[str, Dataset] = {
+            name: build_probe(name, entry, self.classes, self.seed) for name, entry in self.config["probes"].items()
+        }
         self.sets: dict[str, dict[str, Any]] = self.config["sets"]
         self.mixtures: dict[str, list[dict[str, Any]]] = {
             name: one["parts"] for name, one in self.config["mixtures"].items()
@@ -84,12 +87,6 @@ class Study:
         return sorted({class_id for part in parts for class_id in self.find_classes(part.get("classes", []))})
 
     # What is drawn
-
-    @cached_property
-    def probes(self) -> dict[str, Dataset]:
-        """The prompts of every probe."""
-        entries = self.config["probes"].items()
-        return {name: build_probe(name, entry, self.classes, self.seed) for name, entry in entries}
 
     @cached_property
     def drawings(self) -> list[Drawing]:

@@ -123,7 +123,6 @@ def _check_sets(study: Study) -> None:
 
 def _check_probe(study: Study, name: str) -> None:
     entry, where = study.config["probes"][name], f"probes.{name}"
-    check_known(entry["class"], {row.key: row for row in study.classes}, f"{where}.class", "class with the key")
     check_known(entry["reference"], study.sets, f"{where}.reference", "set")
     if entry["reference"] not in study.image_sets():
         raise StudyError(
