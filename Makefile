@@ -42,8 +42,8 @@ demo: $(VENV)/.installed  ## run the demo study to its report
 
 demo-sd: $(VENV)/.installed  ## run the second study in small: prompt forms, multi-crop, transfer, features
 	@echo "Running the second study's demo: five prompt forms, 20 trainings, transfer, features (minutes on two cores) ..."
-	@$(BIN)/snakemake --profile local --configfile config/demo_sd.yaml
-	@$(BIN)/snakemake --profile local --configfile config/demo_sd.yaml --report results/demo_sd/report.html --quiet
+	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml
+	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml --report results/demo_sd/report.html --quiet
 	@echo
 	@echo "Done. Open:"
 	@echo "  results/demo_sd/report.html                    the report, in a browser"

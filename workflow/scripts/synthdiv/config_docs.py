@@ -12,7 +12,7 @@ HEAD = """# The keys of a study's config
 
 Made from `workflow/schemas/config.schema.yaml` by `make config-docs`; edit the schema, not this page.
 
-A config stands alone: `snakemake --profile local --configfile my_study.yaml` reads nothing of the demo's. Relative paths
+A config stands alone: `snakemake --profile local --configfile=my_study.yaml` reads nothing of the demo's. Relative paths
 start at the working directory. A name in angle brackets is yours to choose.
 
 | key | type | default | what it is |
