@@ -9,6 +9,8 @@ from synthdiv.classifier_figures import (
     state_difference,
 )
 from synthdiv.figures import save_figure
+from synthdiv.predictors import SCHEMA
+from synthdiv.tables import read_table, write_table
 
 MEANS = pl.DataFrame(
     {
@@ -81,7 +83,8 @@ def test_predictors_are_drawn_also_where_few_have_a_correlation(tmp_path, kept):
         },
         schema_overrides=dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
     ).head(kept)
+    write_table(ranks, tmp_path / "predictors.csv")  # of which a column without a value has no kind
     points = pl.DataFrame(
         {"train_set": ["A", "B"], "level": "class", "metric": "vendi_score", "value": [1.0, 2.0], "top1": [0.1, 0.2]}
     )
-    save_figure(plot_predictors(ranks, points), tmp_path / "predictors.png")
+    save_figure(plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points), tmp_path / "predictors.png")

@@ -14,19 +14,19 @@ from synthdiv.audit import COLUMNS
 from synthdiv.jobs import start_job
 from synthdiv.published import STUDIES, audit_published
 from synthdiv.study_audit import audit_study
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Audit and write."""
     start_job(smk.log[0])
     distances, classifiers = (
-        pl.read_parquet(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
+        read_table(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
     )
     own = audit_study(
-        pl.read_parquet(smk.input.experiments),
-        pl.read_parquet(smk.input.per_class),
-        pl.read_csv(smk.input.summary, infer_schema_length=None),
+        read_table(smk.input.experiments),
+        read_table(smk.input.per_class),
+        read_table(smk.input.summary),
         distances=distances,
         classifiers=classifiers,
         prompts_of=smk.params.prompts_of,

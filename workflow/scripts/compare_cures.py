@@ -11,7 +11,7 @@ import polars as pl
 from synthdiv.cures import SCHEMA, compare_cure
 from synthdiv.jobs import start_job
 from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -19,7 +19,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     study, tried = Study(smk.config), smk.params.evaluation
     tables = {
-        name: pl.read_parquet(path).filter(evaluation_set=tried)
+        name: read_table(path).filter(evaluation_set=tried)
         for name, path in zip(smk.params.trainings, smk.input.predictions, strict=True)
     }
     rows = []

@@ -11,7 +11,7 @@ import polars as pl
 from synthdiv.encoder_agreement import compare_encoders
 from synthdiv.jobs import start_job
 from synthdiv.matrix import FIGURES
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
@@ -19,7 +19,7 @@ ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 def main(smk: SimpleNamespace) -> None:
     """Gather the figures of the matrix and of the sets, compare and write."""
     start_job(smk.log[0])
-    matrix = pl.read_csv(smk.input.experiments, infer_schema_length=None)
+    matrix = read_table(smk.input.experiments)
     tables = [
         matrix.select(
             "encoder",
@@ -29,9 +29,7 @@ def main(smk: SimpleNamespace) -> None:
         )
         for figure in FIGURES
     ]
-    metrics = pl.read_parquet(smk.input.metrics).filter(
-        (pl.col("split") == "train") & pl.col("images_per_class").is_not_null()
-    )
+    metrics = read_table(smk.input.metrics).filter((pl.col("split") == "train") & pl.col("images_per_class").is_not_null())
     tables.append(
         metrics.select(
             "encoder",

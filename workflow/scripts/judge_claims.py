@@ -7,12 +7,11 @@ Outputs: table, a row a claim and comparison.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.claim_evidence import Evidence
 from synthdiv.claims import judge_claims
 from synthdiv.classes import read_csv_rows
 from synthdiv.jobs import start_job
+from synthdiv.predictors import SCHEMA
 from synthdiv.tables import read_table, write_table
 
 
@@ -21,17 +20,17 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     required = ("id", "study", "where", "claim", "printed")
     claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
-    metrics, metrics_per_class = map(pl.read_parquet, smk.input.metrics) if smk.input.metrics else (None, None)
+    metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)
     classes, differences = smk.input.classifiers or (None, None)
     evidence = Evidence(
-        experiments=pl.read_parquet(smk.input.experiments),
-        per_class=pl.read_parquet(smk.input.per_class),
-        experiment_differences=pl.read_csv(smk.input.differences, infer_schema_length=None),
+        experiments=read_table(smk.input.experiments),
+        per_class=read_table(smk.input.per_class),
+        experiment_differences=read_table(smk.input.differences),
         metrics=None if metrics is None else metrics.filter(encoder=smk.params.encoder),
         metrics_per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=smk.params.encoder),
-        classifiers_per_class=classes and pl.read_parquet(classes),
-        classifier_differences=differences and pl.read_csv(differences, infer_schema_length=None),
-        predictors=pl.read_csv(smk.input.predictors[0], infer_schema_length=None) if smk.input.predictors else None,
+        classifiers_per_class=classes and read_table(classes),
+        classifier_differences=differences and read_table(differences),
+        predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
         transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
     )
     write_table(judge_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)

@@ -6,15 +6,13 @@ Outputs: table, a row a classifier and training set; figure, a PNG.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.classifier_figures import plot_exchange
 from synthdiv.classifier_file import read_facts
 from synthdiv.classifier_tables import choose_evaluations
 from synthdiv.exchange import count_kinds, measure_exchange
 from synthdiv.figures import save_figure
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -27,7 +25,7 @@ def main(smk: SimpleNamespace) -> None:
         for training, path in zip(trainings, smk.input.models, strict=True)
         if training in listed
     }
-    means = choose_evaluations(pl.read_csv(smk.input.means), smk.params.evaluations)
+    means = choose_evaluations(read_table(smk.input.means), smk.params.evaluations)
     exchange = measure_exchange(means, kinds)
     write_table(exchange, smk.output.table)
     save_figure(plot_exchange(exchange), smk.output.figure)

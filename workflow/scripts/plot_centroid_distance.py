@@ -6,16 +6,15 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.figures import plot_centroid_distance, save_figure
 from synthdiv.jobs import start_job
+from synthdiv.tables import read_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Plot."""
     start_job(smk.log[0])
-    save_figure(plot_centroid_distance(pl.read_csv(smk.input.table)), smk.output.figure)
+    save_figure(plot_centroid_distance(read_table(smk.input.table)), smk.output.figure)
 
 
 if __name__ == "__main__":

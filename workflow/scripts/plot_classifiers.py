@@ -6,17 +6,16 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.classifier_figures import plot_classifiers
 from synthdiv.figures import save_figure
 from synthdiv.jobs import start_job
+from synthdiv.tables import read_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
     start_job(smk.log[0])
-    save_figure(plot_classifiers(pl.read_csv(smk.input.means), pl.read_csv(smk.input.differences)), smk.output.figure)
+    save_figure(plot_classifiers(read_table(smk.input.means), read_table(smk.input.differences)), smk.output.figure)
 
 
 if __name__ == "__main__":

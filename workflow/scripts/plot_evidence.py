@@ -14,6 +14,7 @@ from synthdiv.figures import save_figure
 from synthdiv.image_index import read_index, select_images
 from synthdiv.jobs import start_job
 from synthdiv.listings import read_listing
+from synthdiv.tables import read_table
 
 ROWS = 16
 
@@ -23,7 +24,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     *shown, natural = smk.params.sets
     indices = dict(zip(smk.params.sets, smk.input.indices, strict=True))
-    causes = pl.read_parquet(smk.input.causes)
+    causes = read_table(smk.input.causes)
     chosen = choose_evidence(causes.filter(pl.col("set").is_in(shown)), ROWS)
     cells = []
     for row in chosen.iter_rows(named=True):

@@ -6,11 +6,11 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.figures import draw_probe_sheets, save_figure
 from synthdiv.image_index import read_index
 from synthdiv.jobs import start_job
+from synthdiv.probes import SCHEMA
+from synthdiv.tables import read_table
 
 SHOWN = 10
 """Images of a prompt."""
@@ -23,7 +23,7 @@ def main(smk: SimpleNamespace) -> None:
     for (name, entry), path in zip(smk.params.probes.items(), smk.input.indices, strict=True):
         rows, count = read_index(path).to_pylist(), entry["images"]
         sheets[name] = [rows[start : start + min(SHOWN, count)] for start in range(0, len(rows), count)]
-    save_figure(draw_probe_sheets(sheets, pl.read_csv(smk.input.table)), smk.output.figure)
+    save_figure(draw_probe_sheets(sheets, read_table(smk.input.table, SCHEMA)), smk.output.figure)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import polars as pl
 from synthdiv.classifier_figures import plot_training
 from synthdiv.figures import save_figure
 from synthdiv.jobs import start_job
+from synthdiv.tables import read_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -18,7 +19,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     for (classifier, training, _), path in zip(smk.params.runs, smk.input.logs, strict=True):
-        logs.setdefault(classifier, {}).setdefault(training, []).append(pl.read_parquet(path))
+        logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
     save_figure(plot_training(logs, smk.params.followed), smk.output.figure)
 
 

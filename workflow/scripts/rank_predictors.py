@@ -12,20 +12,20 @@ import polars as pl
 from synthdiv.classifier_tables import choose_evaluations
 from synthdiv.jobs import start_job
 from synthdiv.predictors import gather_points, rank_predictors
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Gather the points of both levels, correlate and write."""
     start_job(smk.log[0])
     levels = [
-        (pl.read_csv(smk.input.classifiers), smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
-        (pl.read_parquet(smk.input.classifiers_per_class), smk.input.metrics_per_class, smk.input.experiments_per_class),
+        (read_table(smk.input.classifiers), smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
+        (read_table(smk.input.classifiers_per_class), smk.input.metrics_per_class, smk.input.experiments_per_class),
     ]
     points = pl.concat(
         gather_points(
             choose_evaluations(accuracies, smk.params.evaluations),
-            *map(pl.read_parquet, tables),
+            *map(read_table, tables),
             encoder=smk.params.encoder,
             sets=smk.params.sets,
         )

@@ -11,7 +11,7 @@ import polars as pl
 from synthdiv.adherence import tabulate_adherence
 from synthdiv.classes import read_classes
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -19,7 +19,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     names = [row.name for row in read_classes(smk.input.classes)]
     tables = [
-        tabulate_adherence(pl.read_parquet(path), name, names)
+        tabulate_adherence(read_table(path), name, names)
         for name, path in zip(smk.params.sets, smk.input.adherence, strict=True)
     ]
     write_table(pl.concat(tables), smk.output.table)

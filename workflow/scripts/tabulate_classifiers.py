@@ -21,7 +21,7 @@ from synthdiv.classifier_tables import (
     tabulate_run,
 )
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
 
@@ -33,7 +33,7 @@ def main(smk: SimpleNamespace) -> None:
     rows, tables = [], []
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.predictions, strict=True):
         head = {"classifier": classifier, "train_set": training}
-        predictions = pl.read_parquet(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
+        predictions = read_table(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
         tables.append(predictions)
         for (seed,), run in predictions.group_by("seed", maintain_order=True):
             facts = PRETRAINED if seed is None else read_facts(models[classifier, training, seed])

@@ -12,18 +12,18 @@ from synthdiv.causes import SCHEMA, diagnose_classes
 from synthdiv.classes import read_classes
 from synthdiv.error_split import tabulate_split, tabulate_terms
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
     """Tabulate and write."""
     start_job(smk.log[0])
     classes, natural = read_classes(smk.input.classes), smk.params.natural
-    sets = {name: pl.read_parquet(path) for name, path in zip(smk.params.sets, smk.input.splits, strict=True)}
+    sets = {name: read_table(path) for name, path in zip(smk.params.sets, smk.input.splits, strict=True)}
     write_table(tabulate_split(sets, classes, natural), smk.output.split)
     write_table(tabulate_terms(sets, classes, natural), smk.output.terms)
     found = [
-        diagnose_classes(pl.read_parquet(path), classes, set_name=name, seed=smk.params.seed)
+        diagnose_classes(read_table(path), classes, set_name=name, seed=smk.params.seed)
         for name, path in zip(smk.params.diagnosed, smk.input.evidence, strict=True)
     ]
     causes = pl.concat([pl.DataFrame(schema=SCHEMA), *found])

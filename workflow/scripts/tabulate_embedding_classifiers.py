@@ -11,7 +11,7 @@ import polars as pl
 
 from synthdiv.intervals import wilson_interval
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -19,7 +19,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     rows = []
     for path in map(Path, smk.input.predictions):
-        table = pl.read_parquet(path)
+        table = read_table(path)
         counts = table.group_by("classifier", "query", maintain_order=True).agg(
             (pl.col("predicted") == pl.col("class_id")).sum().alias("right"), pl.len().alias("n"), pl.col("n_train").first()
         )

@@ -13,7 +13,7 @@ import polars as pl
 from synthdiv.classes import read_classes
 from synthdiv.jobs import start_job
 from synthdiv.matrix import compare_experiments, summarise_matrix, tabulate_experiments
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -22,7 +22,7 @@ def main(smk: SimpleNamespace) -> None:
     classes = read_classes(smk.input.classes)
     by_encoder: dict[str, list] = {}
     for (encoder, *row), path in zip(smk.params.experiments, smk.input.predictions, strict=True):
-        by_encoder.setdefault(encoder, []).append((*row, pl.read_parquet(path)))
+        by_encoder.setdefault(encoder, []).append((*row, read_table(path)))
     tables = {encoder: tabulate_experiments(rows, classes) for encoder, rows in by_encoder.items()}
     first = next(iter(by_encoder))
     experiments, per_class = tables[first]

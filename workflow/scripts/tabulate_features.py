@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -19,7 +19,7 @@ def main(smk: SimpleNamespace) -> None:
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.statistics, strict=True):
         head = {"classifier": classifier, "train_set": training, "image_set": smk.params.image_set}
         names = [pl.lit(value).alias(key) for key, value in head.items()]
-        tables.append(pl.read_parquet(path).select(*names, pl.all()))
+        tables.append(read_table(path).select(*names, pl.all()))
     write_table(pl.concat(tables), smk.output.table)
 
 

@@ -9,12 +9,10 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.classes import read_classes
 from synthdiv.guidance import choose_scales, read_outcomes, tabulate_guidance
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -26,7 +24,7 @@ def main(smk: SimpleNamespace) -> None:
     rows = []
     for one, path in zip(smk.params.figures, smk.input.sources, strict=True):
         head = {"guidance": kinds[smk.params.drawn_by[one["dataset"]]]} | one
-        rows.append((head, read_outcomes(pl.read_parquet(path), one["figure"], one["query"])))
+        rows.append((head, read_outcomes(read_table(path), one["figure"], one["query"])))
     whole, per_class = tabulate_guidance(rows, names)
     write_table(whole, smk.output.table)
     write_table(per_class, smk.output.per_class)

@@ -12,7 +12,7 @@ import polars as pl
 
 from synthdiv.classes import read_classes
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -58,7 +58,7 @@ def _read(path: Path, encoder: str, name: str, reference: str | None) -> pl.Data
         pl.lit(name).alias("set"),
         pl.lit(reference, dtype=pl.String).alias("reference"),
     ]
-    return pl.read_parquet(path).select(*head, pl.all())
+    return read_table(path).select(*head, pl.all())
 
 
 if __name__ == "__main__":

@@ -6,17 +6,15 @@ Outputs: table, a row a set, the natural one first.
 
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 from synthdiv.tradeoff import tabulate_tradeoff
 
 
 def main(smk: SimpleNamespace) -> None:
     """Read, put together and write."""
     start_job(smk.log[0])
-    causes, distances = pl.read_parquet(smk.input.causes), pl.read_parquet(smk.input.distances)
+    causes, distances = read_table(smk.input.causes), read_table(smk.input.distances)
     write_table(tabulate_tradeoff(causes, distances, smk.params.natural, smk.params.described), smk.output.table)
 
 

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.jobs import start_job
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 from synthdiv.transfer_tables import average_transfer, tabulate_transfer
 
 
@@ -19,8 +19,8 @@ def main(smk: SimpleNamespace) -> None:
     predictions, trials = [], []
     for of, right, tried in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
         head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in of.items()]
-        predictions.append(pl.read_parquet(right).select(*head, pl.all()))
-        trials.append(pl.read_parquet(tried).select(*head, pl.all()))
+        predictions.append(read_table(right).select(*head, pl.all()))
+        trials.append(read_table(tried).select(*head, pl.all()))
     runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
     write_table(runs, smk.output.table)
     write_table(average_transfer(runs, pl.concat(predictions), smk.params.natural), smk.output.means)

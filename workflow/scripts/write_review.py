@@ -7,8 +7,6 @@ Outputs: table, a CSV with a row a class; page, self-contained HTML. Beside them
 from itertools import chain
 from types import SimpleNamespace
 
-import polars as pl
-
 from synthdiv.files import replace_atomically
 from synthdiv.image_index import read_index
 from synthdiv.jobs import start_job
@@ -16,7 +14,7 @@ from synthdiv.listings import read_listing
 from synthdiv.review import introduce_review, keep_history, read_columns, tabulate_classes, vote_seeds
 from synthdiv.review_page import write_page
 from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 
 def main(smk: SimpleNamespace) -> None:
@@ -28,7 +26,7 @@ def main(smk: SimpleNamespace) -> None:
         for row in read_index(path).to_pylist():
             images[row["class_id"]].append(row)
     prompts = [images[row.class_id][0]["prompt"] for row in study.classes]
-    votes = vote_seeds(pl.read_parquet(smk.input.predictions))
+    votes = vote_seeds(read_table(smk.input.predictions))
     dataset = study.sets[reviewed]["dataset"]
     overrides = study.overrides_of(dataset)
     table = tabulate_classes(votes, study.classes, prompts, read_columns(overrides))

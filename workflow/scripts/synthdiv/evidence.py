@@ -21,7 +21,7 @@ from synthdiv.embeddings import Embeddings, make_unit
 from synthdiv.experiments import classify_by_centroids
 from synthdiv.neighbours import find_nearest
 from synthdiv.set_metrics import take_equal
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 SHOWN = 4
 READERS = 50
@@ -65,7 +65,7 @@ def write_texts(texts: Texts, path: Path | str) -> None:
 
 def read_texts(path: Path | str) -> Texts:
     """Read what :func:`write_texts` wrote."""
-    table = pl.read_parquet(path)
+    table = read_table(path)
     ids, vectors = table["class_id"].to_numpy(), table["embedding"].to_numpy()
     return Texts(ids, table["kind"].to_list(), table["text"].to_list(), vectors)
 
@@ -215,10 +215,7 @@ def _measure_spreads(images: Embeddings, natural: Natural, n_classes: int, seed:
         spread = measure_spread([equal], compute_centroids(sum_classes([equal], n_classes)))
         columns[name] = spread.average_classes(n_classes)
         columns[f"{name}_error"] = np.array(
-            [
-                own.std(ddof=1) / math.sqrt(len(own)) if len(own) > 1 else math.nan
-                for own in (spread.squares[spread.class_ids == n] for n in range(n_classes))
-            ]
+            [own.std(ddof=1) / math.sqrt(len(own)) if len(own) > 1 else math.nan for own in spread.split_classes(n_classes)]
         )
     return columns
 

@@ -22,6 +22,13 @@ LEAST_SETS = 4
 """Fewer points give no interval."""
 CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
 """Figures that judge other figures, not sets."""
+KEYS = ("classifier", "evaluation_set", "level", "metric")
+SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(KEYS, pl.String),
+    **dict.fromkeys(("n_sets", "n_points"), pl.Int64),
+    **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
+}
+"""Of the table of predictors."""
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -90,12 +97,11 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        A row a classifier, level (set, class) and metric: evaluation_set, n_sets, n_points, spearman, spearman_low,
-        spearman_high; the strongest first.
+        ``SCHEMA``: a row a classifier, level (set, class) and metric that has three points at least; the strongest first,
+        equally strong ones in the order of the points.
     """
     rows: list[dict[str, Any]] = []
-    keys = ["classifier", "evaluation_set", "level", "metric"]
-    for names, table in points.group_by(keys, maintain_order=True):
+    for names, table in points.group_by(KEYS, maintain_order=True):
         values, accuracies = table["value"].to_numpy(), table["top1"].to_numpy()
         if len(table) < 3:
             continue
@@ -107,15 +113,18 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
             interval = fisher_interval(correlation, len(table))
         low, high = interval or (None, None)
         rows.append(
-            dict(zip(keys, names, strict=True))
+            dict(zip(KEYS, names, strict=True))
             | {"n_sets": table["train_set"].n_unique(), "n_points": len(table)}
             | {"spearman": None if math.isnan(correlation) else correlation, "spearman_low": low, "spearman_high": high}
         )
-    schema: dict[str, Any] = dict.fromkeys(keys, pl.String) | {"n_sets": pl.Int64, "n_points": pl.Int64}
-    schema |= dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64)
-    table = pl.DataFrame(rows, schema=schema)
-    strength = pl.col("spearman").abs()
-    return table.sort(["classifier", pl.col("level") == "class", strength], descending=[False, False, True], nulls_last=True)
+    return pl.DataFrame(rows, schema=SCHEMA).sort(
+        "classifier",
+        pl.col("level") == "class",
+        pl.col("spearman").abs(),
+        descending=[False, False, True],
+        nulls_last=True,
+        maintain_order=True,
+    )
 
 
 def gather_points(

@@ -17,7 +17,7 @@ import polars as pl
 
 from synthdiv.classes import ClassRow, distinguish_names
 from synthdiv.intervals import wilson_interval
-from synthdiv.tables import write_table
+from synthdiv.tables import read_table, write_table
 
 FIGURES: dict[str, Any] = {
     "n_images": pl.Int64,
@@ -178,7 +178,7 @@ def keep_history(path: Path | str, table: pl.DataFrame, *, drawn_by: str, judged
         :data:`HISTORY` says.
     """
     path = Path(path)
-    history = pl.read_csv(path, schema=HISTORY) if path.exists() else pl.DataFrame(schema=HISTORY)
+    history = read_table(path, HISTORY) if path.exists() else pl.DataFrame(schema=HISTORY)
     last = {row["key"]: row for row in history.iter_rows(named=True)}
     number = (history["review"].max() or 0) + 1  # type: ignore[operator]
     said = table.with_columns(review=pl.lit(number), drawn_by=pl.lit(drawn_by), judged_by=pl.lit(judged_by))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -18,8 +20,18 @@ def write_table(table: pl.DataFrame, path: Path | str) -> None:
             table.write_parquet(temporary)
 
 
-def read_table(path: Path | str) -> pl.DataFrame:
-    """Read what :func:`write_table` wrote; of a CSV without rows the kinds of columns are not seen, but for ``differs``."""
+def read_table(path: Path | str, schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
+    """Read what :func:`write_table` wrote.
+
+    Parameters
+    ----------
+    path : Path or str
+        CSV or Parquet, by its ending.
+    schema : mapping of column name to polars type, optional
+        Of a CSV's columns, or of others too. The kind of any other column is seen from all its values: of a column without a
+        value it is text, but for ``differs``; a column of names that are all numbers is one of numbers.
+    """
     if str(path).endswith(".csv"):
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides={"differs": pl.Boolean})
+        kinds = {"differs": pl.Boolean, **(schema or {})}
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=kinds)
     return pl.read_parquet(path)
