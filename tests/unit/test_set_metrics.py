@@ -95,7 +95,7 @@ def compare(reference, query, kinds=("image", "image"), **options):
 def test_a_comparison_of_images():
     reference, query = make_set(4), make_set(5, shift=0.5)
     found = whole(compare(reference, query))
-    moments = [measure_moments([one.vectors.astype(float)]) for one in (reference, query)]
+    moments = [measure_moments(one.vectors) for one in (reference, query)]
     for name, value in compute_frechet_distance(*moments).items():
         assert found[name]["value"] == pytest.approx(value, rel=1e-9)
         assert found[name]["low"] < value < found[name]["high"]
@@ -132,7 +132,7 @@ def test_raw_features_have_their_lengths_again():
     longer = Embeddings(query.class_ids, query.indices, query.vectors, 3 * query.lengths)
     unit, raw = whole(compare(reference, longer)), whole(compare(reference, longer, features="raw"))
     wide = longer.vectors.astype(float)
-    expected = compute_frechet_distance(measure_moments([reference.vectors]), measure_moments([3 * wide]))
+    expected = compute_frechet_distance(measure_moments(reference.vectors), measure_moments(3 * wide))
     assert raw["frechet_distance"]["value"] == pytest.approx(expected["frechet_distance"], rel=1e-9)
     assert raw["centroid_shift"] == unit["centroid_shift"]
 

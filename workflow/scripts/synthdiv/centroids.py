@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -114,10 +113,13 @@ class Spread:
     indices: np.ndarray
     squares: np.ndarray
 
+    def split_classes(self, n_classes: int) -> list[np.ndarray]:
+        """The squares of each class's images."""
+        return np.split(self.squares, np.searchsorted(self.class_ids, np.arange(1, n_classes)))
+
     def average_classes(self, n_classes: int) -> np.ndarray:
-        """Centroid Distance of each class: float64 array of shape (C,)."""
-        bounds = np.searchsorted(self.class_ids, np.arange(n_classes + 1))
-        return np.array([math.fsum(self.squares[a:b]) / (b - a) for a, b in pairwise(bounds)])
+        """Centroid Distance of each class, all of which have an image: float64 array of shape (C,)."""
+        return np.array([math.fsum(own) / len(own) for own in self.split_classes(n_classes)])
 
 
 def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Spread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -16,44 +17,70 @@ class Moments:
     ----------
     count : int
     mean : float64 array of shape (d,)
-    covariance : float64 array of shape (d, d)
-        Unbiased (divided by count - 1).
+    scatter : float64 array of shape (d, d)
+        The sum of the outer products of the rows' differences from the mean.
     """
 
     count: int
     mean: np.ndarray
-    covariance: np.ndarray
+    scatter: np.ndarray
+
+    @cached_property
+    def covariance(self) -> np.ndarray:
+        """Float64 array of shape (d, d), unbiased (divided by count - 1).
+
+        Raises
+        ------
+        ValueError
+            If there are fewer than two vectors.
+        """
+        if self.count < 2:
+            raise ValueError(f"a covariance needs two vectors at least; there are {self.count}")
+        return self.scatter / (self.count - 1)
+
+    @cached_property
+    def root(self) -> np.ndarray:
+        """R with R R^T the covariance: float64 array of shape (d, rank)."""
+        values, vectors = np.linalg.eigh(self.covariance)
+        kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
+        return vectors[:, kept] * np.sqrt(values[kept])
 
 
-def measure_moments(blocks: Iterable[np.ndarray]) -> Moments:
-    """Mean and covariance in fp64, block by block.
+def measure_moments(vectors: np.ndarray) -> Moments:
+    """The moments of a cloud in fp64.
 
     Parameters
     ----------
-    blocks : iterable of arrays of shape (n, d)
-        The cloud; two rows at least.
+    vectors : array of shape (n, d)
+        One row at least.
+    """
+    rows = vectors.astype(np.float64)
+    mean = rows.mean(axis=0)
+    rows -= mean
+    return Moments(len(rows), mean, rows.T @ rows)
+
+
+def join_moments(parts: Iterable[Moments]) -> Moments:
+    """The moments of a cloud from those of its parts.
+
+    Parameters
+    ----------
+    parts : iterable of Moments
+        One at least.
 
     References
     ----------
     T. F. Chan, G. H. Golub and R. J. LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances",
-    1979: blocks are joined by their means and scatters.
+    1979.
     """
-    count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
-    for block in blocks:
-        rows = block.astype(np.float64)
-        middle = rows.mean(axis=0)
-        rows -= middle
-        own = rows.T @ rows
-        if not count:
-            count, mean, scatter = len(rows), middle, own
-            continue
-        gap, total = middle - mean, count + len(rows)
-        scatter += own + np.outer(gap, gap) * (count * len(rows) / total)
-        mean += gap * (len(rows) / total)
+    first, *others = parts
+    count, mean, scatter = first.count, first.mean.copy(), first.scatter.copy()
+    for part in others:
+        gap, total = part.mean - mean, count + part.count
+        scatter += part.scatter + np.outer(gap, gap) * (count * part.count / total)
+        mean += gap * (part.count / total)
         count = total
-    if count < 2:
-        raise ValueError(f"a covariance needs two vectors at least; there are {count}")
-    return Moments(count, mean, scatter / (count - 1))
+    return Moments(count, mean, scatter)
 
 
 def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float]:
@@ -74,8 +101,13 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
     dict
         frechet_distance, frechet_mean_term (|mu_X - mu_Y|^2), frechet_covariance_term, frechet_distance_unsquared (with
         |mu_X - mu_Y|).
+
+    Raises
+    ------
+    ValueError
+        If one is of fewer than two vectors.
     """
-    shared = np.linalg.svd(_find_root(first.covariance).T @ _find_root(second.covariance), compute_uv=False).sum()
+    shared = np.linalg.svd(first.root.T @ second.root, compute_uv=False).sum()
     gap = first.mean - second.mean
     mean_term = float(gap @ gap)
     covariance_term = float(np.trace(first.covariance) + np.trace(second.covariance) - 2 * shared)
@@ -85,10 +117,3 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
         "frechet_covariance_term": covariance_term,
         "frechet_distance_unsquared": mean_term**0.5 + covariance_term,
     }
-
-
-def _find_root(covariance: np.ndarray) -> np.ndarray:
-    """R with R R^T = S, of shape (d, rank)."""
-    values, vectors = np.linalg.eigh(covariance)
-    kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
-    return vectors[:, kept] * np.sqrt(values[kept])

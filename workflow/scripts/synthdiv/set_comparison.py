@@ -11,7 +11,7 @@ import polars as pl
 
 from synthdiv.centroids import ClassSums, compute_centroid_shift, compute_centroids, sum_classes
 from synthdiv.embeddings import Embeddings
-from synthdiv.frechet import compute_frechet_distance, measure_moments
+from synthdiv.frechet import compute_frechet_distance, join_moments, measure_moments
 from synthdiv.intervals import Z, jackknife_interval, wilson_interval
 from synthdiv.kernel_distance import compute_kernel_distance, sum_kernels
 from synthdiv.manifold import measure_manifold
@@ -122,18 +122,16 @@ def _add_jackknife(
 
 
 def _add_frechet(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray]) -> None:
-    first = measure_moments([real])
-    without = [measure_moments(fakes[:g] + fakes[g + 1 :]) for g in range(len(fakes))]
-    others = [compute_frechet_distance(first, one) for one in without]
-    for name, value in compute_frechet_distance(first, measure_moments(fakes)).items():
+    first, parts = measure_moments(real), list(map(measure_moments, fakes))
+    others = [compute_frechet_distance(first, join_moments(parts[:g] + parts[g + 1 :])) for g in range(len(parts))]
+    for name, value in compute_frechet_distance(first, join_moments(parts)).items():
         add(name, value, jackknife_interval(value, np.array([one[name] for one in others])))
 
 
 def _add_kernel(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray]) -> None:
     sums = sum_kernels(real, fakes)
     value = compute_kernel_distance(*sums)
-    everything = range(len(fakes))
-    without = np.array([compute_kernel_distance(*sums.leave_out(g)) for g in everything])
+    without = np.array([compute_kernel_distance(*sums.leave_out(g)) for g in range(len(fakes))])
     add("kernel_distance", value, jackknife_interval(value, without))
 
 

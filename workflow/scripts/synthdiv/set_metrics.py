@@ -110,9 +110,8 @@ def measure_set(
         math.fsum(of_classes) / n_classes,
         mean_interval(spread.squares, spread.class_ids, by_class=True),
     )
-    for class_id in range(n_classes):
-        own = spread.class_ids == class_id
-        add("centroid_distance", of_classes[class_id], mean_interval(spread.squares[own], spread.class_ids[own]), class_id)
+    for class_id, own in enumerate(spread.split_classes(n_classes)):
+        add("centroid_distance", of_classes[class_id], mean_interval(own, np.full(len(own), class_id)), class_id)
 
     if counts.min() < 2:
         return pl.DataFrame(rows, schema=SCHEMA)
