@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from synthdiv.differences import adjust_p_values, compare_means, compare_proportions
+from synthdiv.differences import adjust_p_values, compare_means, compare_proportions, correct_rows
 from synthdiv.intervals import (
     jackknife_interval,
     mean_interval,
@@ -95,3 +95,12 @@ def test_the_correction_is_benjamini_and_hochbergs():
     adjusted = adjust_p_values(np.array(p))
     assert (adjusted < 0.05).sum() == 4
     assert adjusted[3] == pytest.approx(0.0095 * 15 / 4)
+
+
+def test_a_single_pair_has_no_test_and_does_not_count():
+    single = compare_means(np.array([0.75]), np.array([0.5]))
+    assert single.difference == 0.25
+    assert np.isnan([single.low, single.high, single.p_value]).all()
+    rows = correct_rows([{"p_value": p} for p in (0.01, single.p_value, 0.04)])
+    assert [row["p_adjusted"] for row in rows] == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+    assert [row["differs"] for row in rows] == [True, False, True]

@@ -29,7 +29,7 @@ def compare_proportions(first: np.ndarray, second: np.ndarray) -> Difference:
     Parameters
     ----------
     first, second : bool arrays of shape (n,)
-        Which queries each gets right.
+        Which queries each gets right; one at least.
 
     References
     ----------
@@ -50,6 +50,12 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
     Parameters
     ----------
     first, second : float64 arrays of shape (n,)
+        One pair at least.
+
+    Returns
+    -------
+    Difference
+        Of a single pair, whose spread is unknown, without interval and probability: they are NaN.
     """
     pairs = first - second
     middle, count = math.fsum(pairs) / len(pairs), len(pairs)
@@ -84,5 +90,22 @@ def correct_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's correction for many comparisons: the false discovery rate that each would need."""
-    return stats.false_discovery_control(p_values, method="bh")
+    """Benjamini and Hochberg's correction for many comparisons: the false discovery rate that each would need.
+
+    Parameters
+    ----------
+    p_values : float64 array of shape (n,)
+        NaN where a comparison had no test; those are not counted, and stay.
+
+    Returns
+    -------
+    float64 array of shape (n,)
+
+    References
+    ----------
+    Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate: a practical and powerful approach to multiple
+    testing", Journal of the Royal Statistical Society B 57 (1995).
+    """
+    adjusted, tested = np.full(len(p_values), math.nan), ~np.isnan(p_values)
+    adjusted[tested] = stats.false_discovery_control(p_values[tested], method="bh")
+    return adjusted
