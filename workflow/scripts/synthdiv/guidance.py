@@ -182,11 +182,14 @@ def _choose(groups: Groups, class_names: Sequence[str]) -> list[dict[str, Any]]:
             for a, b in combinations(scales, 2)
         ]
     )
+    by_group: dict[int | None, list[dict[str, Any]]] = {group: [] for group in groups}
+    for pair in pairs:
+        by_group[pair["group"]].append(pair)
     rows = []
     for group, scales in groups.items():
         values = {scale: _measure(*of)["value"] for scale, of in scales.items()}
         best = max(values, key=values.__getitem__)
-        own = [pair for pair in pairs if pair["group"] == group]
+        own = by_group[group]
         worse = {scale for pair in own if best in pair["scales"] and pair["differs"] for scale in pair["scales"]} - {best}
         as_good = [format_scale(scale) for scale in values if scale != best and scale not in worse]
         rows.append(

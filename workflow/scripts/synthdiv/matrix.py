@@ -122,14 +122,19 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
     for figure in FIGURES:
         part: list[dict[str, Any]] = []
         values = {number: _values_of(figure, predictions) for number, _, _, predictions in rows}
-        for (a, _, query_a, first), (b, _, query_b, second) in combinations(rows, 2):
+        of_classes = {
+            number: _average_classes(predictions, own)
+            for (number, _, _, predictions), own in zip(rows, values.values(), strict=True)
+            if own is not None
+        }
+        for (a, _, query_a, _), (b, _, query_b, _) in combinations(rows, 2):
             x, y = values[a], values[b]
             if x is None or y is None:
                 continue
             if query_a == query_b:
                 result, count = (compare_means if figure == "mean_cosine" else compare_proportions)(x, y), len(x)
             else:
-                of_a, of_b = _average_classes(first, x), _average_classes(second, y)
+                of_a, of_b = of_classes[a], of_classes[b]
                 common = sorted(of_a.keys() & of_b.keys())
                 result = compare_means(np.array([of_a[c] for c in common]), np.array([of_b[c] for c in common]))
                 count = len(common)
