@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
+from synthdiv.centroids import sum_classes
 from synthdiv.embedding_classifiers import (
     GaussianMixtures,
     LinearDiscriminant,
@@ -114,7 +115,7 @@ def test_two_classes():
 
 
 def test_any_k():
-    found = classify_knn(split(REFERENCE, 40), QUERY, [1, 7, 30], 4)
+    found = classify_knn(split(REFERENCE, 40), QUERY, [1, 7, 30])
     assert list(found) == ["knn1", "knn7", "knn30"]
     distances = -Z @ X.T
     order = np.argsort(distances, axis=1)
@@ -126,11 +127,11 @@ def test_any_k():
 
 def test_all_of_them_beat_chance_and_one_vector_a_class_leaves_two_out():
     probe = train_probe(REFERENCE, strengths=[1.0], seed=0)
-    found = fit_classifiers([REFERENCE], 4, probe=probe, **OPTIONS)(QUERY)
+    found = fit_classifiers([REFERENCE], sum_classes([REFERENCE], 4), probe=probe, **OPTIONS)(QUERY)
     assert list(found) == ["knn1", "knn5", "lda", "gaussian_mixture", "kernel_density", "logistic_regression"]
     for name, predicted in found.items():
         assert (predicted == QUERY.class_ids).mean() > 0.6, name
     single = make_set(8, sizes=(1,) * 4, spread=0.1)
-    found = fit_classifiers([single], 4, probe=None, **OPTIONS)(QUERY)
+    found = fit_classifiers([single], sum_classes([single], 4), probe=None, **OPTIONS)(QUERY)
     assert list(found) == ["knn1", "knn5", "lda"]
     assert found["lda"].tolist() == found["knn1"].tolist()  # the nearest mean of unit vectors is the nearest by cosine

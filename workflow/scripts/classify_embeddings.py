@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 
+from synthdiv.centroids import sum_classes
 from synthdiv.embedding_classifiers import fit_classifiers
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.jobs import limit_threads, start_job
@@ -25,8 +26,9 @@ def main(smk: SimpleNamespace) -> None:
     if smk.input.probe:
         with np.load(smk.input.probe, allow_pickle=False) as stored:
             probe = dict(stored)
-    classify = fit_classifiers(reference, smk.params.n_classes, probe=probe, **smk.params.options)
-    n_train = sum(map(len, reference))
+    totals = sum_classes(reference, smk.params.n_classes)
+    classify = fit_classifiers(reference, totals, probe=probe, **smk.params.options)
+    n_train = int(totals.counts.sum())
     tables = []
     for name, path in zip(smk.params.queries, smk.input.queries, strict=True):
         query = EmbeddingTables(read_listing(path), "evaluation").read()

@@ -14,26 +14,37 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 
-from synthdiv.centroids import sum_classes
+from synthdiv.centroids import ClassSums
 from synthdiv.embeddings import Embeddings, join_embeddings, make_unit
-from synthdiv.neighbours import find_nearest, hash_rows, vote
+from synthdiv.neighbours import find_nearest, hash_rows, split_rows, vote
 
 BLOCK = 8192
+COLUMNS = 64
+"""Whose variances are computed at once."""
 MOST_LEFT_OUT = 200
 """Vectors of a class that the choice of a bandwidth looks at."""
 
 
 def classify_knn(
-    reference: Iterable[Embeddings], query: Embeddings, ks: Sequence[int], n_classes: int
+    reference: Iterable[Embeddings], query: Embeddings, ks: Sequence[int], *, center: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
     """The classes of queries by the vote of their k nearest references, for several k.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+        Read once.
+    query : Embeddings
+        n vectors.
+    ks : sequence of int
+    center : float64 array of shape (d,), optional
+        As :func:`synthdiv.neighbours.find_nearest` takes it.
 
     Returns
     -------
     dict of str to int64 array of shape (n,)
         By "knn<k>".
     """
-    center = sum_classes(reference, n_classes).mean
     found = find_nearest(query, reference, max(ks), center=center).class_ids
     return {f"knn{k}": vote(found[:, :k]) for k in ks}
 
@@ -44,7 +55,7 @@ class LinearDiscriminant:
     Parameters
     ----------
     reference : iterable of Embeddings
-        Read twice.
+        Read once.
     n_classes : int
         C; every class has a vector.
     shrinkage : float or "auto"
@@ -104,8 +115,9 @@ class GaussianMixtures:
     """
 
     def __init__(self, reference: Embeddings, n_classes: int, components: int, seed: int) -> None:
-        rows = make_unit(reference.vectors)
-        floor = 1e-2 * float(rows.var(axis=0).mean())  # so that no component shrinks to a point
+        rows = _make_all_unit(reference.vectors)
+        variances = [rows[:, part].var(axis=0) for part in split_rows(rows.shape[1], COLUMNS)]
+        floor = 1e-2 * float(np.concatenate(variances).mean())  # so that no component shrinks to a point
         self.models, self.priors = [], np.empty(n_classes)
         for class_id in range(n_classes):
             own = rows[reference.class_ids == class_id]
@@ -135,15 +147,14 @@ def choose_bandwidth(reference: Embeddings) -> float:
     float
         The best of a geometric row of candidates about the mean squared distance within classes.
     """
-    rows = make_unit(reference.vectors)
     ranks = hash_rows(reference.class_ids, reference.indices, 0)
     gaps = []
     for class_id in np.unique(reference.class_ids):
         own = np.flatnonzero(reference.class_ids == class_id)
-        own = own[np.argsort(ranks[own])][:MOST_LEFT_OUT]
-        products = rows[own] @ rows[own].T
-        gaps.append(np.clip(2 - 2 * products[~np.eye(len(own), dtype=bool)], 0, None).reshape(len(own), -1))
-    width = rows.shape[1]
+        rows = make_unit(reference.vectors[own[np.argsort(ranks[own])][:MOST_LEFT_OUT]])
+        products = rows @ rows.T
+        gaps.append(np.clip(2 - 2 * products[~np.eye(len(rows), dtype=bool)], 0, None).reshape(len(rows), -1))
+    width = reference.vectors.shape[1]
     typical = max(float(np.mean([gap.mean() for gap in gaps])) / width, 1e-12)
     best, best_score = typical, -np.inf
     for variance in typical * 2.0 ** np.arange(-6, 3, 0.5):
@@ -180,8 +191,7 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
         order = np.argsort(block.class_ids, kind="stable")
         present, starts = np.unique(block.class_ids[order], return_index=True)
         others = make_unit(block.vectors[order]).astype(np.float32)
-        for start in range(0, len(rows), BLOCK // 8):
-            part = slice(start, start + BLOCK // 8)
+        for part in split_rows(len(rows), BLOCK // 8):
             scores = (rows[part] @ others.T).astype(np.float64) / variance
             top = scores.max(axis=1, keepdims=True)
             sums = np.add.reduceat(np.exp(scores - top), starts, axis=1)
@@ -209,17 +219,13 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
         weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), strength,
         n_train, iterations.
     """
-    rows = make_unit(reference.vectors) * math.sqrt(reference.vectors.shape[1])  # values of about 1
+    rows = _make_all_unit(reference.vectors)
+    rows *= math.sqrt(rows.shape[1])  # values of about 1
     ordered = sorted(strengths)
     strength = ordered[len(ordered) // 2]
     counts = np.unique(reference.class_ids, return_counts=True)[1]
     if len(ordered) > 1 and counts.min() >= 5:
-        held = hold_out(reference, seed)
-        scores = [
-            _fit_regression(rows[~held], reference.class_ids[~held], c).score(rows[held], reference.class_ids[held])
-            for c in ordered
-        ]
-        strength = ordered[int(np.argmax(scores))]
+        strength = _choose_strength(rows, reference.class_ids, hold_out(reference, seed), ordered)
     model = _fit_regression(rows, reference.class_ids, strength)
     weights, offsets = model.coef_, model.intercept_
     if len(model.classes_) == 2:
@@ -232,6 +238,21 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
+
+
+def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
+    """:func:`synthdiv.embeddings.make_unit` without a second table of its size, which for a whole reference is gigabytes."""
+    rows = np.empty(vectors.shape)
+    for part in split_rows(len(vectors), BLOCK):
+        rows[part] = make_unit(vectors[part])
+    return rows
+
+
+def _choose_strength(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, strengths: Sequence[float]) -> float:
+    """The strength whose fit to the other rows is right on most of those held out, the first of equals."""
+    fitted, tried = rows[~held], rows[held]
+    scores = [_fit_regression(fitted, class_ids[~held], c).score(tried, class_ids[held]) for c in strengths]
+    return strengths[int(np.argmax(scores))]
 
 
 def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
@@ -257,7 +278,7 @@ def classify_by_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray
 
 def fit_classifiers(
     reference: Iterable[Embeddings],
-    n_classes: int,
+    totals: ClassSums,
     *,
     knn: Sequence[int],
     lda_shrinkage: float | str,
@@ -272,8 +293,8 @@ def fit_classifiers(
     ----------
     reference : iterable of Embeddings
         The training split, read several times.
-    n_classes : int
-        C; every class has a vector.
+    totals : ClassSums
+        Its own; every class has a vector.
     knn, lda_shrinkage, mixture_components, density
         As in the config's ``embedding_classifiers``. A mixture and a density need two vectors a class, and are left out
         where there are fewer.
@@ -287,7 +308,7 @@ def fit_classifiers(
     callable
         From queries to the class that each classifier gives them, by its name.
     """
-    several = sum_classes(reference, n_classes).counts.min() >= 2
+    n_classes, several = len(totals.counts), totals.counts.min() >= 2
     discriminant = LinearDiscriminant(reference, n_classes, lda_shrinkage)
     whole = join_embeddings(list(reference)) if several and (mixture_components or density) else None
     mixtures = (
@@ -296,7 +317,7 @@ def fit_classifiers(
     variance = choose_bandwidth(whole) if whole is not None and density else None
 
     def classify(query: Embeddings) -> dict[str, np.ndarray]:
-        found = classify_knn(reference, query, knn, n_classes) if knn else {}
+        found = classify_knn(reference, query, knn, center=totals.mean) if knn else {}
         found["lda"] = discriminant.classify(query)
         if mixtures is not None:
             found["gaussian_mixture"] = mixtures.classify(query)

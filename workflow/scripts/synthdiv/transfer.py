@@ -92,10 +92,10 @@ def transfer_features(
     rows, strengths = _take_rows(whole, features), space_strengths(trials)
     tried = []
     if trials > 1 and held.any():
-        model = LogisticRegression(max_iter=max_iterations, warm_start=True)
+        model, fitted, tested = LogisticRegression(max_iter=max_iterations, warm_start=True), rows[~held], rows[held]
         for strength in strengths:
-            converged = _fit(model.set_params(C=strength), rows[~held], whole.class_ids[~held])
-            top1 = float(model.score(rows[held], whole.class_ids[held]))
+            converged = _fit(model.set_params(C=strength), fitted, whole.class_ids[~held])
+            top1 = float(model.score(tested, whole.class_ids[held]))
             tried.append({"strength": strength, "validation_top1": top1, "converged": converged})
     best = max(tried, key=lambda trial: trial["validation_top1"])["strength"] if tried else strengths[len(strengths) // 2]
     model = LogisticRegression(C=best, max_iter=max_iterations)
