@@ -62,7 +62,7 @@ def find_axes(rows: np.ndarray, *, across: np.ndarray | None = None) -> np.ndarr
     centred = rows - rows.mean(axis=0)
     if across is not None:
         centred -= np.outer(centred @ across, across)
-    axes = np.linalg.svd(centred, full_matrices=False)[2][:2]
+    axes = np.linalg.eigh(centred.T @ centred)[1].T[:-3:-1]
     return axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
 
 
