@@ -54,6 +54,12 @@ def test_where_no_class_has_a_cause_the_figure_says_so(tmp_path):
     assert (tmp_path / "evidence.png").stat().st_size > 1000
 
 
+def test_classes_of_one_name_have_a_column_each():
+    causes = make_causes([("A", n, name, "none", 0.9, 0.9, 1.0) for n, name in enumerate(("crane", "jay", "crane"))])
+    cells = plot_causes(causes).axes[1]
+    assert [label.get_text() for label in cells.get_xticklabels()] == ["crane", "jay", "crane"]
+
+
 def test_causes_are_drawn_for_few_classes_and_for_many(tmp_path):
     for count in (3, 100):
         causes = make_causes([("A", n, f"class {n}", ("none", "diversity")[n % 2], 0.9, 0.9, 1.0) for n in range(count)])

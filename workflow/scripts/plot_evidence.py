@@ -26,20 +26,23 @@ def main(smk: SimpleNamespace) -> None:
     indices = dict(zip(smk.params.sets, smk.input.indices, strict=True))
     causes = read_table(smk.input.causes)
     chosen = choose_evidence(causes.filter(pl.col("set").is_in(shown)), ROWS)
+    class_ids = chosen["class_id"].unique().to_list()
+    rows = {name: find_rows(indices[name], class_ids) for name in {*chosen["set"], natural}}
     cells = []
     for row in chosen.iter_rows(named=True):
         wanted = [int(index) for index in row["evidence"].split()]
-        drawn = {one["index"]: one for one in find_rows(indices[row["set"]], row["class_id"])}
-        others = find_rows(indices[natural], row["class_id"])
-        cells.append(([drawn[index] for index in wanted], others[: len(wanted)]))
+        drawn = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
+        cells.append(([drawn[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
     save_figure(plot_evidence(chosen, cells), smk.output.figure)
 
 
-def find_rows(listing: str, class_id: int) -> list[dict[str, Any]]:
-    """The training rows of a class."""
-    tables = map(read_index, read_listing(listing))
-    chosen = [select_images(table, class_ids=[class_id], split="train", exclude_flags=[]) for table in tables]
-    return [row for table in chosen for row in table.to_pylist()]
+def find_rows(listing: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """The training rows of some classes, each class's in the order of the index."""
+    found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
+    for path in read_listing(listing):
+        for row in select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]).to_pylist():
+            found[row["class_id"]].append(row)
+    return found
 
 
 if __name__ == "__main__":

@@ -43,8 +43,8 @@ def plot_causes(causes: pl.DataFrame) -> Figure:
         From :func:`synthdiv.causes.diagnose_classes`, of all sets.
     """
     sets = causes["set"].unique(maintain_order=True).to_list()
-    names = causes["name"].unique(maintain_order=True).to_list()
-    cells = len(names) <= MOST_CLASSES
+    classes = dict(causes.select("class_id", "name").unique("class_id", maintain_order=True).iter_rows())
+    cells = len(classes) <= MOST_CLASSES
     figure = Figure(figsize=(9 if cells else 6.5, 1.4 + 0.4 * len(sets)), layout="constrained")
     axes = figure.subplots(1, 2 if cells else 1, sharey=True, squeeze=False, width_ratios=[1, 1.6] if cells else [1])[0]
     for row, name in enumerate(sets):
@@ -57,20 +57,21 @@ def plot_causes(causes: pl.DataFrame) -> Figure:
     axes[0].set_yticklabels(sets)
     axes[0].invert_yaxis()
     if cells:
-        _fill_causes(axes[1], causes, sets, names)
+        _fill_causes(axes[1], causes, sets, classes)
     shown = [cause for cause in COLOURS if (causes["cause"] == cause).any()]
     handles = [Patch(color=COLOURS[cause], label=cause) for cause in shown]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
-def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], names: Sequence[str]) -> None:
+def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: Mapping[int, str]) -> None:
+    columns = list(classes)  # by id: two classes may have one name
     for row in causes.iter_rows(named=True):
-        place = (names.index(row["name"]), sets.index(row["set"]))
+        place = (columns.index(row["class_id"]), sets.index(row["set"]))
         ax.bar(place[0], 0.9, bottom=place[1] - 0.45, width=0.9, color=COLOURS[row["cause"]])
         colour = "white" if row["cause"] == "ambiguity" else "black"
         ax.text(*place, LETTERS.get(row["cause"], ""), ha="center", va="center", size=8, color=colour)
-    ax.set_xticks(range(len(names)), names, rotation=60, ha="right")
+    ax.set_xticks(range(len(classes)), list(classes.values()), rotation=60, ha="right")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
