@@ -4,6 +4,7 @@
 2. evaluate_classifier tries it on sets, as each seed trained it; its predictions are kept.
 3. tabulate_classifiers makes the tables from them.
 4. rank_predictors asks which metric, computed before any training, ranks what training then gives.
+5. measure_exchange says how many natural images a training set is worth.
 """
 
 

@@ -46,7 +46,7 @@ rule embed_class_texts:
 
 rule gather_evidence:
     input:
-        embeddings=set_embeddings,
+        embeddings=own_embeddings,
         natural=natural_embeddings,
         texts=texts_of_set,
     output:
@@ -73,7 +73,7 @@ rule gather_evidence:
 
 rule split_error:
     input:
-        embeddings=set_embeddings,
+        embeddings=own_embeddings,
         references=judge_embeddings,
         target=natural_embeddings,
     output:

@@ -1,6 +1,6 @@
 """Classifiers on embeddings: what a reference teaches, beyond centroids and a few neighbours.
 
-1. train_probe fits a logistic regression to the embeddings of a reference.
+1. train_probe fits a linear probe, a logistic regression, to the embeddings of a reference.
 2. classify_embeddings tries it and other classifiers on the queries.
 3. tabulate_embedding_classifiers puts their accuracies together.
 """
@@ -14,7 +14,9 @@ rule train_probe:
     input:
         reference=reference_embeddings,
     output:
-        probe=ensure("<results>/probes/{encoder}/{reference}.npz", non_empty=True),
+        probe=ensure(
+            "<results>/linear_probes/{encoder}/{reference}.npz", non_empty=True
+        ),
     log:
         "<logs>/train_probe/{encoder}/{reference}.log",
     benchmark:

@@ -62,12 +62,22 @@ def evaluation_indices(wildcards):
     return list(map(index_of_set, names))
 
 
+def seeds_of(classifier):
+    """The seeds that a classifier was trained with; none where it came trained."""
+    entry = STUDY.config["classifiers"][classifier]
+    return entry["seeds"] if entry["train"] else []
+
+
+def classifier_seeds(wildcards):
+    return seeds_of(wildcards.classifier)
+
+
 def evaluation_options(wildcards):
     entry = STUDY.config["classifiers"][wildcards.classifier]
     return {
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
         "recipe": dict(sorted(STUDY.recipes[wildcards.classifier].items())),
-        "seeds": entry["seeds"] if entry["train"] else [],
+        "seeds": classifier_seeds(wildcards),
         "sets": [
             {
                 "among": STUDY.class_ids_of(name),

@@ -20,10 +20,6 @@ def texts_of_set(wildcards):
     return class_texts(wildcards) if "dataset" in STUDY.sets[wildcards.set] else []
 
 
-def set_embeddings(wildcards):
-    return embeddings_of(STUDY.encoders[0], wildcards.set)
-
-
 def natural_embeddings(wildcards):
     if STUDY.natural is None:
         return []

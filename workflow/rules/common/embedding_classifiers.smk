@@ -19,7 +19,7 @@ def classified_embeddings(wildcards):
 def trained_probe(wildcards):
     if not STUDY.config["embedding_classifiers"]["probe"]:
         return []
-    return f"<results>/probes/{wildcards.encoder}/{wildcards.reference}.npz"
+    return f"<results>/linear_probes/{wildcards.encoder}/{wildcards.reference}.npz"
 
 
 def probe_options(wildcards):

@@ -39,7 +39,8 @@ def embeddings_of(encoder, name):
 
 
 def own_embeddings(wildcards):
-    return embeddings_of(wildcards.encoder, wildcards.set)
+    """A set's own, by the encoder that a rule names, or by the first."""
+    return embeddings_of(wildcards.get("encoder", STUDY.encoders[0]), wildcards.set)
 
 
 def reference_embeddings(wildcards):

@@ -31,12 +31,6 @@ def embed_transfer_recipe(wildcards):
     return embed_recipe(wildcards) | {"exclude_flags": []}
 
 
-def classifier_seeds(wildcards):
-    """The seeds that a classifier was trained with; none where it came trained."""
-    entry = STUDY.config["classifiers"][wildcards.classifier]
-    return entry["seeds"] if entry["train"] else []
-
-
 def extraction_options(wildcards):
     """Of a transfer set all images, of natural ones as many of the evaluation split as the config says."""
     if wildcards.featured.startswith("transfer/"):
@@ -63,10 +57,8 @@ def transferred_features(wildcards):
 
 
 def encoding_seeds(wildcards):
-    names = {name: of for of, name in name_encodings().items()}
-    entry = STUDY.config["classifiers"].get(names[wildcards.encoding][0], {})
-    classifier = wildcards.encoding.startswith("classifiers/")
-    return entry["seeds"] if classifier and entry["train"] else []
+    kind, name = wildcards.encoding.split("/")[:2]
+    return seeds_of(name) if kind == "classifiers" else []
 
 
 def transfer_threads(wildcards):
