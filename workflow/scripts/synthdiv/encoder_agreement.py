@@ -6,8 +6,10 @@ import math
 from itertools import combinations
 from typing import Any
 
+import numpy as np
 import polars as pl
-from scipy import stats
+
+from synthdiv.rank_correlation import rank_correlation
 
 SCHEMA = {
     "figure": pl.String,
@@ -56,11 +58,11 @@ def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
             ]
             if len(items) < 2:
                 continue
-            first, second = ([of[name][item]["value"] for item in items] for name in (encoders[0], other))
+            first, second = (np.array([of[name][item]["value"] for item in items]) for name in (encoders[0], other))
             pairs = [(_order(of[encoders[0]], a, b), _order(of[other], a, b)) for a, b in combinations(items, 2)]
             clear = [pair for pair in pairs if pair[0]]
             both = [pair for pair in clear if pair[1]]
-            spearman = float(stats.spearmanr(first, second).statistic)
+            spearman = rank_correlation(first, second)
             found.append(
                 {
                     "figure": figure,

@@ -12,14 +12,10 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy.stats import rankdata
 
-from synthdiv.intervals import LEVEL, Z
 from synthdiv.matrix import FIGURES
+from synthdiv.rank_correlation import fisher_interval, rank_correlation, resample_classes
 
-RESAMPLES = 2000
-LEAST_SETS = 4
-"""Fewer points give no interval."""
 CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
 """Figures that judge other figures, not sets."""
 KEYS = ("classifier", "evaluation_set", "level", "metric")
@@ -29,59 +25,6 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
 }
 """Of the table of predictors."""
-
-
-def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation, ties at their mean rank; NaN where one side does not vary."""
-    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (first, second)]
-    norm = math.sqrt(float(ranks[0] @ ranks[0]) * float(ranks[1] @ ranks[1]))
-    return float(ranks[0] @ ranks[1]) / norm if norm > 0 else math.nan
-
-
-def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
-    """The 95 % interval of Spearman's correlation between independent points; None for fewer than four, or if it is perfect.
-
-    References
-    ----------
-    D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
-    Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
-    """
-    if count < LEAST_SETS or math.isnan(correlation) or abs(correlation) >= 1:
-        return None
-    middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
-    return math.tanh(middle - half), math.tanh(middle + half)
-
-
-def resample_classes(
-    values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
-) -> tuple[float, float] | None:
-    """The 95 % percentile interval of Spearman's correlation when whole classes are drawn anew.
-
-    Parameters
-    ----------
-    values, accuracies : float arrays of shape (n,)
-        The points.
-    class_ids : int array of shape (n,)
-        The class of each.
-    generator : numpy.random.Generator
-        Of the resamples.
-
-    References
-    ----------
-    A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
-    """
-    members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
-    if len(members) < LEAST_SETS:
-        return None
-    found = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([members[n] for n in generator.integers(len(members), size=len(members))])
-        found.append(rank_correlation(values[rows], accuracies[rows]))
-    kept = np.array(found)[~np.isnan(found)]
-    if not len(kept):
-        return None
-    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -167,7 +110,6 @@ def gather_points(
     first = metrics["reference"].drop_nulls().unique(maintain_order=True).to_list()[:1]
     asked = (pl.col("encoder") == encoder) & (pl.col("split") == "train") & ~pl.col("metric").is_in(CONTROLS)
     measured = metrics.filter(asked, pl.col("set").is_in(list(sets)))
-
     measured = measured.sort("images_per_class", nulls_last=True).unique(["set", "reference", "metric", *own], keep="first")
     measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
     measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")

@@ -1,0 +1,93 @@
+"""Spearman's rank correlation, and its interval between independent points, or points of classes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.stats import rankdata
+
+from synthdiv.intervals import LEVEL, Z
+
+RESAMPLES = 2000
+LEAST_POINTS = 4
+"""Fewer points, or classes, give no interval."""
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation, ties at their mean rank; NaN where one side does not vary.
+
+    Parameters
+    ----------
+    first, second : float arrays of shape (n,)
+        Two values at least.
+
+    References
+    ----------
+    C. Spearman, "The proof and measurement of association between two things", American Journal of Psychology 15 (1904).
+    """
+    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (first, second)]
+    norm = math.sqrt(float(ranks[0] @ ranks[0]) * float(ranks[1] @ ranks[1]))
+    return float(ranks[0] @ ranks[1]) / norm if norm > 0 else math.nan
+
+
+def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
+    """The 95 % interval of Spearman's correlation between independent points.
+
+    Parameters
+    ----------
+    correlation : float
+    count : int
+        Of points.
+
+    Returns
+    -------
+    (float, float) or None
+        None for fewer than four points, or if the correlation is perfect or NaN.
+
+    References
+    ----------
+    D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
+    Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
+    """
+    if count < LEAST_POINTS or math.isnan(correlation) or abs(correlation) >= 1:
+        return None
+    middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
+    return math.tanh(middle - half), math.tanh(middle + half)
+
+
+def resample_classes(
+    values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of Spearman's correlation when whole classes are drawn anew.
+
+    Parameters
+    ----------
+    values, accuracies : float arrays of shape (n,)
+        The points.
+    class_ids : int array of shape (n,)
+        The class of each.
+    generator : numpy.random.Generator
+        Of the resamples.
+
+    Returns
+    -------
+    (float, float) or None
+        None for fewer than four classes, or if no resample has a correlation.
+
+    References
+    ----------
+    A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
+    """
+    members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
+    if len(members) < LEAST_POINTS:
+        return None
+    found = []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[n] for n in generator.integers(len(members), size=len(members))])
+        found.append(rank_correlation(values[rows], accuracies[rows]))
+    kept = np.array(found)[~np.isnan(found)]
+    if not len(kept):
+        return None
+    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
