@@ -14,16 +14,11 @@ from PIL import Image
 
 from synthdiv.archive import read_bytes
 from synthdiv.flags import decode_image
+from synthdiv.html_pages import make_page
 
 SIDE = 96
 """Pixels of an image's longer side, at most."""
-PAGE = Template("""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>$title</title>
-<style>
+STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 section { border-top: 1px solid #ccc; padding: .6rem 0 1rem }
 h2 { margin: .3rem 0; font-size: 1.25rem } h2 small { color: #777; font-weight: normal }
@@ -33,16 +28,7 @@ th { color: #777; font-weight: normal } code { background: #f3f3f0; padding: .15
 img { width: 5rem; height: 5rem; object-fit: contain; border: 3px solid #c33; box-sizing: border-box; background: #eee }
 .right img { border-color: #3a3 } .unjudged img { border-color: #bbb }
 figcaption { font-size: .7rem; text-align: center; overflow-wrap: anywhere; color: #555 }
-</style>
-</head>
-<body>
-<h1>$title</h1>
-$introduction
-$changes
-$classes
-</body>
-</html>
-""")
+"""
 SECTION = Template("""<section id="$key">
 <h2>$name <small>$key</small></h2>
 <table>
@@ -109,12 +95,9 @@ def write_page(
                 images="\n".join(tiles),
             )
         )
-    return PAGE.substitute(
-        title=escape(title),
-        introduction="\n".join(f"<p>{escape(text)}</p>" for text in introduction),
-        changes=_tabulate_changes(changed, earlier) if changed else "",
-        classes="\n".join(sections),
-    )
+    body = [f"<h1>{escape(title)}</h1>", *(f"<p>{escape(text)}</p>" for text in introduction)]
+    body += [_tabulate_changes(changed, earlier)] if changed else []
+    return make_page(title, STYLE, "\n".join(body + sections))
 
 
 def _describe_class(row: Mapping[str, Any], earlier: Mapping[str, Any] | None, judged_by: str) -> Iterable[tuple[str, str]]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from synthdiv.causes import CAUSES
+from synthdiv.html_pages import make_page
 
 CURES = {
     "ambiguity": "clarify their prompts in an overrides table",
@@ -21,6 +22,15 @@ CURES = {
     "diversity": "lower the guidance scale, or vary the prompts",
 }
 MOST_NAMES = 8
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 1.4rem 0 0.3rem; }
+ul { padding-left: 1.2rem; margin: 0; } li { margin: 0.25rem 0; } p.note { color: #555; }
+"""
+NOTE = """
+<p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the figure is in
+percent. Differences that are not beyond noise, after correction for many comparisons, are left out.</p>
+"""
 
 
 def percent(value: float) -> str:
@@ -220,30 +230,8 @@ def write_page(study: str, parts: Iterable[tuple[str, Sequence[str]]]) -> str:
     str
         HTML that needs nothing else.
     """
-    body = []
+    body = [f"<h1>{html.escape(study)}: why the drawn sets fall short</h1>", NOTE]
     for heading, sentences in parts:
         items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
         body.append(f"<h2>{html.escape(heading)}</h2>" + (f"<ul>{items}</ul>" if items else "<p>Nothing beyond noise.</p>"))
-    return PAGE.format(study=html.escape(study), body="\n".join(body))
-
-
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{study}: summary</title>
-<style>
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }}
-h1 {{ font-size: 1.5rem; }} h2 {{ font-size: 1.1rem; margin: 1.4rem 0 0.3rem; }}
-ul {{ padding-left: 1.2rem; margin: 0; }} li {{ margin: 0.25rem 0; }} p.note {{ color: #555; }}
-</style>
-</head>
-<body>
-<h1>{study}: why the drawn sets fall short</h1>
-<p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the figure is in
-percent. Differences that are not beyond noise, after correction for many comparisons, are left out.</p>
-{body}
-</body>
-</html>
-"""
+    return make_page(f"{study}: summary", STYLE, "\n".join(body))

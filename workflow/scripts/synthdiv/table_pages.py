@@ -10,26 +10,14 @@ import polars.selectors as cs
 from itables import options
 from itables.javascript import generate_init_offline_itables_html, to_html_datatable
 
+from synthdiv.html_pages import make_page
+
 DIGITS = 4
 """Significant ones of what is shown; the files have all."""
-PAGE = """<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{study}: tables</title>
-<style>
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 1rem; color: #222; }}
-h2 {{ font-size: 1.1rem; margin: 2rem 0 0.3rem; }} p {{ margin: 0.2rem 0 0.6rem; max-width: 46rem; color: #555; }}
-th {{ white-space: nowrap; }} td {{ min-width: 3rem; }} td.dt-type-numeric {{ white-space: nowrap; }}
-</style>
-</head>
-<body>
-{library}
-<nav>{links}</nav>
-{body}
-</body>
-</html>
+STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 1rem; color: #222; }
+h2 { font-size: 1.1rem; margin: 2rem 0 0.3rem; } p { margin: 0.2rem 0 0.6rem; max-width: 46rem; color: #555; }
+th { white-space: nowrap; } td { min-width: 3rem; } td.dt-type-numeric { white-space: nowrap; }
 """
 
 
@@ -53,12 +41,8 @@ def write_table_page(study: str, tables: Sequence[tuple[str, str, pl.DataFrame]]
         links.append(f'<a href="#{name}">{html.escape(name)}</a>')
         body.append(f'<h2 id="{name}">{html.escape(name)}</h2>\n<p>{html.escape(description)}</p>')
         body.append(_show(name, table) if len(table) else "<p>No rows.</p>")
-    return PAGE.format(
-        study=html.escape(study),
-        library=generate_init_offline_itables_html(options.dt_bundle),
-        links=" · ".join(links),
-        body="\n".join(body),
-    )
+    library, navigation = generate_init_offline_itables_html(options.dt_bundle), f"<nav>{' · '.join(links)}</nav>"
+    return make_page(f"{study}: tables", STYLE, "\n".join([library, navigation, *body]))
 
 
 def _show(name: str, table: pl.DataFrame) -> str:
