@@ -127,6 +127,15 @@ def test_prompts_and_images_have_a_modality_gap_and_no_frechet_distance():
     assert found["separable"]["value"] in (0, 1)
 
 
+def test_three_references_are_too_few_for_a_plane():
+    few = make_embeddings([0, 1, 2], np.eye(6)[:3])
+    query = make_embeddings(np.repeat([0, 1, 2], 30), np.random.default_rng(0).normal(size=(90, 6)))
+    table = compare_sets(
+        few, query, 3, features="unit", kinds=("prompt", "image"), k=1, seed=0, split="train", images_per_class=30
+    )
+    assert set(table["metric"]) == {"centroid_shift"}
+
+
 def test_raw_features_have_their_lengths_again():
     reference, query = make_set(9), make_set(10)
     longer = Embeddings(query.class_ids, query.indices, query.vectors, 3 * query.lengths)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.svm import LinearSVC
 
+LEAST = 4
+"""Vectors of a cloud: fewer have no halves to speak of."""
 HARDNESS = 1e4
 """The cost of a vector on the wrong side: high enough to come near a hard margin."""
 
@@ -44,7 +46,7 @@ def measure_separability(first: np.ndarray, second: np.ndarray, rng: np.random.G
     Parameters
     ----------
     first, second : arrays of shape (n, d) and (m, d)
-        Four rows at least, each.
+        ``LEAST`` rows at least, each.
     rng : numpy.random.Generator
         Makes the halves and the permutation.
 
@@ -55,9 +57,14 @@ def measure_separability(first: np.ndarray, second: np.ndarray, rng: np.random.G
         0 proves nothing), separation_margin (half the gap, in units of the features; negative where they overlap),
         separation_heldout_accuracy (balanced), separation_permuted_separable and separation_permuted_heldout_accuracy (the
         same with permuted labels).
+
+    Raises
+    ------
+    ValueError
+        If a cloud has fewer than four vectors.
     """
-    if min(len(first), len(second)) < 4:
-        raise ValueError(f"separability needs four vectors a cloud at least; there are {len(first)} and {len(second)}")
+    if min(len(first), len(second)) < LEAST:
+        raise ValueError(f"separability needs {LEAST} vectors a cloud at least; there are {len(first)} and {len(second)}")
     a, b = first.astype(np.float64), second.astype(np.float64)
     gap = measure_gap(fit_direction(a, b), a, b)
     mixed = rng.permutation(np.concatenate([a, b]))

@@ -16,7 +16,7 @@ from synthdiv.intervals import Z, jackknife_interval, wilson_interval
 from synthdiv.kernel_distance import compute_kernel_distance, sum_kernels
 from synthdiv.manifold import measure_manifold
 from synthdiv.modality_gap import measure_modality_gap
-from synthdiv.separability import measure_separability
+from synthdiv.separability import LEAST, measure_separability
 from synthdiv.set_metrics import GROUPS, SCHEMA, Interval, group_rows
 
 
@@ -58,6 +58,8 @@ def compare_sets(
     Returns
     -------
     polars.DataFrame
+        :data:`synthdiv.set_metrics.SCHEMA`. Centroid-shift alone where there are too few vectors for more: no more than k,
+        fewer than a separability needs, or none in a group of the jackknife.
     """
     rows: list[dict[str, Any]] = []
 
@@ -72,7 +74,7 @@ def compare_sets(
     parts = [query[groups == group] for group in range(GROUPS)]
     _add_shift(add, reference, parts, n_classes)
     rng = np.random.default_rng(seed)
-    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) <= k:
+    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, LEAST):
         return pl.DataFrame(rows, schema=SCHEMA)
     for name, value in measure_separability(reference.vectors, query.vectors, rng).items():
         add(name, value)

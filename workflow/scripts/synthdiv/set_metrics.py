@@ -46,6 +46,11 @@ def take_equal(blocks: Iterable[Embeddings], count: int, seed: int) -> Embedding
         Of each class, or all if it has fewer.
     seed : int
         Which ones.
+
+    Returns
+    -------
+    Embeddings
+        In the order of the blocks' classes, and within a class of its rows.
     """
     parts = []
     for members in iterate_classes(blocks):
@@ -90,6 +95,12 @@ def measure_set(
     Returns
     -------
     polars.DataFrame
+        ``SCHEMA``. Centroid Distance alone where a class has a single image.
+
+    Raises
+    ------
+    ValueError
+        If a class has no image.
     """
     rows: list[dict[str, Any]] = []
     totals = sum_classes(blocks, n_classes)
