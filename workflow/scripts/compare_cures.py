@@ -32,7 +32,7 @@ def main(smk: SimpleNamespace) -> None:
             [row.name for row in study.classes],
             {"cure": name, "classifier": smk.params.classifier, "evaluation_set": tried, "train_set": cured},
         )
-    write_table(pl.DataFrame(rows, schema=SCHEMA), smk.output.table)
+    write_table(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
 
 
 if __name__ == "__main__":

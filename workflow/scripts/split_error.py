@@ -6,6 +6,8 @@ Outputs: table, a row a reference and query.
 
 from types import SimpleNamespace
 
+import numpy as np
+
 from synthdiv.centroids import compute_centroids, sum_classes
 from synthdiv.embeddings import EmbeddingTables
 from synthdiv.error_split import classify_queries
@@ -19,7 +21,7 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     limit_threads(smk.threads)
 
-    def find_centroids(listing: str) -> object:
+    def find_centroids(listing: str) -> np.ndarray:
         return compute_centroids(sum_classes(EmbeddingTables(read_listing(listing), "train"), smk.params.n_classes))
 
     references = dict(zip(smk.params.references, map(find_centroids, smk.input.references), strict=True))

@@ -35,8 +35,6 @@ SCHEMA = {
     "nearest_share": pl.Float64,
     "chance": pl.Float64,
 }
-
-
 OTHERS = 20
 """Other values of a modifier that an image is compared with, at most: scenes may come in hundreds."""
 

@@ -55,7 +55,7 @@ def compare_cure(
     for group, predictions in after.items():
         x, y = (_share_right(table, treated[group]) for table in (predictions, before))
         change = (x["right1"] - y["right1"]).to_numpy()
-        low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)
+        low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)  # one image a class
         middles.append(float(change.mean()))
         halves.append((high - low) / 2)
         figures = {"top1_before": y["right1"].mean(), "top1_after": x["right1"].mean(), "change": middles[-1]}

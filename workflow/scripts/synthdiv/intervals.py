@@ -27,8 +27,12 @@ def wilson_interval(right: float, count: float) -> tuple[float, float]:
     ----------
     right : float
         Successes; their mean where each of several classifiers tried the same queries.
-    count : int
-        Of how many.
+    count : float
+        Of how many; above 0. No whole number where it is an effective one.
+
+    Returns
+    -------
+    (float, float)
 
     References
     ----------
@@ -52,6 +56,10 @@ def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, floa
         Of each image, 0 to 1.
     comparisons : float
         Of all images together.
+
+    Returns
+    -------
+    (float, float)
 
     References
     ----------
@@ -120,6 +128,10 @@ def jackknife_interval(estimate: float, without: np.ndarray) -> tuple[float, flo
         From all groups.
     without : float64 array of shape (g,)
         The estimate without each group; the groups are of about equal size.
+
+    Returns
+    -------
+    (float, float)
 
     References
     ----------

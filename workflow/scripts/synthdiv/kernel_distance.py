@@ -76,6 +76,11 @@ def compute_kernel_distance(
     float
         May be a little below 0 where the clouds are alike.
 
+    Raises
+    ------
+    ValueError
+        If there are fewer than two references or queries.
+
     References
     ----------
     M. Binkowski, D. J. Sutherland, M. Arbel and A. Gretton, "Demystifying MMD GANs", 2018.

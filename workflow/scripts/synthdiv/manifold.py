@@ -52,6 +52,15 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
     k : int
         Neighbours; fewer than n and m.
 
+    Returns
+    -------
+    Manifold
+
+    Raises
+    ------
+    ValueError
+        If k is not.
+
     References
     ----------
     T. Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", 2019; M. F. Naeem et al.,

@@ -457,8 +457,7 @@ def vote(class_ids: np.ndarray) -> np.ndarray:
     winners = np.empty(len(class_ids), dtype=class_ids.dtype)
     for part in split_rows(len(class_ids), max(1, 10**7 // class_ids.shape[1] ** 2)):
         listed = class_ids[part]
-        counts = ((listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]).sum(
-            axis=2
-        )  # (n, k): of each one's class
+        alike = (listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]
+        counts = alike.sum(axis=2)  # (n, k): of each one's class
         winners[part] = np.take_along_axis(listed, counts.argmax(axis=1)[:, None], axis=1)[:, 0]
     return winners
