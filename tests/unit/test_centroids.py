@@ -7,12 +7,17 @@ import pytest
 from conftest import make_embeddings, make_unit
 
 from synthdiv.centroids import (
-    compute_centroid_distance,
     compute_centroid_shift,
     compute_centroids,
     compute_codiff,
+    measure_spread,
     sum_classes,
 )
+
+
+def measure_distance(set_, n_classes):
+    per_class = measure_spread([set_], compute_centroids(sum_classes([set_], n_classes))).average_classes(n_classes)
+    return per_class.mean(), per_class
 
 
 def test_two_vectors_at_an_angle():
@@ -20,20 +25,20 @@ def test_two_vectors_at_an_angle():
     theta = 0.3
     set_ = make_embeddings([0, 0], [[math.cos(theta), math.sin(theta)], [math.cos(theta), -math.sin(theta)]])
     np.testing.assert_allclose(compute_centroids(sum_classes([set_], 1)), [[1.0, 0.0]], atol=1e-15)
-    distance, per_class = compute_centroid_distance([set_], 1)
+    distance, per_class = measure_distance(set_, 1)
     assert distance == pytest.approx((1 - math.cos(theta)) ** 2, rel=1e-13)
     assert per_class[0] == distance
 
 
 def test_identical_images_have_no_distance():
     set_ = make_embeddings([0, 0, 1], [[3.0, 4.0], [3.0, 4.0], [1.0, 0.0]])
-    assert compute_centroid_distance([set_], 2)[0] < 1e-30
+    assert measure_distance(set_, 2)[0] < 1e-30
 
 
 def test_the_set_is_the_mean_of_classes_not_of_images():
     wide = [[1.0, 1.0], [1.0, -1.0]]
     set_ = make_embeddings([0, 0, 1, 1, 1, 1], wide + [[1.0, 0.0]] * 4)
-    distance, per_class = compute_centroid_distance([set_], 2)
+    distance, per_class = measure_distance(set_, 2)
     assert per_class[0] == pytest.approx((1 - math.sqrt(0.5)) ** 2, rel=1e-13)
     assert distance == pytest.approx(per_class[0] / 2, rel=1e-13)
 
@@ -43,7 +48,7 @@ def test_a_direct_computation_on_the_stored_values_agrees(dtype):
     rng = np.random.default_rng(3)
     ids = np.repeat(np.arange(7), 40)
     set_ = make_embeddings(ids, rng.normal(size=(280, 96)) + 3 * rng.normal(size=(7, 96))[ids], dtype)
-    distance, _ = compute_centroid_distance([set_], 7)
+    distance, _ = measure_distance(set_, 7)
     expected = []
     for class_id in range(7):
         rows = set_.vectors[set_.class_ids == class_id].astype(np.longdouble)

@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from conftest import make_embeddings
 
-from synthdiv.centroids import compute_centroid_distance, compute_centroid_shift, compute_centroids, sum_classes
+from synthdiv.centroids import compute_centroid_shift, compute_centroids, measure_spread, sum_classes
 from synthdiv.embeddings import Embeddings
 from synthdiv.frechet import compute_frechet_distance, measure_moments
 from synthdiv.set_comparison import compare_sets
@@ -52,8 +52,8 @@ def test_diversity_of_a_set():
     set_ = make_set(2)
     table = measure_set(split(set_, 33), 5, split="train")
     found = whole(table)
-    distance, per_class = compute_centroid_distance([set_], 5)
-    assert found["centroid_distance"]["value"] == pytest.approx(distance, rel=1e-12)
+    per_class = measure_spread([set_], compute_centroids(sum_classes([set_], 5))).average_classes(5)
+    assert found["centroid_distance"]["value"] == pytest.approx(per_class.mean(), rel=1e-12)
     assert found["vendi_score"]["value"] == pytest.approx(compute_vendi_score(measure_similarity(set_.vectors)), rel=1e-9)
     for row in found.values():
         assert row["low"] < row["value"] < row["high"]

@@ -37,9 +37,13 @@ def sum_classes(blocks: Iterable[Embeddings], n_classes: int) -> ClassSums:
     Parameters
     ----------
     blocks : iterable of Embeddings
-        Of one set.
+        Of one set, in any order.
     n_classes : int
         C.
+
+    Returns
+    -------
+    ClassSums
     """
     sums, counts = np.zeros((n_classes, 0)), np.zeros(n_classes, dtype=np.int64)
     for block in blocks:
@@ -118,19 +122,23 @@ class Spread:
         return np.split(self.squares, np.searchsorted(self.class_ids, np.arange(1, n_classes)))
 
     def average_classes(self, n_classes: int) -> np.ndarray:
-        """Centroid Distance of each class, all of which have an image: float64 array of shape (C,)."""
+        """Centroid Distance of each class, of which all have an image: float64 array of shape (C,)."""
         return np.array([math.fsum(own) / len(own) for own in self.split_classes(n_classes)])
 
 
 def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Spread:
-    """Squared codiff of each image from the centroid of its class; averaged, it is Centroid Distance.
+    """Squared codiff of each image from the centroid of its class; averaged, it is Centroid Distance (Section 3).
 
     Parameters
     ----------
     blocks : iterable of Embeddings
-        Of one set.
+        One split of a set.
     centroids : float64 array of shape (C, d)
-        The set's own.
+        That split's own.
+
+    Returns
+    -------
+    Spread
     """
     parts = [
         (block.class_ids, block.indices, compute_codiff(block.vectors, centroids[block.class_ids]) ** 2) for block in blocks
@@ -138,28 +146,6 @@ def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Sprea
     class_ids, indices, squares = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((indices, class_ids))
     return Spread(class_ids[order], indices[order], squares[order])
-
-
-def compute_centroid_distance(blocks: Iterable[Embeddings], n_classes: int) -> tuple[float, np.ndarray]:
-    """Centroid Distance: the mean squared codiff of a class's images from their centroid, averaged over the classes.
-
-    Parameters
-    ----------
-    blocks : iterable of Embeddings
-        One split of a set; read twice.
-    n_classes : int
-        C.
-
-    Returns
-    -------
-    float
-        The set's.
-    float64 array of shape (C,)
-        The classes'.
-    """
-    centroids = compute_centroids(sum_classes(blocks, n_classes))
-    per_class = measure_spread(blocks, centroids).average_classes(n_classes)
-    return math.fsum(per_class) / n_classes, per_class
 
 
 def compute_centroid_shift(centroids: np.ndarray, others: np.ndarray) -> np.ndarray:
