@@ -13,6 +13,7 @@ from synthdiv.centroids import (
     measure_spread,
     sum_classes,
 )
+from synthdiv.errors import StudyError
 
 
 def measure_distance(set_, n_classes):
@@ -65,8 +66,13 @@ def test_codiff_is_exact_where_the_angle_is_tiny():
 
 
 def test_a_class_without_a_direction_is_refused():
-    with pytest.raises(ValueError, match="class 0 has 2 vectors, and their sum has no direction"):
+    with pytest.raises(StudyError, match="class_id 0 has no centroid: its 2 vectors cancel out"):
         compute_centroids(sum_classes([make_embeddings([0, 0], [[1.0, 0.0], [-1.0, 0.0]])], 1))
+
+
+def test_a_class_without_a_vector_is_named():
+    with pytest.raises(StudyError, match="class_id 1 has no vector, so no centroid: do all its images"):
+        compute_centroids(sum_classes([make_embeddings([0, 2], np.eye(2))], 3))
 
 
 def test_fp16_sums_are_exact_in_any_order_and_any_blocks():

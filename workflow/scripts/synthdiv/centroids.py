@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthdiv.embeddings import Embeddings, make_unit
+from synthdiv.errors import StudyError
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,15 @@ def compute_centroids(totals: ClassSums) -> np.ndarray:
 
     Raises
     ------
-    ValueError
+    StudyError
         If a class has no vector, or its vectors cancel out.
     """
     lengths = np.sqrt((totals.sums * totals.sums).sum(axis=1, keepdims=True))
     if not lengths.all():
         class_id = int(np.argmin(lengths[:, 0]))
-        raise ValueError(f"class {class_id} has {totals.counts[class_id]} vectors, and their sum has no direction")
+        if not totals.counts[class_id]:
+            raise StudyError(f"class_id {class_id} has no vector, so no centroid: do all its images carry an excluded flag?")
+        raise StudyError(f"class_id {class_id} has no centroid: its {totals.counts[class_id]} vectors cancel out")
     return totals.sums / lengths
 
 

@@ -99,7 +99,7 @@ def measure_set(
 
     Raises
     ------
-    ValueError
+    StudyError
         If a class has no image.
     """
     rows: list[dict[str, Any]] = []
