@@ -1,7 +1,8 @@
 """A study in a page of words: each sentence is made from the tables, with its numbers and intervals.
 
-What is not beyond noise is not said: a difference has a sentence if it differs after the correction for many comparisons, a
-cause if it is surer than :data:`synthdiv.causes.CONFIDENT`. Each part of the page is a function from tables to sentences.
+What is not beyond noise is not said: a difference of accuracy has a sentence if it differs after the correction for many
+comparisons, one of Centroid Distance if two intervals lie apart, a centroid-shift if its interval lies above 0, a cause if
+it is surer than :data:`synthdiv.causes.CONFIDENT`. Each part of the page is a function from tables to sentences.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ ul { padding-left: 1.2rem; margin: 0; } li { margin: 0.25rem 0; } p.note { color
 """
 NOTE = """
 <p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the figure is in
-percent. Differences that are not beyond noise, after correction for many comparisons, are left out.</p>
+percent. What is not beyond noise is left out: differences of accuracy after correction for many comparisons, differences of
+Centroid Distance and centroid-shift by their intervals.</p>
 """
 
 
