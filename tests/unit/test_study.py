@@ -161,7 +161,7 @@ def set_at(config, path, value):
     [
         ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
         ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
-        ("study", "my study", "study: 'my study' does not match"),
+        ("study", "my study", "study: the name 'my study' must be letters"),
         ("study", None, "needs the key study"),
         ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
         ("sets.Mine-IM", {"kind": "images", "dataset": "disamb"}, "sets.Mine-IM.kind is 'images'"),

@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from synthdiv.config import check_files
 from synthdiv.errors import StudyError
 from synthdiv.identity import REVIEW, SPLITS, format_scale
 from synthdiv.roles import find_prompts_of, find_repeated, find_roles
@@ -33,6 +34,8 @@ def needs_sources():
 
 
 try:
+    if workflow.is_main_process:
+        check_files(workflow.configfiles)
     STUDY = Study(config)
     if needs_sources():
         check_sources(STUDY)

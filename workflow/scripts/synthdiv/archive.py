@@ -111,7 +111,7 @@ def read_bytes(file: str, offset: int, size: int) -> bytes:
     Raises
     ------
     StudyError
-        If the file is missing or too short.
+        If the file is missing, may not be read, or is too short.
     """
     try:
         with open(file, "rb") as source:
@@ -119,6 +119,8 @@ def read_bytes(file: str, offset: int, size: int) -> bytes:
             data = source.read(size)
     except FileNotFoundError:
         raise StudyError(f"{file} is in an index, but it does not exist any more: run the study again") from None
+    except OSError as error:
+        raise StudyError(f"{file} cannot be read: {error.strerror}") from None
     if len(data) < size:
         raise StudyError(f"{file} is shorter than its index says: was it replaced? Delete it and run the study again")
     return data

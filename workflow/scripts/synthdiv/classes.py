@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from synthdiv.errors import StudyError
+from synthdiv.files import read_text
 
 REQUIRED = ("class_id", "key", "name")
 OPTIONAL = ("lemmas", "definition", "hypernym")
+UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True)
@@ -45,19 +49,21 @@ def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> 
     Raises
     ------
     StudyError
-        If the file is missing, not UTF-8, lacks a column, or has a row of another length.
+        If the file can't be read, is not UTF-8, lacks a column or has one twice, or has a row of another length.
     """
+    text = read_text(path, what)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise StudyError(f"the {what} {path}, line {line}: there is a NUL character; is it a text file?")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = list(reader.fieldnames or [])
-            numbered = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        raise StudyError(
-            f"the {what} {path} does not exist (relative paths start at the working directory, {Path.cwd()})"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise StudyError(f"the {what} {path} is not UTF-8 text: {error}") from None
+        columns = list(reader.fieldnames or [])
+        numbered = [(reader.line_num, row) for row in reader]
+    except csv.Error as error:
+        raise StudyError(f"the {what} {path}, line {reader.line_num}: {error}") from None
+    twice = next((column for column in columns if columns.count(column) > 1), None)
+    if twice is not None:
+        raise StudyError(f"the {what} {path} has the column {twice!r} twice")
     missing = [column for column in required if column not in columns]
     if missing:
         raise StudyError(f"the {what} {path} has no column {', '.join(missing)}; its columns are {', '.join(columns)}")
@@ -95,6 +101,15 @@ def read_classes(path: Path | str) -> list[ClassRow]:
         for column in ("key", "name"):
             if not row[column].strip():
                 raise StudyError(f"class table {path}, line {number}: the {column} is empty")
+            if UNPRINTABLE.search(row[column].strip()):
+                raise StudyError(
+                    f"class table {path}, line {number}: the {column} {row[column]!r} has a line break or a control character"
+                )
+        if re.search(r"(^|/)\.{0,2}(/|$)", row["key"].strip()):
+            raise StudyError(
+                f"class table {path}, line {number}: the key {row['key']!r} names a folder, and may not lead out of the one "
+                "that holds the classes: no '.' or '..', and no / at an end"
+            )
         classes.append(
             ClassRow(class_id, row["key"].strip(), row["name"].strip(), *(row.get(c, "").strip() for c in OPTIONAL))
         )

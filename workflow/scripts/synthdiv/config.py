@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Mapping
+import math
+import reprlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +17,42 @@ import jsonschema
 import yaml
 
 from synthdiv.errors import StudyError
+from synthdiv.yaml_files import read_yaml
 
 SCHEMA = Path(__file__).parents[2] / "schemas" / "config.schema.yaml"
+
+
+def _is_integer(checker: jsonschema.TypeChecker, value: Any) -> bool:
+    """JSON Schema takes 6.0 for an integer too; nothing counts to that."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(checker: jsonschema.TypeChecker, value: Any) -> bool:
+    return _is_integer(checker, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+Validator = jsonschema.validators.extend(
+    jsonschema.Draft202012Validator,
+    type_checker=jsonschema.Draft202012Validator.TYPE_CHECKER.redefine_many({"integer": _is_integer, "number": _is_number}),
+)
 
 
 def read_schema() -> dict:
     """The schema of a study's config."""
     return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+
+def check_files(paths: Iterable[Path | str]) -> None:
+    """Check config files for what is no more to be seen in the config that Snakemake has read from them.
+
+    Raises
+    ------
+    StudyError
+        If a key stands twice.
+    """
+    for path in paths:
+        if Path(path).suffix in (".yaml", ".yml"):
+            read_yaml(path, "config")
 
 
 def check_config(
@@ -35,14 +66,22 @@ def check_config(
         One sentence about the first thing that is wrong: the key, the value, and what is expected.
     """
     schema = schema or read_schema()
+    _check_keys(config, name)
     filled = copy.deepcopy(dict(config))
     _fill_defaults(filled, schema, schema)
-    errors = sorted(
-        jsonschema.Draft202012Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path))
-    )
+    errors = sorted(Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path)))
     if errors:
         raise StudyError(_explain(errors[0], name))
     return filled
+
+
+def _check_keys(config: Mapping, where: str) -> None:
+    """Refuse keys that YAML reads as a number, a date, yes or no."""
+    for key, value in config.items():
+        if not isinstance(key, str):
+            raise StudyError(f"{where}: the key {key!r} is read as {type(key).__name__}, not as text: put it in quotes")
+        if isinstance(value, Mapping):
+            _check_keys(value, f"{where}: {key}" if ": " not in where else f"{where}.{key}")
 
 
 def _fill_defaults(value: Any, schema: Mapping, root: Mapping) -> None:
@@ -83,6 +122,13 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
         return f"{where} needs one source, torchvision with its root, images, or sklearn; it has {has}"
     if error.validator == "enum":
         return f"{where} is {error.instance!r}; it must be one of {', '.join(map(str, error.validator_value))}"
+    if error.validator == "type" and isinstance(error.instance, float) and not math.isfinite(error.instance):
+        return f"{where} is {error.instance}; it must be a finite number"
+    if error.validator in ("pattern", "maxLength"):
+        return (
+            f"{where}: the name {reprlib.repr(error.instance)} must be letters, digits, '_', '.' and '-', start with a letter or a digit, "
+            "and have 100 characters at most: files are called by it"
+        )
     return f"{where}: {error.message}"
 
 

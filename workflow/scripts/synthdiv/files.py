@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and texts that are read or refused in a sentence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,36 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from synthdiv.errors import StudyError
+
+
+def read_text(path: Path | str, what: str) -> str:
+    """Read a text file that a user wrote: UTF-8, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    what : str
+        What it is, for messages.
+
+    Raises
+    ------
+    StudyError
+        If it is missing, no file, may not be read, or is not UTF-8.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise StudyError(
+            f"the {what} {path} does not exist (relative paths start at the working directory, {Path.cwd()})"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise StudyError(f"the {what} {path} is not UTF-8 text: {error}") from None
+    except OSError as error:
+        raise StudyError(f"the {what} {path} cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a path with a NUL character
+        raise StudyError(f"the {what} {str(path)!r} cannot be read: {error}") from None
 
 
 @contextmanager

@@ -7,6 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageStat
 
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+"""What is decoded. Pillow would hand other formats to programs: an EPS, whatever its name says, to Ghostscript."""
+
 FLAGS = ("black", "uniform", "nsfw", "undecodable")
 BLACK_MAXIMUM = 8  # of 255: no pixel of a black image is brighter
 UNIFORM_DEVIATION = 3.0  # of 255: no channel of a nearly uniform image has a larger standard deviation
@@ -40,15 +43,15 @@ def flag_image(measured: dict[str, float]) -> list[str]:
 def decode_image(data: bytes) -> Image.Image:
     """Decode an encoded image to RGB.
 
-    The orientation that a camera noted (EXIF) is applied, transparency is laid on white, and 16-bit values are scaled.
+    Of an animation it is the first picture. The orientation that a camera noted (EXIF) is applied, transparency is laid on white, and 16-bit values are scaled.
 
     Raises
     ------
     ValueError
-        If the data is no whole image that Pillow reads.
+        If the data is no whole image of one of the ``FORMATS``, or one of so many pixels that it looks like an attack.
     """
     try:
-        image: Image.Image = Image.open(io.BytesIO(data))
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
         image = image.transpose(turn) if turn is not None else image

@@ -16,9 +16,8 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
-
 from synthdiv.errors import StudyError
+from synthdiv.yaml_files import read_yaml
 
 CLASS_SLOT = "{class}"
 MOST_COMBINATIONS = 1_000_000
@@ -59,12 +58,7 @@ class Grammar:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        try:
-            content = yaml.safe_load(self.path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            raise StudyError(f"the grammar {path} does not exist") from None
-        except yaml.YAMLError as error:
-            raise StudyError(f"the grammar {path} is not valid YAML: {error}") from None
+        content = read_yaml(path, "grammar")
         if not isinstance(content, dict) or not isinstance(content.get("template"), str):
             raise StudyError(f"the grammar {path} needs the keys `template` (a text) and `modifiers`")
         self.template: str = content["template"]

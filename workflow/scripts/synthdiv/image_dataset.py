@@ -11,6 +11,7 @@ import torch
 from torch.utils.data import Dataset
 
 from synthdiv.archive import read_bytes
+from synthdiv.errors import StudyError
 from synthdiv.flags import decode_image
 
 
@@ -35,7 +36,14 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, n: int) -> tuple[Any, int]:
         rows = self.rows
-        image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
+        file, offset = str(rows["file"][n]), int(rows["offset"][n])
+        try:
+            image = decode_image(read_bytes(file, offset, int(rows["size"][n])))
+        except ValueError as error:
+            raise StudyError(
+                f"the image at byte {offset} of {file} was whole when it was indexed, and does not decode any more ({error}). "
+                "If it is the archive's, delete that file: the next run says how it is made again"
+            ) from None
         return self.transform(image), int(rows["class_id"][n])
 
 

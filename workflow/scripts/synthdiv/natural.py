@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import math
 import os
 import tarfile
 import zlib
@@ -30,6 +31,7 @@ from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
+LARGEST_LABEL = 2**20
 PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
 PARQUET_LABELS = ("class_id", "key", "label")
 
@@ -123,19 +125,46 @@ def find_images(
         parts = [partial(_find_in_idx, paths[0], source["labels"][0], labels)]
     with ThreadPoolExecutor(threads) as pool:
         listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
-        return [image for images in listed for image in images]
+        try:
+            return [image for images in listed for image in images]
+        except OSError as error:
+            raise StudyError(f"{error.filename or paths[0]} cannot be read: {error.strerror or error}") from None
 
 
 def _find_in_folder(class_id: int, folder: str) -> Iterator[Found]:
     waiting = [folder]
+    seen: dict[tuple[int, int], str] = {}
     while waiting:
-        with os.scandir(waiting.pop()) as entries:
+        path = waiting.pop()
+        facts = os.stat(path)
+        first = seen.setdefault((facts.st_dev, facts.st_ino), path)
+        if first != path:
+            raise StudyError(f"{path} leads to {first}, whose images would be there twice: remove the link")
+        with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir():
                     waiting.append(entry.path)
                 elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                    facts = entry.stat()
-                    yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
+                    yield _describe_file(class_id, entry)
+
+
+def _describe_file(class_id: int, entry: os.DirEntry[str]) -> Found:
+    """An image that lies in a file of its own.
+
+    Raises
+    ------
+    StudyError
+        If its name is no text, or there is no file behind it.
+    """
+    if not entry.is_file():
+        what = "is a link to something that is not there" if entry.is_symlink() else "is no file"
+        raise StudyError(f"{entry.path!r} is called like an image, but {what}: remove it")
+    try:
+        entry.path.encode()
+    except UnicodeEncodeError:
+        raise StudyError(f"the name of the image {os.fsencode(entry.path)!r} is not UTF-8: rename it") from None
+    facts = entry.stat()
+    return Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
 
 
 def _find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[Found]:
@@ -147,10 +176,8 @@ def _find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[Fou
         )
     names = [entry.name for entry in images]
     for entry, class_id in zip(images, read_labels(path, names, labels), strict=True):
-        if class_id is None:
-            continue
-        facts = entry.stat()
-        yield Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
+        if class_id is not None:
+            yield _describe_file(class_id, entry)
 
 
 def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]:
@@ -209,8 +236,11 @@ def _read_development_kit(meta: Path, labels: str) -> dict[int, str]:
             f"{labels} holds numbers alone: if they are the ImageNet development kit's, put its meta.mat beside it; "
             "else give each line the image's name first"
         )
-    synsets = loadmat(meta, squeeze_me=True)["synsets"]
-    return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+    try:
+        synsets = loadmat(meta, squeeze_me=True)["synsets"]
+        return {int(row["ILSVRC2012_ID"]): str(row["WNID"]) for row in synsets}
+    except Exception as error:  # scipy raises many kinds
+        raise StudyError(f"{meta} is not the development kit's meta.mat: {error!r}") from None
 
 
 def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
@@ -232,21 +262,31 @@ def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
             last: tarfile.TarInfo | None = None
             for member in tar:
                 last = member
-                if not member.isreg():
-                    continue
                 folder, _, base = member.name.rpartition("/")
                 stem, _, extension = base.partition(".")
+                is_image = os.path.splitext(base)[1].lower() in IMAGE_SUFFIXES
+                if not member.isreg():
+                    if is_image and not member.isdir():
+                        raise StudyError(f"{path}, {member.name}: this is a link or a device, and no image: take it out")
+                    continue
                 if f"{folder}/{stem}" != sample:
                     yield from finish()
                     image, label, sample = None, None, f"{folder}/{stem}"
-                if "." + extension.lower() in IMAGE_SUFFIXES:
+                if is_image:
+                    if image is not None:
+                        raise StudyError(
+                            f"{path} holds {image.name} and {member.name}: what has the same name up to the first dot is one "
+                            "sample, which has one image"
+                        )
                     image = member
                 elif extension in ("cls", "json"):
+                    if member.size > LARGEST_LABEL:
+                        raise StudyError(f"{path}, {member.name}: a label of {member.size:,} bytes is none")
                     content = tar.extractfile(member)
                     try:
                         text = content.read().decode() if content else ""
                         facts = json.loads(text) if extension == "json" else {"class_id": text}
-                    except ValueError as error:
+                    except (ValueError, RecursionError) as error:
                         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
                     label = next((facts[k] for k in ("key", "class_key", "class_id") if k in facts), label)
             yield from finish()
@@ -274,7 +314,11 @@ def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
 
 def _find_in_parquet(path: str, labels: Labels) -> Iterator[Found]:
     file, _, label = _open_parquet(path)
-    for row, value in enumerate(file.read(columns=[label])[label].to_pylist()):
+    try:
+        values = file.read(columns=[label])[label].to_pylist()
+    except (pa.ArrowException, OSError) as error:
+        raise StudyError(f"{path}: the column {label} is damaged: {error}") from None
+    for row, value in enumerate(values):
         class_id = labels.find(value, f"{path}, row {row}")
         if class_id is not None:
             yield Found(class_id, f"{path}/{row:09d}", path, row=row)
@@ -297,7 +341,7 @@ def read_idx(path: str) -> np.ndarray:
         raise StudyError(f"{path} is no IDX file of unsigned bytes")
     header = 4 + 4 * data[3]
     shape = tuple(int(n) for n in np.frombuffer(data, ">i4", count=data[3], offset=4))
-    if len(data) != header + int(np.prod(shape)):
+    if min(shape, default=0) < 0 or len(data) != header + math.prod(shape):
         raise StudyError(f"{path} holds {len(data) - header} values; its header says {' x '.join(map(str, shape))}")
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
@@ -334,10 +378,13 @@ def read_rows(path: str) -> Iterator[bytes]:
         return
     file, image, _ = _open_parquet(path)
     row = 0
-    for batch in file.iter_batches(batch_size=256, columns=[image]):
-        for value in batch[image].to_pylist():
-            data = value.get("bytes") if isinstance(value, dict) else value
-            if not isinstance(data, bytes):
-                raise StudyError(f"{path}, row {row}: the column {image} holds no encoded image")
-            yield data
-            row += 1
+    try:
+        for batch in file.iter_batches(batch_size=256, columns=[image]):
+            for value in batch[image].to_pylist():
+                data = value.get("bytes") if isinstance(value, dict) else value
+                if not isinstance(data, bytes):
+                    raise StudyError(f"{path}, row {row}: the column {image} holds no encoded image")
+                yield data
+                row += 1
+    except (pa.ArrowException, OSError) as error:
+        raise StudyError(f"{path} is damaged, near row {row}: {error}") from None

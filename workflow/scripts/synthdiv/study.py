@@ -12,8 +12,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import yaml
-
 from synthdiv.classes import ClassRow, read_classes
 from synthdiv.config import check_config, check_known, read_schema
 from synthdiv.errors import StudyError
@@ -24,6 +22,7 @@ from synthdiv.study_checks import check_study
 from synthdiv.study_parts import BROUGHT, ClassifierRun, Drawing, Experiment, Judge, Shard, SweepFigure
 from synthdiv.sweeps import find_sweep_figures, find_sweeps
 from synthdiv.transfer_sets import name_classes
+from synthdiv.yaml_files import read_yaml
 
 
 class Study:
@@ -61,11 +60,9 @@ class Study:
     def _read_recipe(self, name: str) -> dict[str, Any]:
         given, where = self.config["classifiers"][name]["recipe"], f"config: classifiers.{name}.recipe"
         if isinstance(given, str):
-            try:
-                with open(given, encoding="utf-8") as file:
-                    given, where = yaml.safe_load(file), given
-            except (OSError, yaml.YAMLError) as error:
-                raise StudyError(f"{where}: {given} cannot be read: {error}") from None
+            given, where = read_yaml(given, f"recipe ({where})"), given
+            if not isinstance(given, dict):
+                raise StudyError(f"{where} must be a mapping, such as `model: resnet50`; it is {given!r}")
         return check_config(given, read_schema()["$defs"]["recipe"], name=where)
 
     def find_classes(self, keys: Sequence[str], where: str = "classes") -> list[int]:

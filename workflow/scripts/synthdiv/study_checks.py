@@ -66,6 +66,14 @@ def _check_generators(study: Study) -> None:
             check_known(entry["generator"], study.config["generators"], f"{where}.generator", "generator")
         elif not study.config["generators"] and entry.get("guidance_scales", True):
             raise StudyError(f"config: {where} is to be drawn, but the config has no generators")
+        written: dict[str, float] = {}
+        for scale in entry.get("guidance_scales", []):
+            other = written.setdefault(format_scale(scale), scale)
+            if other != scale:
+                raise StudyError(
+                    f"config: {where}.guidance_scales: {other!r} and {scale!r} are both written {format_scale(scale)}, which "
+                    "names their images: take one away"
+                )
     for name, generator in study.config["generators"].items():
         model = generator["model"]
         looks_like_path = model.startswith((".", "/", "resources/")) or model.count("/") != 1
