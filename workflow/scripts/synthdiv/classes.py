@@ -103,7 +103,8 @@ def read_classes(path: Path | str) -> list[ClassRow]:
                 raise StudyError(f"class table {path}, line {number}: the {column} is empty")
             if UNPRINTABLE.search(row[column].strip()):
                 raise StudyError(
-                    f"class table {path}, line {number}: the {column} {row[column]!r} has a line break or a control character"
+                    f"class table {path}, line {number}: the {column} {row[column]!r} has a line break or other control "
+                    "character"
                 )
         if re.search(r"(^|/)\.{0,2}(/|$)", row["key"].strip()):
             raise StudyError(

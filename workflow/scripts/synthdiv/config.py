@@ -126,8 +126,8 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
         return f"{where} is {error.instance}; it must be a finite number"
     if error.validator in ("pattern", "maxLength"):
         return (
-            f"{where}: the name {reprlib.repr(error.instance)} must be letters, digits, '_', '.' and '-', start with a letter or a digit, "
-            "and have 100 characters at most: files are called by it"
+            f"{where}: the name {reprlib.repr(error.instance)} must be letters, digits, '_', '.' and '-', start with a "
+            "letter or a digit, and have 100 characters at most: files are called by it"
         )
     return f"{where}: {error.message}"
 

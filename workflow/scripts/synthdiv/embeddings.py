@@ -329,6 +329,7 @@ def _number_rows(ids: np.ndarray, splits: list[str], at: np.ndarray, rows: np.nd
 def _read_parquet(file: str) -> dict[str, Any]:
     try:
         table = pq.read_table(file)
+        table.validate(full=True)
     except (pa.ArrowInvalid, OSError) as error:
         raise StudyError(f"{file} is no Parquet file that can be read: {error}") from None
     for name in ("class_id", "embedding"):
@@ -375,8 +376,10 @@ def _read_npy(file: str) -> dict[str, Any]:
     rows = [row for _, row in read_csv_rows(labels, required=("class_id",), what="classes of the vectors")]
     try:
         vectors = np.load(file, allow_pickle=False)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, EOFError, MemoryError) as error:
         raise StudyError(f"{file} is no .npy file of numbers: {error}") from None
+    if not isinstance(vectors, np.ndarray):
+        raise StudyError(f"{file} is no .npy file of numbers, but an archive of several (.npz)")
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not len(vectors):
         raise StudyError(
             f"{file} must hold a table of numbers, a vector a row; it has shape {vectors.shape}, {vectors.dtype}"

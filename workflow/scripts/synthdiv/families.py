@@ -6,7 +6,6 @@ Another family may work alike, but nobody has seen its images depend on prompt a
 from __future__ import annotations
 
 import inspect
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import torch
 
 from synthdiv.errors import StudyError
+from synthdiv.hub import read_configuration
 
 CLASSIFIER_FREE, EMBEDDED, NONE = "classifier-free", "embedded", "none"
 """Kinds of guidance: two predictions a step, one prediction that is told the scale, or none that a scale could change."""
@@ -119,7 +119,7 @@ def find_family(name: str, folder: Path) -> Family:
     index = folder / "model_index.json"
     if not index.is_file():
         raise StudyError(f"the generator {name} is no diffusers pipeline: {folder} has no model_index.json")
-    kind = json.loads(index.read_text())["_class_name"]
+    kind = str(read_configuration(index, name).get("_class_name"))
     if kind not in FAMILIES:
         raise StudyError(
             f"the generator {name} is a {kind}, which was never tried here. Those that were: {', '.join(FAMILIES)}. "
@@ -130,4 +130,4 @@ def find_family(name: str, folder: Path) -> Family:
 
 def find_guidance(family: Family, folder: Path) -> str:
     """The kind of guidance of a pipeline's folder: "classifier-free", "embedded" or "none"."""
-    return family.find_guidance(json.loads((folder / family.denoiser / "config.json").read_text()))
+    return family.find_guidance(read_configuration(folder / family.denoiser / "config.json", str(folder)))

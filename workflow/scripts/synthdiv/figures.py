@@ -19,6 +19,7 @@ from synthdiv.files import replace_atomically
 from synthdiv.flags import decode_image
 
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
 CELL = 128  # pixels of an image on a contact sheet
 DPI = 200  # twice a screen's, and good in print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]

@@ -43,12 +43,13 @@ def flag_image(measured: dict[str, float]) -> list[str]:
 def decode_image(data: bytes) -> Image.Image:
     """Decode an encoded image to RGB.
 
-    Of an animation it is the first picture. The orientation that a camera noted (EXIF) is applied, transparency is laid on white, and 16-bit values are scaled.
+    The orientation that a camera noted (EXIF) is applied, transparency is laid on white, and 16-bit values are scaled. Of an
+    animation, the first picture is taken.
 
     Raises
     ------
     ValueError
-        If the data is no whole image of one of the ``FORMATS``, or one of so many pixels that it looks like an attack.
+        If the data is no whole image of one of the ``FORMATS``, or has so many pixels that it looks like an attack.
     """
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,10 +17,28 @@ import torch
 from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
+from synthdiv.config import check_known
 from synthdiv.errors import StudyError
 from synthdiv.families import CLASSIFIER_FREE, find_family, find_guidance
-from synthdiv.hub import fetch_pipeline, fetch_weights, list_model_files
+from synthdiv.hub import advise, explain, fetch_pipeline, fetch_weights, list_model_files, read_configuration
 from synthdiv.identity import make_digest
+
+GIVEN = {
+    "self",
+    "prompt",
+    "prompt_embeds",
+    "latents",
+    "generator",
+    "guidance_scale",
+    "num_inference_steps",
+    "height",
+    "width",
+    "output_type",
+    "return_dict",
+    "num_images_per_prompt",
+    "kwargs",
+}
+"""Arguments of a pipeline's call that are no user's: other keys of the config decide them, or the workflow."""
 
 
 def hash_files(paths: Iterable[Path], folder: Path) -> str:
@@ -57,7 +76,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         raise StudyError(
             f"the generator {spec['model']} has {guidance} guidance, which takes no negative_prompt: leave it out"
         )
-    index = json.loads((folder / "model_index.json").read_text())
+    index = read_configuration(folder / "model_index.json", spec["model"])
     files = list_model_files(folder, [name for name in index if not name.startswith("_")], spec["variant"])
     scheduler = make_scheduler(folder, spec)
     facts: dict[str, Any] = {
@@ -67,12 +86,25 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
     }
     if spec["lora"] is not None:
-        lora = fetch_weights(spec["lora"], "LoRA")
-        weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
-        facts["lora"] = make_digest([hash_files([path], path.parent) for path in weights])
+        facts["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
         facts["lora_scale"] = spec["lora_scale"]
     facts = json.loads(json.dumps(facts, default=str))
     return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
+
+
+def find_lora(spec: Mapping[str, Any]) -> list[Path]:
+    """The files of an entry's LoRA weights.
+
+    Raises
+    ------
+    StudyError
+        If there are none as safetensors: a pickle is not loaded.
+    """
+    lora = fetch_weights(spec["lora"], "LoRA")
+    weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
+    if not weights or any(path.suffix != ".safetensors" for path in weights):
+        raise StudyError(f"the LoRA {spec['lora']!r} must be a .safetensors file, or a folder with one: no other is loaded")
+    return weights
 
 
 def _spell(value: Any) -> Any:
@@ -81,13 +113,26 @@ def _spell(value: Any) -> Any:
 
 
 def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
-    """The pipeline's own scheduler, or the class that ``spec`` names, with its options replaced."""
-    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
-    name = spec["scheduler"] or config["_class_name"]
+    """The pipeline's own scheduler, or the class that ``spec`` names, with its options replaced.
+
+    Raises
+    ------
+    StudyError
+        If there is no such scheduler, or it has not these options.
+    """
+    config = read_configuration(folder / "scheduler" / "scheduler_config.json", spec["model"])
+    name = str(spec["scheduler"] or config.get("_class_name"))
     kind = getattr(diffusers, name, None)
-    if kind is None or not hasattr(kind, "from_config"):
+    if not isinstance(kind, type) or not issubclass(kind, diffusers.SchedulerMixin):
         raise StudyError(f"diffusers has no scheduler {name!r}: use a class name such as DDIMScheduler")
-    return kind.from_config(config, **spec["scheduler_options"])
+    for option in spec["scheduler_options"]:
+        check_known(option, inspect.signature(kind).parameters, f"scheduler_options of {spec['model']}", f"option of {name}")
+    try:
+        return kind.from_config(config, **spec["scheduler_options"])
+    except Exception as error:  # diffusers raises many kinds
+        raise StudyError(
+            f"diffusers refuses the scheduler {name} with {dict(spec['scheduler_options'])}: {explain(error)}"
+        ) from error
 
 
 class Generator:
@@ -99,6 +144,11 @@ class Generator:
         An entry of the config's ``generators``.
     device : torch.device
         Where it computes.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded, or its call has not the entry's arguments.
     """
 
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
@@ -106,25 +156,34 @@ class Generator:
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         self.family = find_family(spec["model"], folder)
         self.guidance = find_guidance(self.family, folder)
-        components = json.loads((folder / "model_index.json").read_text())
+        components = read_configuration(folder / "model_index.json", spec["model"])
         options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
         # a checker inside the pipeline would replace images by black ones; SD3 without T5 has parts that are not there
         without = {"safety_checker", "feature_extractor"} & components.keys()
         options |= dict.fromkeys(without | {name for name, part in components.items() if part == [None, None]})
         if "requires_safety_checker" in components:
             options["requires_safety_checker"] = False
-        self.pipeline = AutoPipelineForText2Image.from_pretrained(
-            folder,
-            variant=spec["variant"],
-            dtype=getattr(torch, spec["dtype"]),
-            use_safetensors=True,
-            local_files_only=True,
-            **options,
-        )
-        if spec["lora"] is not None:
-            self.pipeline.load_lora_weights(spec["lora"])
-            self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
-        self.pipeline.to(device)
+        lora = find_lora(spec) if spec["lora"] is not None else None
+        try:
+            self.pipeline = AutoPipelineForText2Image.from_pretrained(
+                folder,
+                variant=spec["variant"],
+                dtype=getattr(torch, spec["dtype"]),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **options,
+            )
+            if lora is not None:
+                self.pipeline.load_lora_weights(spec["lora"], use_safetensors=True)
+                self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
+            self.pipeline.to(device)
+        except Exception as error:  # diffusers raises many kinds
+            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if lora is not None else "")
+            raise StudyError(
+                f"the generator {weights} could not be loaded; are its files whole, and of one model? {explain(error)}"
+            ) from error
+        self._check_arguments()
         self.pipeline.set_progress_bar_config(disable=True)
         if spec["compile"]:
             denoiser = getattr(self.pipeline, self.family.denoiser)
@@ -132,6 +191,13 @@ class Generator:
         self.device = device
         self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
         self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
+
+    def _check_arguments(self) -> None:
+        """Refuse arguments that the pipeline's call has not, which it would ignore, or that are given already."""
+        call = inspect.signature(type(self.pipeline).__call__).parameters
+        open_to = {name: None for name in call if name not in GIVEN}
+        for name in self.spec["arguments"]:
+            check_known(name, open_to, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
 
     def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
         """Draw one image a prompt, batch by batch.
@@ -215,15 +281,24 @@ class Generator:
 
 
 class SafetyChecker:
-    """Stable Diffusion's safety checker, used to flag images and never to change them."""
+    """Stable Diffusion's safety checker, used to flag images and never to change them.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded.
+    """
 
     def __init__(self, name: str, device: torch.device) -> None:
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
         from transformers import CLIPImageProcessor
 
-        self.processor = CLIPImageProcessor.from_pretrained(name)
-        self.model = StableDiffusionSafetyChecker.from_pretrained(name).eval()
-        self.model.to(device)
+        try:
+            self.processor = CLIPImageProcessor.from_pretrained(name)
+            self.model = StableDiffusionSafetyChecker.from_pretrained(name, use_safetensors=True).eval()
+            self.model.to(device)
+        except Exception as error:  # transformers raises many kinds
+            raise StudyError(f"the safety checker {name!r} could not be loaded: {advise(error, name)}") from error
         self.device = device
 
     @torch.inference_mode()

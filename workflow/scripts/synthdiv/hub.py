@@ -2,20 +2,42 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 from synthdiv.errors import StudyError
 
 CONFIGURATIONS = (".json", ".txt", ".model")
 NOT_THE_MODEL = {"safety_checker", "feature_extractor"}
 """Parts of a pipeline that decide no image."""
+LONGEST_REASON = 500
 
 
-def advise(error: Exception) -> str:
-    """Why weights could not be had, in a line, and the command that fetches them."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+def explain(error: BaseException) -> str:
+    """Why a model could not be had or loaded, in a line."""
+    if _is_pickle(error):
+        return "its weights are a pickle that could run code, and were not loaded: use weights in a .safetensors file"
+    lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:LONGEST_REASON]
+
+
+def advise(error: BaseException, *places: str | None) -> str:
+    """Why a model could not be had or loaded, in a line; and the command that fetches it, if it is to be fetched.
+
+    Parameters
+    ----------
+    error : Exception
+        What a library raised.
+    places : str or None
+        How the config calls the model and its weights: what is a file or folder here is not to be fetched.
+    """
+    reason = explain(error)
+    if any(place and Path(place).exists() for place in places):
+        return reason
     command = "snakemake --profile local fetch_models"
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
         command = f"HF_HUB_OFFLINE=0 {command}"
@@ -23,6 +45,40 @@ def advise(error: Exception) -> str:
         f"{reason}\nFetch all models of a config beforehand, on a machine that has a network (with your --configfile):\n"
         f"  {command}"
     )
+
+
+def _is_pickle(error: BaseException | None) -> bool:
+    """Whether torch refused to load more than tensors, or a library that called it says so."""
+    while error is not None:
+        if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def read_configuration(path: Path, name: str) -> dict[str, Any]:
+    """Read one of the JSON files of a model's folder.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str
+        How the config calls the model, for messages.
+
+    Raises
+    ------
+    StudyError
+        If it is not there, or holds no JSON object.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise StudyError(f"the model {name}: {path} cannot be read: {reason}") from None
+    if not isinstance(content, dict):
+        raise StudyError(f"the model {name}: {path} holds no JSON object")
+    return content
 
 
 def fetch_pipeline(name: str, *, revision: str | None, variant: str | None) -> Path:

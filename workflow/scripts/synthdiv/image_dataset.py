@@ -41,8 +41,8 @@ class ImageDataset(Dataset):
             image = decode_image(read_bytes(file, offset, int(rows["size"][n])))
         except ValueError as error:
             raise StudyError(
-                f"the image at byte {offset} of {file} was whole when it was indexed, and does not decode any more ({error}). "
-                "If it is the archive's, delete that file: the next run says how it is made again"
+                f"the image at byte {offset} of {file} decoded when it was indexed, and does not any more ({error}). If the "
+                "file is the archive's, delete it: the next run says how it is made again"
             ) from None
         return self.transform(image), int(rows["class_id"][n])
 

@@ -275,8 +275,8 @@ def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
                 if is_image:
                     if image is not None:
                         raise StudyError(
-                            f"{path} holds {image.name} and {member.name}: what has the same name up to the first dot is one "
-                            "sample, which has one image"
+                            f"{path} holds {image.name} and {member.name}: what has the same name up to the first dot is "
+                            "one sample, which has one image"
                         )
                     image = member
                 elif extension in ("cls", "json"):

@@ -15,8 +15,25 @@ from synthdiv.hub import advise
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Any:
-    """The open_clip tokenizer of an entry of the config's ``encoders``."""
-    return open_clip.get_tokenizer(name_model(spec["model"]))
+    """The open_clip tokenizer of an entry of the config's ``encoders``.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded, or the model's configuration wants code to be run that comes with it.
+    """
+    model = name_model(spec["model"])
+    try:
+        text = (open_clip.get_model_config(model) or {}).get("text_cfg") or {}
+        if (text.get("tokenizer_kwargs") or {}).get("trust_remote_code"):
+            raise StudyError(
+                "its open_clip_config.json wants code of its own to be run (trust_remote_code), which is not done"
+            )
+        return open_clip.get_tokenizer(model)
+    except Exception as error:  # open_clip and transformers raise many kinds
+        raise StudyError(
+            f"the tokenizer of the encoder {spec['model']!r} could not be loaded: {advise(error, spec['model'])}"
+        ) from error
 
 
 class OpenClipEncoder(Encoder):
@@ -46,11 +63,17 @@ class OpenClipEncoder(Encoder):
             )
         try:
             self.model, _, preprocess = open_clip.create_model_and_transforms(
-                name_model(model), pretrained=pretrained, precision=spec["precision"], device=device
+                name_model(model),
+                pretrained=pretrained,
+                precision=spec["precision"],
+                device=device,
+                require_pretrained=True,
+                weights_only=True,
             )
         except Exception as error:
             raise StudyError(
-                f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: {advise(error)}"
+                f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: "
+                f"{advise(error, model, pretrained)}"
             ) from error
         self.model.eval()
         super().__init__(spec, device, preprocess=preprocess, encode=self.model.encode_image)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from synthdiv.errors import StudyError
+from synthdiv.hub import explain, read_configuration
 from synthdiv.prompts import Dataset
 
 Tokenize = Callable[[list[str]], list[list[int]]]
@@ -38,9 +38,14 @@ def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
     """
     from transformers import AutoTokenizer
 
-    if "tokenizer" not in json.loads((folder / "model_index.json").read_text()):
+    if "tokenizer" not in read_configuration(folder / "model_index.json", str(folder)):
         raise StudyError(f"the pipeline {folder} has no tokenizer")
-    tokenizer = AutoTokenizer.from_pretrained(folder, subfolder="tokenizer", local_files_only=True)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, subfolder="tokenizer", local_files_only=True, trust_remote_code=False
+        )
+    except Exception as error:  # transformers raises many kinds
+        raise StudyError(f"the tokenizer of {folder} could not be loaded: {explain(error)}") from error
     return lambda texts: tokenizer(texts).input_ids, tokenizer.model_max_length
 
 

@@ -338,11 +338,16 @@ def _build_table(
 
 def _read_table(path: Path) -> list[dict[str, str]]:
     if path.suffix == ".parquet":
+        import pyarrow as pa
         import pyarrow.parquet as pq
 
         if not path.exists():
             raise StudyError(f"the prompt table {path} does not exist")
-        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in pq.read_table(path).to_pylist()]
+        try:
+            table = pq.ParquetFile(path).read()
+        except (pa.ArrowException, OSError) as error:
+            raise StudyError(f"the prompt table {path} is no Parquet file that can be read: {error}") from None
+        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
     else:
         rows = [row for _, row in read_csv_rows(path, required=("prompt",), what="prompt table")]
     if not rows or "prompt" not in rows[0] or not {"key", "class_id"} & set(rows[0]):

@@ -19,7 +19,7 @@ from torch import nn
 
 from synthdiv.encoder import DTYPES, name_model
 from synthdiv.errors import StudyError
-from synthdiv.hub import advise
+from synthdiv.hub import advise, explain
 from synthdiv.multi_crop import MultiCrop
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def build_model(recipe: Recipe, n_classes: int | None) -> nn.Module:
             load_checkpoint(model, pretrained, weights_only=True)
     except Exception as error:  # timm and the hub raise many kinds
         weights = {True: "its own weights", False: "no weights"}.get(pretrained, pretrained)
-        reason = advise(error) if pretrained is True else str(error) or type(error).__name__
+        reason = advise(error, recipe["model"]) if pretrained is True else explain(error)
         raise StudyError(f"timm could not build the classifier {recipe['model']!r} ({weights}): {reason}") from error
     return model
 

@@ -71,8 +71,8 @@ def _check_generators(study: Study) -> None:
             other = written.setdefault(format_scale(scale), scale)
             if other != scale:
                 raise StudyError(
-                    f"config: {where}.guidance_scales: {other!r} and {scale!r} are both written {format_scale(scale)}, which "
-                    "names their images: take one away"
+                    f"config: {where}.guidance_scales: {other!r} and {scale!r} are both written {format_scale(scale)}, "
+                    "which names their images: take one away"
                 )
     for name, generator in study.config["generators"].items():
         model = generator["model"]

@@ -40,7 +40,8 @@ class TimmEncoder(Encoder):
             )
         except Exception as error:
             raise StudyError(
-                f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: {advise(error)}"
+                f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: "
+                f"{advise(error, model, weights)}"
             ) from error
         self.model.to(device, DTYPES[spec["precision"]]).eval()
         preprocess = create_transform(**resolve_model_data_config(self.model), is_training=False)

@@ -17,10 +17,10 @@ from synthdiv.files import read_text
 class _Loader(yaml.SafeLoader):
     """Plain data alone, and no key twice in a mapping, where the last one would win without a word."""
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode | None:
+    def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
         lines: dict[tuple[str, str], int] = {}
-        for key, _ in node.value if node is not None else []:
+        for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                 continue
             line = key.start_mark.line + 1
