@@ -66,7 +66,10 @@ def check_config(
         One sentence about the first thing that is wrong: the key, the value, and what is expected.
     """
     schema = schema or read_schema()
-    _check_keys(config, name)
+    try:
+        _check_keys(config, name)
+    except RecursionError:
+        raise StudyError(f"{name}: it is nested too deeply: does it hold itself?") from None
     filled = copy.deepcopy(dict(config))
     _fill_defaults(filled, schema, schema)
     errors = sorted(Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path)))

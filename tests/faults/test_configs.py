@@ -1,0 +1,193 @@
+"""Configs, recipes and grammars that are broken, hostile or odd."""
+
+import copy
+import datetime
+import json
+import math
+
+import pytest
+import yaml
+from conftest import Workplace
+from snakemake.common.configfile import load_configfile
+from snakemake.exceptions import WorkflowError
+from traps import CALL, accept, make_study, refusal, untouched
+
+from synthdiv.config import check_files
+from synthdiv.errors import StudyError
+from synthdiv.grammar import Grammar
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_study(tmp_path)
+
+
+def change(config, path, value):
+    """The config with another value at a path of keys."""
+    changed = copy.deepcopy(config)
+    *parents, last = path
+    part = changed
+    for key in parents:
+        part = part[key]
+    part[last] = value
+    return changed
+
+
+# What Snakemake itself reads first, and says
+
+SNAKEMAKES = {
+    "a syntax error": (b"study: [unclosed\nclasses: x\n", "not valid JSON or YAML"),
+    "an empty file": (b"", "must be given as JSON or YAML with keys at top level"),
+    "a list": (b"- a\n- b\n", "must be given as JSON or YAML with keys at top level"),
+    "a word": (b"hello\n", "must be given as JSON or YAML with keys at top level"),
+    "a call": (f"study: !!python/object/apply:os.system ['{CALL}']\n".encode(), "not valid JSON or YAML"),
+    "a new object": (f"study: !!python/object/new:os.system ['{CALL}']\n".encode(), "not valid JSON or YAML"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), SNAKEMAKES.values(), ids=SNAKEMAKES)
+def test_what_is_no_config_is_refused_by_snakemake(tmp_path, monkeypatch, content, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "study.yaml").write_bytes(content)
+    with untouched(tmp_path), pytest.raises(WorkflowError) as caught:
+        load_configfile("study.yaml")
+    assert message in str(caught.value)
+
+
+def test_a_key_that_stands_twice_is_refused_and_not_the_last_one_taken(tmp_path):
+    place = Workplace(tmp_path, {"study": "x"})
+    (tmp_path / "study.yaml").write_text("study: x\nseed: 1\nclasses: nowhere.csv\nseed: 2\n")
+    with untouched(tmp_path):
+        done = place.run("-n", check=False)
+    assert done.returncode != 0
+    assert "study.yaml is not valid YAML: the key 'seed' stands twice, on lines 2 and 4" in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_a_key_may_replace_one_that_is_merged_into_its_mapping(tmp_path):
+    text = "a: &a {x: 1, y: 2}\nb: {c: &c {<<: *a, y: 3}}\nd: {<<: *c, y: 4}\n"
+    (tmp_path / "study.yaml").write_text(text)
+    check_files([tmp_path / "study.yaml"])
+    assert yaml.safe_load(text)["d"] == {"x": 1, "y": 4}
+
+
+NAMES = ["a b", "a/b", "..", ".", "/abs", "a\nb", "a\n", "nul\0", "-x", "", "ü", "a" * 101, "$(touch executed)", "{wildcards}"]
+
+
+@pytest.mark.parametrize("where", ["study", "sets", "datasets", "generators", "encoders"])
+@pytest.mark.parametrize("name", NAMES, ids=[name[:10].encode().hex() for name in NAMES])
+def test_a_name_that_no_file_should_have_is_refused(tmp_path, config, where, name):
+    if where == "study":
+        config = change(config, ["study"], name)
+    else:
+        config[where][name] = next(iter(config[where].values()))
+    message = refusal(config, tmp_path)
+    assert f"config: {where}: the name " in message
+    assert "letters, digits, '_', '.' and '-'" in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("key", [1, True, None, 2.5, datetime.date(2020, 1, 1)], ids=str)
+def test_a_name_that_yaml_reads_as_something_else_is_refused(tmp_path, config, key):
+    config["sets"][key] = config["sets"]["Disamb-IM"]
+    assert f"config: sets: the key {key!r} is read as {type(key).__name__}, not as text" in refusal(config, tmp_path)
+
+
+SCALES = {
+    "NaN": (math.nan, "guidance_scales.0 is nan; it must be a finite number"),
+    "infinity": (math.inf, "guidance_scales.0 is inf; it must be a finite number"),
+    "negative": (-1, "guidance_scales.0: -1 is less than the minimum of 0"),
+    "huge": (1e300, "guidance_scales.0: 1e+300 is greater than the maximum of 1000"),
+    "a text": ("7.5", "guidance_scales.0: '7.5' is not of type 'number'"),
+    "yes": (True, "guidance_scales.0: True is not of type 'number'"),
+}
+
+
+@pytest.mark.parametrize(("scale", "message"), SCALES.values(), ids=SCALES)
+def test_a_guidance_scale_is_a_number(tmp_path, config, scale, message):
+    assert message in refusal(change(config, ["datasets", "synset", "guidance_scales"], [scale]), tmp_path)
+
+
+def test_two_guidance_scales_that_are_written_alike_are_refused(tmp_path, config):
+    """Their images would have one name, and the second one's figures be the first one's."""
+    message = refusal(change(config, ["datasets", "synset", "guidance_scales"], [7.5, 7.5000000000001]), tmp_path)
+    assert "datasets.synset.guidance_scales: 7.5 and 7.5000000000001 are both written 7.5" in message
+
+
+NUMBERS = {
+    "no image": (["images_per_class"], {"train": 0}, "images_per_class.train: 0 is less than the minimum of 1"),
+    "too many": (["images_per_class"], {"train": 10**12}, "1000000000000 is greater than the maximum of 10000000"),
+    "1e12": (["images_per_class"], {"train": 1e12}, "1000000000000.0 is not of type 'integer'"),
+    "6.0": (["images_per_class"], {"train": 6.0}, "images_per_class.train: 6.0 is not of type 'integer'"),
+    "a word": (["images_per_class"], {"train": "many"}, "images_per_class.train: 'many' is not of type 'integer'"),
+    "a seed of NaN": (["seed"], math.nan, "config: seed is nan; it must be a finite number"),
+    "a width of 33": (["generators", "tiny", "width"], 33, "generators.tiny.width: 33 is not a multiple of 8"),
+    "a kilometre": (["generators", "tiny", "height"], 10**9, "1000000000 is greater than the maximum of 16384"),
+    "an argument of NaN": (["generators", "tiny", "arguments"], {"eta": math.nan}, "tiny.arguments.eta is nan"),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "message"), NUMBERS.values(), ids=NUMBERS)
+def test_a_number_is_one_that_can_be_meant(tmp_path, config, path, value, message):
+    assert message in refusal(change(config, path, value), tmp_path)
+
+
+def test_of_a_thousand_unknown_keys_the_first_is_named(tmp_path, config):
+    message = refusal(config | {f"key{n:04d}": n for n in range(1000)}, tmp_path)
+    assert message.startswith("unknown config key key0000: the keys here are study, classes")
+    assert len(message) < 1000
+
+
+def test_a_config_that_holds_itself_is_refused(tmp_path, config):
+    config["sets"]["Disamb-IM"]["images"] = config["sets"]
+    assert refusal(config, tmp_path) == "config: it is nested too deeply: does it hold itself?"
+
+
+FILES = {  # what stands in the place of a recipe and of a grammar
+    "a call": (f"model: !!python/object/apply:os.system ['{CALL}']", "not valid YAML: could not determine a constructor"),
+    "not UTF-8": ("model: café".encode("latin-1"), "is not UTF-8 text"),
+    "a NUL": (b"model: a\0b", "is not valid YAML"),
+    "a key twice": (b"model: a\nsteps: 1\nmodel: b\n", "is not valid YAML: the key 'model' stands twice, on lines 1 and 3"),
+    "nested deeply": (b"[" * 5000, "is not valid YAML: it is nested too deeply"),
+    "no date": (b"model: 2020-13-45", "is not valid YAML: month must be in 1..12"),
+    "a folder": (None, "cannot be read: Is a directory"),
+}
+
+
+@pytest.fixture(params=FILES.values(), ids=FILES)
+def spoilt(request, tmp_path):
+    content, message = request.param
+    path = tmp_path / "spoilt.yaml"
+    path.mkdir() if content is None else path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path, message
+
+
+def test_a_spoilt_recipe_is_refused(tmp_path, config, spoilt):
+    path, message = spoilt
+    config["classifiers"] = {"one": {"recipe": str(path), "train": ["Disamb-IM"], "evaluate": ["Disamb-IM"]}}
+    said = refusal(config, tmp_path)
+    assert message in said
+    assert f"the recipe (config: classifiers.one.recipe) {path}" in said
+
+
+def test_a_spoilt_grammar_is_refused(tmp_path, monkeypatch, spoilt):
+    path, message = spoilt
+    monkeypatch.chdir(tmp_path)
+    with untouched(tmp_path), pytest.raises(StudyError) as caught:
+        Grammar(path)
+    assert f"the grammar {path}" in str(caught.value)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["- resnet18\n", "resnet18\n", ""], ids=["a list", "a word", "nothing"])
+def test_a_recipe_that_is_no_mapping_is_refused(tmp_path, config, content):
+    (tmp_path / "recipe.yaml").write_text(content)
+    config["classifiers"] = {"one": {"recipe": "recipe.yaml", "train": ["Disamb-IM"], "evaluate": ["Disamb-IM"]}}
+    assert "recipe.yaml must be a mapping, such as `model: resnet50`; it is " in refusal(config, tmp_path)
+
+
+def test_a_config_in_json_is_one(tmp_path, config):
+    (tmp_path / "study.json").write_text(json.dumps(config, indent="\t"))
+    check_files([tmp_path / "study.json"])
+    assert accept(load_configfile(str(tmp_path / "study.json")), tmp_path).name == "small"
