@@ -72,7 +72,22 @@ def test_a_key_may_replace_one_that_is_merged_into_its_mapping(tmp_path):
     assert yaml.safe_load(text)["d"] == {"x": 1, "y": 4}
 
 
-NAMES = ["a b", "a/b", "..", ".", "/abs", "a\nb", "a\n", "nul\0", "-x", "", "ü", "a" * 101, "$(touch executed)", "{wildcards}"]
+NAMES = [
+    "a b",
+    "a/b",
+    "..",
+    ".",
+    "/abs",
+    "a\nb",
+    "a\n",
+    "nul\0",
+    "-x",
+    "",
+    "ü",
+    "a" * 101,
+    "$(touch executed)",
+    "{wildcards}",
+]
 
 
 @pytest.mark.parametrize("where", ["study", "sets", "datasets", "generators", "encoders"])

@@ -60,7 +60,7 @@ ODD = {
     "no line end": (HEADER + "0,a,b,c", "a", "b"),
     "a key with spaces": (HEADER + "0,a b,b,c\n", "a b", "b"),
     "a key of a folder in a folder": (HEADER + "0,birds/a,b,c\n", "birds/a", "b"),
-    "quotes": (HEADER + "0,a,\"the \"\"b\"\" 'c'\",c\n", "a", "the \"b\" 'c'"),
+    "quotes": (HEADER + '0,a,"the ""b"" \'c\'",c\n', "a", "the \"b\" 'c'"),
     "emoji that are joined": (HEADER + "0,a,👩‍👩‍👧 نمی‌دانم,c\n", "a", "👩‍👩‍👧 نمی‌دانم"),
 }
 
@@ -133,7 +133,9 @@ def write_table(path, vectors=VECTORS, kind=None):
 
 def bring(source, folder):
     (folder / "classes.csv").write_text(HEADER + "0,a,b,c\n1,b,c,d\n")
-    import_embeddings(str(source), folder / "results" / "t.parquet", set_name="m", classes=read_classes(folder / "classes.csv"))
+    import_embeddings(
+        str(source), folder / "results" / "t.parquet", set_name="m", classes=read_classes(folder / "classes.csv")
+    )
     return EmbeddingTables([folder / "results" / "t.parquet"], "train").read()
 
 
@@ -204,7 +206,10 @@ NPY = {
         lambda t: npy_bytes(VECTORS, t).replace(b"(8, 5)", b"(" + b"9" * 13 + b", 5)")[:128],
         "no .npy file of numbers",
     ),
-    "several arrays": (lambda t: (np.savez(t / "made.npz", a=VECTORS), (t / "made.npz").read_bytes())[1], "archive of several"),
+    "several arrays": (
+        lambda t: (np.savez(t / "made.npz", a=VECTORS), (t / "made.npz").read_bytes())[1],
+        "archive of several",
+    ),
     "infinity": (lambda t: npy_bytes(np.where(VECTORS == 7, np.inf, VECTORS), t), "row 1: the embedding holds a value"),
     "zeros": (lambda t: npy_bytes(VECTORS * 0, t), "row 0: the embedding is a zero vector"),
     "no width": (lambda t: npy_bytes(np.ones((8, 0)), t), "row 0: the embedding is a zero vector"),

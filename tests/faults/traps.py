@@ -1,4 +1,4 @@
-"""What the tests of bad input share: a study to spoil, traps that would show that something was executed, and a look around."""
+"""What the tests of bad input share: a study to spoil, traps that show that something was executed, and a look around."""
 
 import hashlib
 from contextlib import contextmanager
