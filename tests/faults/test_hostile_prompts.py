@@ -1,0 +1,148 @@
+"""Prompts and names of quotes, scripts, shell commands and formulas: they are texts, wherever they go."""
+
+import csv
+from html.parser import HTMLParser
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import DEMO
+from traps import CALL, accept, make_study
+
+from synthdiv import summary
+from synthdiv.classes import ClassRow
+from synthdiv.embeddings import EmbeddingTables, write_embeddings
+from synthdiv.figures import paste_images, save_figure
+from synthdiv.identity import make_digest
+from synthdiv.image_index import read_index, write_index
+from synthdiv.prompt_checks import load_encoder_tokenizer
+from synthdiv.prompts import build_datasets
+from synthdiv.table_pages import write_table_page
+from synthdiv.tables import read_table, write_table
+
+TEXTS = {
+    "quotes": "it's \"quoted\", 'twice'",
+    "a line break": "one\ntwo\r\nthree",
+    "a tab": "one\ttwo",
+    "right to left": "قطة على سجادة \u202eabc",
+    "emoji": "👩‍👩‍👧 🐈‍⬛",
+    "combining": "e\u0301a\u0308 Z\u0351\u036b",
+    "10,000 characters": "a very long prompt " * 527,
+    "a command": f"$({CALL}); `{CALL}` | {CALL} && {CALL}",
+    "braces": "{wildcards} {wildcards.shard} {name} {{class}} {0}",
+    "Snakemake's paths": "<results> <logs>/x {input} {params.recipe}",
+    "a script": "<script>alert(1)</script>",
+    "the end of a script": "</script><script>alert(1)</script>",
+    "a picture": "<img src=x onerror=alert(1)>",
+    "an entity": "&lt;script&gt; &amp; &#x41;",
+    "a formula": '=1+1 =HYPERLINK("x")',
+    "a command of a spreadsheet": "@SUM(1) +1 -1",
+    "mathematics": r"$x_$ $\frac{a}{b $1",
+    "a format": "%s %(x)s %n {!r}",
+    "SQL": "'; DROP TABLE prompts; --",
+    "YAML": "!!python/object/apply:os.system ['touch executed']",
+}
+BY_NAME = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+
+
+@BY_NAME
+def test_a_text_comes_through_overrides_and_a_grammar_as_it_is(tmp_path, monkeypatch, text):
+    monkeypatch.chdir(tmp_path)
+    config = make_study(tmp_path)
+    with open("overrides.csv", "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("key", "prompt"), ("bag", text)])
+    study = accept(config, tmp_path)
+    assert study.datasets["disamb"].prompt(3, "train", 0) == text.strip()
+    assert text.strip() in study.datasets["promptaug"].prompt(3, "train", 0)
+    recipe = study.draw_recipe(study.drawings[1], next(iter(study.shards.values())))
+    assert len(recipe["prompts"]) == 64  # a digest, and no text that a rule could read
+
+
+@BY_NAME
+def test_a_text_comes_through_tables_and_indices_as_it_is(tmp_path, text):
+    write_table(pl.DataFrame({"prompt": [text, "plain"]}), tmp_path / "prompts.csv")
+    assert read_table(tmp_path / "prompts.csv")["prompt"].to_list() == [text, "plain"]
+    with open(tmp_path / "prompts.csv", newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["prompt"] == text
+    row = {"class_id": 0, "split": "train", "index": 0, "prompt": text, "seed": 1, "file": "a", "offset": 0, "size": 1}
+    write_index(tmp_path / "index.parquet", [row | {"flags": []}], {"prompts": {text: make_digest(text)}})
+    assert read_index(tmp_path / "index.parquet")["prompt"].to_pylist() == [text]
+    write_embeddings(tmp_path / "e.parquet", [0], ["train"], [0], np.ones((1, 2)), [1.0], {"text": text})
+    assert len(EmbeddingTables([tmp_path / "e.parquet"], "train").read()) == 1
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, tuple(sorted(attributes))))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def count_tags(page):
+    return [tag for tag, _ in Tags(page).tags]
+
+
+@BY_NAME
+def test_a_text_is_no_part_of_a_page(text):
+    """The summary and the pages of tables have the same tags whatever is written in them (the review's are tested there)."""
+
+    def make_summary(word):
+        return summary.write_page(word, [(word, [word, word])])
+
+    def make_tables(word):
+        return write_table_page(word, [("causes", word, pl.DataFrame({"name": [word], "n": [1]}))])
+
+    for make in (make_summary, make_tables):
+        page, plain = make(text), make("plain")
+        assert count_tags(page) == count_tags(plain)
+        assert page.count("<script") == plain.count("<script")
+        assert page.count("</script") == plain.count("</script")
+        assert page.count("<img") == plain.count("<img")
+    assert " ".join(Tags(make_summary(text)).text.split()).count(" ".join(text.split())) == 4 + 1
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from")
+@pytest.mark.filterwarnings("ignore:Matplotlib currently does not support")
+@BY_NAME
+def test_a_text_can_name_the_rows_of_a_figure(tmp_path, text):
+    from PIL import Image
+
+    tile = np.asarray(Image.new("RGB", (8, 8)))
+    place = {"file": str(tmp_path / "a.png"), "offset": 0}
+    Image.fromarray(tile).save(place["file"])
+    row = place | {"size": (tmp_path / "a.png").stat().st_size}
+    save_figure(paste_images([[[row]]], [text[:60]], [text[:60]], 1), tmp_path / "figure.png")
+    assert Image.open(tmp_path / "figure.png").size[0] > 100
+
+
+@BY_NAME
+def test_a_text_is_read_by_the_tokenizer_and_cut_where_it_is_too_long(text):
+    tokenize, limit = load_encoder_tokenizer({"model": str(DEMO / "models" / "clip"), "pretrained": None})
+    assert limit == 32
+    (tokens,) = tokenize([text])
+    assert len(tokens) >= 3
+
+
+def test_a_template_fills_texts_in_once():
+    """A name that looks like a slot is a name."""
+    classes = [ClassRow(0, "a", "{definition} {0}", "l", "a {name}", "h")]
+    config = {"d": {"builder": "template", "template": "{name}, {definition}", "images_per_class": {}}}
+    built = build_datasets(config, classes, seed=0, images_per_class={"train": 1, "evaluation": 1})
+    assert built["d"].prompt(0, "train", 0) == "{definition} {0}, a {name}"
+
+
+def test_a_prompt_in_a_probe_is_a_text(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = make_study(tmp_path)
+    prompts = [text.strip() for text in TEXTS.values()]
+    probe = {"class": "bag", "prompts": prompts, "guidance_scale": 7.5, "images": 1, "reference": "Natural-IM"}
+    study = accept(config | {"probes": {"hostile": probe}}, tmp_path)
+    assert [study.probes["hostile"].prompt(3, "probe", n) for n in range(len(prompts))] == prompts

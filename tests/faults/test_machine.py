@@ -1,0 +1,280 @@
+"""A machine that fails or is odd: full and read-only disks, wrong clocks, kills, two runs at once, spaces in paths, tokens.
+
+The runs of Snakemake stand in one scenario, since each takes seconds to start: two studies in a checkout whose path has a space,
+with prompts that a shell or Snakemake could mistake, share an archive and draw at once.
+"""
+
+import csv
+import io
+import os
+import shutil
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from itertools import islice
+
+import polars as pl
+import pytest
+import small_study
+import yaml
+from conftest import REPOSITORY
+from PIL import Image
+from standin import FINGERPRINT, draw, make_config
+from traps import CALL, untouched
+
+from synthdiv.archive import read_block
+from synthdiv.drawing import draw_shard
+from synthdiv.errors import StudyError
+from synthdiv.files import replace_atomically
+from synthdiv.image_index import read_index
+from synthdiv.study import Study
+from synthdiv.study_parts import Drawing
+from synthdiv.tables import write_table
+
+TOKEN = "hf_" + "Zq7" * 11
+LEMMAS = [
+    f"$({CALL}); `{CALL}` | {CALL} #",
+    "{wildcards} <results> {input}",
+    "=1+1 <script>alert(1)</script>",
+    "'حقيبة' \"bag\"\nе\u0301",
+]
+
+
+# Disks
+
+
+@contextmanager
+def small_disk(folder, options):
+    """A disk of its own at a folder, where one may be mounted."""
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, check=False)
+    if done.returncode != 0:
+        pytest.skip(f"no disk may be mounted here: {done.stderr.decode().strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
+
+
+needs_mount = pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("mount") is None, reason="only root may mount a small disk"
+)
+
+
+@pytest.fixture
+def standin(tmp_path, classes_csv, monkeypatch):
+    """A study of three classes, 120 and 10 images each, that a stand-in draws: blocks of noise that no compression makes small."""
+    monkeypatch.chdir(tmp_path)
+    return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
+
+
+def draw_all(config, path):
+    study = Study(config)
+    (shard,) = study.shards.values()
+    return draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+
+def read_all(path):
+    return [
+        (row["class_id"], row["split"], row["index"], row["file"], row["offset"]) for row in read_index(path).to_pylist()
+    ]
+
+
+@needs_mount
+def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_path, standin):
+    with small_disk(tmp_path / "archive", "size=400k"):
+        with pytest.raises(
+            StudyError, match="the disk is full: archive/.* Everything finished before it is kept; make room"
+        ):
+            draw_all(standin, tmp_path / "results" / "a.parquet")
+        blocks = sorted((tmp_path / "archive").rglob("*.tar"))
+        kept = {block: block.read_bytes() for block in blocks}
+        assert 0 < len(kept) < 9
+        assert all(read_block(block) for block in kept)
+        assert not list((tmp_path / "archive").rglob("*.tmp"))
+        assert not (tmp_path / "results" / "a.parquet").exists()
+        remount(tmp_path / "archive", "size=4m")
+        counts = draw_all(standin, tmp_path / "results" / "a.parquet")
+        assert counts.found == sum(len(read_block(block)) // 1 for block in kept)
+        assert counts.drawn == 390 - counts.found
+        assert {block: block.read_bytes() for block in kept} == kept
+
+
+@needs_mount
+def test_a_disk_that_fills_while_a_table_is_written_keeps_the_table_that_was_there(tmp_path):
+    with small_disk(tmp_path / "results", "size=64k"):
+        path = tmp_path / "results" / "table.csv"
+        write_table(pl.DataFrame({"a": [1]}), path)
+        with pytest.raises(StudyError, match=r"the disk is full: .*table\.csv could not be written"):
+            write_table(pl.DataFrame({"a": range(100_000)}), path)
+        assert path.read_text() == "a\n1\n"
+        assert list((tmp_path / "results").iterdir()) == [path]
+
+
+@needs_mount
+def test_a_disk_that_may_only_be_read_is_called_so(tmp_path, standin):
+    with small_disk(tmp_path / "archive", "size=1m"):
+        remount(tmp_path / "archive", "ro")
+        with pytest.raises(StudyError, match="archive/.* could not be written: Read-only file system"):
+            draw_all(standin, tmp_path / "results" / "a.parquet")
+
+
+def test_an_archive_that_is_a_file_is_named(tmp_path, standin):
+    (tmp_path / "archive").write_text("a file")
+    with untouched(tmp_path), pytest.raises(StudyError, match="archive/.* could not be written: "):
+        draw_all(standin | {"archive": "archive"}, tmp_path / "results" / "a.parquet")
+    assert (tmp_path / "archive").read_text() == "a file"
+
+
+def test_what_a_kill_left_half_written_is_ignored(tmp_path, standin):
+    draw_all(standin, tmp_path / "results" / "a.parquet")
+    first = read_all(tmp_path / "results" / "a.parquet")
+    victim, *others = sorted((tmp_path / "archive").rglob("*.tar"))
+    left = victim.with_name(f".{victim.name}.elsewhere.4711.tmp")
+    left.write_bytes(victim.read_bytes()[:700])
+    victim.unlink()
+    times = {path: path.stat().st_mtime_ns for path in others}
+    counts = draw_all(standin, tmp_path / "results" / "b.parquet")
+    assert counts.drawn in (10, 20, 50)
+    assert read_all(tmp_path / "results" / "b.parquet") == first
+    assert {path: path.stat().st_mtime_ns for path in others} == times
+
+
+def test_two_processes_of_one_number_on_two_machines_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+    with replace_atomically(tmp_path / "table.csv") as here:
+        monkeypatch.setattr("socket.gethostname", lambda: "another")
+        with replace_atomically(tmp_path / "table.csv") as there:
+            assert here != there
+            here.write_text("here")
+            there.write_text("there")
+        assert (tmp_path / "table.csv").read_text() == "there"
+    assert (tmp_path / "table.csv").read_text() == "here"
+    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
+
+
+# Runs of Snakemake
+
+
+class Checkout:
+    """A copy of the workflow in a folder with a space in its path, in which Snakemake runs."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        folder.mkdir(parents=True)
+        shutil.copy(REPOSITORY / "Snakefile", folder)
+        for name in ("workflow", "profiles", "resources/prompts"):
+            shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / "local").symlink_to("profiles/local")
+        (folder / "resources" / "demo").symlink_to(small_study.DEMO)
+        small_study.write_natural(folder, train=6, val=4)
+        (folder / "overrides.csv").write_text("key,prompt\nbag,a handbag\n")
+        rows = [(n, key, text, text) for n, (key, text) in enumerate(zip(small_study.KEYS, LEMMAS, strict=True))]
+        with open(folder / "classes.csv", "w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows(
+                [("class_id", "key", "name", "lemmas"), *((n, k, t.split("\n")[0], x) for n, k, t, x in rows)]
+            )
+
+    def write(self, name, **changes):
+        """A study that draws one dataset (in `draw`), beside natural images; every study shares what it can."""
+        config = small_study.make_config(classes_per_shard=4, archive="archive") | {"study": name, "experiments": {}}
+        config["datasets"] = {"synset": config["datasets"]["synset"]}
+        config["sets"] = {key: config["sets"][key] for key in ("Natural-IM", "Synset-IM")}
+        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(config | changes, sort_keys=False))
+
+    def start(self, *arguments, study):
+        command = [sys.executable, "-m", "snakemake", "--profile", "local", *arguments, "--configfile", f"{study}.yaml"]
+        environment = os.environ | {"HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"}
+        return subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def run(self, *arguments, study):
+        process = self.start(*arguments, study=study)
+        said, _ = process.communicate(timeout=900)
+        return process.returncode, said
+
+
+@pytest.fixture(scope="module")
+def crowd(tmp_path_factory):
+    """Two studies draw at once in one folder, the second with two more images a class; a third run wants the first one's place."""
+    place = Checkout(tmp_path_factory.mktemp("machine") / "a b" / "check out")
+    place.write("first")
+    place.write("second", images_per_class={"train": 8, "evaluation": 4})
+    with untouched(place.folder):
+        first = place.start("draw", "results/first/prompts/synset.csv", study="first")
+        while not list((place.folder / ".snakemake" / "locks").glob("*")) and first.poll() is None:
+            time.sleep(0.05)
+        second, third = place.start("draw", study="second"), place.start("draw", study="first")
+        place.said = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
+        place.codes = {name: run.returncode for name, run in zip("123", (first, second, third), strict=True)}
+    return place
+
+
+def images_of(place, study):
+    table = read_index(place.folder / "results" / study / "images" / "synset" / "g7.5" / "c0-3.parquet")
+    return {
+        (row["class_id"], row["split"], row["index"]): (place.folder / row["file"]).read_bytes()[row["offset"] :][
+            : row["size"]
+        ]
+        for row in table.to_pylist()
+    }
+
+
+def test_a_checkout_may_have_a_space_in_its_path_and_prompts_any_character(crowd):
+    assert crowd.codes["1"] == 0, crowd.said["1"][-3000:]
+    with open(crowd.folder / "results" / "first" / "prompts" / "synset.csv", newline="", encoding="utf-8") as file:
+        assert [row["prompt"] for row in csv.DictReader(file)] == LEMMAS
+
+
+def test_two_studies_that_draw_at_once_are_both_right(crowd):
+    assert crowd.codes["2"] == 0, crowd.said["2"][-3000:]
+    first, second = images_of(crowd, "first"), images_of(crowd, "second")
+    assert (len(first), len(second)) == (40, 48)
+    assert first == {place: second[place] for place in first}
+    assert all(Image.open(io.BytesIO(data)).size == (32, 32) for data in islice(second.values(), 5))
+    assert not list((crowd.folder / "archive").rglob("*.tmp"))
+
+
+def test_a_second_run_of_a_study_is_refused_and_told_what_to_do(crowd):
+    assert crowd.codes["3"] != 0
+    assert "Directory cannot be locked" in crowd.said["3"]
+    assert "another Snakemake instance" in crowd.said["3"]
+    assert "Traceback" not in crowd.said["3"]
+
+
+def test_a_token_is_in_no_log_result_or_message(crowd):
+    crowd.write(
+        "failing",
+        generators={
+            "tiny": yaml.safe_load((crowd.folder / "first.yaml").read_text())["generators"]["tiny"]
+            | {"model": "nobody/nothing"}
+        },
+    )
+    code, said = crowd.run("draw", study="failing")
+    assert code != 0
+    assert "the generator 'nobody/nothing' (revision main) is no folder and could not be had from the hub" in said
+    assert TOKEN not in "".join(crowd.said.values()) + said
+    for folder in ("results", "archive", ".snakemake"):
+        for path in (crowd.folder / folder).rglob("*"):
+            assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
+
+
+def test_inputs_from_the_future_are_no_reason_to_run_for_ever(crowd):
+    """Tables are compared by what is in them; folders of images by their time, which is taken for the future only once."""
+    targets = ["results/first/prompts/synset.csv", "results/first/images/natural/Natural-IM.parquet"]
+    code, said = crowd.run(*targets, study="first")
+    assert code == 0, said[-3000:]
+    future = time.time() + 10**6
+    for path in [crowd.folder / "classes.csv", *(crowd.folder / "natural").rglob("*")]:
+        os.utime(path, (future, future))
+    code, said = crowd.run(*targets, study="first")
+    assert code == 0, said[-3000:]
+    before = (crowd.folder / targets[1]).read_bytes()
+    code, said = crowd.run("-n", *targets, study="first")
+    assert "Nothing to be done" in said, said[-3000:]
+    assert (crowd.folder / targets[1]).read_bytes() == before
