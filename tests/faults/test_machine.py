@@ -1,7 +1,7 @@
 """A machine that fails or is odd: full and read-only disks, wrong clocks, kills, two runs at once, spaces in paths, tokens.
 
-The runs of Snakemake stand in one scenario, since each takes seconds to start: two studies in a checkout whose path has a space,
-with prompts that a shell or Snakemake could mistake, share an archive and draw at once.
+The runs of Snakemake stand in one scenario, since each takes seconds to start: two studies in a checkout whose path has a
+space, with prompts that a shell or Snakemake could mistake, share an archive and draw at once.
 """
 
 import csv
@@ -68,7 +68,7 @@ needs_mount = pytest.mark.skipif(
 
 @pytest.fixture
 def standin(tmp_path, classes_csv, monkeypatch):
-    """A study of three classes, 120 and 10 images each, that a stand-in draws: blocks of noise that no compression makes small."""
+    """A study of three classes, 120 and 10 images each, that a stand-in draws."""
     monkeypatch.chdir(tmp_path)
     return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
 
@@ -89,7 +89,7 @@ def read_all(path):
 def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_path, standin):
     with small_disk(tmp_path / "archive", "size=400k"):
         with pytest.raises(
-            StudyError, match="the disk is full: archive/.* Everything finished before it is kept; make room"
+            StudyError, match=r"the disk is full: archive/.* Everything finished before it is kept; make room"
         ):
             draw_all(standin, tmp_path / "results" / "a.parquet")
         blocks = sorted((tmp_path / "archive").rglob("*.tar"))
@@ -120,13 +120,13 @@ def test_a_disk_that_fills_while_a_table_is_written_keeps_the_table_that_was_the
 def test_a_disk_that_may_only_be_read_is_called_so(tmp_path, standin):
     with small_disk(tmp_path / "archive", "size=1m"):
         remount(tmp_path / "archive", "ro")
-        with pytest.raises(StudyError, match="archive/.* could not be written: Read-only file system"):
+        with pytest.raises(StudyError, match=r"archive/.* could not be written: Read-only file system"):
             draw_all(standin, tmp_path / "results" / "a.parquet")
 
 
 def test_an_archive_that_is_a_file_is_named(tmp_path, standin):
     (tmp_path / "archive").write_text("a file")
-    with untouched(tmp_path), pytest.raises(StudyError, match="archive/.* could not be written: "):
+    with untouched(tmp_path), pytest.raises(StudyError, match=r"archive/.* could not be written: "):
         draw_all(standin | {"archive": "archive"}, tmp_path / "results" / "a.parquet")
     assert (tmp_path / "archive").read_text() == "a file"
 
@@ -167,7 +167,7 @@ class Checkout:
         self.folder = folder
         folder.mkdir(parents=True)
         shutil.copy(REPOSITORY / "Snakefile", folder)
-        for name in ("workflow", "profiles", "resources/prompts"):
+        for name in ("workflow", "profiles", "envs", "resources/prompts"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "local").symlink_to("profiles/local")
         (folder / "resources" / "demo").symlink_to(small_study.DEMO)
@@ -201,7 +201,7 @@ class Checkout:
 
 @pytest.fixture(scope="module")
 def crowd(tmp_path_factory):
-    """Two studies draw at once in one folder, the second with two more images a class; a third run wants the first one's place."""
+    """Two studies draw at once in one folder, the second with more images; a third run wants the first one's place."""
     place = Checkout(tmp_path_factory.mktemp("machine") / "a b" / "check out")
     place.write("first")
     place.write("second", images_per_class={"train": 8, "evaluation": 4})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synthdiv.errors import StudyError
@@ -51,7 +52,7 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     StudyError
-        If the disk is full (or the quota used up), or the folder may not be written to.
+        If the disk is full (or the quota used up), or the folder may not be written to or is none.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
@@ -62,13 +63,21 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        number = _find_number(error)
+        if number in (errno.ENOSPC, errno.EDQUOT):
             raise StudyError(
-                f"the disk is full: {path} could not be written ({error.strerror}). Everything finished before it is "
+                f"the disk is full: {path} could not be written ({os.strerror(number)}). Everything finished before it is "
                 "kept; make room and run the same command again"
             ) from error
-        if error.errno in (errno.EACCES, errno.EROFS):
-            raise StudyError(f"{path} could not be written: {error.strerror}") from error
+        if number in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+            raise StudyError(f"{path} could not be written: {os.strerror(number)}") from error
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            temporary.unlink()
+
+
+def _find_number(error: OSError) -> int | None:
+    """The system's number of an error; polars says it in words alone."""
+    said = re.search(r"\(os error (\d+)\)", str(error))
+    return error.errno or (int(said[1]) if said else None)
