@@ -50,6 +50,7 @@ include: "workflow/rules/targets.smk"
 
 
 onstart:
+    check_inputs()
     check_cluster()
 
 

@@ -21,9 +21,10 @@ import yaml
 from conftest import REPOSITORY
 from PIL import Image
 from standin import FINGERPRINT, draw, make_config
-from traps import CALL, accept, make_study, refusal, untouched
+from traps import CALL, untouched
 
 from synthdiv.archive import read_block
+from synthdiv.clock import check_clock
 from synthdiv.drawing import draw_shard
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
@@ -203,8 +204,6 @@ class Checkout:
 def crowd(tmp_path_factory):
     """Two studies draw at once in one folder, the second with more images; a third run wants the first one's place."""
     place = Checkout(tmp_path_factory.mktemp("machine") / "a b" / "check out")
-    for name in ("classes.csv", "overrides.csv"):  # from the future, which plays no part
-        os.utime(place.folder / name, (time.time() + 10**6,) * 2)
     place.write("first")
     place.write("second", images_per_class={"train": 8, "evaluation": 4})
     with untouched(place.folder):
@@ -266,41 +265,26 @@ def test_a_token_is_in_no_log_result_or_message(crowd):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
 
 
-def bring_folder(config):
-    return "natural/val/bag", "sets.Natural-IM.images.evaluation"
-
-
-def bring_labels(config):
-    with open("labels.txt", "w") as file:
-        file.writelines("bag\n" for _ in os.listdir("natural/val/bag"))
-    config["sets"]["Natural-IM"]["images"]["evaluation"] = {"path": "natural/val/bag", "labels": "labels.txt"}
-    return "labels.txt", "sets.Natural-IM.images.evaluation"
-
-
-def bring_embeddings(config):
-    open("mine.parquet", "w").close()
-    config["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
-    return "mine.parquet", "sets.Mine-IM.embeddings"
-
-
-@pytest.mark.parametrize("bring", [bring_folder, bring_labels, bring_embeddings])
-def test_an_input_from_the_future_is_named_before_anything_runs(tmp_path, monkeypatch, bring):
+def test_an_input_from_the_future_is_named_before_anything_runs(crowd):
     """Snakemake would run each job of it, and then refuse what it made for being older."""
-    monkeypatch.chdir(tmp_path)
-    config = make_study(tmp_path)
-    path, where = bring(config)
-    os.utime(path, (time.time() + 10**6,) * 2)
-    said = refusal(config, tmp_path)
-    assert said.startswith(f"config: {where}: {path} was last changed at ")
-    assert said.endswith(f"is the machine's clock right? If so, set the file's: touch {path}")
-    os.utime(path, (time.time() + 20,) * 2)
-    accept(config, tmp_path)
+    path, now = crowd.folder / "natural" / "val" / "bag", time.time()
+    os.utime(path, (now + 10**6,) * 2)
+    index = crowd.folder / "results" / "first" / "images" / "natural" / "Natural-IM.parquet"
+    before = index.stat().st_mtime_ns if index.exists() else None
+    code, said = crowd.run(str(index.relative_to(crowd.folder)), study="first")
+    os.utime(path, (now, now))
+    assert code != 0
+    assert "natural/val/bag was last changed at " in said
+    assert "is the machine's clock right? If so, set the file's: touch natural/val/bag" in said
+    assert "Index the natural images" not in said.partition("Select jobs")[2]
+    assert (index.stat().st_mtime_ns if index.exists() else None) == before
 
 
-def test_texts_from_the_future_are_read(tmp_path, monkeypatch):
-    """What they say decides what is done, and not their time."""
-    monkeypatch.chdir(tmp_path)
-    config = make_study(tmp_path)
-    for path in ("classes.csv", "overrides.csv", "resources/prompts/promptaug.yaml"):
-        os.utime(path, (time.time() + 10**6,) * 2)
-    accept(config, tmp_path)
+def test_clocks_that_differ_a_little_are_no_matter(tmp_path):
+    late, missing = tmp_path / "late file.csv", tmp_path / "missing.csv"
+    late.touch()
+    os.utime(late, (time.time() + 20,) * 2)
+    check_clock([str(late), str(missing)])
+    os.utime(late, (time.time() + 3600,) * 2)
+    with pytest.raises(StudyError, match=rf"set the file's: touch '{late}'$"):
+        check_clock([str(late), str(missing)])

@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
 
+from synthdiv.clock import check_clock
 from synthdiv.config import check_files
 from synthdiv.errors import StudyError
 from synthdiv.identity import REVIEW, SPLITS, format_scale
@@ -63,6 +64,16 @@ def check_cluster():
     except StudyError as error:
         raise WorkflowError(str(error)) from None
     cluster.outlast_outages()
+
+
+def check_inputs():
+    """Before anything runs: whether an input is from the future."""
+    try:
+        check_clock(
+            {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
+        )
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def growing(base):

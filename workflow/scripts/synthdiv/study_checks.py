@@ -6,10 +6,7 @@ Read by the Snakefile in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import os
-import shlex
-import time
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,9 +19,6 @@ from synthdiv.transfer_sets import find_root
 
 if TYPE_CHECKING:
     from synthdiv.study import Study
-
-MOST_AHEAD = 60
-"""Seconds by which the clocks of a network may differ."""
 
 
 def check_study(study: Study) -> None:
@@ -280,25 +274,13 @@ def _check_features(study: Study) -> None:
         raise StudyError(f"config: features.set: {name!r} is no set of natural images (`images`)")
 
 
-def _check_clock(path: str, where: str) -> None:
-    changed = os.stat(path).st_mtime
-    if changed > time.time() + MOST_AHEAD:
-        when = datetime.fromtimestamp(changed).isoformat(" ", "minutes")
-        raise StudyError(
-            f"config: {where}: {path} was last changed at {when}, which is in the future, so whatever is made of it would "
-            f"be older: is the machine's clock right? If so, set the file's: touch {shlex.quote(path)}"
-        )
-
-
 def check_sources(study: Study) -> None:
-    """Make sure that the images and embeddings that the user brings are there, and none is from the future.
-
-    The time of other inputs plays no part.
+    """Make sure that the images and embeddings that the user brings are there.
 
     Raises
     ------
     StudyError
-        If a file or a class's folder is missing or empty, or later than the clock.
+        If a file or a class's folder is missing or empty.
     """
     for name, entry in study.transfer_sets.items():
         if "torchvision" in entry:
@@ -310,10 +292,6 @@ def check_sources(study: Study) -> None:
             for path in study.embedding_files(name):
                 if not os.path.exists(path):
                     raise StudyError(f"config: sets.{name}.embeddings: {path} does not exist")
-                _check_clock(path, f"sets.{name}.embeddings")
         if "images" in entry:
             for split in study.splits_of(name):
-                described = study.natural_files(name, split)
-                check_images(described, f"config: sets.{name}.images.{split}")
-                for path in described["paths"] + described.get("labels", []):
-                    _check_clock(path, f"sets.{name}.images.{split}")
+                check_images(study.natural_files(name, split), f"config: sets.{name}.images.{split}")
