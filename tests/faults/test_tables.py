@@ -16,7 +16,7 @@ from synthdiv.errors import StudyError
 HEADER = "class_id,key,name,lemmas\n"
 FOLDER = "may not lead out of the one that holds the classes"
 CLASS_TABLES = {
-    "a folder": (None, "classes.csv cannot be read: Is a directory"),
+    "an empty folder": (None, "is a folder without folders"),
     "empty": ("", "has no column class_id, key, name"),
     "header only": (HEADER, "holds no class"),
     "Latin-1": ((HEADER + "0,a,café,x\n").encode("latin-1"), "is not UTF-8 text"),

@@ -75,3 +75,13 @@ def test_another_encoding_is_refused(write):
     path = write(HEADER + "0,n01,Käfer,,,\n", encoding="latin-1")
     with pytest.raises(StudyError, match=r"classes\.csv is not UTF-8"):
         read_classes(path)
+
+
+def test_the_folders_of_a_folder_are_classes(tmp_path):
+    for name in ("running_shoe", "boot", ".cache"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "note.txt").write_text("not a class")
+    assert [(row.class_id, row.key, row.name) for row in read_classes(tmp_path)] == [
+        (0, "boot", "boot"),
+        (1, "running_shoe", "running shoe"),
+    ]

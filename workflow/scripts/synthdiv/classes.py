@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,13 +75,27 @@ def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> 
     return numbered
 
 
+def name_classes(keys: Iterable[str]) -> list[ClassRow]:
+    """A class table of keys alone, which are names too: "running_shoe" is called running shoe."""
+    return [ClassRow(n, key, key.replace("_", " "), "", "", "") for n, key in enumerate(map(str, keys))]
+
+
+def _list_folders(path: Path | str) -> list[str]:
+    with os.scandir(path) as entries:
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+    if not names:
+        raise StudyError(f"the class table {path} is a folder without folders, whose names could be the classes'")
+    return names
+
+
 def read_classes(path: Path | str) -> list[ClassRow]:
-    """Read a class table (CSV).
+    """Read a class table (CSV), or take the folders of a folder for the classes.
 
     Parameters
     ----------
     path : Path or str
-        Columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym.
+        Columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym. Of a folder, the
+        names of the folders in it, sorted; none of a dot.
 
     Returns
     -------
@@ -89,8 +105,10 @@ def read_classes(path: Path | str) -> list[ClassRow]:
     Raises
     ------
     StudyError
-        If the table is not of this form.
+        If the table is not of this form, or the folder holds no folder.
     """
+    if os.path.isdir(path):
+        return name_classes(_list_folders(path))
     rows = read_csv_rows(path, required=REQUIRED, what="class table")
     classes = []
     for number, row in rows:

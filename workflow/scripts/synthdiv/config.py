@@ -115,7 +115,8 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
         return f"unknown config key {full}: {hint}" if name == "config" else f"{name}: unknown key {full}: {hint}"
     if error.validator == "required":
         missing = [key for key in error.validator_value if key not in error.instance]
-        return f"{where} needs the key {', '.join(missing)}"
+        meaning = error.schema.get("properties", {}).get(missing[0], {}).get("description")
+        return f"{where} needs the key {', '.join(missing)}" + (f" ({meaning.rstrip('.')})" if meaning else "")
     if error.validator == "oneOf" and path.startswith("sets.") and path.count(".") == 1:
         given = [key for key in ("images", "dataset", "embeddings") if key in error.instance]
         return f"{where} needs exactly one of images, dataset, embeddings; it has {', '.join(given) or 'none'}"

@@ -21,7 +21,6 @@ from synthdiv.sources import describe_images, find_embeddings, read_class_subset
 from synthdiv.study_checks import check_study
 from synthdiv.study_parts import BROUGHT, ClassifierRun, Drawing, Experiment, Judge, Shard, SweepFigure
 from synthdiv.sweeps import find_sweep_figures, find_sweeps
-from synthdiv.transfer_sets import name_classes
 from synthdiv.yaml_files import read_yaml
 
 
@@ -533,8 +532,7 @@ class Study:
                 f"{where}.images.train: {path if isinstance(path, str) else path['path']} is no folder with a folder per "
                 f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
             )
-        with os.scandir(path) as entries:
-            return name_classes(sorted(one.name for one in entries if one.is_dir() and not one.name.startswith(".")))
+        return read_classes(path)
 
     def transfer_files(self, name: str) -> dict[str, dict[str, list[str]]]:
         """The source of each split of a transfer set of images, as :meth:`natural_files` describes it; of others none.

@@ -20,6 +20,12 @@ from synthdiv.transfer_sets import find_root
 if TYPE_CHECKING:
     from synthdiv.study import Study
 
+A_GENERATOR = (
+    "name one, such as generators: {sd15: {model: stable-diffusion-v1-5/stable-diffusion-v1-5, variant: fp16, steps: 50, "
+    "width: 512, height: 512}}"
+)
+AN_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
+
 
 def check_study(study: Study) -> None:
     """Check that all parts of a study fit each other.
@@ -65,7 +71,7 @@ def _check_generators(study: Study) -> None:
         if "generator" in entry:
             check_known(entry["generator"], study.config["generators"], f"{where}.generator", "generator")
         elif not study.config["generators"] and entry.get("guidance_scales", True):
-            raise StudyError(f"config: {where} is to be drawn, but the config has no generators")
+            raise StudyError(f"config: {where} is to be drawn, but the config has no generators: {A_GENERATOR}")
         written: dict[str, float] = {}
         for scale in entry.get("guidance_scales", []):
             other = written.setdefault(format_scale(scale), scale)
@@ -126,7 +132,7 @@ def _check_sets(study: Study) -> None:
         if "class_subset" in entry and not study.only_evaluates(name):
             raise StudyError(f"config: {where} has a class_subset, so it can only evaluate: take its training split away")
         if "embeddings" not in entry and not study.config["encoders"]:
-            raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+            raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {AN_ENCODER}")
 
 
 def _check_probe(study: Study, name: str) -> None:
@@ -138,7 +144,7 @@ def _check_probe(study: Study, name: str) -> None:
             "centroids could judge"
         )
     if not study.config["encoders"]:
-        raise StudyError(f"config: {where} must be embedded, but the config has no encoders")
+        raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {AN_ENCODER}")
 
 
 def _check_review(study: Study) -> None:

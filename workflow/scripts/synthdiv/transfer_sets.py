@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthdiv.classes import ClassRow
+from synthdiv.classes import ClassRow, name_classes
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 
@@ -189,11 +189,6 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
             ) from error
         names = names or list(images.all_categories if known.name == "INaturalist" else images.classes)
     return name_classes(names), listed
-
-
-def name_classes(names: Iterable[str]) -> list[ClassRow]:
-    """A class table of names alone."""
-    return [ClassRow(n, str(name), str(name), "", "", "") for n, name in enumerate(names)]
 
 
 def write_digits(path: Path | str) -> list[ClassRow]:
