@@ -18,7 +18,8 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     study = Study(smk.config)
     grid = Grid(study, smk.params.results)
-    tell(f"\nStudy {study.name}: {len(study.classes):,} classes, {len(next(iter(study.shards.values())).class_ids):,} a shard\n")
+    first = next(iter(study.shards.values()))
+    tell(f"\nStudy {study.name}: {len(study.classes):,} classes, {len(first.class_ids):,} a shard\n")
     natural = grid.describe_natural()
     if natural:
         tell("Natural images\n" + "".join(f"  {line}\n" for line in natural))
