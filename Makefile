@@ -18,10 +18,11 @@ help:  ## list what make can do
 # The environment follows the lock: it is made again when the lock changes.
 $(VENV)/.installed: envs/requirements.txt
 	@echo "Setting up $(VENV) from envs/requirements.txt (about 3 GB to download, 6 GB on disk; a minute or two) ..."
+	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Name a Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv"; exit 1; }
+	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"
 	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes envs/requirements.txt
 	@touch $@
