@@ -12,7 +12,7 @@ from synthdiv.study import Study
 from synthdiv.study_checks import check_sources
 
 OURS = {"results", "archive", ".snakemake"}
-"""The only folders that a study may write to."""
+"""The only folders that a study may write to, beside Python's of what it has compiled."""
 
 
 class Trap:
@@ -32,7 +32,8 @@ def untouched(folder):
 
     def look():
         files = (path for path in sorted(folder.rglob("*")) if path.relative_to(folder).parts[0] not in OURS)
-        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files if path.is_file()}
+        files = (path for path in files if path.suffix != ".pyc" and path.is_file())
+        return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     before = look()
     yield

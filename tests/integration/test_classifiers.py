@@ -217,7 +217,7 @@ def test_bad_input_is_a_sentence(place):
             ({"train": ["Subset-IM"]}, "set 'Subset-IM' has no training split"),
             ({"recipe": TINY | {"steps": 5}}, "needs exactly one of epochs and steps"),
             ({"recipe": TINY | {"learning_rate": 5}}, "unknown key learning_rate"),
-            ({"recipe": "missing.yaml"}, "missing.yaml cannot be read"),
+            ({"recipe": "missing.yaml"}, "missing.yaml does not exist"),
             ({"recipe": TINY | {"device_batch_size": 3}}, "batch_size 10 is no multiple of 1 processes x 3 images"),
             ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is a circle"),
             ({"init_from": {"classifier": "ready", "train": "Elsewhere"}}, "no training set of that classifier 'Elsewhere'"),
