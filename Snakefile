@@ -62,3 +62,5 @@ rule all:
     default_target: True
     input:
         rules.report.input,
+    message:
+        REPORTED

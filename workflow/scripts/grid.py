@@ -18,8 +18,9 @@ def main(smk: SimpleNamespace) -> None:
     start_job(smk.log[0])
     study = Study(smk.config)
     grid = Grid(study, smk.params.results)
-    first = next(iter(study.shards.values()))
-    tell(f"\nStudy {study.name}: {len(study.classes):,} classes, {len(first.class_ids):,} a shard\n")
+    embeddings, classifiers = grid.tabulate_embeddings(), grid.tabulate_classifiers()
+    shards = f", {len(next(iter(study.shards.values())).class_ids):,} a shard" if grid.drawings or len(embeddings) else ""
+    tell(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
     natural = grid.describe_natural()
     if natural:
         tell("Natural images\n" + "".join(f"  {line}\n" for line in natural))
@@ -30,14 +31,13 @@ def main(smk: SimpleNamespace) -> None:
         tell(f"{render_table(total)}  in all\n")
         reasons = grid.list_reasons() or ["nothing: all images are there"]
         tell("What would be drawn, and why\n" + "".join(f"  {line}\n" for line in reasons))
-    embeddings = grid.tabulate_embeddings()
     if len(embeddings):
         tell(f"Embeddings of images\n{render_table(embeddings)}\n")
     tell(f"Experiments (reference x query, numbered; ✓ is done)\n{render_table(grid.tabulate_experiments())}\n")
-    classifiers = grid.tabulate_classifiers()
     if len(classifiers):
         tell(f"Classifiers\n{render_table(classifiers)}\n")
-    tell(grid.describe_cost())
+    if grid.drawings or len(embeddings) or len(classifiers):
+        tell(grid.describe_cost())
 
 
 if __name__ == "__main__":

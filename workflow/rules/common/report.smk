@@ -1,5 +1,7 @@
 """What a report is made of."""
 
+REPORTED = f"The study: results/{STUDY.name}/summary.html tells what was found; tables and figures lie beside it"
+
 
 def report_figures(wildcards):
     figures = (
