@@ -12,6 +12,10 @@ FOLDERS = (BROUGHT, "natural", "probes", "prompts", "review", "transfer")
 """What lies beside datasets under images/ and embeddings/<encoder>/, so that no dataset is called like it."""
 
 
+EVALUATION_KEYS = ("evaluation_size", "crop_pct")
+"""Of a classifier's recipe: what decides how it is tried, and not its weights."""
+
+
 @dataclass(frozen=True)
 class Shard:
     """A run of classes that one job does."""
