@@ -265,6 +265,8 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             if vectors and found.shape[1] != vectors[0].shape[1]:
                 raise StudyError(f"{file}: its vectors have {found.shape[1]} values, those of {first} {vectors[0].shape[1]}")
             _check_vectors(file, found, columns["class_id"], len(classes))
+            if columns["index"] is not None and (largest := columns["index"].max()) >= 2**31:
+                raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
             if split is None and columns["split"] is None:
                 raise StudyError(f"{file} has no split column: name one table for train and one for evaluation")
             names = columns["split"] or [split] * len(found)
@@ -361,8 +363,6 @@ def _read_parquet(file: str) -> dict[str, Any]:
             raise StudyError(f"{file}: the column {name} is {table.schema.field(name).type}; it must hold integers")
         if table[name].null_count:
             raise StudyError(f"{file}, row {table[name].is_null().to_pylist().index(True)}: the {name} is missing")
-    if "index" in table.column_names and (largest := pc.max(table["index"]).as_py()) >= 2**31:
-        raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
     return {
         "class_id": table["class_id"].to_numpy().astype(np.int64),
         "split": table["split"].to_pylist() if "split" in table.column_names else None,
