@@ -1,6 +1,7 @@
 """Blocks of the archive: what is written is what is read, or it is refused."""
 
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_the_same_images_make_the_same_bytes(block, tmp_path):
     again = tmp_path / "again.tar"
     write_block(again, ((key, kind, data, dict(reversed(facts.items()))) for key, kind, data, facts in IMAGES))
     assert again.read_bytes() == block.read_bytes()
+
+
+def test_what_lies_behind_a_damaged_header_is_not_read_into_memory(block):
+    with open(block, "r+b") as file:
+        file.seek(members(block)[2].offset)
+        file.write(b"?")
+        file.seek(64 * 2**20)
+        file.write(b"x")
+    tracemalloc.start()
+    try:
+        with pytest.raises(StudyError, match="a header in it is damaged"):
+            read_block(block)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_images_that_cannot_be_made_leave_no_block(tmp_path):

@@ -121,6 +121,39 @@ def test_shards_do_not_change_images(config, tmp_path):
     assert parts == contents(tmp_path / "whole.parquet")
 
 
+def test_classes_of_one_prompt_and_noise_are_drawn_once(config, tmp_path, classes_csv):
+    classes_csv.write_text("class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,crane,crane\n2,n03,crane,crane\n")
+    config |= {"noise": "shared", "images_per_class": {"train": 1, "evaluation": 1}}
+    study = Study(config)
+    (shard,) = study.shards.values()
+    path = tmp_path / "a.parquet"
+    counts = draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw, writers=3)
+    assert (counts.drawn, counts.found) == (2, 4)
+    drawn = contents(path)
+    assert len(drawn) == 6
+    assert drawn[0, "train", 0] == drawn[1, "train", 0] == drawn[2, "train", 0] != drawn[0, "evaluation", 0]
+
+
+def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path, classes_csv):
+    keys = ["short", "long" * 200, "other"]
+    classes_csv.write_text("class_id,key,name,lemmas\n" + "".join(f"{n},{key},crane,crane\n" for n, key in enumerate(keys)))
+    config |= {"noise": "shared", "classes_per_shard": 1}
+    config["datasets"] = {"synset": config["datasets"]["synset"]}
+    study = Study(config)
+    first, second, _ = study.shards.values()
+
+    def run_one(shard, path, draw):
+        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+    def draw_beside_another(*asked):
+        run_one(second, tmp_path / "b.parquet", draw)
+        yield from draw(*asked)
+
+    run_one(first, tmp_path / "a.parquet", draw_beside_another)
+    one, other = contents(tmp_path / "a.parquet"), contents(tmp_path / "b.parquet")
+    assert [one[0, "train", n] for n in range(120)] == [other[1, "train", n] for n in range(120)]
+
+
 def test_black_images_are_flagged_and_kept(config, tmp_path):
     def draw_black(prompts, seeds, guidance_scale):
         return repeat(Image.new("RGB", (8, 8)), len(prompts))

@@ -326,6 +326,7 @@ BAD_NPY = {
     "class too high": (change("class_id", 9, 3), ["mine.npy, row 9", "class_id 3"]),
     "class is a word": (change("class_id", 9, "jay"), ["mine.csv, row 9", "'jay'"]),
     "class is empty": (change("class_id", 9, ""), ["mine.csv, row 9", "''"]),
+    "index too large": (change("index", 2, 2**31), ["mine.npy", "2147483648 is too large"]),
     "index below 0": (change("index", 2, -1), ["mine.csv, row 2", "'-1'"]),
     "unknown split": (change("split", 7, "val"), ["mine.npy, row 7", "'val'"]),
     "no split": (remove("split"), ["mine.npy", "no split column"]),

@@ -75,6 +75,11 @@ def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows
     np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(7, 8)), workers=0).vectors[0], vectors[7])
 
 
+def test_without_an_image_there_is_a_sentence(encoder, rows):
+    with pytest.raises(StudyError, match=r"no image is left to embed: do all of them carry an excluded flag"):
+        encoder.embed_images(take(rows, slice(0)), workers=0)
+
+
 def test_prompts_are_encoded_once_each(encoder, monkeypatch):
     texts = ["bag", "coat", "bag", "bag"] * 10
     seen = []

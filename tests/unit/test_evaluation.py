@@ -16,7 +16,7 @@ from synthdiv.classifier_tables import compute_calibration_error
 from synthdiv.errors import StudyError
 from synthdiv.evaluation import classify_sets, find_real_labels, load_classifier, map_outputs
 from synthdiv.image_dataset import ImageDataset
-from synthdiv.image_index import locate_images, read_index, select_images
+from synthdiv.image_index import locate_images, read_index, select_images, write_index
 from synthdiv.recipes import build_model
 
 CPU = torch.device("cpu")
@@ -96,6 +96,14 @@ def test_a_split_of_its_own_is_tried(index, weights):
     table = classify(index, weights, split="train")
     assert len(table) == 8 * 8
     assert not table["right1"].equals(classify(index, weights)["right1"])
+
+
+def test_a_set_whose_images_are_all_left_out_is_named(index, weights, tmp_path):
+    flagged = tmp_path / "flagged.parquet"
+    write_index(flagged, [row | {"flags": ["black"]} for row in read_index(index).to_pylist()], {})
+    sets = {"Black-IM": ([flagged], WHOLE)}
+    with pytest.raises(StudyError, match=r"no image of Black-IM is left to try a classifier on"):
+        classify_sets(sets, make_recipe(), KEYS, weights={1: weights}, exclude_flags=["black"], device=CPU, workers=0)
 
 
 def test_a_classifier_of_other_classes_is_refused(index, weights):

@@ -217,6 +217,21 @@ def test_a_negative_prompt_is_used_where_guidance_knows_one(pipeline):
         assert not np.array_equal(draw(spec)[0], draw(make_own_spec(folder))[0])
 
 
+def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_path):
+    torch.manual_seed(0)
+    folder = tmp_path / "StableDiffusionXLPipeline"
+    make_sdxl().save_pretrained(folder)
+    before, images = fingerprint_generator(make_spec(folder)), draw(make_spec(folder))
+    index = json.loads((folder / "model_index.json").read_text())
+    assert index["force_zeros_for_empty_prompt"] is True
+    (folder / "model_index.json").write_text(json.dumps(index | {"force_zeros_for_empty_prompt": False}))
+    after = fingerprint_generator(make_spec(folder))
+    assert "options" not in before
+    assert after["options"] == {"force_zeros_for_empty_prompt": False}
+    assert before["digest"] != after["digest"]
+    assert not np.array_equal(images, draw(make_spec(folder)))
+
+
 def test_a_model_without_a_scale_says_so(tmp_path):
     torch.manual_seed(0)
     make_flux(guidance_embeds=False).save_pretrained(tmp_path)

@@ -128,6 +128,15 @@ def test_a_truncated_image_is_refused(image_format, part):
     assert " at 0x" not in str(caught.value), "an address differs in every run"
 
 
+@pytest.mark.parametrize("kind", [2, 5], ids=["text", "fraction"])
+def test_a_tiff_whose_pixels_lie_at_no_number_is_refused(kind):
+    data = bytearray(encode(Image.fromarray(noise()), "tiff"))
+    entry = data.index(struct.pack("<HH", 273, 4))  # StripOffsets, a LONG
+    data[entry + 2 : entry + 4] = struct.pack("<H", kind)
+    with pytest.raises(ValueError, match=r"."):
+        decode_image(bytes(data))
+
+
 @pytest.mark.parametrize("data", [b"", b"<html>404</html>", bytes(100)], ids=["empty", "html", "zeros"])
 def test_what_is_no_image_is_refused(data):
     with pytest.raises(ValueError, match="cannot identify"):

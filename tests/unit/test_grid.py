@@ -48,6 +48,17 @@ def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
     assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
 
 
+def test_a_training_on_some_classes_of_each_part_costs_what_one_on_all_of_a_set_does(tmp_path, monkeypatch):
+    """At an image an hour: 3 seeds x 14 epochs x 1,000 images, of whichever sets they are."""
+    monkeypatch.chdir(REPOSITORY)
+    study = Study(yaml.safe_load(Path("config/demo_cures.yaml").read_text()))
+    rates = {"small": {"images_per_s": 1 / 3600}}
+    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
+    trainings = Grid(study, tmp_path).tabulate_classifiers()
+    assert len(trainings) == 8
+    assert trainings["hours"].to_list() == pytest.approx([3 * 14 * 1000] * 8)
+
+
 @pytest.fixture
 def config(tmp_path, classes_csv, monkeypatch):
     monkeypatch.chdir(tmp_path)

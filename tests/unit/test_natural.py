@@ -347,6 +347,17 @@ def test_a_key_that_is_a_number_goes_before_an_id(tmp_path):
     assert [image.class_id for image in found] == [0, 1]
 
 
+@pytest.mark.parametrize("note", [b"3", b"null", b'["key"]', b'"key"'])
+def test_json_in_a_tar_that_says_nothing_of_a_class_is_no_label(tmp_path, note):
+    found = find_images(write_tar(tmp_path / "a.tar", [("shirt/7.json", note), ("shirt/7.png", ENCODED[0])]), CLASSES)
+    assert [image.class_id for image in found] == [1]
+
+
+def test_a_file_of_labels_may_begin_with_a_byte_order_mark(tmp_path):
+    source = write_flat(tmp_path, [f"\ufeffval_{n:02d} boot" if n == 0 else f"val_{n:02d} boot" for n in range(6)])
+    assert [image.class_id for image in find_images(source, CLASSES)] == [0] * 6
+
+
 WRONG_LABELS = {
     "tar with .cls": (lambda t: write_tar(t / "a.tar", [("7.png", ENCODED[0]), ("7.cls", b"9")]), ["a.tar", "7.png", "'9'"]),
     "tar with .json": (
@@ -426,6 +437,10 @@ WRONG_FILES = {
     "IDX of a cut gzip": (lambda t: write_idx(t, IMAGES, IDS, lambda data: gzip.compress(data)[:-9]), ["images-ubyte"]),
     "fewer labels than images": (lambda t: write_flat(t, ["boot"] * 5), ["labels.txt", "5 labels", "6 images"]),
     "an image without a label": (lambda t: write_flat(t, ["val_00 boot", "val_03 shirt"]), ["labels.txt", "val_01.PNG"]),
+    "an image with two labels": (
+        lambda t: write_flat(t, [f"val_{n:02d} boot" for n in range(6)] + ["val_03 shirt"]),
+        ["labels.txt", "'boot' on line 4", "'shirt' on line 7"],
+    ),
     "a label of no class": (lambda t: write_flat(t, ["boot"] * 5 + ["hat"]), ["labels.txt, line 6", "'hat'"]),
     "numbers without their meaning": (lambda t: write_flat(t, ["1"] * 6), ["labels.txt", "meta.mat"]),
     "fewer labels": (lambda t: write_idx(t, IMAGES, idx_bytes(LABELS[:5])), ["6 images", "labels-ubyte", "5 labels"]),

@@ -3,6 +3,7 @@
 import pytest
 from conftest import DEMO
 
+from synthdiv import prompt_checks
 from synthdiv.classes import read_classes
 from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.prompts import Dataset
@@ -42,6 +43,22 @@ def test_a_prompt_an_image_is_named_with_its_image(classes):
         (0, "evaluation", 1, "nail (train 1)"),
         (2, "train", 1, "crane (evaluation 1)"),
     ]
+
+
+def test_many_prompts_are_tokenized_in_parts_and_of_those_that_are_the_same_five_are_named(classes, monkeypatch):
+    images = {(c, "train", n): "the same" for c in range(3) for n in range(4)}
+    dataset = Dataset("d", classes, 0, ["", "", ""], {"train": 4}, images=images)
+    whole = check_prompts(dataset, "clip", words, token_limit=9)
+    assert whole["identical_to"][0] == "crane (train 1); crane (train 2); crane (train 3); jay (train 0); jay (train 1)"
+    asked = []
+
+    def listen(texts):
+        asked.append(len(texts))
+        return words(texts)
+
+    monkeypatch.setattr(prompt_checks, "TOGETHER", 5)
+    assert check_prompts(dataset, "clip", listen, token_limit=9).equals(whole)
+    assert asked == [5, 5, 2]
 
 
 def test_the_demos_tokenizers_keep_32_tokens_and_agree():

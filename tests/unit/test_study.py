@@ -161,6 +161,7 @@ def set_at(config, path, value):
     [
         ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
         ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
+        ("datasets.natural", {"builder": "lemmas"}, "datasets.natural: a folder beside its images has this name"),
         ("study", "my study", "study: the name 'my study' must be letters"),
         ("study", None, "needs the key study"),
         ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
@@ -362,8 +363,10 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     (tmp_path / "subset.txt").write_text("boot\nshoe\n")
     with pytest.raises(StudyError, match=r"class_subset: .*subset.txt names the class 'shoe', which .*classes.csv has not"):
         Study(with_folders)
+    (tmp_path / "subset.txt").write_text("boot\nshirt\nboot\n", encoding="utf-8-sig")
+    assert Study(with_folders).class_ids_of("Few-IM") == [6, 9]
     (tmp_path / "subset.txt").unlink()
-    with pytest.raises(StudyError, match=r"subset.txt is neither imagenet-a nor imagenet-r nor a file"):
+    with pytest.raises(StudyError, match=r"list of classes \(config: sets.Few-IM.class_subset; .*subset.txt does not exist"):
         Study(with_folders)
     with_folders["sets"]["Few-IM"]["class_subset"] = "imagenet-a"
     with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* has not"):

@@ -232,20 +232,50 @@ def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
     assert not Path(training.model).exists()
 
 
-def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, monkeypatch, caplog):
+@pytest.fixture
+def unfinished(training, monkeypatch):
+    """A training from whose last checkpoint another can go on."""
+
     def stop(self):
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patch:
-        patch.setattr(module._Trainer, "_finish", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(replace(training, checkpoint_minutes=0))
-    assert Path(training.checkpoint).exists()
+    def leave(training):
+        with monkeypatch.context() as patch:
+            patch.setattr(module._Trainer, "_finish", stop)
+            with pytest.raises(KeyboardInterrupt):
+                train(replace(training, checkpoint_minutes=0))
+        assert Path(training.checkpoint).exists()
+
+    return leave
+
+
+def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, unfinished, caplog):
+    unfinished(training)
     other = replace(training, recipe=make_recipe(label_smoothing=0.2))
     with caplog.at_level("INFO"):
         train(other)
     assert "of another recipe or other images; training from the start" in caplog.text
     assert len(pl.read_parquet(other.log)) == 12
+
+
+def test_nor_is_one_that_began_with_other_weights(training, unfinished, tmp_path, caplog):
+    path = tmp_path / "start.pth"
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        torch.save(build_model(make_recipe(), len(KEYS)).state_dict(), path)
+        started = replace(training, recipe=make_recipe(pretrained=str(path)))
+        if seed == 1:
+            unfinished(started)
+    with caplog.at_level("INFO"):
+        train(started)
+    assert "training from the start" in caplog.text
+
+
+def test_how_a_classifier_is_tried_does_not_start_its_training_anew(training, unfinished, caplog):
+    unfinished(training)
+    with caplog.at_level("INFO"):
+        train(replace(training, recipe=make_recipe(evaluation_size=40, crop_pct=0.9)))
+    assert "going on from the checkpoint" in caplog.text
 
 
 def test_a_checkpoint_that_cannot_be_read_is_named(training):

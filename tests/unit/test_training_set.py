@@ -55,6 +55,13 @@ def test_a_class_whose_images_are_all_left_out_by_their_flags_is_named(tmp_path)
         gather_training_set([Part("one", [index])], NAMES, exclude_flags=["black"], seed=0)
 
 
+def test_a_part_whose_images_are_all_left_out_is_named(tmp_path):
+    one, two = make_image_set(tmp_path, "one"), make_image_set(tmp_path, "two")
+    write_index(two, [row | {"flags": ["black"]} for row in read_index(two).to_pylist()], {})
+    with pytest.raises(StudyError, match=r"no image of two is left to train on \(images flagged black are left out\)"):
+        gather_training_set([Part("one", [one]), Part("two", [two], None, 2.0)], NAMES, exclude_flags=["black"], seed=0)
+
+
 def test_a_lost_block_is_named_with_the_command_that_mends_it(tmp_path):
     index = make_image_set(tmp_path, "one")
     lost = tmp_path / "archive" / "one-1-train.tar"

@@ -13,6 +13,7 @@ from PIL import Image
 from scipy.io import savemat
 from sklearn.datasets import load_digits
 
+from synthdiv.classes import name_classes
 from synthdiv.errors import StudyError
 from synthdiv.natural import read_rows
 from synthdiv.transfer_index import find_transfer_images
@@ -164,6 +165,13 @@ def test_a_set_that_is_not_whole_is_refused_in_a_sentence(tmp_path):
 def find(source, tmp_path, **options):
     given = {"name": "x", "files": {}, "classes": None, "digits": tmp_path / "digits.parquet", "seed": 1, "threads": 1}
     return find_transfer_images(source, **given | options)
+
+
+def test_a_set_of_one_class_is_refused(tmp_path):
+    save(tmp_path / "only" / "1.png")
+    source = {"form": ["folder"], "paths": [str(tmp_path / "only")], "keys": ["only"]}
+    with pytest.raises(StudyError, match=r"transfer.sets.x has one class, 'only': there is nothing to tell apart"):
+        find({"images": {}}, tmp_path, files={"train": source}, classes=name_classes(["only"]))
 
 
 def test_a_set_without_splits_gets_a_seeded_stratified_one(tmp_path):

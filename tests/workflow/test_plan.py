@@ -148,6 +148,21 @@ def test_targets(workplace, demo_config, target, rules, not_rules):
     assert not not_rules & counts.keys()
 
 
+def test_an_encoders_weights_are_an_input_of_what_it_embeds(workplace, demo_config):
+    encoders = {"resnet": {"library": "timm", "model": "resnet18", "pretrained": "weights.safetensors"}}
+    place = workplace(demo_config | {"encoders": demo_config["encoders"] | encoders})
+    table = place.results / "embeddings" / "resnet" / "natural" / "Fashion-IM" / "c0-9.parquet"
+    index = place.results / "images" / "natural" / "Fashion-IM.parquet"
+    for path in (place.folder / "weights.safetensors", index, index.with_suffix(".csv"), table):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("made before")
+    target = str(table.relative_to(place.folder))
+    assert "Nothing to be done" in place.run("-n", target).stdout
+    later = table.stat().st_mtime + 10
+    os.utime(place.folder / "weights.safetensors", (later, later))
+    assert "Updated input files: weights.safetensors" in place.run("-n", target).stdout
+
+
 def test_a_study_stands_alone(workplace, demo_config):
     """--configfile is merged into what `configfile:` loaded: nothing of the demo may turn up."""
     config = {key: demo_config[key] for key in ("classes", "generators", "encoders")} | {

@@ -15,7 +15,9 @@ def embed_recipe(wildcards):
 
 
 def encoder_files(wildcards):
-    return model_files(STUDY.config["encoders"][wildcards.encoder]["model"])
+    """An encoder's files, where its model or its weights are files: changed weights are another encoder."""
+    spec = STUDY.config["encoders"][wildcards.encoder]
+    return model_files(spec["model"], spec["pretrained"])
 
 
 def embedded_index(wildcards):

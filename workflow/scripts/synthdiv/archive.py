@@ -18,6 +18,9 @@ from typing import Any
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
 
+PIECE = 2**20
+"""Bytes of a tar that are looked at together: behind a damaged header there may be gigabytes."""
+
 
 @dataclass(frozen=True)
 class StoredImage:
@@ -69,10 +72,10 @@ def check_tar_end(path: Path | str, last: tarfile.TarInfo) -> None:
         If anything but two or more blocks of zeros follows.
     """
     with open(path, "rb") as file:
-        file.seek(last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
-        rest = file.read()
-    if len(rest) < 2 * tarfile.BLOCKSIZE or rest.strip(b"\0"):
-        raise tarfile.ReadError("it is cut off, or a header in it is damaged")
+        end = file.seek(last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
+        damaged = any(piece.strip(b"\0") for piece in iter(lambda: file.read(PIECE), b""))
+        if damaged or file.tell() - end < 2 * tarfile.BLOCKSIZE:
+            raise tarfile.ReadError("it is cut off, or a header in it is damaged")
 
 
 def read_block(path: Path) -> list[StoredImage]:

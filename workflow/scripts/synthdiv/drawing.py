@@ -138,7 +138,12 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
 def fill_block(
     study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
 ) -> None:
-    """Write one block: first the images that are kept from a shorter one, then new ones."""
+    """Write one block: first the images that are kept from a shorter one, then new ones.
+
+    What another job has written meanwhile is left alone: an index may name its images by their offsets.
+    """
+    if block.path.exists():
+        return
     key = study.classes[block.class_id].key
     image_format = study.config["image_format"]
     data_of = [(read_bytes(image.file, image.offset, image.size), image.facts) for image in kept]
@@ -220,7 +225,8 @@ def draw_shard(
         Images drawn, copied from a shorter block, and found.
     """
     blocks = list(iter_blocks(study, drawing, shard.class_ids, fingerprint))
-    missing = [block for block in blocks if not block.path.exists()]
+    # with shared noise, classes of one prompt have their blocks in common
+    missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
     drawn = copied = 0
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)

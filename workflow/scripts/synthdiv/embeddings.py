@@ -88,16 +88,14 @@ def write_embeddings(
     order = sorted(
         range(len(class_ids)), key=lambda n: (trained[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
     )
-    kind = pa.from_numpy_dtype(vectors.dtype)
-    flat = pa.array(np.ascontiguousarray(vectors[order]).reshape(-1), type=kind)
-    column = pa.FixedSizeListArray.from_arrays(flat, type=pa.list_(pa.field("item", kind, nullable=False), vectors.shape[1]))
+    item = pa.field("item", pa.from_numpy_dtype(vectors.dtype), nullable=False)
+    kind = pa.list_(item, vectors.shape[1])
     table = pa.table(
         [
             pa.array([int(class_ids[n]) for n in order], pa.int32()),
             pa.array([splits[n] for n in order], pa.string()),
             pa.array([int(indices[n]) for n in order], pa.int32()),
             pa.array(np.asarray(lengths, dtype=np.float64)[order], pa.float64()),
-            column,
         ],
         schema=pa.schema(
             [
@@ -105,26 +103,30 @@ def write_embeddings(
                 pa.field("split", pa.string(), nullable=False),
                 pa.field("index", pa.int32(), nullable=False),
                 pa.field("length", pa.float64(), nullable=False),
-                pa.field("embedding", column.type, nullable=False),
             ],
             metadata={METADATA_KEY: json.dumps(dict(facts), sort_keys=True).encode()},
         ),
     )
-    plain = ["class_id", "split", "index", "length"]
     if seeds is not None:
         column = pa.array([int(seeds[n]) for n in order], pa.int64())
         table = table.add_column(0, pa.field("seed", pa.int64(), nullable=False), column)
-        plain = ["seed", *plain]
-    with replace_atomically(path) as temporary:
-        pq.write_table(
-            table,
+    plain, field = table.column_names, pa.field("embedding", kind, nullable=False)
+    with (
+        replace_atomically(path) as temporary,
+        pq.ParquetWriter(
             temporary,
-            row_group_size=ROW_GROUP,
+            table.schema.append(field),
             compression={**dict.fromkeys(plain, "zstd"), "embedding.list.element": "none"},
             use_dictionary=["split"],
             write_statistics=plain,
             store_schema=True,
-        )
+        ) as writer,
+    ):
+        # a row group at a time: a whole set's vectors in order would be gigabytes beside those that are given
+        for start in range(0, len(table), ROW_GROUP):
+            part = np.ascontiguousarray(vectors[order[start : start + ROW_GROUP]]).reshape(-1)
+            column = pa.FixedSizeListArray.from_arrays(pa.array(part, type=item.type), type=kind)
+            writer.write_table(table[start : start + ROW_GROUP].append_column(field, column), row_group_size=ROW_GROUP)
 
 
 def make_unit(vectors: np.ndarray) -> np.ndarray:
@@ -256,6 +258,7 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
     splits: list[str] = []
     indices: list[np.ndarray] = []
     vectors: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
     first = ""
     for split, pattern in sources.items():
         for file in sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]:
@@ -265,6 +268,8 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             if vectors and found.shape[1] != vectors[0].shape[1]:
                 raise StudyError(f"{file}: its vectors have {found.shape[1]} values, those of {first} {vectors[0].shape[1]}")
             _check_vectors(file, found, columns["class_id"], len(classes))
+            if columns["index"] is not None and (largest := columns["index"].max()) >= 2**31:
+                raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
             if split is None and columns["split"] is None:
                 raise StudyError(f"{file} has no split column: name one table for train and one for evaluation")
             names = columns["split"] or [split] * len(found)
@@ -276,13 +281,12 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             splits += names
             class_ids.append(columns["class_id"])
             indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
-            vectors.append(found.astype(np.float64))
-    ids, at, rows = np.concatenate(class_ids), np.concatenate(indices), np.concatenate(vectors)
-    exponents = np.frexp(np.abs(rows).max(axis=1, keepdims=True))[1]
-    rows = np.ldexp(rows, -exponents)  # exact: squares neither overflow nor vanish
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    rows /= norms
-    lengths = np.ldexp(norms, exponents)[:, 0]
+            units, norms = _divide_by_lengths(found)
+            vectors.append(units)
+            lengths.append(norms)
+    ids, at = np.concatenate(class_ids), np.concatenate(indices)
+    rows = vectors[0] if len(vectors) == 1 else np.concatenate(vectors)
+    vectors.clear()
     at = _number_rows(ids, splits, at, rows, set_name)
     for split in SPLITS:
         there = set(ids[np.array(splits) == split].tolist())
@@ -292,7 +296,21 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
                 f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of "
                 f"{source if isinstance(source, str) else source[split]}"
             )
-    write_embeddings(path, ids, splits, at, rows, lengths, {"source": source, "set": set_name})
+    write_embeddings(path, ids, splits, at, rows, np.concatenate(lengths), {"source": source, "set": set_name})
+
+
+def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unit vectors of any finite ones but zero, float64 of shape (n, d), and the lengths that they had, of shape (n,)."""
+    units, lengths = np.empty(vectors.shape), np.empty(len(vectors))
+    for start in range(0, len(vectors), ROW_GROUP):
+        part = slice(start, start + ROW_GROUP)
+        wide = vectors[part].astype(np.float64)
+        exponents = np.frexp(np.abs(wide).max(axis=1, keepdims=True))[1]
+        wide = np.ldexp(wide, -exponents)  # exact: squares neither overflow nor vanish
+        norms = np.linalg.norm(wide, axis=1, keepdims=True)
+        units[part] = wide / norms
+        lengths[part] = np.ldexp(norms, exponents)[:, 0]
+    return units, lengths
 
 
 def _check_vectors(file: str, vectors: np.ndarray, class_ids: np.ndarray, count: int) -> None:
@@ -361,8 +379,6 @@ def _read_parquet(file: str) -> dict[str, Any]:
             raise StudyError(f"{file}: the column {name} is {table.schema.field(name).type}; it must hold integers")
         if table[name].null_count:
             raise StudyError(f"{file}, row {table[name].is_null().to_pylist().index(True)}: the {name} is missing")
-    if "index" in table.column_names and (largest := pc.max(table["index"]).as_py()) >= 2**31:
-        raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
     return {
         "class_id": table["class_id"].to_numpy().astype(np.int64),
         "split": table["split"].to_pylist() if "split" in table.column_names else None,

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
 from tqdm import tqdm
 
+from synthdiv.errors import StudyError
 from synthdiv.image_dataset import ImageDataset
 from synthdiv.jobs import outlive_sigterm
 
@@ -92,7 +93,16 @@ class Encoder:
         -------
         Features
             In the order of the rows.
+
+        Raises
+        ------
+        StudyError
+            If there is no row.
         """
+        if not len(rows["file"]):
+            raise StudyError(
+                "no image is left to embed: do all of them carry an excluded flag? (tables/flags.csv counts them)"
+            )
         loader = DataLoader(
             ImageDataset(rows, self.preprocess),
             batch_size=self.batch_size,

@@ -75,7 +75,8 @@ def classify_sets(
     Raises
     ------
     StudyError
-        If the model can't be had, its outputs are not the study's classes, or an image is not where its index says.
+        If the model can't be had, its outputs are not the study's classes, a set has no image, or an image is not where its
+        index says.
     """
     models, outputs = load_classifiers(recipe, class_keys, weights.values(), device)
     data = resolve_data(recipe, models[0], is_training=False)
@@ -87,6 +88,11 @@ def classify_sets(
         if labels is not None:
             table = table.filter(pa.array([bool(found) for found in labels]))
             labels = [found for found in labels if found]
+        if not len(table):
+            raise StudyError(
+                f"no image of {name} is left to try a classifier on: do all of them carry an excluded flag, or are its "
+                "real_labels none of the study's classes? (tables/flags.csv counts the flagged ones)"
+            )
         images = ImageDataset(locate_images(table), transform)
         predictions = predict(
             models,

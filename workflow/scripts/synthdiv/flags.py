@@ -56,7 +56,9 @@ def decode_image(data: bytes) -> Image.Image:
         image.load()
         turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
         image = image.transpose(turn) if turn is not None else image
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow raises many kinds
         raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image, dtype=np.float64) / 257.0

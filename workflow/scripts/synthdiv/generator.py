@@ -85,11 +85,25 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         "scheduler": type(scheduler).__name__,
         "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
     }
+    options = list_options(index)
+    if options:
+        facts["options"] = options
     if spec["lora"] is not None:
         facts["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
         facts["lora_scale"] = spec["lora_scale"]
     facts = json.loads(json.dumps(facts, default=str))
     return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
+
+
+def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model_index.json sets, besides components, otherwise than the pipeline's class does: it may decide images."""
+    defaults = inspect.signature(getattr(diffusers, index["_class_name"])).parameters
+    given = {name: value for name, value in index.items() if name in defaults and not isinstance(value, list)}
+    return {
+        name: value
+        for name, value in sorted(given.items())
+        if value != defaults[name].default and name != "requires_safety_checker"
+    }
 
 
 def find_lora(spec: Mapping[str, Any]) -> list[Path]:

@@ -227,7 +227,7 @@ class Grid:
         return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
     def tabulate_classifiers(self) -> pl.DataFrame:
-        """A row a classifier and training set: trainings done, steps, hours of what is to do."""
+        """A row a classifier and training set: trainings, those done, sets that it is tried on, hours of what is to do."""
         rows = []
         for name, training in self.study.evaluations:
             entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
@@ -251,13 +251,15 @@ class Grid:
         """How many images one training sees, counted as often as it sees them; None where that is not known yet."""
         if "steps" in recipe:
             return recipe["steps"] * recipe["batch_size"]
-        sizes = []
+        count, total = len(self.study.classes), 0.0
         for part in self.study.parts_of(training):
+            images = self._count_images(self.study.collection_of(part["set"]), ["train"])
             if part["images_per_class"] is not None:
-                sizes.append(len(self.study.classes) * part["images_per_class"])
-            else:
-                sizes.append(self._count_images(self.study.collection_of(part["set"]), ["train"]))
-        return None if None in sizes else recipe["epochs"] * sum(sizes)
+                images = count * part["images_per_class"]
+            if images is None:
+                return None
+            total += images * len(part.get("classes", self.study.classes)) / count
+        return recipe["epochs"] * total
 
     def _count_images(self, collection: str, splits: Sequence[str]) -> int | None:
         """How many images a collection has in some splits; None for natural ones that are not indexed yet."""

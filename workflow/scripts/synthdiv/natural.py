@@ -29,6 +29,7 @@ from tqdm import tqdm
 from synthdiv.archive import check_tar_end
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
+from synthdiv.files import read_text
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
 LARGEST_LABEL = 2**20
@@ -203,15 +204,16 @@ def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]
     Raises
     ------
     StudyError
-        If an image has no label, or a label names no class.
+        If the file can't be read, an image has no label or two, or a label names no class.
     """
-    try:
-        lines = [line.replace(",", " ").split() for line in Path(path).read_text(encoding="utf-8").splitlines()]
-    except UnicodeDecodeError as error:
-        raise StudyError(f"{path} is no text file of labels: {error}") from None
+    lines = [line.replace(",", " ").split() for line in read_text(path, "file of labels").splitlines()]
     rows = [(number, values) for number, values in enumerate(lines, start=1) if values]
     if any(len(values) > 1 for _, values in rows):
-        places = {values[0]: (number, values[1]) for number, values in rows if len(values) > 1}
+        places: dict[str, tuple[int, str]] = {}
+        for number, (name, label, *_) in ((number, values) for number, values in rows if len(values) > 1):
+            first = places.setdefault(name, (number, label))
+            if first[1] != label:
+                raise StudyError(f"{path} labels {name} {first[1]!r} on line {first[0]}, but {label!r} on line {number}")
         given = [places.get(name) or places.get(os.path.splitext(name)[0]) for name in names]
         missing = next((name for name, place in zip(names, given, strict=True) if place is None), None)
         if missing is not None:
@@ -288,7 +290,8 @@ def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
                         facts = json.loads(text) if extension == "json" else {"class_id": text}
                     except (ValueError, RecursionError) as error:
                         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
-                    label = next((facts[k] for k in ("key", "class_key", "class_id") if k in facts), label)
+                    names = ("key", "class_key", "class_id") if isinstance(facts, dict) else ()
+                    label = next((facts[name] for name in names if name in facts), label)
             yield from finish()
             if last is not None:
                 check_tar_end(path, last)

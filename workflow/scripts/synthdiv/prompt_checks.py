@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ from synthdiv.hub import explain, read_configuration
 from synthdiv.prompts import Dataset
 
 Tokenize = Callable[[list[str]], list[list[int]]]
+TOGETHER = 10_000
+"""Prompts that are tokenized at once: what a tokenizer notes of a million takes gigabytes."""
+NAMED = 5
+"""How many prompts that are the same are named."""
 COLUMNS = {
     "dataset": pl.String,
     "text_encoder": pl.String,
@@ -80,16 +86,20 @@ def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token
     Returns
     -------
     polars.DataFrame
-        A row a problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names the other classes (or, within a
-        class, the images) whose prompt is the same once truncated.
+        A row a problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names the other classes (or, where every
+        image has a prompt, images) whose prompt is the same once truncated, five at most.
     """
     places = dataset.list_places()
     texts = [dataset.prompt(class_id, split or "train", index) for class_id, split, index in places]
-    tokens = tokenize(texts)
-    kept = [tuple(ids[: token_limit - 1]) if len(ids) > token_limit else tuple(ids[:-1]) for ids in tokens]
-    same: dict[tuple[int, ...], list[int]] = {}
-    for n, ids in enumerate(kept):
-        same.setdefault(ids, []).append(n)
+    lengths: list[int] = []
+    kept: list[bytes] = []
+    for start in range(0, len(texts), TOGETHER):
+        for ids in tokenize(texts[start : start + TOGETHER]):
+            lengths.append(len(ids))
+            kept.append(array("q", ids[: min(len(ids), token_limit) - 1]).tobytes())
+    same: dict[bytes, list[int]] = {}
+    for n, text in enumerate(kept):
+        same.setdefault(text, []).append(n)
     rows = []
     for n, (class_id, split, index) in enumerate(places):
         row = {
@@ -100,17 +110,15 @@ def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token
             "split": split or None,
             "index": index if split else None,
             "prompt": texts[n],
-            "n_tokens": len(tokens[n]),
+            "n_tokens": lengths[n],
             "token_limit": token_limit,
         }
-        if len(tokens[n]) > token_limit:
+        if lengths[n] > token_limit:
             rows.append(row | {"problem": "truncated"})
-        others = [other for other in same[kept[n]] if other != n]
+        others = list(islice((other for other in same[kept[n]] if other != n), NAMED))
         if others:
-            rows.append(
-                row
-                | {"problem": "identical", "identical_to": "; ".join(_name_place(dataset, places[o]) for o in others[:5])}
-            )
+            named = "; ".join(_name_place(dataset, places[other]) for other in others)
+            rows.append(row | {"problem": "identical", "identical_to": named})
     return pl.DataFrame(rows, schema=COLUMNS)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from synthdiv.classes import ClassRow, read_classes, read_csv_rows
 from synthdiv.errors import StudyError
+from synthdiv.files import read_text
 from synthdiv.identity import SPLITS
 
 TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
@@ -133,10 +134,7 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, wher
         If it cannot be read, or names a class that the study has not.
     """
     path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
-    try:
-        keys = path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudyError(f"{where}: {subset} is neither {' nor '.join(TIMM_SUBSETS)} nor a file: {error}") from None
+    keys = dict.fromkeys(read_text(path, f"list of classes ({where}; timm's are {' and '.join(TIMM_SUBSETS)})").split())
     class_ids = {row.key: row.class_id for row in classes}
     own = sorted(class_ids[key] for key in keys if key in class_ids)
     if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):

@@ -19,7 +19,16 @@ from synthdiv.identity import PROBE, RECIPE_VERSION, REVIEW, SPLITS, format_scal
 from synthdiv.prompts import Dataset, build_datasets, build_probe
 from synthdiv.sources import describe_images, find_embeddings, read_class_subset, read_counts
 from synthdiv.study_checks import check_study
-from synthdiv.study_parts import BROUGHT, ClassifierRun, Drawing, Experiment, Judge, Shard, SweepFigure
+from synthdiv.study_parts import (
+    BROUGHT,
+    EVALUATION_KEYS,
+    ClassifierRun,
+    Drawing,
+    Experiment,
+    Judge,
+    Shard,
+    SweepFigure,
+)
 from synthdiv.sweeps import find_sweep_figures, find_sweeps
 from synthdiv.yaml_files import read_yaml
 
@@ -500,11 +509,7 @@ class Study:
 
     def training_recipe(self, classifier: str) -> dict[str, Any]:
         """What of a recipe decides the weights, key-sorted."""
-        return {
-            key: value
-            for key, value in sorted(self.recipes[classifier].items())
-            if key not in ("evaluation_size", "crop_pct")
-        }
+        return {key: value for key, value in sorted(self.recipes[classifier].items()) if key not in EVALUATION_KEYS}
 
     # What is done with features
 

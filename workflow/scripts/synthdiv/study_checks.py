@@ -14,7 +14,7 @@ from synthdiv.config import check_known
 from synthdiv.errors import StudyError
 from synthdiv.identity import format_scale
 from synthdiv.sources import check_images
-from synthdiv.study_parts import BROUGHT
+from synthdiv.study_parts import BROUGHT, FOLDERS
 from synthdiv.transfer_sets import find_root
 
 if TYPE_CHECKING:
@@ -65,6 +65,9 @@ def _check_matrix(study: Study) -> None:
 
 
 def _check_generators(study: Study) -> None:
+    for name in study.config["datasets"]:
+        if name in FOLDERS:
+            raise StudyError(f"config: datasets.{name}: a folder beside its images has this name; choose another")
     drawn = [(f"datasets.{name}", entry) for name, entry in study.config["datasets"].items()]
     drawn += [(f"probes.{name}", entry) for name, entry in study.config["probes"].items()]
     for where, entry in drawn:

@@ -8,6 +8,12 @@ from synthdiv.identity import PROBE, format_scale
 
 BROUGHT = "brought"
 """Stands for the encoder of the embedding tables that users bring."""
+FOLDERS = (BROUGHT, "natural", "probes", "prompts", "review", "transfer")
+"""What lies beside datasets under images/ and embeddings/<encoder>/, so that no dataset is called like it."""
+
+
+EVALUATION_KEYS = ("evaluation_size", "crop_pct")
+"""Of a classifier's recipe: what decides how it is tried, and not its weights."""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ from synthdiv.recipes import (
     count_steps,
     resolve_data,
 )
+from synthdiv.study_parts import EVALUATION_KEYS
 from synthdiv.tables import write_table
 from synthdiv.training_set import Part, gather_images, gather_training_set
 
@@ -230,9 +231,11 @@ class _Trainer:
         for name in ("class_id", "index", "offset", "size"):
             images.update(rows[name].tobytes())
         images.update("\n".join(rows["file"].unique().to_pylist()).encode())
-        initial = hashlib.sha256(Path(training.initial).read_bytes()).hexdigest() if training.initial else None
+        recipe = {key: value for key, value in self.recipe.items() if key not in EVALUATION_KEYS}
+        starts = [path for path in (training.initial, recipe["pretrained"]) if isinstance(path, str)]
+        initial = [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in starts]
         sizes = [list(pair) for pair in zip(self.set.sizes, self.set.weights, strict=True)]
-        return make_digest([dict(self.recipe), list(training.class_keys), sizes, training.seed, initial, images.hexdigest()])
+        return make_digest([recipe, list(training.class_keys), sizes, training.seed, initial, images.hexdigest()])
 
     def run(self, interruption: _Interruption) -> None:
         self._resume()

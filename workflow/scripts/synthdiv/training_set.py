@@ -122,7 +122,7 @@ def gather_training_set(
     Raises
     ------
     StudyError
-        If a class has no image, or the archive lacks a block.
+        If a class or a part has no image, or the archive lacks a block.
     """
     tables = [
         gather_images(
@@ -136,16 +136,19 @@ def gather_training_set(
         for part in parts
     ]
     whole = pa.concat_tables(tables)
+    excluded = f" (images flagged {', '.join(exclude_flags)} are left out)" if exclude_flags else ""
     counts = np.bincount(whole["class_id"].to_numpy(), minlength=len(class_names))
     if not counts.all():
         empty = [class_names[int(n)] for n in np.flatnonzero(counts == 0)]
         names = " and ".join(part.set for part in parts)
         others = f" and {len(empty) - 1} other classes" if len(empty) > 1 else ""
-        excluded = f" (images flagged {', '.join(exclude_flags)} are left out)" if exclude_flags else ""
         raise StudyError(
             f"the training split of {names} has no image of the class {empty[0]!r}{others}{excluded}: a classifier cannot "
             "learn it"
         )
     sizes = [len(table) for table in tables]
+    for part, size in zip(parts, sizes, strict=True):
+        if not size:
+            raise StudyError(f"no image of {part.set} is left to train on{excluded}: take it out of the mixture")
     weights = [part.weight if part.weight is not None else size for part, size in zip(parts, sizes, strict=True)]
     return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights])

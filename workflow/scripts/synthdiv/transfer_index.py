@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.classes import ClassRow
+from synthdiv.errors import StudyError
 from synthdiv.natural import Found, find_images
 from synthdiv.transfer_sets import list_torchvision, split_evenly, write_digits
 
@@ -44,7 +45,7 @@ def find_transfer_images(
     Raises
     ------
     StudyError
-        If the set is not there, or not of its form.
+        If the set is not there, not of its form, or of one class.
     """
     if "torchvision" in source:
         classes, rows = list_torchvision(source, f"transfer.sets.{name}")
@@ -55,6 +56,8 @@ def find_transfer_images(
     else:
         assert classes is not None
         listed = {split: find_images(own, classes, threads=threads) for split, own in files.items()}
+    if len(classes) < 2:
+        raise StudyError(f"config: transfer.sets.{name} has one class, {classes[0].key!r}: there is nothing to tell apart")
     if "evaluation" in listed:
         return classes, listed
     images = sorted(listed["train"], key=lambda image: (image.class_id, image.name))
