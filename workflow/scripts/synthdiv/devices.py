@@ -71,6 +71,17 @@ def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
         time.sleep(1.0)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread of the processor: a convolution's result depends on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def describe_use(device: torch.device) -> dict[str, str | float]:
     """Which device a job used, and its peak of memory where it is a GPU, in MB."""
     if device.type != "cuda":

@@ -18,6 +18,7 @@ from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
 from synthdiv.config import check_known
+from synthdiv.devices import one_thread
 from synthdiv.errors import StudyError
 from synthdiv.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.hub import advise, explain, fetch_pipeline, fetch_weights, list_model_files, read_configuration
@@ -217,8 +218,8 @@ class Generator:
         """Draw one image a prompt, batch by batch.
 
         Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
-        scheduler draws later. Batches are filled up to ``batch_size``, since a convolution's result depends on it: so an
-        image depends on its own prompt and seed alone.
+        scheduler draws later. Batches are filled up to ``batch_size``, and a processor draws on one thread, since a
+        convolution's result depends on both: so an image depends on its own prompt and seed alone.
 
         Parameters
         ----------
@@ -239,9 +240,11 @@ class Generator:
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
-            if not self._encoded.keys() >= set(texts):
-                self._encode(texts, islice(prompts, start, None), guidance_scale)
-            for pixels in self._draw_batch(texts, numbers, guidance_scale)[:count]:
+            with one_thread():
+                if not self._encoded.keys() >= set(texts):
+                    self._encode(texts, islice(prompts, start, None), guidance_scale)
+                drawn = self._draw_batch(texts, numbers, guidance_scale)[:count]
+            for pixels in drawn:
                 yield Image.fromarray(pixels)
 
     @torch.inference_mode()
