@@ -101,7 +101,8 @@ lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requireme
 	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in
 
 config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
-	PYTHONPATH=workflow/scripts $(BIN)/python -m synthdiv.config_docs > config/README.md
+	PYTHONPATH=workflow/scripts $(BIN)/python -m synthdiv.config_docs > config/README.md.new
+	mv config/README.md.new config/README.md
 
 demo-natural: $(VENV)/.installed  ## write the demo's natural images anew from Fashion-MNIST
 	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_natural.py
