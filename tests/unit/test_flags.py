@@ -5,7 +5,7 @@ import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageStat
 
 from synthdiv.flags import decode_image, flag_image, measure_image
 
@@ -56,6 +56,20 @@ def test_a_plain_colour_is_uniform_too(colour):
 
 def test_the_measure_is_the_brightest_value_and_the_deviation():
     assert measure_image(Image.fromarray(np.asarray(halves(0, 200), np.uint8))) == {"maximum": 200.0, "deviation": 100.0}
+
+
+@pytest.mark.parametrize("low", [1, 7, 250])
+def test_the_measure_is_pillows(low):
+    image = Image.fromarray(low + noise() % (256 - low))
+    figures = ImageStat.Stat(image)
+    deviation = round(max(figures.stddev), 4)
+    assert measure_image(image) == {"maximum": max(high for _, high in figures.extrema), "deviation": deviation}
+
+
+def test_a_large_plain_picture_is_uniform():
+    """Of so many pixels, the mean square rounds to less than the square of the mean."""
+    image = Image.new("RGB", (1_061_015, 1), (253, 253, 253))
+    assert measure_image(image) == {"maximum": 253.0, "deviation": 0.0}
 
 
 def decoded(data):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image, ImageStat
+from PIL import Image
 
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """What is decoded. Pillow would hand other formats to programs: an EPS, whatever its name says, to Ghostscript."""
@@ -13,6 +13,7 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 FLAGS = ("black", "uniform", "nsfw", "undecodable")
 BLACK_MAXIMUM = 8  # of 255: no pixel of a black image is brighter
 UNIFORM_DEVIATION = 3.0  # of 255: no channel of a nearly uniform image has a larger standard deviation
+LEVELS = np.arange(256)
 ORIENTATION = 0x0112  # the EXIF tag, and what undoes each of its values
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -27,8 +28,11 @@ TURNS = {
 
 def measure_image(image: Image.Image) -> dict[str, float]:
     """The figures that the flags rest on, of 255: the brightest value and the largest standard deviation of a channel."""
-    figures = ImageStat.Stat(image if image.mode == "RGB" else image.convert("RGB"))
-    return {"maximum": float(max(high for _, high in figures.extrema)), "deviation": round(max(figures.stddev), 4)}
+    histogram = (image if image.mode == "RGB" else image.convert("RGB")).histogram()
+    counts = np.array(histogram, dtype=np.int64).reshape(3, len(LEVELS))  # Pillow's ImageStat would hold up other threads
+    number, totals, squares = counts[0].sum(), counts @ LEVELS, counts @ LEVELS**2
+    deviations = np.sqrt(np.maximum(squares - totals**2.0 / number, 0.0) / number)
+    return {"maximum": float(LEVELS[counts.any(axis=0)][-1]), "deviation": round(float(deviations.max()), 4)}
 
 
 def flag_image(measured: dict[str, float]) -> list[str]:
