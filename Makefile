@@ -77,7 +77,7 @@ slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm 
 full-size-test: $(VENV)/.installed  ## draw and embed an image with models of real size and random weights (8 GB of memory)
 	@$(BIN)/python -m pytest -m full_size tests/integration/test_full_size.py
 
-bench: $(VENV)/.installed  ## time metrics, training, drawing, indexing and planning (an hour)
+bench: $(VENV)/.installed  ## time metrics, training, drawing, indexing and planning (half an hour)
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/training.py
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/drawing.py
