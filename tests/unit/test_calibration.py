@@ -4,7 +4,8 @@ import pytest
 import torch
 from conftest import DEMO, make_recipe, make_spec
 
-from synthdiv.calibration import measure_classifier, measure_encoder, measure_generator, time_work
+from synthdiv.calibration import choose_batch_size, measure_classifier, measure_encoder, measure_generator, time_work
+from synthdiv.errors import StudyError
 from synthdiv.recipes import build_model
 
 CPU = torch.device("cpu")
@@ -28,6 +29,14 @@ def test_a_generator(tiny_pipeline):
     assert facts["batch_size"] == spec["batch_size"]
     assert min(facts["images_per_s"], facts["images_per_s_unguided"]) > 0
     assert "proposed_batch_size" not in facts  # on the CPU it hardly matters
+
+
+def test_the_proposed_batch_size_fits_though_the_configs_does_not():
+    batches = [{"batch_size": n, "images_per_s": rate} for n, rate in ((1, 1.0), (2, 1.9), (4, 2.35), (8, 2.4), (16, 2.3))]
+    assert choose_batch_size(batches, 16) == (16, 4)
+    assert choose_batch_size(batches, 64) == (4, 4)
+    with pytest.raises(StudyError, match="does not fit into this GPU's memory"):
+        choose_batch_size([], 64)
 
 
 def test_an_encoder():

@@ -31,6 +31,7 @@ def main(smk: SimpleNamespace) -> None:
         for generator, spec in study.config["generators"].items():
             facts["generators"][generator] = found = measure_generator(spec, device)
             proposed = f"; proposed batch_size: {found['proposed_batch_size']}" if "proposed_batch_size" in found else ""
+            proposed += f"; {spec['batch_size']} does not fit" if found["batch_size"] != spec["batch_size"] else ""
             tell(f"generator {generator}: {found['images_per_s']} images/s at batch size {found['batch_size']}{proposed}")
         for encoder, spec in study.config["encoders"].items():
             facts["encoders"][encoder] = found = measure_encoder(spec, device)

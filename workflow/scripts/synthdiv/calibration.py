@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 
 from synthdiv.encoder import load_encoder
+from synthdiv.errors import StudyError
 from synthdiv.generator import Generator
 from synthdiv.recipes import (
     build_loss,
@@ -75,8 +76,13 @@ def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least
     Returns
     -------
     dict
-        ``images_per_s`` (guided), ``images_per_s_unguided``, ``batch_size``, and on a GPU ``batches`` (batch_size,
-        images_per_s, peak_mb) with ``proposed_batch_size``.
+        ``images_per_s`` (guided), ``images_per_s_unguided``, ``batch_size`` (the config's, if it fits), and on a GPU
+        ``batches`` (batch_size, images_per_s, peak_mb) with ``proposed_batch_size``.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded, or not one image fits into the GPU's memory.
     """
     generator = Generator(spec, device)
 
@@ -85,16 +91,45 @@ def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least
         prompts, seeds = ["a photograph"] * size, list(range(size))
         return size / time_work(lambda: list(generator.draw_images(prompts, seeds, scale)), device, at_least=at_least)
 
-    facts: dict[str, Any] = {"batch_size": spec["batch_size"]}
+    size = spec["batch_size"]
+    facts: dict[str, Any] = {}
     if device.type == "cuda":
-        facts["batches"] = _measure_batches(measure, spec["batch_size"], device)
-        best = max(batch["images_per_s"] for batch in facts["batches"])
-        good = [batch["batch_size"] for batch in facts["batches"] if batch["images_per_s"] >= GOOD_ENOUGH * best]
-        facts["proposed_batch_size"] = min(good)
+        facts["batches"] = _measure_batches(measure, size, device)
+        size, facts["proposed_batch_size"] = choose_batch_size(facts["batches"], size)
     return facts | {
-        "images_per_s": round(measure(spec["batch_size"], GUIDED), 4),
-        "images_per_s_unguided": round(measure(spec["batch_size"], UNGUIDED), 4),
+        "batch_size": size,
+        "images_per_s": round(measure(size, GUIDED), 4),
+        "images_per_s_unguided": round(measure(size, UNGUIDED), 4),
     }
+
+
+def choose_batch_size(batches: Sequence[Mapping[str, float]], own: int) -> tuple[int, int]:
+    """Which of the batch sizes that fit to measure a generator at, and which to propose.
+
+    Parameters
+    ----------
+    batches : sequence of mappings
+        ``batch_size`` and ``images_per_s`` of those that fit.
+    own : int
+        The config's batch size.
+
+    Returns
+    -------
+    int
+        The config's, or the proposed one if that does not fit.
+    int
+        The smallest that is about as fast as the fastest.
+
+    Raises
+    ------
+    StudyError
+        If none fits.
+    """
+    if not batches:
+        raise StudyError("the generator does not fit into this GPU's memory, not even to draw one image at a time")
+    best = max(batch["images_per_s"] for batch in batches)
+    proposed = min(int(batch["batch_size"]) for batch in batches if batch["images_per_s"] >= GOOD_ENOUGH * best)
+    return own if own in [batch["batch_size"] for batch in batches] else proposed, proposed
 
 
 def _measure_batches(measure: Callable[[int, float], float], own: int, device: torch.device) -> list[dict[str, float]]:
