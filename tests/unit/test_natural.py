@@ -198,6 +198,17 @@ def test_copies_are_made_once(tmp_path, write):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*") if path.is_file()} == times
 
 
+def test_hidden_files_and_folders_are_left_out(tmp_path):
+    source = write_folders(tmp_path)
+    (tmp_path / "boot" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "boot" / ".ipynb_checkpoints" / "01-checkpoint.png").write_bytes(ENCODED[1])
+    (tmp_path / "boot" / "._01.PNG").write_bytes(b"a Mac's notes")
+    assert len(find_images(source, CLASSES)) == 6
+    flat = {"form": ["flat"], "paths": [str(tmp_path / "boot")], "labels": [str(tmp_path / "labels.txt")]}
+    (tmp_path / "labels.txt").write_text("boot\n" * 3)
+    assert len(find_images(flat, CLASSES)) == 3
+
+
 def test_images_are_found_in_subfolders_of_a_class(tmp_path):
     source = write_folders(tmp_path)
     inner = tmp_path / "boot" / "0-first"

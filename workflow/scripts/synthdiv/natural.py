@@ -141,12 +141,17 @@ def _find_in_folder(class_id: int, folder: str) -> Iterator[Found]:
         first = seen.setdefault((facts.st_dev, facts.st_ino), path)
         if first != path:
             raise StudyError(f"{path} leads to {first}, whose images would be there twice: remove the link")
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.is_dir():
-                    waiting.append(entry.path)
-                elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
-                    yield _describe_file(class_id, entry)
+        for entry in _list_entries(path):
+            if entry.is_dir():
+                waiting.append(entry.path)
+            elif os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:
+                yield _describe_file(class_id, entry)
+
+
+def _list_entries(folder: str) -> list[os.DirEntry[str]]:
+    """What lies in a folder but hidden files and folders: copies of editors, a Mac's notes beside each image."""
+    with os.scandir(folder) as entries:
+        return [entry for entry in entries if not entry.name.startswith(".")]
 
 
 def _describe_file(class_id: int, entry: os.DirEntry[str]) -> Found:
@@ -170,11 +175,10 @@ def _describe_file(class_id: int, entry: os.DirEntry[str]) -> Found:
 
 def _find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[Found]:
     """One folder of all images, whose classes stand in a file (:func:`read_labels`)."""
-    with os.scandir(folder) as entries:
-        images = sorted(
-            (entry for entry in entries if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES),
-            key=lambda entry: entry.name,
-        )
+    images = sorted(
+        (entry for entry in _list_entries(folder) if os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES),
+        key=lambda entry: entry.name,
+    )
     names = [entry.name for entry in images]
     for entry, class_id in zip(images, read_labels(path, names, labels), strict=True):
         if class_id is not None:
