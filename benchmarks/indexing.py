@@ -25,25 +25,25 @@ from synthdiv.natural import find_images
 from synthdiv.natural_index import choose_images, index_images
 
 FILES = 50  # a class
-SIZE = (160, 120)
+SIZE = (500, 375)  # as many of ImageNet's
 
 
 def write_trees(folder: Path, keys: list[str]) -> None:
     """Real photographs as JPEG: those of the demo, enlarged."""
     table = pq.read_table("resources/demo/natural/fashion-train.parquet")
-    encoded = []
+    photographs = []
+    (folder / "photographs").mkdir()
     for data in table["image"].to_pylist()[: 2 * FILES]:
-        buffer = io.BytesIO()
-        Image.open(io.BytesIO(data)).convert("RGB").resize(SIZE).save(buffer, "jpeg", quality=90)
-        encoded.append(buffer.getvalue())
+        photographs.append(folder / "photographs" / f"{len(photographs)}.jpg")
+        Image.open(io.BytesIO(data)).convert("RGB").resize(SIZE).save(photographs[-1], quality=90)
     (folder / "flat").mkdir()
     with open(folder / "labels.txt", "w") as labels:
         for number, key in enumerate(keys):
             (folder / "tree" / key).mkdir(parents=True)
             for n in range(FILES):
                 name = f"val_{number * FILES + n:08d}.JPEG"
-                (folder / "tree" / key / name).write_bytes(encoded[(number + n) % len(encoded)])
-                os.link(folder / "tree" / key / name, folder / "flat" / name)
+                for place in (folder / "tree" / key, folder / "flat"):
+                    os.link(photographs[(number + n) % len(photographs)], place / name)
                 labels.write(f"{key}\n")
 
 

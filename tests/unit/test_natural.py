@@ -271,9 +271,30 @@ def test_a_job_that_was_stopped_keeps_the_classes_that_it_decoded(tmp_path):
         on_undecodable="error",
         threads=1,
     )
+    os.remove(chosen[-1].image.file)
+    with pytest.raises(StudyError, match="does not exist any more"):
+        list(rows)
+    assert len(list((tmp_path / "checked").glob("*.json"))) == 1, "the first class is whole"
+
+
+def test_rows_that_are_given_up_decode_no_further_class(tmp_path):
+    """Threads that wait would else go on to the last class of a set whose index can't be written any more."""
+    classes = [ClassRow(n, f"c{n}", f"c{n}", "", "", "") for n in range(40)]
+    for row in classes:
+        (tmp_path / row.key).mkdir()
+        for n in range(8):
+            (tmp_path / row.key / f"{n}.png").write_bytes(ENCODED[n % len(ENCODED)])
+    source = {
+        "form": ["folder"],
+        "paths": [str(tmp_path / row.key) for row in classes],
+        "keys": [row.key for row in classes],
+    }
+    chosen = choose_images(find_images(source, classes), classes, set_name="x", split="train", counts=None, seed=0)
+    kept = tmp_path / "checked"
+    rows = index_images(chosen, classes, split="train", archive=tmp_path, checked=kept, on_undecodable="error", threads=1)
     next(rows)
     rows.close()
-    assert len(list((tmp_path / "checked").glob("*.json"))) == 1
+    assert 1 <= len(list(kept.glob("*.json"))) < len(classes)
 
 
 def test_the_counts_say_what_was_found_taken_and_undecodable(tmp_path):

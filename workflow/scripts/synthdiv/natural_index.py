@@ -10,8 +10,9 @@ import hashlib
 import json
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -154,8 +155,10 @@ def index_images(
     with (
         ThreadPoolExecutor(threads) as pool,
         tqdm(total=len(chosen), unit="image", desc=f"decode {split}", mininterval=2) as progress,
+        closing(  # what waits for a thread is given up when the rows are
+            _copy_images(chosen, classes, split, archive, pool) if copies else _check_images(chosen, Path(checked), pool)
+        ) as rows,
     ):
-        rows = _copy_images(chosen, classes, split, archive, pool) if copies else _check_images(chosen, Path(checked), pool)
         for one, reason, row in rows:
             progress.update()
             if reason is not None:
@@ -239,24 +242,23 @@ def _flag(seen: Mapping[str, Any]) -> list[str]:
 Row = tuple[Chosen, str | None, dict[str, Any]]
 
 
-def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Iterator[Row]:
-    """Images that lie in files of their own, or in tars, class by class."""
+def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Generator[Row]:
+    """Images that lie in files of their own, or in tars: a thread takes a class, since small images decode in a moment."""
 
-    def look(one: Chosen) -> dict[str, Any]:
-        return _look(read_bytes(one.image.file, one.image.offset, one.image.size))
-
-    used = set()
-    for _, group in groupby(chosen, key=lambda one: one.image.class_id):
-        images = list(group)
+    def check(images: list[Chosen]) -> tuple[Path, list[dict[str, Any]]]:
         listing = [[one.image.file, one.image.offset, one.image.size, one.image.changed] for one in images]
         path = checked / f"{make_digest(listing)}.json"
-        used.add(path)
         if path.exists():
-            seen = json.loads(path.read_text())
-        else:
-            seen = list(pool.map(look, images))
-            with replace_atomically(path) as temporary:
-                temporary.write_text(json.dumps(seen))
+            return path, json.loads(path.read_text())
+        seen = [_look(read_bytes(one.image.file, one.image.offset, one.image.size)) for one in images]
+        with replace_atomically(path) as temporary:
+            temporary.write_text(json.dumps(seen))
+        return path, seen
+
+    used = set()
+    groups = [list(group) for _, group in groupby(chosen, key=lambda one: one.image.class_id)]
+    for images, (path, seen) in zip(groups, pool.map(check, groups), strict=True):
+        used.add(path)
         for one, facts in zip(images, seen, strict=True):
             place = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
             yield one, facts.get("undecodable"), place | {"flags": _flag(facts)}
@@ -266,7 +268,7 @@ def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Iterat
 
 def _copy_images(
     chosen: list[Chosen], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
-) -> Iterator[Row]:
+) -> Generator[Row]:
     """Images that are rows of a file, in the order of the file: written into blocks, which are named by their contents."""
     by_file = sorted(chosen, key=lambda one: (one.image.file, one.image.row))
     for file, group in groupby(by_file, key=lambda one: one.image.file):
@@ -278,7 +280,7 @@ def _copy_images(
 
 def _copy_block(
     block: list[tuple[Chosen, bytes]], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
-) -> Iterator[Row]:
+) -> Generator[Row]:
     members = [name_member(classes[one.image.class_id].key, split, one.index) for one, _ in block]
     contents = [hashlib.sha256(data).hexdigest() for _, data in block]
     path = locate_block(archive, "natural", name_block([make_digest(pair) for pair in zip(members, contents, strict=True)]))
