@@ -195,7 +195,7 @@ def test_copies_are_made_once(tmp_path, write):
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
     assert len(times) == 1
     assert index(find_images(source, CLASSES), tmp_path) == first
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*") if path.is_file()} == times
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")} == times
 
 
 def test_hidden_files_and_folders_are_left_out(tmp_path):

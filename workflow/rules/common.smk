@@ -25,7 +25,7 @@ from synthdiv.transfer_sets import VALIDATION, find_root
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-BEFOREHAND = {"grid", "fetch_models", "calibrate"}
+BEFOREHAND = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
 """Targets that need none of the images that a user brings."""
 
 

@@ -6,8 +6,11 @@ A block holds the images of one class and one split, a run of indices, and is na
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import logging
+import os
 import re
 import tarfile
 from collections.abc import Iterable
@@ -17,6 +20,11 @@ from typing import Any
 
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
+
+logger = logging.getLogger(__name__)
+
+MARKS = "used_by"
+"""The archive's folder of marks: a file a folder that the workflow ran in with this archive, which holds its path."""
 
 PIECE = 2**20
 """Bytes of a tar that are looked at together: behind a damaged header there may be gigabytes."""
@@ -35,6 +43,18 @@ class StoredImage:
 def locate_block(archive: Path | str, family: str, name: str) -> Path:
     """Where a block lies: ``<archive>/<family>/<2 hex>/<name>.tar``."""
     return Path(archive) / family / name[:2] / f"{name}.tar"
+
+
+def mark_use(archive: Path | str) -> None:
+    """Note in the archive that the indices of the working folder may name its images, for target ``list_unused``."""
+    folder = os.getcwd()
+    mark = Path(archive, MARKS, f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.txt")
+    if not mark.exists():
+        try:
+            with replace_atomically(mark) as temporary:
+                temporary.write_text(f"{folder}\n")
+        except StudyError as error:  # an archive of somebody else, which has all images already
+            logger.warning("target list_unused there will not know of this study: %s", error)
 
 
 def name_member(class_key: str, split: str, index: int) -> str:

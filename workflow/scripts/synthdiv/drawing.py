@@ -15,7 +15,7 @@ from typing import Any
 from PIL import Image
 from tqdm import tqdm
 
-from synthdiv.archive import StoredImage, locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.archive import StoredImage, locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.flags import decode_image, flag_image, measure_image
 from synthdiv.identity import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
 from synthdiv.image_index import read_facts, read_index, write_index
@@ -224,6 +224,7 @@ def draw_shard(
     DrawingCounts
         Images drawn, copied from a shorter block, and found.
     """
+    mark_use(study.config["archive"])
     blocks = list(iter_blocks(study, drawing, shard.class_ids, fingerprint))
     # with shared noise, classes of one prompt have their blocks in common
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())

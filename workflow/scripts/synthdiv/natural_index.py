@@ -21,7 +21,7 @@ from typing import Any
 import polars as pl
 from tqdm import tqdm
 
-from synthdiv.archive import locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.archive import locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError
 from synthdiv.files import replace_atomically
@@ -270,6 +270,7 @@ def _copy_images(
     chosen: list[Chosen], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
 ) -> Generator[Row]:
     """Images that are rows of a file, in the order of the file: written into blocks, which are named by their contents."""
+    mark_use(archive)
     by_file = sorted(chosen, key=lambda one: (one.image.file, one.image.row))
     for file, group in groupby(by_file, key=lambda one: one.image.file):
         wanted = {one.image.row: one for one in group}

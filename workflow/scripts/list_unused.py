@@ -1,0 +1,43 @@
+"""Say what of the archive is in use and what is not; for remove_unused, delete what is not.
+
+Inputs: none; the archive, the indices of all studies that use it, and the config.
+Outputs: none.
+"""
+
+import logging
+import time
+from types import SimpleNamespace
+
+from tqdm import tqdm
+
+from synthdiv.archive_use import check_users, remove_files, sort_files, tabulate_files
+from synthdiv.grid import render_table
+from synthdiv.jobs import start_job, tell
+from synthdiv.study import Study
+
+
+def main(smk: SimpleNamespace) -> None:
+    """Tell, and remove if that is asked for."""
+    start_job(smk.log[0])
+    study = Study(smk.config)
+    archive = study.config["archive"]
+    if smk.params.delete:
+        check_users(archive)
+    states = sort_files(study, smk.params.results, now=time.time())
+    tell(f"\nThe archive {archive}\n{render_table(tabulate_files(states))}\n")
+    for file in states["unused"]:
+        logging.info("unused: %s", file.path)
+    if states["young"]:
+        tell(f"{len(states['young']):,} files are younger than a week and stay: a run that was stopped may go on with them.")
+    unused = f"{len(states['unused']):,} unused files"
+    if not states["unused"]:
+        tell("Nothing can be removed.")
+    elif smk.params.delete:
+        freed = remove_files(tqdm(states["unused"], unit="file", desc="remove", mininterval=2))
+        tell(f"Removed {unused}: {freed / 1e6:,.1f} MB.")
+    else:
+        tell(f"Target remove_unused deletes the {unused}, whose names are in {smk.log[0]}; they can be drawn again.")
+
+
+if __name__ == "__main__":
+    main(snakemake)  # noqa: F821
