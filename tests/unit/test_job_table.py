@@ -66,3 +66,14 @@ def test_a_study_without_jobs_or_without_images_is_plotted(tmp_path):
     figure = plot_jobs(tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs"))
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["check_prompts (1)"]
     plot_jobs(empty)
+
+
+def test_powers_of_ten_are_labelled_in_figures(tmp_path):
+    """Formulas are off, since a class may be called $1: matplotlib's own labels of such an axis would show as source."""
+    for number, seconds in enumerate((0.5, 20.0, 4000.0)):
+        write_job(tmp_path, f"rule{number}", MEASURED | {"s": seconds})
+    figure = plot_jobs(tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs"))
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in figure.axes[1].get_xticklabels(which="both") if label.get_text()]
+    assert {"1", "10", "100", "1,000"} <= set(labels)
+    assert not [label for label in labels if "$" in label]

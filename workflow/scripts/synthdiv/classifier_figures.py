@@ -14,8 +14,11 @@ from synthdiv.figures import fill_cells
 METRIC_NAMES = {
     "centroid_distance": "Centroid Distance",
     "vendi_score": "Vendi score",
+    "frechet_distance": "Fréchet distance",
+    "frechet_distance_unsquared": "Fréchet distance, unsquared",
     "frechet_mean_term": "Fréchet, mean term",
     "frechet_covariance_term": "Fréchet, covariance term",
+    "lda on embeddings": "discriminant analysis on embeddings",
     "knn1_accuracy": "k-NN accuracy, k = 1",
     "knn5_accuracy": "k-NN accuracy, k = 5",
 }

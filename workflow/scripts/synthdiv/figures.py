@@ -211,14 +211,17 @@ def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Seque
 
 
 def plot_centroid_distance(table: pl.DataFrame) -> Figure:
-    """Bars of Centroid Distance, a pair a set: its training and its evaluation split."""
+    """Bars of Centroid Distance with its 95 % interval, a pair a set: its training and its evaluation split."""
     sets = table["set"].unique(maintain_order=True).to_list()
     figure = Figure(figsize=(2.0 + 1.0 * len(sets), 3.6), layout="constrained")
     axes = figure.subplots()
+    names = ["centroid_distance", "centroid_distance_low", "centroid_distance_high"]
     for n, (split, colour) in enumerate((("train", "#31688e"), ("evaluation", "#8fd3c1"))):
-        values = dict(table.filter(pl.col("split") == split).select("set", "centroid_distance").iter_rows())
+        own = pl.DataFrame({"set": sets}).join(table.filter(split=split), on="set", how="left", maintain_order="left")
+        values, low, high = own.select(pl.col(names).cast(pl.Float64)).to_numpy().T
         places = np.arange(len(sets)) + (n - 0.5) * 0.38
-        axes.bar(places, [values[name] for name in sets], width=0.36, label=split, color=colour)
+        axes.bar(places, values, width=0.36, label=split, color=colour)
+        axes.vlines(places, low, high, color="black", linewidth=1)
     axes.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
     axes.set_ylabel("Centroid Distance")
     axes.legend(frameon=False)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from synthdiv.figures import spread_evenly
 from synthdiv.jobs import STARTED, WORK
@@ -104,6 +105,7 @@ def plot_jobs(jobs: pl.DataFrame) -> Figure:
     hours = float(sums["seconds"].sum()) >= 2 * 3600
     axes[0].barh(places, sums["seconds"].to_numpy() / (3600 if hours else 60), color="0.6")
     axes[0].set_xlabel(f"all jobs of the rule, {'hours' if hours else 'minutes'}")
+    axes[0].set_ylim(-1, len(rules))
     axes[0].set_yticks(places, [f"{rule} ({n})" for rule, n in sums.select("rule", "n").iter_rows()])
     panels = (("seconds", "a job, seconds"), ("max_rss_mb", "a job's peak memory, MB"), ("images_per_s", "images a second"))
     for ax, (column, label) in zip(axes[1:], panels, strict=True):
@@ -113,6 +115,8 @@ def plot_jobs(jobs: pl.DataFrame) -> Figure:
             ax.plot(shown, np.full(len(shown), place), "o", markersize=3, alpha=0.5, color="C0")
         if jobs[column].drop_nulls().len():
             ax.set_xscale("log")
+            ax.xaxis.set_major_formatter("{x:,g}")  # powers of ten would be set as formulas
+            ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel(label)
         ax.grid(axis="x", linewidth=0.4, color="0.85")
     return figure
