@@ -207,6 +207,9 @@ def test_hidden_files_and_folders_are_left_out(tmp_path):
     flat = {"form": ["flat"], "paths": [str(tmp_path / "boot")], "labels": [str(tmp_path / "labels.txt")]}
     (tmp_path / "labels.txt").write_text("boot\n" * 3)
     assert len(find_images(flat, CLASSES)) == 3
+    names = ["./boot/a.png", "./boot/._a.png", "./boot/.trash/b.png", "boot/../shirt/c.png", ".d.png"]
+    tar = write_tar(tmp_path / "mac.tar", [(name, ENCODED[0]) for name in names])
+    assert [image.name for image in find_images(tar, CLASSES)] == [f"{tmp_path}/mac.tar/{names[n]}" for n in (0, 3)]
 
 
 def test_images_are_found_in_subfolders_of_a_class(tmp_path):

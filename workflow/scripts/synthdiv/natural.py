@@ -269,6 +269,8 @@ def _find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
             for member in tar:
                 last = member
                 folder, _, base = member.name.rpartition("/")
+                if any(part.startswith(".") and part.strip(".") for part in member.name.split("/")):
+                    continue  # hidden, as in folders
                 stem, _, extension = base.partition(".")
                 is_image = os.path.splitext(base)[1].lower() in IMAGE_SUFFIXES
                 if not member.isreg():
