@@ -147,6 +147,30 @@ def test_an_index_that_cannot_be_read_ends_it(config):
         look(config)
 
 
+def test_results_that_may_not_be_read_end_it(config, monkeypatch):
+    """root may read everything, so the refusal is made here: what is not seen must not be taken for unused."""
+    draw_all(config)
+    closed, scandir = str(Path.cwd() / "results" / "s" / "images" / "disamb"), os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(StudyError, match=f"{re.escape(closed)} can't be read .Permission denied."):
+        look(config)
+
+
+def test_indices_behind_a_link_are_seen(config, tmp_path):
+    draw_all(config)
+    drawn = blocks(config)
+    Path("results/s/images/disamb").rename(tmp_path / "disk")
+    Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
+    config["datasets"] = {"synset": config["datasets"]["synset"]}
+    assert look(config, later=2 * WEEK) == {"in an index": drawn}
+
+
 def test_an_archive_that_is_not_there_has_no_files(config):
     assert look(config) == {}
 

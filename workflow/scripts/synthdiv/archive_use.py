@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +51,33 @@ def list_files(archive: Path | str) -> Iterator[ArchiveFile]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if BLOCK.fullmatch(entry.name) or LEFTOVER.fullmatch(entry.name):
-                    facts = entry.stat()
-                    yield ArchiveFile(Path(entry.path), folder.parent.name, facts.st_size, facts.st_mtime)
+                    with suppress(FileNotFoundError):  # of a job that has just finished writing it
+                        facts = entry.stat()
+                        yield ArchiveFile(Path(entry.path), folder.parent.name, facts.st_size, facts.st_mtime)
+
+
+def list_indices(folder: Path) -> Iterator[Path]:
+    """The indices of all studies of a folder that the workflow ran in.
+
+    Raises
+    ------
+    StudyError
+        If one of its folders may not be read: what is not seen would be taken for unused.
+    """
+
+    def refuse(error: OSError) -> None:
+        if not isinstance(error, FileNotFoundError | NotADirectoryError):
+            reason = f"({error.strerror}), so which images are needed there is not known"
+            raise StudyError(f"{error.filename} can't be read {reason}")
+
+    try:
+        studies = os.listdir(folder / "results")
+    except OSError as error:
+        refuse(error)
+        return
+    for study in studies:
+        for path, _, names in os.walk(folder / "results" / study / "images", onerror=refuse, followlinks=True):
+            yield from (Path(path, name) for name in names if name.endswith(".parquet"))
 
 
 def read_named(folders: Iterable[Path]) -> set[str]:
@@ -60,9 +86,9 @@ def read_named(folders: Iterable[Path]) -> set[str]:
     Raises
     ------
     StudyError
-        If an index can't be read.
+        If an index can't be read, or a folder that may hold some.
     """
-    indices = [path for folder in folders for path in folder.glob("results/*/images/**/*.parquet")]
+    indices = [path for folder in folders for path in list_indices(folder)]
     named: set[str] = set()
     for path in tqdm(indices, unit="index", desc="read indices", mininterval=2):
         try:
@@ -139,7 +165,7 @@ def check_users(archive: Path | str) -> None:
     """
     users = find_users(archive)
     for mark, folder in users.items():
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             raise StudyError(
                 f"{folder} used the archive {archive} and is not there, so which images it needs is not known. If it is "
                 f"gone for good, delete {mark}; if it is only not mounted here, run this where it is"
