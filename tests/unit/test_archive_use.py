@@ -7,6 +7,7 @@ import shutil
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from standin import FINGERPRINT, draw, make_config
 
@@ -169,6 +170,13 @@ def test_indices_behind_a_link_are_seen(config, tmp_path):
     Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
     config["datasets"] = {"synset": config["datasets"]["synset"]}
     assert look(config, later=2 * WEEK) == {"in an index": drawn}
+
+
+def test_a_table_of_images_beside_the_indices_is_none_of_them(config):
+    """As a transfer set that a package ships: its images are rows of a Parquet file."""
+    draw_all(config)
+    pl.DataFrame({"image": [b"x"], "class_id": [0]}).write_parquet("results/s/images/digits.parquet")
+    assert look(config) == {"in an index": blocks(config)}
 
 
 def test_an_archive_that_is_not_there_has_no_files(config):

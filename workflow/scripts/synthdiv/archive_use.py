@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from synthdiv.archive import MARKS
 from synthdiv.drawing import iter_blocks
 from synthdiv.errors import StudyError
 from synthdiv.grid import Grid
+from synthdiv.image_index import METADATA_KEY
 from synthdiv.study import Study
 
 YOUNG = 7 * 24 * 3600
@@ -92,8 +95,10 @@ def read_named(folders: Iterable[Path]) -> set[str]:
     named: set[str] = set()
     for path in tqdm(indices, unit="index", desc="read indices", mininterval=2):
         try:
-            files = pl.read_parquet(path, columns=["file"])["file"].unique()
-        except (pl.exceptions.PolarsError, OSError) as error:
+            if METADATA_KEY not in (pq.read_schema(path).metadata or {}):
+                continue  # no index, but images that lie beside them
+            files = pq.read_table(path, columns=["file"])["file"].unique().to_pylist()
+        except (pa.ArrowException, OSError) as error:
             raise StudyError(f"the index {path} can't be read ({error}): delete it, or mend it, first") from None
         named.update(filter(BLOCK.fullmatch, map(os.path.basename, files)))
     return named
