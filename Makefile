@@ -24,7 +24,7 @@ $(VENV)/.installed: envs/requirements.txt
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"
-	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes envs/requirements.txt
+	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode envs/requirements.txt
 	@touch $@
 
 demo: $(VENV)/.installed  ## run the demo study to its report

@@ -1,21 +1,14 @@
 """What several tests share: small class tables, tiny real models, and a place to run the workflow in."""
 
-import copy
 import io
 import os
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
+from workplace import DEMO, Workplace
 
 from synthdiv.embeddings import Embeddings
 
-REPOSITORY = Path(__file__).parents[1]
-DEMO = REPOSITORY / "resources" / "demo"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 
@@ -172,54 +165,6 @@ def make_spec(model, **changes):
         "generators": {"gen": spec},
     }
     return check_config(config)["generators"]["gen"]
-
-
-class Workplace:
-    """A working directory with a config, in which Snakemake runs this repository's workflow."""
-
-    def __init__(self, folder, config, *, environment=None):
-        self.folder = folder
-        self.config = config
-        self.environment = environment
-        (folder / "resources").mkdir(parents=True)
-        (folder / "resources" / "demo").symlink_to(DEMO)
-        shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
-        self.write_config()
-
-    def copy_to(self, folder):
-        """The same place with all that it holds, elsewhere."""
-        shutil.copytree(self.folder, folder, symlinks=True)
-        place = copy.copy(self)
-        place.folder = folder
-        return place
-
-    def write_config(self):
-        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
-
-    @property
-    def results(self):
-        return self.folder / "results" / self.config["study"]
-
-    def command(self, *arguments, profile="local", configfile="study.yaml"):
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(REPOSITORY / "Snakefile")]
-        command += ["--profile", str(REPOSITORY / "profiles" / profile)]
-        # targets stand before --configfile, which takes every name after it for a config file
-        return command + list(arguments) + (["--configfile", configfile] if configfile else [])
-
-    def run(self, *arguments, check=True, **options):
-        """Run Snakemake; returns the finished process with stdout and stderr in one text."""
-        done = subprocess.run(
-            self.command(*arguments, **options),
-            cwd=self.folder,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=1800,
-        )
-        if check and done.returncode != 0:
-            raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
-        return done
 
 
 @pytest.fixture

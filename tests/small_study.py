@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pyarrow.parquet as pq
-from conftest import DEMO, Workplace
+from workplace import DEMO, Workplace
 
 from synthdiv.archive import read_bytes
 from synthdiv.image_index import read_index

@@ -7,10 +7,10 @@ import math
 
 import pytest
 import yaml
-from conftest import Workplace
 from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from traps import CALL, accept, make_study, refusal, untouched
+from workplace import Workplace
 
 from synthdiv.config import check_files
 from synthdiv.errors import StudyError

@@ -6,8 +6,8 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
-from conftest import DEMO
 from traps import CALL, accept, make_study
+from workplace import DEMO
 
 from synthdiv import summary
 from synthdiv.classes import ClassRow

@@ -18,10 +18,10 @@ import polars as pl
 import pytest
 import small_study
 import yaml
-from conftest import REPOSITORY
 from PIL import Image
 from standin import FINGERPRINT, draw, make_config
 from traps import CALL, untouched
+from workplace import REPOSITORY
 
 from synthdiv.archive import read_block
 from synthdiv.clock import check_clock

@@ -9,9 +9,10 @@ import shutil
 
 import pytest
 import torch
-from conftest import DEMO, make_recipe, make_spec, make_timm_folder
+from conftest import make_recipe, make_spec, make_timm_folder
 from safetensors.torch import save_file
 from traps import CALL, Trap
+from workplace import DEMO
 
 from synthdiv.classifier_file import load_weights
 from synthdiv.config import check_config

@@ -12,9 +12,9 @@ import polars as pl
 import psutil
 import pyarrow.parquet as pq
 import pytest
-from conftest import DEMO, Workplace
 from PIL import Image
 from safetensors.torch import load_file
+from workplace import DEMO, Workplace
 
 from synthdiv.classifier_file import read_facts
 from synthdiv.image_index import read_index
@@ -148,17 +148,17 @@ def test_a_mixtures_weights_reach_the_training(place):
 
 
 def test_nothing_is_left_to_do_and_an_evaluation_alone_follows_its_recipe(place):
-    assert "Nothing to be done" in place.run("classifiers", "--dry-run").stdout
+    assert "Nothing to be done" in place.plan("classifiers").stdout
     try:
         place.config["classifiers"]["tiny"]["recipe"] = TINY | {"evaluation_size": 48}
         place.config["classifiers"]["tiny"]["checkpoint_minutes"] = 5
         place.write_config()
-        planned = place.run("classifiers", "--dry-run").stdout
+        planned = place.plan("classifiers").stdout
         assert "train_classifier" not in planned
         assert len(set(re.findall(r"Try (tiny|tuned|ready), trained on (\S+),", planned))) == 3
         place.config["classifiers"]["tiny"]["recipe"] = TINY | {"label_smoothing": 0.1}
         place.write_config()
-        planned = place.run("classifiers", "--dry-run").stdout
+        planned = place.plan("classifiers").stdout
         assert len(set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))) == 4  # tuned starts from tiny
     finally:
         place.config["classifiers"]["tiny"]["recipe"] = TINY
@@ -225,7 +225,7 @@ def test_bad_input_is_a_sentence(place):
         ):
             place.config["classifiers"]["tiny"] = good | changes
             place.write_config()
-            done = place.run("classifiers", "--dry-run", check=False)
+            done = place.plan("classifiers", check=False)
             assert done.returncode != 0
             assert message in done.stdout, done.stdout
             assert "Traceback" not in done.stdout

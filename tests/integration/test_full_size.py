@@ -5,8 +5,8 @@ Their weights are not here; what they are made of is: public configurations, and
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import Workplace
 from PIL import Image
+from workplace import Workplace
 
 from synthdiv.archive import read_bytes
 from synthdiv.flags import decode_image

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import yaml
-from conftest import DEMO, REPOSITORY
+from workplace import DEMO, REPOSITORY
 
 from synthdiv.causes import diagnose_classes
 from synthdiv.class_texts import list_texts

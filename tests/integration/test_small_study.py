@@ -14,9 +14,10 @@ import polars as pl
 import psutil
 import pytest
 from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
-from conftest import Workplace, make_timm_folder
+from conftest import make_timm_folder
 from PIL import Image
 from small_study import CLASSES, OVERRIDES, contents, counts_of, drawn, make_place
+from workplace import Workplace
 
 from synthdiv.drawing import redraw_image
 from synthdiv.image_index import read_index
@@ -213,7 +214,7 @@ def test_run_again_there_is_nothing_to_do(place):
 def test_an_edited_override_redraws_one_class_and_what_follows(place):
     blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
     (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
-    planned = jobs(place.run("-n").stdout)
+    planned = jobs(place.plan().stdout)
     drawing = [job for job in planned if job.startswith("Draw")]
     assert drawing == [
         "Draw disamb at guidance scale 2.5, classes c2-3",
@@ -231,14 +232,14 @@ def test_an_edited_override_redraws_one_class_and_what_follows(place):
     assert [counts[name] for name in ("disamb/g2.5/c2-3", "disamb/g7.5/c2-3", "promptaug/g2.5/c2-3")] == [(10, 0, 10)] * 3
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
     assert "Draw disamb at guidance scale 2.5, classes c0-1" not in ran.stdout
-    assert "Nothing to be done" in place.run("-n").stdout
+    assert "Nothing to be done" in place.plan().stdout
 
 
 def test_a_new_natural_image_is_seen(place):
     folder = place.folder / "natural" / "train" / "bag"
     time.sleep(1.1)
     shutil.copy(next(folder.iterdir()), folder / "new.png")
-    planned = jobs(place.run("-n").stdout)
+    planned = jobs(place.plan().stdout)
     assert "Index the natural images of Natural-IM" in planned
     assert not [job for job in planned if job.startswith("Draw")]
     (folder / "new.png").unlink()
@@ -251,7 +252,7 @@ def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
     for prompts, counts in ((["bag", "trunk"], (12, 0, 0)), (["bag", "typical bag"], (6, 0, 6))):
         place.config["probes"] = {"bag": probe | {"prompts": prompts}}
         place.write_config()
-        planned = jobs(place.run("-n", "results/small/figures/probes.png").stdout)
+        planned = jobs(place.plan("results/small/figures/probes.png").stdout)
         assert [job for job in planned if job.startswith("Draw")] == ["Draw the probe bag"]
         place.run("results/small/figures/probes.png")
         assert counts_of(log) == counts
@@ -289,7 +290,7 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     history = (folder / "history.csv").read_bytes()
     overrides = place.folder / "overrides.csv"
     overrides.write_text(overrides.read_text() + "bag,top\n")
-    drawing = [job for job in jobs(place.run("-n", "review").stdout) if job.startswith("Draw")]
+    drawing = [job for job in jobs(place.plan("review").stdout) if job.startswith("Draw")]
     assert drawing == ["Draw the review of Disamb-IM, classes c2-3"]
     place.run("review")
     assert counts_of(logs / "c2-3.log") == (5, 0, 5)
@@ -316,7 +317,7 @@ def test_more_images_a_class_draw_only_what_is_new(place):
 def test_only_what_nothing_uses_is_removed_from_the_archive(place):
     """After all the edits above: indices of sets, of a probe and of reviews still find their images."""
     indices = sorted((place.results / "images").rglob("*.parquet"))
-    before, planned = {path: contents(path) for path in indices}, jobs(place.run("-n", "draw").stdout)
+    before, planned = {path: contents(path) for path in indices}, jobs(place.plan("draw").stdout)
     blocks = set((place.folder / "archive").rglob("*.tar"))
     assert "are younger than a week and stay" in place.run("list_unused").stdout
     for path in blocks:
@@ -327,7 +328,7 @@ def test_only_what_nothing_uses_is_removed_from_the_archive(place):
     assert len(set((place.folder / "archive").rglob("*.tar"))) == len(blocks) - number < len(blocks)
     assert {path: contents(path) for path in indices} == before
     assert "Nothing can be removed" in place.run("list_unused").stdout
-    assert jobs(place.run("-n", "draw").stdout) == planned
+    assert jobs(place.plan("draw").stdout) == planned
 
 
 def test_shards_and_job_counts_do_not_change_a_byte(place, tmp_path):

@@ -10,8 +10,9 @@ import psutil
 import pytest
 import yaml
 from cluster import find_missing, run_cluster
-from conftest import REPOSITORY, Workplace, make_recipe
+from conftest import make_recipe
 from small_study import drawn, write_natural
+from workplace import REPOSITORY, Workplace
 
 pytestmark = pytest.mark.slurm
 

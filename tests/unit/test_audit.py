@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.audit import Matrix, check_granularity, check_means, check_same
 from synthdiv.consistency import audit_matrix, check_identity, check_jensen

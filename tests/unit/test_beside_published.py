@@ -1,7 +1,7 @@
 """Published figures beside the study's own: by the names of sets and classes, reference before query."""
 
 import polars as pl
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.beside_published import compare_published
 

@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from conftest import DEMO, make_recipe, make_spec
+from conftest import make_recipe, make_spec
+from workplace import DEMO
 
 from synthdiv.calibration import choose_batch_size, measure_classifier, measure_encoder, measure_generator, time_work
 from synthdiv.errors import StudyError

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.claim_evidence import Evidence, Finding
 from synthdiv.claims import find_comparisons, judge_claims

@@ -1,6 +1,6 @@
 """The page of config keys is the schema's."""
 
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.config import read_schema
 from synthdiv.config_docs import write_page

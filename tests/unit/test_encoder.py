@@ -6,7 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 import timm
 import torch
-from conftest import DEMO, make_timm_folder
+from conftest import make_timm_folder
+from workplace import DEMO
 
 from synthdiv.archive import write_block
 from synthdiv.encoder import load_encoder

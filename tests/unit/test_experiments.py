@@ -3,8 +3,9 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import REPOSITORY, make_embeddings
+from conftest import make_embeddings
 from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
+from workplace import REPOSITORY
 
 from synthdiv.classes import ClassRow
 from synthdiv.errors import StudyError

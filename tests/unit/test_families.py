@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from conftest import DEMO, make_spec, make_tiny_unet, make_tiny_vae
+from conftest import make_spec, make_tiny_unet, make_tiny_vae
 from PIL import Image
+from workplace import DEMO
 
 from synthdiv.errors import StudyError
 from synthdiv.families import FAMILIES

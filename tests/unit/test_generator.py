@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo.utils
-from conftest import DEMO, make_spec
+from conftest import make_spec
 from safetensors.torch import load_file, save_file
+from workplace import DEMO
 
 from synthdiv.devices import claim_device
 from synthdiv.drawing import make_recipe

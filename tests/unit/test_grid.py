@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from conftest import REPOSITORY
 from standin import FINGERPRINT, draw, make_config
+from workplace import REPOSITORY
 
 from synthdiv.drawing import draw_shard
 from synthdiv.grid import Grid, render_table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import timm
 import yaml
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.classes import read_classes
 from synthdiv.grammar import Grammar

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 LIBRARY = str(REPOSITORY / "workflow" / "scripts")
 

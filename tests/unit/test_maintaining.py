@@ -2,7 +2,7 @@
 
 import re
 
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 
 def test_every_module_stands_once_in_the_map():

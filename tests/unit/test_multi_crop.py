@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from conftest import REPOSITORY, make_recipe
+from conftest import make_recipe
 from PIL import Image, ImageOps
 from timm.data.loader import fast_collate
 from torchvision import transforms
 from torchvision.transforms import functional, v2
+from workplace import REPOSITORY
 
 from synthdiv.image_dataset import seed_randomness
 from synthdiv.multi_crop import MultiCrop

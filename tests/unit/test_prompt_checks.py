@@ -1,7 +1,7 @@
 """Truncated and identical prompts, with real tokenizers."""
 
 import pytest
-from conftest import DEMO
+from workplace import DEMO
 
 from synthdiv import prompt_checks
 from synthdiv.classes import read_classes

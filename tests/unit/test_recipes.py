@@ -6,10 +6,11 @@ import pytest
 import timm
 import torch
 import yaml
-from conftest import REPOSITORY, make_recipe, make_timm_folder
+from conftest import make_recipe, make_timm_folder
 from PIL import Image
 from timm.data.loader import fast_collate
 from timm.loss import LabelSmoothingCrossEntropy, SoftTargetCrossEntropy
+from workplace import REPOSITORY
 
 from synthdiv.config import check_config, read_schema
 from synthdiv.errors import StudyError

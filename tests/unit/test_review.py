@@ -13,9 +13,9 @@ import numpy as np
 import polars as pl
 import pytest
 import yaml
-from conftest import REPOSITORY
 from PIL import Image
 from standin import FINGERPRINT, draw, make_config
+from workplace import REPOSITORY
 
 from synthdiv.classes import ClassRow, read_classes
 from synthdiv.drawing import draw_shard, iter_blocks

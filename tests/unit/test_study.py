@@ -6,7 +6,7 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 from synthdiv.config import check_config
 from synthdiv.errors import StudyError

@@ -11,8 +11,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
-from conftest import REPOSITORY, make_image_set, make_recipe
+from conftest import make_image_set, make_recipe
 from safetensors.torch import load_file
+from workplace import REPOSITORY
 
 from synthdiv import training as module
 from synthdiv.archive import read_bytes

@@ -8,10 +8,10 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from PIL import Image
 from scipy.io import savemat
 from sklearn.datasets import load_digits
+from workplace import REPOSITORY
 
 from synthdiv.classes import name_classes
 from synthdiv.errors import StudyError

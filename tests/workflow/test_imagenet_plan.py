@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY, Workplace
+from workplace import REPOSITORY, Workplace
 
 from synthdiv.study import Study
 
@@ -39,7 +39,7 @@ def place(tmp_path):
 
 
 def test_the_whole_study_is_planned(place):
-    plan = place.run("-n", "--quiet", "rules", profile="slurm").stdout
+    plan = place.plan("--quiet", "rules", profile="slurm").stdout
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
     assert {name: counts[name] for name in JOBS} == JOBS
 

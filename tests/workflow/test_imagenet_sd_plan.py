@@ -5,7 +5,7 @@ import re
 
 import pytest
 import yaml
-from conftest import REPOSITORY, Workplace
+from workplace import REPOSITORY, Workplace
 
 from synthdiv.drawing import iter_blocks
 from synthdiv.sources import find_timm_subset
@@ -61,7 +61,7 @@ def test_the_whole_study_is_planned(folder, tmp_path, name):
     place = Workplace(tmp_path, read_config(name))
     for part in ("recipes", "paper"):
         (tmp_path / "resources" / part).symlink_to(REPOSITORY / "resources" / part)
-    plan = place.run("-n", "--quiet", "rules", profile="slurm").stdout
+    plan = place.plan("--quiet", "rules", profile="slurm").stdout
     counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
     assert {rule: counts[rule] for rule in JOBS[name]} == JOBS[name]
 
@@ -97,7 +97,7 @@ def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
 
 def test_the_second_demo_is_planned(tmp_path):
     place = Workplace(tmp_path, read_config("demo_sd"))
-    plan = place.run("-n", "--quiet", "rules").stdout
+    plan = place.plan("--quiet", "rules").stdout
     counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
     expected = {"draw_images": 7, "plot_transfer": 1, "plot_features": 1, "plot_tradeoff": 1, "judge_claims": 1}
     assert {rule: counts[rule] for rule in expected} == expected

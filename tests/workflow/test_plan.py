@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import yaml
-from conftest import REPOSITORY
+from workplace import REPOSITORY
 
 
 @pytest.fixture
@@ -32,11 +32,11 @@ def scored(output):
 
 def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(workplace, demo_config):
     place = workplace(demo_config | {"classes_per_shard": 5})
-    done = place.run("-n")
+    done = place.plan()
     references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
     matrix = {f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries}
     assert len(matrix) == 36
-    assert scored(place.run("-n", "experiments").stdout) == matrix
+    assert scored(place.plan("experiments").stdout) == matrix
     assert scored(done.stdout) - matrix == {
         f"Score reference {reference} x query {query} (tiny-clip)"
         for name in ("Disamb5.0-IM", "Disamb1.0-IM")
@@ -72,7 +72,7 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
 
 def test_without_probes_nothing_of_them_is_planned(workplace, demo_config):
     del demo_config["probes"]
-    done = workplace(demo_config).run("-n")
+    done = workplace(demo_config).plan()
     assert not [rule for rule in count_jobs(done.stdout) if rule.endswith(("_probe", "_probes")) and rule != "train_probe"]
     assert "tables/probes.csv" not in done.stdout
 
@@ -92,7 +92,7 @@ def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(wor
             for part in ("sets", "experiments", "contact_sheets"):
                 demo_config[part] = {k: v for k, v in demo_config[part].items() if part == "sets" and "dataset" in v}
             expected |= {"embed_prompts": 2}
-    counts = count_jobs(workplace(demo_config).run("-n", "review").stdout)
+    counts = count_jobs(workplace(demo_config).plan("review").stdout)
     assert {rule: count for rule, count in counts.items() if rule != "total"} == expected
 
 
@@ -102,7 +102,7 @@ def test_there_must_be_something_to_review(workplace, demo_config):
     images = {split: natural.format(split) for split in ("train", "evaluation")}
     encoders = {"encoders": {"clip": {"model": "resources/demo/models/clip"}}}
     config = demo_config | encoders | {"sets": {"Fashion-IM": {"kind": "image", "images": images}}}
-    done = workplace(config).run("-n", "review", check=False)
+    done = workplace(config).plan("review", check=False)
     assert done.returncode != 0
     assert "there is nothing to review: the config has no drawn set with one prompt a class" in done.stdout
     assert "Traceback" not in done.stdout
@@ -143,7 +143,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
     ],
 )
 def test_targets(workplace, demo_config, target, rules, not_rules):
-    counts = count_jobs(workplace(demo_config).run("-n", target).stdout)
+    counts = count_jobs(workplace(demo_config).plan(target).stdout)
     assert rules <= counts.keys()
     assert not not_rules & counts.keys()
 
@@ -157,10 +157,10 @@ def test_an_encoders_weights_are_an_input_of_what_it_embeds(workplace, demo_conf
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("made before")
     target = str(table.relative_to(place.folder))
-    assert "Nothing to be done" in place.run("-n", target).stdout
+    assert "Nothing to be done" in place.plan(target).stdout
     later = table.stat().st_mtime + 10
     os.utime(place.folder / "weights.safetensors", (later, later))
-    assert "Updated input files: weights.safetensors" in place.run("-n", target).stdout
+    assert "Updated input files: weights.safetensors" in place.plan(target).stdout
 
 
 def test_a_study_stands_alone(workplace, demo_config):
@@ -170,7 +170,7 @@ def test_a_study_stands_alone(workplace, demo_config):
         "datasets": {"names": {"builder": "lemmas"}},
         "sets": {"Names-PRMT": {"kind": "prompt", "dataset": "names"}},
     }
-    done = workplace(config).run("-n")
+    done = workplace(config).plan()
     assert count_jobs(done.stdout)["score_experiment"] == 1
     assert not {"train_classifier", "tabulate_guidance", "tabulate_adherence"} & count_jobs(done.stdout).keys()
     assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
@@ -183,14 +183,14 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figur
         "experiments": {"references": ["Disamb-IM"], "queries": ["PromptAug-IM"]},
     }
     place = workplace(config)
-    done = place.run("-n", "guidance")
+    done = place.plan("guidance")
     assert scored(done.stdout) == {
         f"Score reference {name} x query {name} (tiny-clip)" for name in ("Disamb-IM", "Disamb1.0-IM")
     }
     assert count_jobs(done.stdout)["plot_guidance"] == 1
     del place.config["sets"]["Disamb1.0-IM"]
     place.write_config()
-    assert "tabulate_guidance" not in count_jobs(place.run("-n").stdout)
+    assert "tabulate_guidance" not in count_jobs(place.plan().stdout)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figur
     ],
 )
 def test_a_bad_config_ends_in_one_sentence(workplace, demo_config, change, sentence):
-    done = workplace(demo_config | change).run("-n", check=False)
+    done = workplace(demo_config | change).plan(check=False)
     assert done.returncode != 0
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout
@@ -244,7 +244,7 @@ def test_every_rule_has_its_shape():
 def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
     demo_config["sets"]["Fashion-IM"]["images"] = {"train": "nowhere/train", "evaluation": "nowhere/val"}
     place = workplace(demo_config)
-    assert "nowhere/train does not exist" in place.run("-n", check=False).stdout
+    assert "nowhere/train does not exist" in place.plan(check=False).stdout
     printed = place.run("grid").stdout
     for text in (
         "Fashion-IM, train: nowhere/train (NOT THERE)",
@@ -267,19 +267,19 @@ def test_transfer_and_features_are_planned_where_the_config_names_them(workplace
     }
     rules |= {"measure_features", "tabulate_features", "plot_features"}
     place = workplace(demo_config)
-    assert not rules & count_jobs(place.run("-n").stdout).keys()
+    assert not rules & count_jobs(place.plan().stdout).keys()
     place.config |= {"transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
     place.write_config()
-    counts = count_jobs(place.run("-n", "transfer").stdout)
+    counts = count_jobs(place.plan("transfer").stdout)
     assert counts["index_transfer"] == counts["embed_transfer"] == 1
     assert counts["extract_features"] == 14  # seven training sets, all seeds of one together: of digits, and of Fashion-IM
     assert counts["classify_transfer"] == 8  # and the encoder
     assert counts["measure_features"] == 7
     assert not {"score_experiment", "plot_predictors", "plot_causes"} & counts.keys()
-    assert rules <= count_jobs(place.run("-n").stdout).keys()
+    assert rules <= count_jobs(place.plan().stdout).keys()
     del place.config["transfer"]
     place.write_config()
-    output = place.run("-n", "transfer").stdout
+    output = place.plan("transfer").stdout
     assert count_jobs(output)["plot_features"] == 1
     assert not {"index_transfer", "classify_transfer", "plot_transfer"} & count_jobs(output).keys()
 
@@ -287,7 +287,7 @@ def test_transfer_and_features_are_planned_where_the_config_names_them(workplace
 def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_config):
     demo_config["transfer"] = {"sets": {"flowers": {"torchvision": "Flowers102", "root": "data"}}}
     place = workplace(demo_config)
-    done = place.run("-n", check=False)
+    done = place.plan(check=False)
     assert done.returncode != 0
     assert "transfer.sets.flowers: data/flowers-102/jpg does not exist; Flowers102 is not downloaded" in done.stdout
     assert "Traceback" not in done.stdout
@@ -295,7 +295,7 @@ def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_con
 
 
 def test_the_diagnosis_of_the_demo(workplace, demo_config):
-    counts = count_jobs(workplace(demo_config).run("-n").stdout)
+    counts = count_jobs(workplace(demo_config).plan().stdout)
     assert counts["gather_evidence"] == 6  # the drawn sets
     assert counts["split_error"] == 8  # and the natural ones
     for rule in (
@@ -314,7 +314,7 @@ def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
     for name in ("Fashion-IM", "FashionStudio-IM"):
         del demo_config["sets"][name]
     del demo_config["experiments"], demo_config["classifiers"], demo_config["contact_sheets"]
-    counts = count_jobs(workplace(demo_config).run("-n").stdout)
+    counts = count_jobs(workplace(demo_config).plan().stdout)
     assert counts["split_error"] == 6
     assert counts["tabulate_diagnosis"] == 1
     assert not {"gather_evidence", "embed_class_texts", "plot_causes", "plot_evidence"} & counts.keys()

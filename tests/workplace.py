@@ -1,0 +1,90 @@
+"""Where tests run Snakemake: in processes of its own, or, to plan only, in the test's."""
+
+import contextlib
+import copy
+import io
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake import cli
+
+REPOSITORY = Path(__file__).parents[1]
+DEMO = REPOSITORY / "resources" / "demo"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A finished dry run."""
+
+    returncode: int
+    stdout: str
+
+
+class Workplace:
+    """A working directory with a config, in which Snakemake runs this repository's workflow."""
+
+    def __init__(self, folder, config, *, environment=None):
+        self.folder = folder
+        self.config = config
+        self.environment = environment
+        (folder / "resources").mkdir(parents=True)
+        (folder / "resources" / "demo").symlink_to(DEMO)
+        shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
+        self.write_config()
+
+    def copy_to(self, folder):
+        """The same place with all that it holds, elsewhere."""
+        shutil.copytree(self.folder, folder, symlinks=True)
+        place = copy.copy(self)
+        place.folder, place.config = folder, copy.deepcopy(self.config)
+        return place
+
+    def write_config(self):
+        (self.folder / "study.yaml").write_text(yaml.safe_dump(self.config, sort_keys=False))
+
+    @property
+    def results(self):
+        return self.folder / "results" / self.config["study"]
+
+    def arguments(self, *arguments, profile="local", configfile="study.yaml"):
+        listed = ["--snakefile", str(REPOSITORY / "Snakefile"), "--profile", str(REPOSITORY / "profiles" / profile)]
+        # targets stand before --configfile, which takes every name after it for a config file
+        return listed + list(arguments) + (["--configfile", configfile] if configfile else [])
+
+    def command(self, *arguments, **options):
+        return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, **options)]
+
+    def run(self, *arguments, check=True, **options):
+        """Run Snakemake; returns the finished process with stdout and stderr in one text."""
+        done = subprocess.run(
+            self.command(*arguments, **options),
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=1800,
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
+        return done
+
+    def plan(self, *arguments, check=True, **options):
+        """Make a dry run by Snakemake's command line in this process: another takes seconds to start."""
+        listed = self.arguments("--dry-run", *arguments, **options)
+        said = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            patch.chdir(self.folder)
+            patch.setattr(sys, "argv", ["snakemake", *listed])
+            patch.setattr(sys, "path", list(sys.path))
+            with pytest.raises(SystemExit) as ended:
+                cli.main(listed)
+        done = Plan(ended.value.code, said.getvalue())
+        if check and done.returncode != 0:
+            raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
+        return done
