@@ -11,6 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 PHONE = (390, 844)
 DESK = (1400, 900)
+POLL = 0.05  # seconds
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -57,36 +58,60 @@ def list_requests(driver):
 
 def wait_for(driver, css):
     """The elements, once there are any."""
-    return WebDriverWait(driver, 20).until(lambda _: driver.find_elements(By.CSS_SELECTOR, css))
+    return WebDriverWait(driver, 20, POLL).until(lambda _: driver.find_elements(By.CSS_SELECTOR, css))
 
 
 def wait_until(driver, condition):
     """Until it holds, or an error."""
-    WebDriverWait(driver, 20).until(lambda _: condition())
+    WebDriverWait(driver, 20, POLL).until(lambda _: condition())
+
+
+SHOWN = "div.p-3 > img, iframe"
+"""Where a report shows a result."""
+ROWS = "[...document.querySelectorAll('tr')].filter(row => row.querySelector('td a'))"
+"""The results of the part that is open."""
+
+
+def list_links(driver):
+    """What the links of the menu say."""
+    return driver.execute_script("return [...document.querySelectorAll('a')].map(link => link.innerText.trim())")
 
 
 def list_parts(driver):
     """The names of the report's parts, in the order of its menu."""
-    wait_for(driver, "nav a, a")
-    return [a.text.strip() for a in driver.find_elements(By.TAG_NAME, "a") if a.text.strip()[:1].isdigit()]
+    wait_until(driver, lambda: any(text[:1].isdigit() for text in list_links(driver)))
+    return [text for text in list_links(driver) if text[:1].isdigit()]
+
+
+def click_link(driver, text):
+    """Click the link of the menu that says so, as soon as there is one."""
+    wait_until(driver, lambda: text in list_links(driver))
+    driver.find_elements(By.TAG_NAME, "a")[list_links(driver).index(text)].click()
 
 
 def read_part(driver, name):
     """Open every result of a part; gives (its name, what is shown: the pixels of an image, or the words of a page)."""
-    url = driver.current_url.split("#")[0]
-    found = []
-    count = 1
-    while len(found) < count:
-        driver.get(url)  # its menu, from the start
-        driver.refresh()
-        next(a for a in wait_for(driver, "a") if a.text.strip() == name).click()
-        rows = [row for row in wait_for(driver, "tr") if row.find_elements(By.CSS_SELECTOR, "td a")]
-        count = len(rows)
-        row = rows[len(found)]
-        label = row.text.strip()
-        row.find_element(By.CSS_SELECTOR, "td a").click()
-        found.append((label, _read_content(driver)))
-    return found
+    if "Results" in list_links(driver):
+        click_link(driver, "Results")  # from another part to the menu
+    click_link(driver, name)
+    wait_until(driver, lambda: driver.execute_script(f"return {ROWS}.length"))
+    labels = driver.execute_script(f"return {ROWS}.map(row => row.innerText.trim())")
+    return [(label, _read_result(driver, place)) for place, label in enumerate(labels)]
+
+
+def _read_result(driver, place):
+    driver.execute_script(f"window.before = document.querySelector('{SHOWN}')?.src")
+    driver.execute_script(f"return {ROWS}[{place}].querySelector('td a')").click()
+    another = f"const shown = document.querySelector('{SHOWN}'); return shown && shown.src !== window.before"
+    wait_until(driver, lambda: driver.execute_script(another))
+    (shown, *_) = driver.find_elements(By.CSS_SELECTOR, SHOWN)
+    if shown.tag_name == "img":
+        loaded = "return arguments[0].complete && arguments[0].naturalWidth * arguments[0].naturalHeight"
+        return WebDriverWait(driver, 20, POLL).until(lambda _: driver.execute_script(loaded, shown))
+    driver.switch_to.frame(shown)
+    words = len(driver.find_element(By.TAG_NAME, "body").text.split())
+    driver.switch_to.default_content()
+    return words
 
 
 def close_menu(driver):
@@ -100,14 +125,3 @@ def read_report(path):
     with open_page(path) as driver:
         shown = {part: dict(read_part(driver, part)) for part in list_parts(driver)}
         return shown, list_errors(driver), list_requests(driver)
-
-
-def _read_content(driver):
-    (shown, *_) = wait_for(driver, "div.p-3 > img, iframe")
-    if shown.tag_name == "img":
-        WebDriverWait(driver, 20).until(lambda _: driver.execute_script("return arguments[0].complete", shown))
-        return driver.execute_script("return arguments[0].naturalWidth * arguments[0].naturalHeight", shown)
-    driver.switch_to.frame(shown)
-    words = len(driver.find_element(By.TAG_NAME, "body").text.split())
-    driver.switch_to.default_content()
-    return words

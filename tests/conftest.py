@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 import pytest
+from shared import make_once
 from workplace import DEMO, Workplace
 
 from synthdiv.embeddings import Embeddings
@@ -170,4 +171,31 @@ def make_spec(model, **changes):
 @pytest.fixture
 def workplace(tmp_path):
     """Make a :class:`Workplace` from a config."""
-    return lambda config: Workplace(tmp_path, config)
+    return lambda config: Workplace.make(tmp_path, config)
+
+
+@pytest.fixture(scope="session")
+def finished_study(tmp_path_factory):
+    """The small study, run once a session: for tests that change nothing in it."""
+    import small_study
+
+    def make(folder):
+        # twice as many jobs as cores: mostly, they wait for a model to be read or for their imports
+        small_study.make_full_place(folder).run("--cores", str(2 * os.cpu_count()))
+
+    return Workplace.reopen(make_once(tmp_path_factory, "small_study", make))
+
+
+@pytest.fixture
+def finished(finished_study, monkeypatch):
+    """The finished small study, from within its folder: an index names its files relative to that."""
+    monkeypatch.chdir(finished_study.folder)
+    return finished_study
+
+
+@pytest.fixture
+def place(finished_study, tmp_path, monkeypatch):
+    """A copy of the finished small study, from within its folder: for tests that change something."""
+    place = finished_study.copy_to(tmp_path / "place")
+    monkeypatch.chdir(place.folder)
+    return place

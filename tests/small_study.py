@@ -1,9 +1,14 @@
-"""A study so small that tests run it for real: four classes, four drawn sets, natural images, two references of prompts."""
+"""A study so small that tests run it for real: four classes, four drawn sets, natural images, prompts, a probe, classifiers.
+
+A test session runs it once (fixture ``finished``). Tests that only read it share its folder; what a test changes is a copy.
+"""
 
 import re
 
 import numpy as np
 import pyarrow.parquet as pq
+import timm
+import torch
 from workplace import DEMO, Workplace
 
 from synthdiv.archive import read_bytes
@@ -18,6 +23,9 @@ CLASSES = """class_id,key,name,lemmas
 3,bag,bag,"bag, handbag"
 """
 OVERRIDES = "key,prompt\ntshirt,t-shirt\nsneaker,sneaker\n"
+PROBE = {"class": "bag", "prompts": ["bag", "trunk"], "guidance_scale": 2.5, "images": 6, "reference": "Disamb2.5-IM"}
+RECIPE = {"model": "test_resnet", "model_options": {"channels": [8, 8, 8, 16], "stem_width": 8}, "image_size": 32}
+RECIPE |= {"epochs": 4, "batch_size": 10, "optimizer": {"opt": "adamw", "lr": 0.01}, "augmentation": {"color_jitter": None}}
 
 
 def make_config(**changes):
@@ -71,6 +79,37 @@ def make_config(**changes):
     } | changes
 
 
+def make_classifiers():
+    """The keys of classifiers that are trained, on sets and mixtures; that start from another; and that came trained."""
+    evaluate = ["Natural-IM", "Subset-IM"]
+    mixed = [{"set": "Natural-IM", "images_per_class": 4}, {"set": "Disamb2.5-IM", "images_per_class": 5, "weight": 20}]
+    return {
+        "mixtures": {"Natural4": {"parts": mixed[:1]}, "Mixed": {"parts": mixed}},
+        "classifiers": {
+            "tiny": {
+                "recipe": RECIPE,
+                "train": ["Natural-IM", "Natural4", "Mixed"],
+                "evaluate": evaluate,
+                "seeds": [5],
+                "follow": "Subset-IM",
+            },
+            "tuned": {
+                "recipe": RECIPE,
+                "train": ["Natural-IM"],
+                "init_from": {"classifier": "tiny", "train": "Mixed"},
+                "processes": 2,
+                "evaluate": evaluate,
+                "seeds": [5],
+            },
+            "ready": {
+                "recipe": {"model": "pretrained", "pretrained": True, "image_size": 32},
+                "trained_on": "Elsewhere",
+                "evaluate": evaluate,
+            },
+        },
+    }
+
+
 def write_natural(folder, *, train, val):
     """The class table, and so many natural images a class as folders."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +126,25 @@ def write_natural(folder, *, train, val):
 def make_place(folder, **changes):
     write_natural(folder, train=6, val=4)
     (folder / "overrides.csv").write_text(OVERRIDES)
-    return Workplace(folder, make_config(**changes))
+    return Workplace.make(folder, make_config(**changes))
+
+
+def make_full_place(folder):
+    """The study with everything that a study may have: a probe and classifiers too."""
+    place = make_place(folder, classes_per_shard=4, probes={"bag": PROBE}, **make_classifiers())
+    (folder / "subset.txt").write_text("trouser\nbag\n")
+    subset = {"kind": "image", "images": {"evaluation": "natural/val"}, "class_subset": "subset.txt"}
+    place.config["sets"]["Subset-IM"] = subset
+    place.write_config()
+    torch.manual_seed(0)
+    model = timm.create_model("test_resnet", num_classes=len(KEYS))
+    timm.models.save_for_hf(model, folder / "pretrained", model_config={"num_classes": len(KEYS)}, safe_serialization=True)
+    return place
+
+
+def list_jobs(output):
+    """The messages of the jobs that Snakemake says it runs, or would."""
+    return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
 
 
 def drawn(place):

@@ -6,6 +6,7 @@ import io
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,14 +33,26 @@ class Workplace:
         self.folder = folder
         self.config = config
         self.environment = environment
+
+    @classmethod
+    def make(cls, folder, config, **options):
+        """A new place, with what the workflow looks for in its working directory."""
         (folder / "resources").mkdir(parents=True)
         (folder / "resources" / "demo").symlink_to(DEMO)
         shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
-        self.write_config()
+        place = cls(folder, config, **options)
+        place.write_config()
+        return place
+
+    @classmethod
+    def reopen(cls, folder):
+        """A place that was made before."""
+        return cls(folder, yaml.safe_load((folder / "study.yaml").read_text()))
 
     def copy_to(self, folder):
         """The same place with all that it holds, elsewhere."""
         shutil.copytree(self.folder, folder, symlinks=True)
+        shutil.rmtree(folder / "archive" / "used_by", ignore_errors=True)  # its archive is its own
         place = copy.copy(self)
         place.folder, place.config = folder, copy.deepcopy(self.config)
         return place
@@ -74,8 +87,16 @@ class Workplace:
             raise AssertionError(f"snakemake {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done
 
-    def plan(self, *arguments, check=True, **options):
-        """Make a dry run by Snakemake's command line in this process: another takes seconds to start."""
+    def plan(self, *arguments, check=True, config=None, **options):
+        """Make a dry run by Snakemake's command line in this process: another takes seconds to start.
+
+        With another config than the place's, if one is given.
+        """
+        if config is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "study.yaml"
+                path.write_text(yaml.safe_dump(config, sort_keys=False))
+                return self.plan(*arguments, check=check, configfile=str(path), **options)
         listed = self.arguments("--dry-run", *arguments, **options)
         said = io.StringIO()
         with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):

@@ -56,7 +56,7 @@ def test_what_is_no_config_is_refused_by_snakemake(tmp_path, monkeypatch, conten
 
 
 def test_a_key_that_stands_twice_is_refused_and_not_the_last_one_taken(tmp_path):
-    place = Workplace(tmp_path, {"study": "x"})
+    place = Workplace.make(tmp_path, {"study": "x"})
     (tmp_path / "study.yaml").write_text("study: x\nseed: 1\nclasses: nowhere.csv\nseed: 2\n")
     with untouched(tmp_path):
         done = place.run("-n", check=False)

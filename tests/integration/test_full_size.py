@@ -70,7 +70,7 @@ def test_one_image_of_512_pixels_is_drawn_and_embedded(tmp_path):
     assert make_stable_diffusion(tmp_path / "sd15") == UNET_PARAMETERS
     make_clip(tmp_path / "clip.safetensors")
     (tmp_path / "classes.csv").write_text("class_id,key,name,lemmas\n0,n02012849,crane,a crane bird\n")
-    place = Workplace(
+    place = Workplace.make(
         tmp_path,
         {
             "study": "full",

@@ -75,7 +75,7 @@ def cluster():
 
 def make_place(folder, environment=None):
     write_natural(folder, train=50, val=50)
-    return Workplace(folder, CONFIG, environment=environment)
+    return Workplace.make(folder, CONFIG, environment=environment)
 
 
 def write_site(folder, **changes):
@@ -384,7 +384,7 @@ def test_what_a_site_must_fill_in(finished, tmp_path, site, message):
 
 def test_the_demo_study(cluster, tmp_path):
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    places = [Workplace(tmp_path / name, config, environment=cluster.environment) for name in ("local", "cluster")]
+    places = [Workplace.make(tmp_path / name, config, environment=cluster.environment) for name in ("local", "cluster")]
     places[0].run()
     write_site(places[1].folder)
     places[1].run(profile="slurm")

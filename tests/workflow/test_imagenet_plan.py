@@ -32,7 +32,7 @@ def place(tmp_path):
         for key in keys:
             (tmp_path / "imagenet" / split / key).mkdir(parents=True)
             (tmp_path / "imagenet" / split / key / "1.JPEG").touch()
-    place = Workplace(tmp_path, yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
+    place = Workplace.make(tmp_path, yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
     (tmp_path / "resources" / "recipes").symlink_to(REPOSITORY / "resources" / "recipes")
     (tmp_path / "resources" / "paper").symlink_to(REPOSITORY / "resources" / "paper")
     return place

@@ -58,7 +58,7 @@ def folder(tmp_path_factory):
 def test_the_whole_study_is_planned(folder, tmp_path, name):
     for part in folder.iterdir():
         (tmp_path / part.name).symlink_to(part)
-    place = Workplace(tmp_path, read_config(name))
+    place = Workplace.make(tmp_path, read_config(name))
     for part in ("recipes", "paper"):
         (tmp_path / "resources" / part).symlink_to(REPOSITORY / "resources" / part)
     plan = place.plan("--quiet", "rules", profile="slurm").stdout
@@ -96,7 +96,7 @@ def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
 
 
 def test_the_second_demo_is_planned(tmp_path):
-    place = Workplace(tmp_path, read_config("demo_sd"))
+    place = Workplace.make(tmp_path, read_config("demo_sd"))
     plan = place.plan("--quiet", "rules").stdout
     counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
     expected = {"draw_images": 7, "plot_transfer": 1, "plot_features": 1, "plot_tradeoff": 1, "judge_claims": 1}

@@ -10,6 +10,7 @@ import difflib
 import math
 import reprlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,9 +38,10 @@ Validator = jsonschema.validators.extend(
 )
 
 
+@cache
 def read_schema() -> dict:
     """The schema of a study's config."""
-    return yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def check_files(paths: Iterable[Path | str]) -> None:

@@ -1,0 +1,200 @@
+"""The finished small study, edited: what is done again, what is drawn again, and what is not."""
+
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from small_study import CLASS_IDS, KEYS, OVERRIDES, PROBE, RECIPE, contents, counts_of, drawn, list_jobs, make_place
+from workplace import DEMO
+
+from synthdiv.image_index import read_index
+
+
+def draws(plan):
+    return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
+
+
+def test_an_edited_override_redraws_one_class_and_what_follows(place):
+    blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
+    (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
+    plan = place.plan()
+    names = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
+    assert draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-3" for name in names]
+    planned = list_jobs(plan.stdout)
+    embedding = [job for job in planned if job.startswith("Embed the images")]
+    assert embedding == [f"Embed the images of {name}, classes c0-3" for name in names]
+    assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seed 5"]
+    assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
+    assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
+    ran = place.run("draw", "experiments")
+    assert [drawn(place)[f"{name}/c0-3"] for name in names] == [(10, 0, 30)] * 3
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    assert "Draw synset" not in ran.stdout
+    assert "Nothing to be done" in place.plan("draw", "experiments").stdout
+    check_unused(place)
+
+
+def check_unused(place):
+    """What nothing uses any more, and only that, is removed from the archive: every index still finds its images."""
+    indices = sorted((place.results / "images").rglob("*.parquet"))
+    before = {path: contents(path) for path in indices}
+    blocks = set((place.folder / "archive").rglob("*.tar"))
+    assert "are younger than a week and stay" in place.run("list_unused").stdout
+    for path in blocks:
+        os.utime(path, times=(time.time() - 8 * 24 * 3600,) * 2)
+    number = int(re.search(r"remove_unused deletes the (\d+) unused files", place.run("list_unused").stdout)[1])
+    assert set((place.folder / "archive").rglob("*.tar")) == blocks
+    assert re.search(rf"Removed {number} unused files: [\d.]+ MB", place.run("remove_unused").stdout)
+    assert len(set((place.folder / "archive").rglob("*.tar"))) == len(blocks) - number < len(blocks)
+    assert {path: contents(path) for path in indices} == before
+    assert "Nothing can be removed" in place.run("list_unused").stdout
+    assert not draws(place.plan("draw"))
+
+
+def test_a_new_natural_image_is_seen(place):
+    folder = place.folder / "natural" / "train" / "bag"
+    shutil.copy(next(folder.iterdir()), folder / "new.png")
+    planned = list_jobs(place.plan().stdout)
+    assert "Index the natural images of Natural-IM" in planned
+    assert not [job for job in planned if job.startswith("Draw")]
+
+
+def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
+    log, table = place.results / "logs" / "draw_probe" / "bag.log", place.results / "tables" / "probes.csv"
+    assert counts_of(log) == (12, 0, 0)
+    found = [pl.read_csv(table)]
+    place.config["probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
+    place.write_config()
+    place.run("results/small/figures/probes.png")
+    assert counts_of(log) == (6, 0, 6)
+    found.append(pl.read_csv(table))
+    for prompt, rows in (("trunk", found[0]), ("typical bag", found[1])):
+        assert rows.select("prompt", "n_images", "n_pairs").rows() == [("bag", 6, None), (prompt, 6, 6)]
+    same = [name for name in found[0].columns if not name.endswith("_p_adjusted")]
+    assert found[0].select(same).row(0) == found[1].select(same).row(0)
+    rows = read_index(place.results / "images" / "probes" / "bag.parquet").to_pylist()
+    assert [row["seed"] for row in rows[:6]] == [row["seed"] for row in rows[6:]]
+    # by plain NumPy, from the tables on disk
+    embeddings = place.results / "embeddings" / "clip"
+    of_sets = pl.concat(map(pl.read_parquet, sorted((embeddings / "disamb" / "g2.5").glob("*.parquet"))))
+    of_sets = of_sets.filter(split="train")
+    vectors, ids = np.array(of_sets["embedding"].to_list(), dtype=np.float64), of_sets["class_id"].to_numpy()
+    centroids = np.stack([vectors[ids == c].sum(0) / np.linalg.norm(vectors[ids == c].sum(0)) for c in range(4)])
+    own = np.array(pl.read_parquet(embeddings / "probes" / "bag.parquet")["embedding"].to_list(), dtype=np.float64)[6:]
+    cosines = own @ centroids.T / np.linalg.norm(own, axis=1)[:, None]
+    row = found[1].row(1, named=True)
+    assert row["centroid_accuracy"] == (cosines.argmax(1) == 3).mean()
+    assert row["mean_cosine"] == pytest.approx(cosines[:, 3].mean(), rel=1e-12)
+    middle = own.sum(0) / np.linalg.norm(own.sum(0))
+    assert row["centroid_shift"] == pytest.approx(1 - middle @ centroids[3], rel=1e-9)
+
+
+def test_a_review_after_an_edit_says_before_and_after(place):
+    del place.config["classifiers"], place.config["mixtures"]  # so that class centroids judge
+    place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
+    place.write_config()
+    place.run("review")
+    folder, log = place.results / "review" / "Disamb-IM", place.results / "logs" / "draw_review" / "Disamb-IM" / "c0-3.log"
+    assert counts_of(log) == (20, 0, 0)
+    table = pl.read_csv(folder / "accuracy.csv")
+    assert sorted(table["key"]) == ["bag", "sneaker", "trouser", "tshirt"]
+    assert table["accuracy"].is_sorted()
+    assert (folder / "review.html").read_text().count("<section") == 2
+    before = table.filter(key="bag").row(0, named=True)
+    history = (folder / "history.csv").read_bytes()
+    overrides = place.folder / "overrides.csv"
+    overrides.write_text(overrides.read_text() + "bag,top\n")
+    assert draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-3"]
+    place.run("review")
+    assert counts_of(log) == (5, 0, 15)
+    assert (folder / "history.csv").read_bytes().startswith(history)
+    (after,) = pl.read_csv(folder / "history.csv").filter(review=2).to_dicts()
+    assert (after["key"], before["prompt"], after["prompt"]) == ("bag", "bag, handbag", "top")
+    page = (folder / "review.html").read_text()
+    row = "<td>bag</td><td>bag, handbag</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
+    assert row.format(*(before[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))) in page
+    assert "Nothing to be done" in place.plan("review").stdout
+
+
+def test_more_images_a_class_draw_only_what_is_new(place):
+    index = place.results / "images" / "disamb" / "g2.5" / "c0-3.parquet"
+    before = contents(index)
+    place.config["images_per_class"] = {"train": 8, "evaluation": 4}
+    place.write_config()
+    place.run(str(index.relative_to(place.folder)))
+    assert drawn(place)["disamb/g2.5/c0-3"] == (8, 24, 16)
+    after = contents(index)
+    assert len(after) == len(before) + 8
+    assert all(after[at] == data for at, data in before.items())
+
+
+def test_shards_and_job_counts_do_not_change_an_image(finished, tmp_path, monkeypatch):
+    """The same drawing in other shards, by one job at a time, into an archive of its own; an edit replans one shard."""
+    other = make_place(tmp_path, classes_per_shard=3, archive="elsewhere")
+    shards, score = ("c0-2", "c3-3"), "experiments/clip/Disamb2.5-IM/Disamb2.5-IM.parquet"
+    other.run("--cores", "1", f"results/small/{score}")
+    assert drawn(other).keys() == {f"disamb/g2.5/{shard}" for shard in shards}
+    images = contents(finished.results / "images" / "disamb" / "g2.5" / "c0-3.parquet")
+    found = [place.results / "embeddings" / "clip" / "disamb" / "g2.5" for place in (finished, other)]
+    whole, parts = (pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("c*.parquet"))]) for folder in found)
+    assert parts.drop("embedding").equals(whole.drop("embedding"))
+    vectors = [np.array(table["embedding"].to_list(), dtype=np.float64) for table in (parts, whole)]
+    np.testing.assert_allclose(*vectors, atol=1e-3)  # a batch's size moves an fp16 number by its last place
+    scores = [pl.read_parquet(place.results / score) for place in (finished, other)]
+    assert scores[0].columns == scores[1].columns
+    assert len(scores[0]) == len(scores[1]) == 16
+    monkeypatch.chdir(other.folder)
+    redrawn = [contents(other.results / "images" / "disamb" / "g2.5" / f"{shard}.parquet") for shard in shards]
+    assert redrawn[0] | redrawn[1] == images
+    (other.folder / "overrides.csv").write_text(OVERRIDES + "bag,top\n")
+    target = [f"results/small/images/disamb/g2.5/{shard}.parquet" for shard in shards]
+    assert draws(other.plan(*target)) == ["Draw disamb at guidance scale 2.5, classes c3-3"]
+
+
+def test_published_figures_stand_beside_ours_where_the_names_agree(place):
+    """Some sets have the names of published ones, no classifier has; before, the config did not ask for any."""
+    assert "published.csv" not in place.plan("--forceall").stdout
+    place.config["published"] = "diversity_and_diffusion"
+    place.write_config()
+    place.run("results/small/tables/published.csv")
+    table = pl.read_csv(place.results / "tables" / "published.csv", infer_schema_length=None)
+    assert table["published"].null_count() == 0
+    assert table.filter(figure="top1")["value"].is_null().all()
+    matrix = pl.read_csv(place.results / "tables" / "experiments.csv")
+    ours = {(row["reference"], row["query"]): row["centroid_accuracy"] for row in matrix.iter_rows(named=True)}
+    printed = table.filter(pl.col("where") == "Table 6", figure="centroid_accuracy", **{"class": "all"})
+    assert len(printed) == 36
+    assert printed["value"].to_list() == [ours.get(pair) for pair in printed.select("reference", "query").rows()]
+    assert printed["value"].null_count() == 36 - 6
+
+
+def test_a_lost_image_file_and_what_mends_a_lost_block(place):
+    """Natural folders have no blocks; a Parquet set's images are copied into the archive, where one may be lost."""
+    table = pq.read_table(DEMO / "natural" / "fashion-evaluation.parquet")
+    labels = np.array(table["class_id"].to_pylist())
+    rows = [int(n) for class_id in CLASS_IDS for n in np.flatnonzero(labels == class_id)[:6]]
+    keys = [key for key in KEYS for _ in range(6)]
+    pq.write_table(pa.table({"image": [table["image"][n].as_py() for n in rows], "key": keys}), place.folder / "few.parquet")
+    place.config["sets"]["Few-IM"] = {"kind": "image", "images": {"train": "few.parquet", "evaluation": "few.parquet"}}
+    place.config["classifiers"]["few"] = {"recipe": RECIPE, "train": ["Few-IM"], "evaluate": ["Natural-IM"]}
+    place.write_config()
+    index = place.results / "images" / "natural" / "Few-IM.parquet"
+    target = "results/small/classifiers/few/Few-IM/seed0/model.safetensors"
+    place.run(str(index.relative_to(place.folder)))
+    lost = Path(read_index(index)["file"][0].as_py())
+    lost.unlink()
+    done = place.run(target, check=False)
+    (command,) = re.findall(r"snakemake --profile local --force (\S+)", done.stdout)
+    assert str(lost) in done.stdout
+    assert command == str(index.relative_to(place.folder))
+    place.run("--force", command)
+    assert lost.exists()
+    place.run(target)
+    assert (place.folder / target).exists()

@@ -1,0 +1,273 @@
+"""The finished small study, as Snakemake and the demo's models made it: its tables, figures and report; and edits' plans."""
+
+import re
+
+import numpy as np
+import polars as pl
+import pytest
+from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
+from PIL import Image
+from small_study import RECIPE, contents, drawn, list_jobs
+
+from synthdiv.classifier_file import read_facts
+from synthdiv.drawing import redraw_image
+from synthdiv.image_index import read_index
+
+
+def test_the_tables(finished):
+    tables = finished.results / "tables"
+    matrix = pl.read_csv(tables / "experiments.csv")
+    assert matrix.columns[:4] == ["experiment", "reference", "query", "n_queries"]
+    assert matrix["experiment"].to_list() == list(range(1, 13))
+    assert matrix["n_queries"].to_list() == [16] * 9 + [4] * 3
+    assert matrix["knn1_accuracy"].is_null().to_list() == [False] * 9 + [True] * 3
+    last = matrix.row(11, named=True)
+    assert (last["reference"], last["query"]) == ("Disamb2.5-PRMT", "Disamb2.5-PRMT")
+    assert last["centroid_accuracy"] == 1.0
+    assert last["mean_cosine"] == pytest.approx(1.0, abs=1e-12)
+    distance = pl.read_csv(tables / "centroid_distance.csv")
+    assert distance.columns[:5] == ["set", "split", "centroid_distance", "n_classes", "n_images"]
+    assert (distance["centroid_distance_low"] < distance["centroid_distance"]).all()
+    assert distance.select("split", "n_images").unique().sort("split").rows() == [("evaluation", 16), ("train", 24)]
+    per_class = pl.read_parquet(tables / "per_class.parquet")
+    assert len(per_class) == 12 * 4
+    flags = pl.read_csv(tables / "flags.csv")
+    assert flags["n_images"].sum() == 5 * 40 + 8 + 12  # sets, a subset, a probe
+    audit = pl.read_csv(tables / "audit.csv")
+    assert audit["source"].unique().to_list() == ["this study"]
+    assert "contradiction" not in audit["verdict"]
+    claims = pl.read_csv(tables / "claims.csv", infer_schema_length=None)
+    compared = claims.filter(pl.col("figure").str.starts_with("Centroid Distance"))["figure"].to_list()
+    assert "Centroid Distance: Disamb2.5-IM less Disamb-IM; paired by class" in compared
+    assert claims["published"].is_null().all()
+    for figure in ("contact_sheet", "experiments", "centroid_distance"):
+        with Image.open(finished.results / "figures" / f"{figure}.png") as image:
+            assert min(image.size) > 200
+
+
+def test_the_matrix_follows_from_the_embedding_tables(finished):
+    """One cell again, by plain NumPy from the tables on disk."""
+
+    def read(collection, split):
+        tables = [
+            pl.read_parquet(path)
+            for path in sorted((finished.results / "embeddings" / "clip" / collection).glob("*.parquet"))
+        ]
+        table = pl.concat(tables).filter(pl.col("split") == split)
+        return table["class_id"].to_numpy(), np.array(table["embedding"].to_list(), dtype=np.float64)
+
+    classes, reference = read("disamb/g2.5", "train")
+    truth, query = read("natural/Natural-IM", "evaluation")
+    centroids = np.stack([reference[classes == c].sum(0) for c in range(4)])
+    cosines = query @ centroids.T / np.linalg.norm(query, axis=1)[:, None] / np.linalg.norm(centroids, axis=1)
+    row = pl.read_csv(finished.results / "tables" / "experiments.csv").filter(
+        (pl.col("reference") == "Disamb2.5-IM") & (pl.col("query") == "Natural-IM")
+    )
+    assert row["centroid_accuracy"][0] == (cosines.argmax(1) == truth).mean()
+    assert row["mean_cosine"][0] == pytest.approx(cosines[np.arange(16), truth].mean(), rel=1e-12)
+    near = np.argsort(-query @ (reference / np.linalg.norm(reference, axis=1, keepdims=True)).T, axis=1)[:, :5]
+    votes = [
+        max(listed, key=lambda c, listed=listed: (listed.count(c), -listed.index(c))) for listed in classes[near].tolist()
+    ]
+    assert row["knn1_accuracy"][0] == (classes[near[:, 0]] == truth).mean()
+    assert row["knn5_accuracy"][0] == (votes == truth).mean()
+
+
+def test_the_other_tables(finished):
+    tables = finished.results / "tables"
+    metrics = pl.read_csv(tables / "set_metrics.csv")
+    compared = metrics.filter(pl.col("reference").is_not_null())
+    assert set(compared["reference"]) == {"Natural-IM"}
+    assert set(compared["set"]) == set(finished.config["sets"]) - {"Natural-IM", "Subset-IM"}
+    assert set(compared["images_per_class"]) == {6}
+    classifiers = pl.read_csv(tables / "embedding_classifiers.csv")
+    assert len(classifiers.filter(classifier="logistic_regression")) == 12
+    summary = pl.read_csv(tables / "matrix_summary.csv")
+    assert summary["n_experiments"].to_list()[:2] == [12, 9]
+    differences = pl.read_csv(tables / "experiment_differences.csv")
+    assert len(differences.filter(figure="mean_cosine")) == 12 * 11 / 2
+    by_encoder = pl.read_csv(tables / "experiments_by_encoder.csv")
+    assert by_encoder.drop("encoder").equals(pl.read_csv(tables / "experiments.csv"))
+
+
+def test_the_report_in_a_browser(finished, tmp_path):
+    report = tmp_path / "report.html"
+    finished.run("--report", str(report))
+    shown, errors, requests = read_report(report)
+    assert not errors
+    assert not requests
+    assert [part[0] for part in shown] == sorted(part[0] for part in shown)
+    results = {label for part in shown.values() for label in part}
+    assert {
+        "The study in words",
+        "Causes by class",
+        "Diversity against centroid-shift",
+        "Reference x query matrix",
+        "Tables to browse",
+    } <= results
+    assert {"3 Matrix", "5 Classes", "9 Claims, audit, cost"} <= {
+        part for part, labels in shown.items() if "Tables to browse" in labels
+    }
+    assert all(size > 50 for part in shown.values() for size in part.values())
+    with open_page(report, PHONE) as driver:
+        read_part(driver, "2 Images")
+        close_menu(driver)
+        (figure,) = wait_for(driver, "div.p-3 > img")
+        wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to go
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
+    with open_page(finished.results / "summary.html", PHONE) as driver:
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
+
+
+def test_the_sweep_and_the_grammar(finished):
+    """The sweep's figures are those of the matrix and of the set metrics, where these have them."""
+    tables = finished.results / "tables"
+    guidance = pl.read_csv(tables / "guidance.csv")
+    assert guidance["guidance_scale"].to_list() == [2.5] * 5 + [7.5] * 5 + [None] * 5
+    assert set(guidance["guidance"]) == {"classifier-free"}
+    cells = {
+        (row["reference"], row["query"]): row["centroid_accuracy"]
+        for row in pl.read_csv(tables / "experiments.csv").iter_rows(named=True)
+    }
+    found = {(row["set"], row["figure"]): row["value"] for row in guidance.iter_rows(named=True)}
+    assert found["Disamb2.5-IM", "natural_query_accuracy"] == cells["Disamb2.5-IM", "Natural-IM"]
+    assert found["Disamb-IM", "natural_reference_accuracy"] == cells["Natural-IM", "Disamb-IM"]
+    assert found["Disamb-IM", "prompt_accuracy"] == cells["Disamb2.5-PRMT", "Disamb-IM"]
+    distances = pl.read_csv(tables / "centroid_distance.csv").filter(split="train")
+    for name, distance in distances.select("set", "centroid_distance").iter_rows():
+        if (name, "centroid_distance") in found:
+            assert found[name, "centroid_distance"] == pytest.approx(distance, rel=1e-12)
+    per_class = pl.read_parquet(tables / "guidance_per_class.parquet")
+    assert len(per_class) == 4 * len(guidance)
+    choice = pl.read_csv(tables / "guidance_choice.csv")
+    assert choice.group_by("figure", maintain_order=True).len()["len"].to_list() == [5] * 5
+    assert set(choice["best_guidance_scale"]) <= {2.5, 7.5}
+    adherence = pl.read_csv(tables / "adherence.csv").filter(value="all")
+    assert adherence["set"].unique().to_list() == ["PromptAug-IM"]
+    assert adherence["modifier"].n_unique() == 7
+    assert adherence["n_images"].to_list() == [16, 4, 4, 4, 4] * 7
+    for figure in ("guidance", "adherence"):
+        with Image.open(finished.results / "figures" / f"{figure}.png") as image:
+            assert min(image.size) > 200
+
+
+def test_what_two_datasets_share_is_drawn_once(finished):
+    assert drawn(finished) == {
+        "synset/g7.5/c0-3": (40, 0, 0),
+        "disamb/g7.5/c0-3": (20, 0, 20),  # trousers and bags are as in Synset
+        "disamb/g2.5/c0-3": (40, 0, 0),
+        "promptaug/g2.5/c0-3": (40, 0, 0),
+    }
+
+
+def test_the_same_noise_for_the_same_class_and_index_in_every_set(finished):
+    tables = [read_index(finished.results / "images" / name / "c0-3.parquet") for name in ("synset/g7.5", "promptaug/g2.5")]
+    assert tables[0]["seed"] == tables[1]["seed"]
+    assert tables[0]["prompt"] != tables[1]["prompt"]
+
+
+def test_one_image_is_redrawn_alone_byte_for_byte(finished):
+    import torch
+
+    from synthdiv.generator import Generator
+
+    path = finished.results / "images" / "promptaug" / "g2.5" / "c0-3.parquet"
+    stored = contents(path)
+    for at in ((2, "train", 5), (3, "evaluation", 0)):
+        again = redraw_image(path, *at, load_draw=lambda spec: Generator(spec, torch.device("cpu")).draw_images)
+        assert again == stored[at]
+
+
+def test_every_classifier_is_tabulated(finished):
+    table = pl.read_csv(finished.results / "tables" / "classifiers.csv")
+    assert table.select("classifier", "train_set", "evaluation_set", "seed", "n_evaluation").rows() == [
+        (classifier, training, evaluation, seed, count)
+        for classifier, training, seed in (
+            ("tiny", "Natural-IM", 5),
+            ("tiny", "Natural4", 5),
+            ("tiny", "Mixed", 5),
+            ("tuned", "Natural-IM", 5),
+            ("ready", "Elsewhere", None),
+        )
+        for evaluation, count in (("Natural-IM", 16), ("Subset-IM", 8))
+    ]
+    assert table["n_train"].to_list() == [24, 24, 16, 16, 36, 36, 24, 24, None, None]
+    assert table["steps"].to_list() == [10, 10, 6, 6, 14, 14, 10, 10, None, None]
+    means = pl.read_csv(finished.results / "tables" / "classifier_means.csv")
+    assert means["n_seeds"].to_list() == [1] * 10
+    assert means.columns[-1] == "calibration_error"  # nothing published stands beside
+    per_class = pl.read_parquet(finished.results / "tables" / "classifiers_per_class.parquet")
+    subset = per_class.filter(evaluation_set="Subset-IM", classifier="ready")
+    assert subset["name"].to_list() == ["trousers", "bag"]
+    predicted = pl.read_parquet(finished.results / "evaluations" / "ready" / "Elsewhere.parquet")
+    assert set(predicted.filter(evaluation_set="Subset-IM")["predicted"].list.first()) <= {1, 3}
+    confusion = pl.read_parquet(finished.results / "tables" / "classifier_confusion.parquet")
+    assert confusion["n_images"].sum() == 5 * 24
+
+
+def test_the_figures_and_the_exchange(finished):
+    for name in ("classifiers", "training", "exchange", "predictors"):
+        with Image.open(finished.results / "figures" / f"{name}.png") as image:
+            assert min(image.size) > 200
+    exchange = pl.read_csv(finished.results / "tables" / "exchange.csv")
+    counts = exchange.filter(classifier="tiny").select("train_set", "n_natural", "n_synthetic").rows()
+    assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20)]
+
+
+def test_a_mixtures_weights_reach_the_training(finished):
+    facts = read_facts(finished.results / "classifiers" / "tiny" / "Mixed" / "seed5" / "model.safetensors")
+    assert facts["parts"] == [["Natural-IM", 16], ["Disamb2.5-IM", 20]]
+    assert (facts["n_train"], facts["held_fixed"], facts["epochs"]) == (36, "epochs", pytest.approx(140 / 36))
+
+
+def test_there_is_nothing_left_to_do(finished):
+    assert "Nothing to be done" in finished.plan().stdout
+
+
+# What edits of the config would do
+
+
+def change_recipe(config, **changes):
+    """The config with another recipe of the classifier `tiny`, or other keys beside it."""
+    classifiers = config["classifiers"]
+    return config | {"classifiers": classifiers | {"tiny": classifiers["tiny"] | changes}}
+
+
+def test_an_evaluation_alone_follows_its_recipe(finished):
+    config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48}, checkpoint_minutes=5)
+    planned = finished.plan("classifiers", config=config).stdout
+    assert "train_classifier" not in planned
+    assert len(set(re.findall(r"Try (tiny|tuned|ready), trained on (\S+),", planned))) == 3
+
+
+def test_another_recipe_trains_again_what_it_is_of_and_what_starts_from_that(finished):
+    config = change_recipe(finished.config, recipe=RECIPE | {"label_smoothing": 0.1})
+    planned = finished.plan("classifiers", config=config).stdout
+    assert len(set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train": ["Natural"]}, "there is no set or mixture 'Natural'; did you mean 'Natural4'?"),
+        ({"train": ["Subset-IM"]}, "set 'Subset-IM' has no training split"),
+        ({"recipe": RECIPE | {"steps": 5}}, "needs exactly one of epochs and steps"),
+        ({"recipe": RECIPE | {"learning_rate": 5}}, "unknown key learning_rate"),
+        ({"recipe": "missing.yaml"}, "missing.yaml does not exist"),
+        ({"recipe": RECIPE | {"device_batch_size": 3}}, "batch_size 10 is no multiple of 1 processes x 3 images"),
+        ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is a circle"),
+        ({"init_from": {"classifier": "ready", "train": "Elsewhere"}}, "no training set of that classifier 'Elsewhere'"),
+        ({"train": []}, "has nothing to train on"),
+    ],
+)
+def test_a_classifier_that_cannot_be_is_a_sentence(finished, changes, message):
+    done = finished.plan("classifiers", check=False, config=change_recipe(finished.config, **changes))
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_an_edited_prompt_of_a_probe_draws_only_the_probe(finished):
+    probe = finished.config["probes"]["bag"] | {"prompts": ["bag", "typical bag"]}
+    planned = list_jobs(finished.plan(config=finished.config | {"probes": {"bag": probe}}).stdout)
+    assert [job for job in planned if job.startswith("Draw")] == ["Draw the probe bag"]

@@ -1,0 +1,83 @@
+"""Jobs that are killed in the middle: what is finished is kept, and the end is as if nothing had happened.
+
+Smaller, without Snakemake: tests/unit/test_drawing.py and test_training.py; on Slurm, tests/slurm.
+"""
+
+import os
+import signal
+import subprocess
+import time
+
+import psutil
+import pytest
+from safetensors.torch import load_file
+from small_study import RECIPE, contents, drawn, make_place
+
+pytestmark = pytest.mark.full
+
+
+def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path):
+    target = "results/small/images/disamb/g2.5/c0-1.parquet"
+    counts = {"images_per_class": {"train": 240, "evaluation": 10}}
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    place = make_place(killed, **counts)
+    process = subprocess.Popen(place.command(target), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.time() + 180
+    while len(list((killed / "archive").rglob("*.tar"))) < 3:
+        assert time.time() < deadline, "no block was drawn in three minutes"
+        assert process.poll() is None, "the job ended before it could be killed"
+        time.sleep(0.01)
+    for victim in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
+        victim.send_signal(signal.SIGKILL)
+    process.wait()
+    blocks = {path: path.stat().st_mtime_ns for path in (killed / "archive").rglob("*.tar")}
+    assert 3 <= len(blocks) < 12
+    assert not (killed / target).exists()
+    place.run("--unlock")
+    place.run(target)
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    new, copied, found = drawn(place)["disamb/g2.5/c0-1"]
+    assert (copied, new + found) == (0, 500)
+    assert found >= 110
+    calm = tmp_path / "calm"
+    calm.mkdir()
+    undisturbed = make_place(calm, **counts)
+    undisturbed.run(target)
+    results = []
+    for folder in (killed, calm):
+        os.chdir(folder)
+        results.append(contents(target))
+    os.chdir(tmp_path)
+    assert results[0] == results[1]
+
+
+def test_a_killed_training_job_goes_on_and_ends_alike(place):
+    model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
+    target = str(model.relative_to(place.folder))
+    place.config["classifiers"]["tiny"] |= {"recipe": RECIPE | {"epochs": 100}, "checkpoint_minutes": 0}
+    place.write_config()
+    place.run(target)
+    before = load_file(model)
+    running = subprocess.Popen(
+        place.command(target, "--force"), cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    checkpoint = model.with_name("checkpoint.pt")
+    deadline = time.monotonic() + 120
+    while not checkpoint.exists():
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.01)
+    for process in psutil.Process(running.pid).children(recursive=True):
+        if "train_classifier.py" in " ".join(process.cmdline()):
+            os.kill(process.pid, signal.SIGKILL)
+    output, _ = running.communicate(timeout=120)
+    assert running.returncode != 0, output
+    assert checkpoint.exists()
+    assert not model.exists()
+    place.run(target)
+    log = (place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "seed5.log").read_text()
+    assert "going on from the checkpoint of step" in log
+    after = load_file(model)
+    assert max(float((before[name].float() - after[name].float()).abs().max()) for name in before) <= 1e-6
+    assert not checkpoint.exists()

@@ -1,0 +1,150 @@
+"""Small studies of what users bring: embedding tables, and natural images alone by several encoders; and what is refused."""
+
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from browser import read_report
+from conftest import make_timm_folder
+from small_study import CLASSES, make_place
+from workplace import Workplace
+
+from synthdiv.image_index import read_index
+
+
+def test_brought_embeddings_need_no_model_and_no_order(tmp_path):
+    """A config of study, classes and embedding tables alone; shuffled rows give byte-identical tables."""
+    names = ["experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences"]
+    names += ["audit", "claims"]
+    places, texts = [], []
+    for name, targets in (("first", []), ("shuffled", [f"results/mine/tables/{name}.csv" for name in names])):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "classes.csv").write_text(CLASSES)
+        rng = np.random.default_rng(4)
+        for set_name in ("one", "two"):
+            for split in ("train", "evaluation"):
+                ids = np.repeat(np.arange(4), 15)
+                rows = rng.normal(size=(60, 12)).astype(np.float32) + 2 * np.eye(12, dtype=np.float32)[ids]
+                rows[7] = rows[3]  # a tie
+                order = np.random.default_rng(9).permutation(60) if name == "shuffled" else np.arange(60)
+                table = pl.DataFrame({"class_id": ids[order], "embedding": rows[order].tolist()})
+                table.write_parquet(folder / f"{set_name}_{split}.parquet")
+        sets = {
+            f"{set_name.title()}-IM": {
+                "kind": "image",
+                "embeddings": {split: f"{set_name}_{split}.parquet" for split in ("train", "evaluation")},
+            }
+            for set_name in ("one", "two")
+        }
+        config = {"study": "mine", "classes": "classes.csv", "sets": sets, "published": "diversity_and_diffusion"}
+        place = Workplace.make(folder, config)
+        done = place.run(*targets)
+        assert "draw_images" not in done.stdout
+        assert "embed_class_texts" not in done.stdout
+        places.append(place)
+        texts.append([(place.results / "tables" / f"{name}.csv").read_bytes() for name in names])
+    assert texts[0] == texts[1]
+    assert len(pl.read_csv(io.BytesIO(texts[0][0]))) == 4
+    place = places[0]
+    causes = pl.read_csv(place.results / "tables" / "causes.csv")
+    assert set(causes["set"]) == {"Two-IM"}  # held against the first set
+    assert causes["reading"].null_count() == 4  # nothing reads texts
+    place.run("--report", "report.html")
+    shown, errors, requests = read_report(place.folder / "report.html")
+    assert not errors + requests
+    assert shown["1 Summary"]["The study in words"] > 50
+    audit, claims = (pl.read_csv(io.BytesIO(text), infer_schema_length=None) for text in texts[0][-2:])
+    assert audit.filter(verdict="contradiction")["source"].unique().to_list() == ['"Diversity and Diffusion"']
+    assert {"holds", "note"} >= set(audit.filter(source="this study")["verdict"])
+    # without drawn sets, prompts and classifiers only neighbours and centroids can be compared
+    assert claims.filter(pl.col("verdict") != "not measured")["claim"].str.starts_with("k-NN").to_list() == [True, True]
+    assert set(claims.drop_nulls("published")["source"].str.split(",").list.first()) == {'"Diversity and Diffusion"'}
+
+
+def test_a_brought_table_with_a_nan_is_named(tmp_path):
+    (tmp_path / "classes.csv").write_text(CLASSES)
+    vectors = np.random.default_rng(0).normal(size=(8, 5))
+    vectors[3, 2] = np.nan
+    table = pl.DataFrame(
+        {"class_id": [0, 1, 2, 3] * 2, "split": ["train"] * 4 + ["evaluation"] * 4, "embedding": vectors.tolist()}
+    )
+    table.write_parquet(tmp_path / "mine.parquet")
+    place = Workplace.make(
+        tmp_path,
+        {"study": "mine", "classes": "classes.csv", "sets": {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}},
+    )
+    done = place.run(check=False)
+    assert done.returncode != 0
+    assert "error: mine.parquet, row 3: the embedding holds a value that is not finite" in done.stdout
+    assert Path(tmp_path / "mine.parquet").exists()
+
+
+def test_a_bad_image_is_named_before_anything_is_embedded(tmp_path):
+    place = make_place(tmp_path)
+    bad = place.folder / "natural" / "train" / "bag" / "broken.png"
+    bad.write_bytes(b"\x89PNG not really")
+    done = place.run("results/small/images/natural/Natural-IM.parquet", check=False)
+    assert done.returncode != 0
+    told = r"error: 1 of 25 images do not decode\. Mend or remove them, .*\n  natural/train/bag/broken\.png \("
+    assert re.search(told, done.stdout)
+    assert "Traceback" not in done.stdout
+    place.config["on_undecodable"] = "flag"
+    place.write_config()
+    place.run("results/small/images/natural/Natural-IM.parquet")
+    rows = read_index(place.results / "images" / "natural" / "Natural-IM.parquet").to_pylist()
+    assert [row["file"] for row in rows if row["flags"] == ["undecodable"]] == ["natural/train/bag/broken.png"]
+
+
+def make_encoders_place(tmp_path):
+    """Two natural sets, an open_clip encoder and a timm one: no generator, no prompts."""
+    make_timm_folder(tmp_path / "resnet")
+    natural = "resources/demo/natural"
+    sources = {
+        "Fashion-IM": {split: f"{natural}/fashion-{split}.parquet" for split in ("train", "evaluation")},
+        "Studio-IM": {split: f"{natural}/studio-{split}-images-idx3-ubyte.gz" for split in ("train", "evaluation")},
+    }
+    counts = {"train": 16, "evaluation": 8}
+    encoders = {"clip": {"model": "resources/demo/models/clip"}, "resnet": {"library": "timm", "model": "resnet"}}
+    config = {
+        "study": "two",
+        "classes": "resources/prompts/fashion/classes.csv",
+        "encoders": encoders,
+        "sets": {name: {"kind": "image", "images": images, "images_per_class": counts} for name, images in sources.items()},
+    }
+    return Workplace.make(tmp_path, config)
+
+
+def test_every_table_exists_by_every_encoder(tmp_path):
+    place = make_encoders_place(tmp_path)
+    encoders, sets = place.config["encoders"], place.config["sets"]
+    tables = place.results / "tables"
+    names = ("experiments_by_encoder", "set_metrics", "embedding_classifiers", "encoder_agreement")
+    place.run(*(f"results/two/tables/{name}.csv" for name in names))
+    matrix = pl.read_csv(tables / "experiments_by_encoder.csv")
+    assert matrix.select("encoder", "experiment").rows() == [(name, n) for name in encoders for n in (1, 2, 3, 4)]
+    assert matrix["n_queries"].to_list() == [80] * 8
+    metrics = pl.read_csv(tables / "set_metrics.csv")
+    expected = {"frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "separable"}
+    for encoder in encoders:
+        own = metrics.filter(encoder=encoder)
+        assert expected <= set(own.filter(set="Studio-IM", reference="Fashion-IM")["metric"])
+        assert set(own.filter(metric="vendi_score")["set"]) == set(sets)
+    classifiers = pl.read_csv(tables / "embedding_classifiers.csv")
+    names = {"knn1", "knn50", "lda", "gaussian_mixture", "kernel_density", "logistic_regression"}
+    for encoder in encoders:
+        assert names <= set(classifiers.filter(encoder=encoder)["classifier"])
+    agreement = pl.read_csv(tables / "encoder_agreement.csv")
+    assert agreement.select("encoder", "other_encoder").unique().rows() == [("clip", "resnet")]
+    assert {"centroid_accuracy", "centroid_distance", "vendi_score"} <= set(agreement["figure"])
+
+
+@pytest.mark.full
+def test_every_figure_and_page_exists_by_two_encoders(tmp_path):
+    """Smaller: by one encoder, in the finished study."""
+    place = make_encoders_place(tmp_path)
+    place.run()
+    assert "Nothing to be done" in place.plan().stdout
