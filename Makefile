@@ -6,11 +6,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1
+# Python keeps what it has compiled, also where the environment asks it not to: without, every job compiles its imports anew.
+export PYTHONDONTWRITEBYTECODE =
 # uv would trust its own list of certificate authorities; behind a company's proxy only the system's will do.
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sd report test slurm-test full-size-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
+.PHONY: help demo demo-sd report test slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -60,22 +62,32 @@ report: results/demo/report.html  ## write the demo's report again
 results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/*.rst)
 	@$(BIN)/snakemake --profile local --report $@ --quiet
 
-test: $(VENV)/.installed  ## run the tests
+# Tests run side by side, a process a core but no more than four, each computing on its share of the cores.
+PYTEST = $(BIN)/python -m pytest
+PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
+
+.PHONY: browser
+browser:
 	@command -v chromedriver >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } || \
 	  echo "note: without chromium and chromedriver the report is not opened in a browser (on Debian: apt-get install chromium chromium-driver)"
-	@echo "Running the tests (the demo study in small, among others; half an hour on two cores) ..."
-	@$(BIN)/python -m pytest
+
+test: $(VENV)/.installed browser  ## run the tests (minutes)
+	@echo "Running the tests (a small study from images to report, among others; about ten minutes on two cores) ..."
+	@$(PYTEST) $(PARALLEL)
+
+full-test: $(VENV)/.installed browser slurm-test full-size-test  ## run every test there is, for a release (an hour and more)
+	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
 
 # With ONLY="cancelled or memory", the tests that match.
 slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (long: whole studies)
 	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; } || \
 	  { echo "error: Slurm and munge are needed; on Debian and Ubuntu: sudo apt-get install slurm-wlm munge"; exit 1; }
-	@$(BIN)/python -m pytest -m slurm tests/slurm -v $(if $(ONLY),-k "$(ONLY)")
+	@$(PYTEST) -m slurm tests/slurm -v $(if $(ONLY),-k "$(ONLY)")
 
 full-size-test: $(VENV)/.installed  ## draw and embed an image with models of real size and random weights (8 GB of memory)
-	@$(BIN)/python -m pytest -m full_size tests/integration/test_full_size.py
+	@$(PYTEST) -m full_size tests/integration/test_full_size.py
 
 bench: $(VENV)/.installed  ## time metrics, training, drawing, indexing and planning (half an hour)
 	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py

@@ -6,11 +6,16 @@ import os
 import numpy as np
 import pytest
 from shared import make_once
+from threadpoolctl import threadpool_limits
 from workplace import DEMO, Workplace
 
 from synthdiv.embeddings import Embeddings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Tests that run side by side share the cores. A number that the environment gives holds; the workflow's jobs set their own.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // WORKERS)))
+threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # of what is imported already
 
 
 def pytest_runtest_setup(item):
