@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 
 import numpy as np
 from scipy.stats import rankdata
@@ -26,9 +27,15 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     ----------
     C. Spearman, "The proof and measurement of association between two things", American Journal of Psychology 15 (1904).
     """
-    ranks = [rankdata(values) - (len(values) + 1) / 2 for values in (first, second)]
-    norm = math.sqrt(float(ranks[0] @ ranks[0]) * float(ranks[1] @ ranks[1]))
-    return float(ranks[0] @ ranks[1]) / norm if norm > 0 else math.nan
+    return float(_correlate_rows(first[None], second[None])[0])
+
+
+def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each row of two arrays of shape (samples, n)."""
+    ranks = [rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second)]
+    products = [(ranks[a] * ranks[b]).sum(axis=1) for a, b in ((0, 1), (0, 0), (1, 1))]
+    norms = np.sqrt(products[1] * products[2])
+    return np.divide(products[0], norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
 
 def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
@@ -82,11 +89,12 @@ def resample_classes(
     members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
     if len(members) < LEAST_POINTS:
         return None
-    found = []
-    for _ in range(RESAMPLES):
-        rows = np.concatenate([members[n] for n in generator.integers(len(members), size=len(members))])
-        found.append(rank_correlation(values[rows], accuracies[rows]))
-    kept = np.array(found)[~np.isnan(found)]
+    drawn = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
+    samples = [np.concatenate([members[n] for n in numbers]) for numbers in drawn]
+    by_length = sorted(samples, key=len)  # all of one length are ranked at once
+    parts = [np.stack(list(rows)) for _, rows in groupby(by_length, key=len)]
+    found = np.concatenate([_correlate_rows(values[rows], accuracies[rows]) for rows in parts])
+    kept = found[~np.isnan(found)]
     if not len(kept):
         return None
     low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
