@@ -6,6 +6,7 @@ space, with prompts that a shell or Snakemake could mistake, share an archive an
 
 import csv
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -13,12 +14,14 @@ import sys
 import time
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
 import polars as pl
 import pytest
 import small_study
 import yaml
 from PIL import Image
+from shared import make_once
 from standin import FINGERPRINT, draw, make_config
 from traps import CALL, untouched
 from workplace import REPOSITORY
@@ -166,6 +169,9 @@ class Checkout:
 
     def __init__(self, folder):
         self.folder = folder
+
+    def fill(self):
+        folder = self.folder
         folder.mkdir(parents=True)
         shutil.copy(REPOSITORY / "Snakefile", folder)
         for name in ("workflow", "profiles", "envs", "resources/prompts"):
@@ -200,10 +206,13 @@ class Checkout:
         return process.returncode, said
 
 
-@pytest.fixture(scope="module")
-def crowd(tmp_path_factory):
+INSIDE = Path("a b") / "check out"
+
+
+def run_crowd(folder):
     """Two studies draw at once in one folder, the second with more images; a third run wants the first one's place."""
-    place = Checkout(tmp_path_factory.mktemp("machine") / "a b" / "check out")
+    place = Checkout(folder / INSIDE)
+    place.fill()
     place.write("first")
     place.write("second", images_per_class={"train": 8, "evaluation": 4})
     with untouched(place.folder):
@@ -211,8 +220,26 @@ def crowd(tmp_path_factory):
         while not list((place.folder / ".snakemake" / "locks").glob("*")) and first.poll() is None:
             time.sleep(0.05)
         second, third = place.start("draw", study="second"), place.start("draw", study="first")
-        place.said = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
-        place.codes = {name: run.returncode for name, run in zip("123", (first, second, third), strict=True)}
+        said = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
+    codes = {name: run.returncode for name, run in zip("123", (first, second, third), strict=True)}
+    (folder / "ended.json").write_text(json.dumps([codes, said]))
+
+
+@pytest.fixture(scope="session")
+def crowd(tmp_path_factory):
+    """What has become of the three runs: for tests that change nothing."""
+    folder = make_once(tmp_path_factory, "machine", run_crowd)
+    place = Checkout(folder / INSIDE)
+    place.codes, place.said = json.loads((folder / "ended.json").read_text())
+    return place
+
+
+@pytest.fixture
+def checkout(crowd, tmp_path):
+    """A copy of the folder of the three runs."""
+    shutil.copytree(crowd.folder, tmp_path / INSIDE, symlinks=True)
+    place = Checkout(tmp_path / INSIDE)
+    place.said = crowd.said
     return place
 
 
@@ -248,30 +275,30 @@ def test_a_second_run_of_a_study_is_refused_and_told_what_to_do(crowd):
     assert "Traceback" not in crowd.said["3"]
 
 
-def test_a_token_is_in_no_log_result_or_message(crowd):
-    crowd.write(
+def test_a_token_is_in_no_log_result_or_message(checkout):
+    checkout.write(
         "failing",
         generators={
-            "tiny": yaml.safe_load((crowd.folder / "first.yaml").read_text())["generators"]["tiny"]
+            "tiny": yaml.safe_load((checkout.folder / "first.yaml").read_text())["generators"]["tiny"]
             | {"model": "nobody/nothing"}
         },
     )
-    code, said = crowd.run("draw", study="failing")
+    code, said = checkout.run("draw", study="failing")
     assert code != 0
     assert "the generator 'nobody/nothing' (revision main) is no folder and could not be had from the hub" in said
-    assert TOKEN not in "".join(crowd.said.values()) + said
+    assert TOKEN not in "".join(checkout.said.values()) + said
     for folder in ("results", "archive", ".snakemake"):
-        for path in (crowd.folder / folder).rglob("*"):
+        for path in (checkout.folder / folder).rglob("*"):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
 
 
-def test_an_input_from_the_future_is_named_before_anything_runs(crowd):
+def test_an_input_from_the_future_is_named_before_anything_runs(checkout):
     """Snakemake would run each job of it, and then refuse what it made for being older."""
-    path, now = crowd.folder / "natural" / "val" / "bag", time.time()
+    path, now = checkout.folder / "natural" / "val" / "bag", time.time()
     os.utime(path, (now + 10**6,) * 2)
-    index = crowd.folder / "results" / "first" / "images" / "natural" / "Natural-IM.parquet"
+    index = checkout.folder / "results" / "first" / "images" / "natural" / "Natural-IM.parquet"
     before = index.stat().st_mtime_ns if index.exists() else None
-    code, said = crowd.run(str(index.relative_to(crowd.folder)), study="first")
+    code, said = checkout.run(str(index.relative_to(checkout.folder)), study="first")
     os.utime(path, (now, now))
     assert code != 0
     assert "natural/val/bag was last changed at " in said

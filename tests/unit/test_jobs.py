@@ -54,7 +54,7 @@ def test_the_log_names_the_slurm_job(tmp_path):
 
 
 LOADER = """
-import os, signal, time
+import os, signal
 import psutil
 from torch.utils.data import DataLoader
 def read(loader):
@@ -62,15 +62,16 @@ def read(loader):
     for batch in loader:
         seen += batch.tolist()
         if len(seen) == 8:  # as Slurm does: all processes of a job at once
-            for worker in psutil.Process().children():
+            workers = psutil.Process().children()
+            for worker in workers:
                 worker.send_signal(signal.SIGTERM)
-            time.sleep(1)
+            psutil.wait_procs(workers, timeout=PATIENCE)  # until they have died, if they do
     return seen
 assert read(DataLoader(range(64), batch_size=4, num_workers=2, worker_init_fn=INIT)) == list(range(64))
 """
 
 
 def test_a_loaders_workers_leave_the_end_to_their_parent(tmp_path):
-    assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "outlive_sigterm")) == 0
+    assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "outlive_sigterm").replace("PATIENCE", "1")) == 0
     # without it the parent fails before it can write what it has
-    assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None")) == 1
+    assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None").replace("PATIENCE", "120")) == 1
