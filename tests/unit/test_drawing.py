@@ -65,12 +65,13 @@ def test_a_second_call_loads_no_model(config, tmp_path):
     assert (tmp_path / "a.parquet").read_bytes() == before
 
 
-def test_more_images_a_class_draw_only_what_is_new(config, tmp_path):
+@pytest.mark.parametrize(("train", "evaluation"), [(50, 2), (1, 1), (30, 40)])
+def test_more_images_a_class_draw_only_what_is_new(config, tmp_path, train, evaluation):
     run(config, "synset", tmp_path / "a.parquet")
     before = contents(tmp_path / "a.parquet")
-    config["images_per_class"] = {"train": 170, "evaluation": 12}
+    config["images_per_class"] = {"train": 120 + train, "evaluation": 10 + evaluation}
     counts = run(config, "synset", tmp_path / "b.parquet")
-    assert counts.drawn == 3 * (50 + 2)
+    assert counts.drawn == 3 * (train + evaluation)
     assert counts.copied == 3 * (20 + 10)  # the beginnings of the two blocks that were short
     after = contents(tmp_path / "b.parquet")
     assert all(after[key] == data for key, data in before.items())
