@@ -64,7 +64,7 @@ results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/
 
 # Tests run side by side, a process a core but no more than four, each computing on its share of the cores.
 PYTEST = $(BIN)/python -m pytest
-PARALLEL = --numprocesses auto --maxprocesses 4 --dist worksteal
+PARALLEL = --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .PHONY: browser
 browser:
@@ -76,8 +76,9 @@ test: $(VENV)/.installed browser  ## run the tests (minutes)
 	@echo "Running the tests (a small study from images to report, among others; about ten minutes on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
-full-test: $(VENV)/.installed browser slurm-test full-size-test  ## run every test there is, for a release (an hour and more)
+full-test: $(VENV)/.installed browser  ## run every test there is, for a release (two hours)
 	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
+	@$(MAKE) --no-print-directory full-size-test slurm-test
 
 # With ONLY="cancelled or memory", the tests that match.
 slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (long: whole studies)

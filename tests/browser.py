@@ -109,9 +109,9 @@ def _read_result(driver, place):
         loaded = "return arguments[0].complete && arguments[0].naturalWidth * arguments[0].naturalHeight"
         return WebDriverWait(driver, 20, POLL).until(lambda _: driver.execute_script(loaded, shown))
     driver.switch_to.frame(shown)
-    words = len(driver.find_element(By.TAG_NAME, "body").text.split())
+    words = WebDriverWait(driver, 20, POLL).until(lambda _: driver.find_element(By.TAG_NAME, "body").text.split())
     driver.switch_to.default_content()
-    return words
+    return len(words)
 
 
 def close_menu(driver):

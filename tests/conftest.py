@@ -12,9 +12,10 @@ from workplace import DEMO, Workplace
 from synthdiv.embeddings import Embeddings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Tests that run side by side share the cores. A number that the environment gives holds; the workflow's jobs set their own.
+# Tests that run side by side share the cores. A number that the environment gave holds; the workflow's jobs set their own.
+GIVEN = os.environ.setdefault("TEST_THREADS", os.environ.get("OMP_NUM_THREADS", ""))  # before the process of the workers
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-os.environ.setdefault("OMP_NUM_THREADS", str(max(1, os.cpu_count() // WORKERS)))
+os.environ["OMP_NUM_THREADS"] = GIVEN or str(max(1, os.cpu_count() // WORKERS))
 threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # of what is imported already
 
 

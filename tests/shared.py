@@ -20,6 +20,7 @@ def make_once(tmp_path_factory, name, make):
         if failed.exists():
             pytest.fail(f"{name} could not be made, in this process or another:\n{failed.read_text()}", pytrace=False)
         if not done.exists():
+            assert not folder.exists(), f"{folder} was left half made by a process that died"
             folder.mkdir()
             try:
                 make(folder)

@@ -131,7 +131,7 @@ def make_place(folder, **changes):
 
 def make_full_place(folder):
     """The study with everything that a study may have: a probe and classifiers too."""
-    place = make_place(folder, classes_per_shard=4, probes={"bag": PROBE}, **make_classifiers())
+    place = make_place(folder, classes_per_shard=3, device="cpu", probes={"bag": PROBE}, **make_classifiers())
     (folder / "subset.txt").write_text("trouser\nbag\n")
     subset = {"kind": "image", "images": {"evaluation": "natural/val"}, "class_subset": "subset.txt"}
     place.config["sets"]["Subset-IM"] = subset

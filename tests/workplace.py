@@ -3,10 +3,13 @@
 import contextlib
 import copy
 import io
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import unittest.mock
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +54,9 @@ class Workplace:
 
     def copy_to(self, folder):
         """The same place with all that it holds, elsewhere."""
-        shutil.copytree(self.folder, folder, symlinks=True)
-        shutil.rmtree(folder / "archive" / "used_by", ignore_errors=True)  # its archive is its own
+        # but what plans leave behind, which may vanish meanwhile, and the mark of whose archive it was
+        ignored = shutil.ignore_patterns("iocache", "locks", "used_by", "*.snakemake.log")
+        shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
         place = copy.copy(self)
         place.folder, place.config = folder, copy.deepcopy(self.config)
         return place
@@ -90,8 +94,9 @@ class Workplace:
     def plan(self, *arguments, check=True, config=None, **options):
         """Make a dry run by Snakemake's command line in this process: another takes seconds to start.
 
-        With another config than the place's, if one is given.
+        With another config than the place's, if one is given. What Snakemake leaves changed in the process is put back.
         """
+        assert self.environment is None
         if config is not None:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "study.yaml"
@@ -103,8 +108,10 @@ class Workplace:
             patch.chdir(self.folder)
             patch.setattr(sys, "argv", ["snakemake", *listed])
             patch.setattr(sys, "path", list(sys.path))
-            with pytest.raises(SystemExit) as ended:
+            before = signal.getsignal(signal.SIGTERM)
+            with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
                 cli.main(listed)
+            signal.signal(signal.SIGTERM, before)
         done = Plan(ended.value.code, said.getvalue())
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")

@@ -11,6 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
+from safetensors.torch import load_file
 from small_study import CLASS_IDS, KEYS, OVERRIDES, PROBE, RECIPE, contents, counts_of, drawn, list_jobs, make_place
 from workplace import DEMO
 
@@ -21,30 +23,51 @@ def draws(plan):
     return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
 
 
+EDITED = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
+"""What has another prompt for the sneaker, in its shard c0-2, when its override is edited."""
+
+
+def edit_override(place):
+    """Edit the sneaker's override; gives what Snakemake plans."""
+    (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
+    return place.plan()
+
+
 def test_an_edited_override_redraws_one_class_and_what_follows(place):
     blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
-    (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
-    plan = place.plan()
-    names = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
-    assert draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-3" for name in names]
+    plan = edit_override(place)
+    assert draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
-    assert embedding == [f"Embed the images of {name}, classes c0-3" for name in names]
+    assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
     assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seed 5"]
     assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
     assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
     ran = place.run("draw", "experiments")
-    assert [drawn(place)[f"{name}/c0-3"] for name in names] == [(10, 0, 30)] * 3
+    assert [drawn(place)[f"{name}/c0-2"] for name in EDITED] == [(10, 0, 20)] * 3
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
-    assert "Draw synset" not in ran.stdout
+    assert "Draw disamb at guidance scale 2.5, classes c3-3" not in ran.stdout
     assert "Nothing to be done" in place.plan("draw", "experiments").stdout
+    check_unused(place)
+
+
+@pytest.mark.full
+def test_a_study_with_every_edit_is_brought_to_its_end(place):
+    """Smaller: each edit by itself, to what it is about."""
+    place.config["probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
+    place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
+    place.write_config()
+    place.run("review")
+    edit_override(place)
+    place.run("all", "review")
+    assert "Nothing to be done" in place.plan("all", "review").stdout
     check_unused(place)
 
 
 def check_unused(place):
     """What nothing uses any more, and only that, is removed from the archive: every index still finds its images."""
     indices = sorted((place.results / "images").rglob("*.parquet"))
-    before = {path: contents(path) for path in indices}
+    before, planned = {path: contents(path) for path in indices}, list_jobs(place.plan("draw").stdout)
     blocks = set((place.folder / "archive").rglob("*.tar"))
     assert "are younger than a week and stay" in place.run("list_unused").stdout
     for path in blocks:
@@ -55,10 +78,11 @@ def check_unused(place):
     assert len(set((place.folder / "archive").rglob("*.tar"))) == len(blocks) - number < len(blocks)
     assert {path: contents(path) for path in indices} == before
     assert "Nothing can be removed" in place.run("list_unused").stdout
-    assert not draws(place.plan("draw"))
+    assert list_jobs(place.plan("draw").stdout) == planned
 
 
 def test_a_new_natural_image_is_seen(place):
+    assert "Nothing to be done" in place.plan().stdout
     folder = place.folder / "natural" / "train" / "bag"
     shutil.copy(next(folder.iterdir()), folder / "new.png")
     planned = list_jobs(place.plan().stdout)
@@ -101,61 +125,48 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
     place.run("review")
-    folder, log = place.results / "review" / "Disamb-IM", place.results / "logs" / "draw_review" / "Disamb-IM" / "c0-3.log"
-    assert counts_of(log) == (20, 0, 0)
+    folder, log = place.results / "review" / "Disamb-IM", place.results / "logs" / "draw_review" / "Disamb-IM" / "c0-2.log"
+    assert counts_of(log) == (15, 0, 0)
     table = pl.read_csv(folder / "accuracy.csv")
     assert sorted(table["key"]) == ["bag", "sneaker", "trouser", "tshirt"]
     assert table["accuracy"].is_sorted()
     assert (folder / "review.html").read_text().count("<section") == 2
-    before = table.filter(key="bag").row(0, named=True)
+    before = table.filter(key="trouser").row(0, named=True)
     history = (folder / "history.csv").read_bytes()
     overrides = place.folder / "overrides.csv"
-    overrides.write_text(overrides.read_text() + "bag,top\n")
-    assert draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-3"]
+    overrides.write_text(overrides.read_text() + "trouser,top\n")
+    assert draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
     place.run("review")
-    assert counts_of(log) == (5, 0, 15)
+    assert counts_of(log) == (5, 0, 10)
     assert (folder / "history.csv").read_bytes().startswith(history)
     (after,) = pl.read_csv(folder / "history.csv").filter(review=2).to_dicts()
-    assert (after["key"], before["prompt"], after["prompt"]) == ("bag", "bag, handbag", "top")
+    assert (after["key"], before["prompt"], after["prompt"]) == ("trouser", "trousers, pants", "top")
     page = (folder / "review.html").read_text()
-    row = "<td>bag</td><td>bag, handbag</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
+    row = "<td>trouser</td><td>trousers, pants</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
     assert row.format(*(before[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))) in page
     assert "Nothing to be done" in place.plan("review").stdout
 
 
 def test_more_images_a_class_draw_only_what_is_new(place):
-    index = place.results / "images" / "disamb" / "g2.5" / "c0-3.parquet"
+    index = place.results / "images" / "disamb" / "g2.5" / "c0-2.parquet"
     before = contents(index)
     place.config["images_per_class"] = {"train": 8, "evaluation": 4}
     place.write_config()
     place.run(str(index.relative_to(place.folder)))
-    assert drawn(place)["disamb/g2.5/c0-3"] == (8, 24, 16)
+    assert drawn(place)["disamb/g2.5/c0-2"] == (6, 18, 12)
     after = contents(index)
-    assert len(after) == len(before) + 8
+    assert len(after) == len(before) + 6
     assert all(after[at] == data for at, data in before.items())
 
 
-def test_shards_and_job_counts_do_not_change_an_image(finished, tmp_path, monkeypatch):
-    """The same drawing in other shards, by one job at a time, into an archive of its own; an edit replans one shard."""
-    other = make_place(tmp_path, classes_per_shard=3, archive="elsewhere")
-    shards, score = ("c0-2", "c3-3"), "experiments/clip/Disamb2.5-IM/Disamb2.5-IM.parquet"
-    other.run("--cores", "1", f"results/small/{score}")
-    assert drawn(other).keys() == {f"disamb/g2.5/{shard}" for shard in shards}
-    images = contents(finished.results / "images" / "disamb" / "g2.5" / "c0-3.parquet")
-    found = [place.results / "embeddings" / "clip" / "disamb" / "g2.5" for place in (finished, other)]
-    whole, parts = (pl.concat([pl.read_parquet(path) for path in sorted(folder.glob("c*.parquet"))]) for folder in found)
-    assert parts.drop("embedding").equals(whole.drop("embedding"))
-    vectors = [np.array(table["embedding"].to_list(), dtype=np.float64) for table in (parts, whole)]
-    np.testing.assert_allclose(*vectors, atol=1e-3)  # a batch's size moves an fp16 number by its last place
-    scores = [pl.read_parquet(place.results / score) for place in (finished, other)]
-    assert scores[0].columns == scores[1].columns
-    assert len(scores[0]) == len(scores[1]) == 16
+def test_shards_and_job_counts_do_not_change_a_byte(finished, tmp_path, monkeypatch):
+    """The same drawing in one shard, by one job at a time, into an archive of its own."""
+    other = make_place(tmp_path, classes_per_shard=4, archive="elsewhere")
+    index = "results/small/images/disamb/g2.5/c0-3.parquet"
+    other.run("--cores", "1", index)
+    kept = [contents(finished.results / "images" / "disamb" / "g2.5" / f"{shard}.parquet") for shard in ("c0-2", "c3-3")]
     monkeypatch.chdir(other.folder)
-    redrawn = [contents(other.results / "images" / "disamb" / "g2.5" / f"{shard}.parquet") for shard in shards]
-    assert redrawn[0] | redrawn[1] == images
-    (other.folder / "overrides.csv").write_text(OVERRIDES + "bag,top\n")
-    target = [f"results/small/images/disamb/g2.5/{shard}.parquet" for shard in shards]
-    assert draws(other.plan(*target)) == ["Draw disamb at guidance scale 2.5, classes c3-3"]
+    assert contents(index) == kept[0] | kept[1]
 
 
 def test_published_figures_stand_beside_ours_where_the_names_agree(place):
@@ -166,6 +177,7 @@ def test_published_figures_stand_beside_ours_where_the_names_agree(place):
     place.run("results/small/tables/published.csv")
     table = pl.read_csv(place.results / "tables" / "published.csv", infer_schema_length=None)
     assert table["published"].null_count() == 0
+    assert "top1" in set(table["figure"])
     assert table.filter(figure="top1")["value"].is_null().all()
     matrix = pl.read_csv(place.results / "tables" / "experiments.csv")
     ours = {(row["reference"], row["query"]): row["centroid_accuracy"] for row in matrix.iter_rows(named=True)}
@@ -198,3 +210,16 @@ def test_a_lost_image_file_and_what_mends_a_lost_block(place):
     assert lost.exists()
     place.run(target)
     assert (place.folder / target).exists()
+
+
+def test_a_checkpoint_outlives_a_job_that_was_killed_and_its_next_attempt(place):
+    """Snakemake removes a job's outputs before it runs it again. This checkpoint, of another training, is not used."""
+    model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
+    before = load_file(model)
+    torch.save({"identity": "another"}, model.with_name("checkpoint.pt"))
+    place.run(str(model.relative_to(place.folder)), "--force")
+    log = place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "seed5.log"
+    assert "the checkpoint is of another recipe or other images; training from the start" in log.read_text()
+    assert not model.with_name("checkpoint.pt").exists()
+    after = load_file(model)
+    assert max(float((before[name].float() - after[name].float()).abs().max()) for name in before) <= 1e-6

@@ -1,6 +1,7 @@
 """Jobs that are killed in the middle: what is finished is kept, and the end is as if nothing had happened.
 
-Smaller, without Snakemake: tests/unit/test_drawing.py and test_training.py; on Slurm, tests/slurm.
+Smaller: tests/unit/test_drawing.py, test_files.py and test_training.py, tests/faults/test_machine.py, and the checkpoint in
+test_edited_study.py; on Slurm, tests/slurm.
 """
 
 import os
@@ -16,7 +17,7 @@ from small_study import RECIPE, contents, drawn, make_place
 pytestmark = pytest.mark.full
 
 
-def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path):
+def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path, monkeypatch):
     target = "results/small/images/disamb/g2.5/c0-1.parquet"
     counts = {"images_per_class": {"train": 240, "evaluation": 10}}
     killed = tmp_path / "killed"
@@ -46,9 +47,8 @@ def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path):
     undisturbed.run(target)
     results = []
     for folder in (killed, calm):
-        os.chdir(folder)
+        monkeypatch.chdir(folder)
         results.append(contents(target))
-    os.chdir(tmp_path)
     assert results[0] == results[1]
 
 

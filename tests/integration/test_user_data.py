@@ -140,6 +140,9 @@ def test_every_table_exists_by_every_encoder(tmp_path):
     encoders, sets = place.config["encoders"], place.config["sets"]
     tables = place.results / "tables"
     names = ("experiments_by_encoder", "set_metrics", "embedding_classifiers", "encoder_agreement")
+    planned = place.plan().stdout
+    assert "Nothing to be done" not in planned
+    assert all(f"plot_{name}" in planned for name in ("experiments", "centroid_distance", "causes", "error_split"))
     place.run(*(f"results/two/tables/{name}.csv" for name in names))
     matrix = pl.read_csv(tables / "experiments_by_encoder.csv")
     assert matrix.select("encoder", "experiment").rows() == [(name, n) for name in encoders for n in (1, 2, 3, 4)]
@@ -165,3 +168,6 @@ def test_every_figure_and_page_exists_by_two_encoders(tmp_path):
     place = make_encoders_place(tmp_path)
     place.run()
     assert "Nothing to be done" in place.plan().stdout
+    assert {"experiments.png", "centroid_distance.png", "causes.png"} <= {
+        p.name for p in (place.results / "figures").iterdir()
+    }

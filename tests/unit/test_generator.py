@@ -231,14 +231,20 @@ def test_a_stored_image_is_what_the_model_drew(tiny_pipeline, images):
     assert json.loads((tiny_pipeline / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
 
 
+ONE_BLOCK = {
+    "block_out_channels": (16,),
+    "down_block_types": ("CrossAttnDownBlock2D",),
+    "mid_block_type": None,
+    "up_block_types": ("CrossAttnUpBlock2D",),
+}
+
+
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
-def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline, tmp_path):
+@pytest.mark.parametrize("blocks", [ONE_BLOCK, pytest.param({}, marks=pytest.mark.full)], ids=["one block", "every block"])
+def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline, tmp_path, blocks):
+    """To compile takes seconds a block."""
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_pipeline)
-    blocks = {"down_block_types": ("CrossAttnDownBlock2D",), "up_block_types": ("CrossAttnUpBlock2D",)}
-    text_size = pipeline.text_encoder.config.hidden_size
-    pipeline.unet = make_tiny_unet(  # to compile takes seconds a block
-        cross_attention_dim=text_size, block_out_channels=(16,), mid_block_type=None, **blocks
-    )
+    pipeline.unet = make_tiny_unet(cross_attention_dim=pipeline.text_encoder.config.hidden_size, **blocks)
     pipeline.save_pretrained(tmp_path)
     spec = make_spec(tmp_path)
     images = draw(spec)

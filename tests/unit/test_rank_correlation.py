@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from synthdiv.rank_correlation import fisher_interval, rank_correlation, resample_classes
+from synthdiv.rank_correlation import RESAMPLES, fisher_interval, rank_correlation, resample_classes
 
 
 def test_the_correlation_is_scipys():
@@ -50,3 +50,17 @@ def test_whole_classes_are_resampled():
     )
     assert many == pytest.approx(once, abs=0.05)
     assert resample_classes(values[:3], accuracies[:3], np.arange(3), generator) is None
+
+
+def test_classes_of_unequal_size_are_resampled_as_one_by_one():
+    rng = np.random.default_rng(7)
+    class_ids = rng.integers(0, 6, 40)
+    values, accuracies = rng.integers(0, 9, 40).astype(float), rng.normal(size=40)
+    members = [np.flatnonzero(class_ids == c) for c in range(6)]
+    generator, found = np.random.default_rng(1), []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[n] for n in generator.integers(6, size=6)])
+        found.append(spearmanr(values[rows], accuracies[rows]).statistic)
+    expected = np.nanquantile(found, [0.025, 0.975])
+    interval = resample_classes(values, accuracies, class_ids, np.random.default_rng(1))
+    np.testing.assert_allclose(interval, expected, rtol=1e-12)

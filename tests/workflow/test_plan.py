@@ -294,6 +294,15 @@ def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_con
     assert "flowers: torchvision's Flowers102 in data (NOT THERE)" in place.run("grid").stdout
 
 
+def test_natural_images_and_classifiers_alone_are_planned_without_what_is_drawn(workplace, demo_config):
+    natural = {"Fashion-IM": demo_config["sets"]["Fashion-IM"]}
+    classifier = demo_config["classifiers"]["small"] | {"train": ["Fashion-IM"], "evaluate": ["Fashion-IM"]}
+    config = {key: demo_config[key] for key in ("classes", "device", "encoders")} | {"study": "natural", "sets": natural}
+    counts = count_jobs(workplace(config | {"classifiers": {"small": classifier}}).plan().stdout)
+    assert {"train_classifier", "evaluate_classifier", "plot_classifiers", "plot_training"} <= counts.keys()
+    assert not {"plot_guidance", "draw_images", "fingerprint_generator", "embed_prompts"} & counts.keys()
+
+
 def test_the_diagnosis_of_the_demo(workplace, demo_config):
     counts = count_jobs(workplace(demo_config).plan().stdout)
     assert counts["gather_evidence"] == 6  # the drawn sets
