@@ -40,6 +40,7 @@ def test_experiments_default_to_every_set_in_order(demo):
 def test_a_sweeps_figures_have_their_references_and_queries(demo):
     study = Study(demo)
     assert study.sweeps == {"disamb": {1.0: "Disamb1.0-IM", 2.5: "Disamb2.5-IM", 5.0: "Disamb5.0-IM", 7.5: "Disamb-IM"}}
+    assert list(study.sweeps["disamb"]) == [1.0, 2.5, 5.0, 7.5]
     at_five = {one.figure: one for one in study.sweep_figures if one.guidance_scale == 5.0}
     assert {one.set for one in at_five.values()} == {"Disamb5.0-IM"}
     assert {name: (one.reference, one.query) for name, one in at_five.items()} == {
