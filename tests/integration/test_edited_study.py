@@ -142,7 +142,7 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     (after,) = pl.read_csv(folder / "history.csv").filter(review=2).to_dicts()
     assert (after["key"], before["prompt"], after["prompt"]) == ("trouser", "trousers, pants", "top")
     page = (folder / "review.html").read_text()
-    row = "<td>trouser</td><td>trousers, pants</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
+    row = "<td>trousers</td><td>trousers, pants</td><td>{:.0%} [{:.0%}, {:.0%}]</td><td>top</td>"
     assert row.format(*(before[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))) in page
     assert "Nothing to be done" in place.plan("review").stdout
 

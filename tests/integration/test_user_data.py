@@ -142,7 +142,7 @@ def test_every_table_exists_by_every_encoder(tmp_path):
     names = ("experiments_by_encoder", "set_metrics", "embedding_classifiers", "encoder_agreement")
     planned = place.plan().stdout
     assert "Nothing to be done" not in planned
-    assert all(f"plot_{name}" in planned for name in ("experiments", "centroid_distance", "causes", "error_split"))
+    assert all(f"plot_{name}" in planned for name in ("experiments", "centroid_distance", "error_split", "contact_sheet"))
     place.run(*(f"results/two/tables/{name}.csv" for name in names))
     matrix = pl.read_csv(tables / "experiments_by_encoder.csv")
     assert matrix.select("encoder", "experiment").rows() == [(name, n) for name in encoders for n in (1, 2, 3, 4)]
