@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sd report test slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
+.PHONY: help demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,17 +66,16 @@ results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/
 PYTEST = $(BIN)/python -m pytest
 PARALLEL = --numprocesses logical --maxprocesses 4 --dist worksteal
 
-.PHONY: browser
 browser:
 	@command -v chromedriver >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } || \
 	  echo "note: without chromium and chromedriver the report is not opened in a browser (on Debian: apt-get install chromium chromium-driver)"
 
 test: $(VENV)/.installed browser  ## run the tests (minutes)
-	@echo "Running the tests (a small study from images to report, among others; about ten minutes on two cores) ..."
+	@echo "Running the tests (a small study from images to report, among others; a quarter of an hour on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
-full-test: $(VENV)/.installed browser  ## run every test there is, for a release (two hours)
+full-test: $(VENV)/.installed browser  ## run every test there is, for a release (long)
 	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
 	@$(MAKE) --no-print-directory full-size-test slurm-test
 

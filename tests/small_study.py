@@ -147,6 +147,11 @@ def list_jobs(output):
     return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
 
 
+def list_draws(plan):
+    """The messages of those that draw images."""
+    return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
+
+
 def drawn(place):
     """How many images each job says it drew, by its log's path below draw_images/."""
     root = place.results / "logs" / "draw_images"

@@ -109,9 +109,11 @@ class Workplace:
             patch.setattr(sys, "argv", ["snakemake", *listed])
             patch.setattr(sys, "path", list(sys.path))
             before = signal.getsignal(signal.SIGTERM)
-            with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
-                cli.main(listed)
-            signal.signal(signal.SIGTERM, before)
+            try:
+                with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
+                    cli.main(listed)
+            finally:
+                signal.signal(signal.SIGTERM, before)
         done = Plan(ended.value.code, said.getvalue())
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")

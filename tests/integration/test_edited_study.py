@@ -13,15 +13,22 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file
-from small_study import CLASS_IDS, KEYS, OVERRIDES, PROBE, RECIPE, contents, counts_of, drawn, list_jobs, make_place
+from small_study import (
+    CLASS_IDS,
+    KEYS,
+    OVERRIDES,
+    PROBE,
+    RECIPE,
+    contents,
+    counts_of,
+    drawn,
+    list_draws,
+    list_jobs,
+    make_place,
+)
 from workplace import DEMO
 
 from synthdiv.image_index import read_index
-
-
-def draws(plan):
-    return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
-
 
 EDITED = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
 """What has another prompt for the sneaker, in its shard c0-2, when its override is edited."""
@@ -36,7 +43,7 @@ def edit_override(place):
 def test_an_edited_override_redraws_one_class_and_what_follows(place):
     blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
     plan = edit_override(place)
-    assert draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
+    assert list_draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
     assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
@@ -85,9 +92,9 @@ def test_a_new_natural_image_is_seen(place):
     assert "Nothing to be done" in place.plan().stdout
     folder = place.folder / "natural" / "train" / "bag"
     shutil.copy(next(folder.iterdir()), folder / "new.png")
-    planned = list_jobs(place.plan().stdout)
-    assert "Index the natural images of Natural-IM" in planned
-    assert not [job for job in planned if job.startswith("Draw")]
+    plan = place.plan()
+    assert "Index the natural images of Natural-IM" in list_jobs(plan.stdout)
+    assert not list_draws(plan)
 
 
 def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
@@ -135,7 +142,7 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     history = (folder / "history.csv").read_bytes()
     overrides = place.folder / "overrides.csv"
     overrides.write_text(overrides.read_text() + "trouser,top\n")
-    assert draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
+    assert list_draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
     place.run("review")
     assert counts_of(log) == (5, 0, 10)
     assert (folder / "history.csv").read_bytes().startswith(history)

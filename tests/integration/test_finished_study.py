@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
 from PIL import Image
-from small_study import RECIPE, contents, drawn, list_jobs
+from small_study import RECIPE, contents, drawn, list_draws
 
 from synthdiv.classifier_file import read_facts
 from synthdiv.drawing import redraw_image
@@ -278,5 +278,5 @@ def test_an_edited_or_another_probe_draws_only_that_probe(finished):
         ("bag", {"bag": probe | {"prompts": ["bag", "typical bag"]}}),
         ("hat", {"bag": probe, "hat": probe}),
     ):
-        planned = list_jobs(finished.plan(config=finished.config | {"probes": probes}).stdout)
-        assert [job for job in planned if job.startswith("Draw")] == [f"Draw the probe {name}"]
+        plan = finished.plan(config=finished.config | {"probes": probes})
+        assert list_draws(plan) == [f"Draw the probe {name}"]
