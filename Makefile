@@ -17,8 +17,8 @@ export UV_SYSTEM_CERTS ?= 1
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# The environment follows the lock: it is made again when the lock changes.
-$(VENV)/.installed: envs/requirements.txt
+# The environment follows the lock: it is made again when the lock changes. The package in it is this folder's src/.
+$(VENV)/.installed: envs/requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) from envs/requirements.txt (about 3 GB to download, 6 GB on disk; a minute or two) ..."
 	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Name a Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -27,6 +27,7 @@ $(VENV)/.installed: envs/requirements.txt
 	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"
 	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode envs/requirements.txt
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 demo: $(VENV)/.installed  ## run the demo study to its report
@@ -90,10 +91,10 @@ full-size-test: $(VENV)/.installed  ## draw and embed an image with models of re
 	@$(PYTEST) -m full_size tests/integration/test_full_size.py
 
 bench: $(VENV)/.installed  ## time metrics, training, drawing, indexing and planning (half an hour)
-	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/metrics.py
-	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/training.py
-	@OMP_WAIT_POLICY=PASSIVE PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/drawing.py
-	@PYTHONPATH=workflow/scripts $(BIN)/python benchmarks/indexing.py
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/metrics.py
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/training.py
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/drawing.py
+	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
@@ -101,6 +102,7 @@ lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/snakemake --profile local --lint
 
 format: $(VENV)/.installed  ## format the code
@@ -110,14 +112,14 @@ format: $(VENV)/.installed  ## format the code
 
 lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requirements.in
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
-	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in
+	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in envs/development.in
 
 config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
-	PYTHONPATH=workflow/scripts $(BIN)/python -m synthdiv.config_docs > config/README.md.new
+	$(BIN)/python -m synthdiv.config.reference_docs > config/README.md.new
 	mv config/README.md.new config/README.md
 
 demo-natural: $(VENV)/.installed  ## write the demo's natural images anew from Fashion-MNIST
-	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_natural.py
+	$(BIN)/python resources/demo/training/build_natural.py
 
 imagenet-prompts: $(VENV)/.installed  ## write ImageNet's class table and ambiguous classes anew from timm and WordNet
 	@test -f /usr/share/wordnet/data.noun || \
@@ -126,7 +128,7 @@ imagenet-prompts: $(VENV)/.installed  ## write ImageNet's class table and ambigu
 	$(BIN)/python resources/prompts/imagenet/making/find_ambiguous.py
 
 demo-models: $(VENV)/.installed  ## train the demo's models anew (about two hours on two cores)
-	PYTHONPATH=workflow/scripts $(BIN)/python resources/demo/training/build_models.py
+	$(BIN)/python resources/demo/training/build_models.py
 
 clean:  ## remove the demo's results (drawn images stay in archive/)
 	rm -rf results/demo

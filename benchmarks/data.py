@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from synthdiv.embeddings import ROW_GROUP, Embeddings, write_embeddings
+from synthdiv.embeddings.table import ROW_GROUP, Embeddings, write_embeddings
 
 WIDTH, CLASSES = 768, 1000
 

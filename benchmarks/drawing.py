@@ -23,12 +23,14 @@ from PIL import Image
 from timing import Comparison, run_comparisons, widen_tables
 from torch.utils.data import DataLoader, Dataset
 
-from synthdiv.drawing import draw_shard
-from synthdiv.encoder import load_encoder
-from synthdiv.generator import Generator, fingerprint_generator
-from synthdiv.image_index import locate_images, read_index
-from synthdiv.study import Study
-from synthdiv.study_parts import Drawing
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.generation.generator import Generator, fingerprint_generator
+from synthdiv.generation.shards import draw_shard
+from synthdiv.images.index import locate_images, read_index
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
+from synthdiv.plan.study import Study
 
 IMAGES = 20  # a class and split: 400 in all
 REPEATS = 10  # of these, as a shard of embeddings
@@ -42,7 +44,7 @@ def make_study(folder: Path) -> Study:
     """The demo's synset dataset, with an archive in a folder of its own."""
     config = yaml.safe_load(Path("config/config.yaml").read_text())
     config["images_per_class"] = {"train": IMAGES, "evaluation": IMAGES}
-    return Study(config | {"archive": str(folder / "archive")})
+    return load_study(config | {"archive": str(folder / "archive")})
 
 
 def draw_with_plain_pipeline(study: Study, folder: Path) -> Any:
@@ -76,7 +78,7 @@ def draw_with_ours(study: Study, folder: Path) -> Any:
     """The shard that a job of draw_images draws; its archive is emptied first."""
     spec = study.config["generators"]["tiny-sd"]
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
-    (shard,) = study.shards.values()
+    (shard,) = list_shards(study).values()
 
     def draw() -> None:
         shutil.rmtree(folder / "archive", ignore_errors=True)

@@ -19,10 +19,10 @@ import pyarrow.parquet as pq
 from PIL import Image
 from timing import show, widen_tables
 
-from synthdiv.classes import read_classes
-from synthdiv.image_index import write_index
-from synthdiv.natural import find_images
-from synthdiv.natural_index import choose_images, index_images
+from synthdiv.images.index import write_index
+from synthdiv.images.natural_index import choose_images, index_images
+from synthdiv.images.readers.sources import find_images
+from synthdiv.prompts.class_tables import read_classes
 
 FILES = 50  # a class
 SIZE = (500, 375)  # as many of ImageNet's

@@ -32,13 +32,13 @@ from torchmetrics.image.fid import _compute_fid
 from torchmetrics.image.kid import poly_mmd
 from vendi_score import vendi
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.frechet import compute_frechet_distance, measure_moments
-from synthdiv.jobs import limit_threads
-from synthdiv.kernel_distance import compute_kernel_distance, sum_kernels
-from synthdiv.manifold import measure_manifold
-from synthdiv.neighbours import find_nearest
-from synthdiv.vendi import compute_vendi_score, measure_similarity
+from synthdiv.core.jobs import limit_threads
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.frechet import compute_frechet_distance, measure_moments
+from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernels
+from synthdiv.metrics.neighbours import find_nearest
+from synthdiv.metrics.precision_recall import measure_manifold
+from synthdiv.metrics.vendi import compute_vendi_score, measure_similarity
 
 QUERIES, K = 1000, 5
 FULL = {"references": 1_200_000, "queries": 50_000, "experiments": 30, "width": 768}

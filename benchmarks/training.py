@@ -21,16 +21,16 @@ from PIL import Image
 from timing import Comparison, run_comparisons, widen_tables
 from timm.data import create_dataset, create_loader
 
-from synthdiv.archive import read_block, write_block
-from synthdiv.config import check_config, read_schema
-from synthdiv.draws import Draws
-from synthdiv.image_dataset import DrawnImages, ImageDataset
-from synthdiv.image_index import write_index
-from synthdiv.jobs import limit_threads
-from synthdiv.prediction import load_batches
-from synthdiv.recipes import build_model, build_transform, resolve_data
-from synthdiv.training import Training, _Trainer
-from synthdiv.training_set import Part, gather_training_set
+from synthdiv.classifiers.prediction import load_batches
+from synthdiv.classifiers.recipes import build_model, build_transform, resolve_data
+from synthdiv.classifiers.sampler import Draws
+from synthdiv.classifiers.training import Training, _Trainer
+from synthdiv.classifiers.training_set import Part, gather_training_set
+from synthdiv.config.loading import check_config, read_schema
+from synthdiv.core.jobs import limit_threads
+from synthdiv.images.archive import read_block, write_block
+from synthdiv.images.index import write_index
+from synthdiv.images.torch_dataset import DrawnImages, ImageDataset
 
 CPU = torch.device("cpu")
 BOUND = 1 / 0.97

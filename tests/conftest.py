@@ -9,7 +9,7 @@ from shared import make_once
 from threadpoolctl import threadpool_limits
 from workplace import DEMO, Workplace
 
-from synthdiv.embeddings import Embeddings
+from synthdiv.embeddings.table import Embeddings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Tests that run side by side share the cores. A number that the environment gave holds; the workflow's jobs set their own.
@@ -56,8 +56,8 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
     """A set of noisy images whose mean colour says their class, as blocks and an index; gives the index's path."""
     from PIL import Image
 
-    from synthdiv.archive import read_block, write_block
-    from synthdiv.image_index import write_index
+    from synthdiv.images.archive import read_block, write_block
+    from synthdiv.images.index import write_index
 
     generator = np.random.default_rng(seed)
     rows = []
@@ -84,7 +84,7 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
 
 def make_recipe(**changes):
     """A classifier's recipe with every default: a tiny residual network without batch normalisation."""
-    from synthdiv.config import check_config, read_schema
+    from synthdiv.config.loading import check_config, read_schema
 
     tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
     recipe = {"model": "test_resnet", "model_options": tiny, "image_size": 32, "crop_pct": 1.0, "steps": 12, "batch_size": 8}
@@ -162,7 +162,7 @@ def tiny_pipeline(tmp_path_factory):
 
 def make_spec(model, **changes):
     """An entry of `generators` with every default, for a pipeline of 16 x 16 pixels."""
-    from synthdiv.config import check_config
+    from synthdiv.config.loading import check_config
 
     spec = {"model": str(model), "dtype": "float32", "steps": 2, "width": 16, "height": 16, "batch_size": 4} | changes
     config = {

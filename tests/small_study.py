@@ -11,8 +11,8 @@ import timm
 import torch
 from workplace import DEMO, Workplace
 
-from synthdiv.archive import read_bytes
-from synthdiv.image_index import read_index
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.index import read_index
 
 KEYS = ["tshirt", "trouser", "sneaker", "bag"]
 CLASS_IDS = [0, 1, 7, 8]  # in the demo's data

@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from synthdiv.identity import make_digest
+from synthdiv.core.fingerprints import make_digest
 
 FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
 

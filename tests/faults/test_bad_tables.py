@@ -9,9 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 from traps import Trap, accept, make_study, refusal, write_bytes
 
-from synthdiv.classes import read_classes
-from synthdiv.embeddings import EmbeddingTables, import_embeddings
-from synthdiv.errors import StudyError
+from synthdiv.core.errors import StudyError
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.embeddings.user_tables import import_embeddings
+from synthdiv.prompts.class_tables import read_classes
 
 HEADER = "class_id,key,name,lemmas\n"
 FOLDER = "may not lead out of the one that holds the classes"

@@ -12,9 +12,9 @@ from snakemake.exceptions import WorkflowError
 from traps import CALL, accept, make_study, refusal, untouched
 from workplace import Workplace
 
-from synthdiv.config import check_files
-from synthdiv.errors import StudyError
-from synthdiv.grammar import Grammar
+from synthdiv.config.loading import check_files
+from synthdiv.core.errors import StudyError
+from synthdiv.prompts.grammar import Grammar
 
 
 @pytest.fixture

@@ -9,16 +9,17 @@ import pytest
 from traps import CALL, accept, make_study
 from workplace import DEMO
 
-from synthdiv import summary
-from synthdiv.classes import ClassRow
-from synthdiv.embeddings import EmbeddingTables, write_embeddings
-from synthdiv.figures import paste_images, save_figure
-from synthdiv.identity import make_digest
-from synthdiv.image_index import read_index, write_index
-from synthdiv.prompt_checks import load_encoder_tokenizer
-from synthdiv.prompts import build_datasets
-from synthdiv.table_pages import write_table_page
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.embeddings.prompt_checks import load_encoder_tokenizer
+from synthdiv.embeddings.table import EmbeddingTables, write_embeddings
+from synthdiv.images.index import read_index, write_index
+from synthdiv.plan.generation import list_generation_runs, list_shards, make_generation_recipe
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.datasets import build_datasets
+from synthdiv.report import summary
+from synthdiv.report.figures import paste_images, save_figure
+from synthdiv.report.table_pages import write_table_page
 
 TEXTS = {
     "quotes": "it's \"quoted\", 'twice'",
@@ -54,7 +55,7 @@ def test_a_text_comes_through_overrides_and_a_grammar_as_it_is(tmp_path, monkeyp
     study = accept(config, tmp_path)
     assert study.datasets["disamb"].prompt(3, "train", 0) == text.strip()
     assert text.strip() in study.datasets["promptaug"].prompt(3, "train", 0)
-    recipe = study.draw_recipe(study.drawings[1], next(iter(study.shards.values())))
+    recipe = make_generation_recipe(study, list_generation_runs(study)[1], next(iter(list_shards(study).values())))
     assert len(recipe["prompts"]) == 64  # a digest, and no text that a rule could read
 
 

@@ -15,16 +15,16 @@ from conftest import make_image_set
 from PIL import Image, PngImagePlugin
 from traps import CALL, untouched
 
-from synthdiv.archive import read_block, read_bytes, write_block
-from synthdiv.classes import ClassRow
-from synthdiv.errors import StudyError
-from synthdiv.figures import read_tile
-from synthdiv.flags import decode_image
-from synthdiv.image_dataset import ImageDataset
-from synthdiv.image_index import locate_images, read_index
-from synthdiv.natural import find_images, read_rows
-from synthdiv.natural_index import choose_images, index_images
-from synthdiv.review_page import make_data_uri
+from synthdiv.core.errors import StudyError
+from synthdiv.images.archive import read_block, read_bytes, write_block
+from synthdiv.images.flags import decode_image
+from synthdiv.images.index import locate_images, read_index
+from synthdiv.images.natural_index import choose_images, index_images
+from synthdiv.images.readers.sources import find_images, read_rows
+from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.report.figures import read_tile
+from synthdiv.report.review_page import make_data_uri
 
 CLASSES = [ClassRow(0, "boot", "boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)
@@ -389,7 +389,7 @@ def test_a_block_with_a_link_in_it_is_refused(tmp_path, link):
 
 
 def test_a_class_key_of_shell_characters_gives_a_plain_member(tmp_path):
-    from synthdiv.archive import name_member
+    from synthdiv.images.archive import name_member
 
     path = tmp_path / "archive" / "b.tar"
     write_block(path, [(name_member(f"../$({CALL})\n", "train", 0), "png", PNG, {"maximum": 1.0})])

@@ -26,15 +26,16 @@ from standin import FINGERPRINT, draw, make_config
 from traps import CALL, untouched
 from workplace import REPOSITORY
 
-from synthdiv.archive import read_block
-from synthdiv.clock import check_clock
-from synthdiv.drawing import draw_shard
-from synthdiv.errors import StudyError
-from synthdiv.files import replace_atomically
-from synthdiv.image_index import read_index
-from synthdiv.study import Study
-from synthdiv.study_parts import Drawing
-from synthdiv.tables import write_table
+from synthdiv.core.clock import check_clock
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.tables import write_table
+from synthdiv.generation.shards import draw_shard
+from synthdiv.images.archive import read_block
+from synthdiv.images.index import read_index
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
 
 TOKEN = "hf_" + "Zq7" * 11
 LEMMAS = [
@@ -78,8 +79,8 @@ def standin(tmp_path, classes_csv, monkeypatch):
 
 
 def draw_all(config, path):
-    study = Study(config)
-    (shard,) = study.shards.values()
+    study = load_study(config)
+    (shard,) = list_shards(study).values()
     return draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
 
 

@@ -14,13 +14,13 @@ from safetensors.torch import save_file
 from traps import CALL, Trap
 from workplace import DEMO
 
-from synthdiv.classifier_file import load_weights
-from synthdiv.config import check_config
-from synthdiv.encoder import load_encoder
-from synthdiv.errors import StudyError
-from synthdiv.generator import Generator, SafetyChecker, fingerprint_generator
-from synthdiv.prompt_checks import load_generator_tokenizer
-from synthdiv.recipes import build_model
+from synthdiv.classifiers.checkpoint import load_weights
+from synthdiv.classifiers.recipes import build_model
+from synthdiv.config.loading import check_config
+from synthdiv.core.errors import StudyError
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.embeddings.prompt_checks import load_generator_tokenizer
+from synthdiv.generation.generator import Generator, SafetyChecker, fingerprint_generator
 
 CPU = torch.device("cpu")
 PICKLE = "its weights are a pickle that could run code, and were not loaded: use weights in a .safetensors file"

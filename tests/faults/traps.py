@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import small_study
 
-from synthdiv.errors import StudyError
-from synthdiv.study import Study
-from synthdiv.study_checks import check_sources
+from synthdiv.core.errors import StudyError
+from synthdiv.plan.checks import check_sources
+from synthdiv.plan.loading import load_study
 
 OURS = {"results", "archive", ".snakemake"}
 """The only folders that a study may write to, beside Python's of what it has compiled."""
@@ -55,14 +55,14 @@ def make_study(folder, **changes):
 def refusal(config, folder):
     """What a study's config is refused with, before anything runs; the working directory is the folder."""
     with untouched(folder), pytest.raises(StudyError) as caught:
-        check_sources(Study(config))
+        check_sources(load_study(config))
     return str(caught.value)
 
 
 def accept(config, folder):
     """The study of a config that is odd but fine."""
     with untouched(folder):
-        study = Study(config)
+        study = load_study(config)
         check_sources(study)
     return study
 

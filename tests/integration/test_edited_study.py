@@ -28,7 +28,7 @@ from small_study import (
 )
 from workplace import DEMO
 
-from synthdiv.image_index import read_index
+from synthdiv.images.index import read_index
 
 EDITED = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
 """What has another prompt for the sneaker, in its shard c0-2, when its override is edited."""

@@ -9,9 +9,9 @@ from browser import PHONE, close_menu, open_page, read_part, read_report, wait_f
 from PIL import Image
 from small_study import RECIPE, contents, drawn, list_draws
 
-from synthdiv.classifier_file import read_facts
-from synthdiv.drawing import redraw_image
-from synthdiv.image_index import read_index
+from synthdiv.classifiers.checkpoint import read_facts
+from synthdiv.generation.shards import redraw_image
+from synthdiv.images.index import read_index
 
 
 def test_the_tables(finished):
@@ -173,7 +173,7 @@ def test_the_same_noise_for_the_same_class_and_index_in_every_set(finished):
 def test_one_image_is_redrawn_alone_byte_for_byte(finished):
     import torch
 
-    from synthdiv.generator import Generator
+    from synthdiv.generation.generator import Generator
 
     for shard, at in (("c0-2", (2, "train", 5)), ("c3-3", (3, "evaluation", 0))):
         path = finished.results / "images" / "promptaug" / "g2.5" / f"{shard}.parquet"

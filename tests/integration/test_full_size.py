@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from workplace import Workplace
 
-from synthdiv.archive import read_bytes
-from synthdiv.flags import decode_image
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.flags import decode_image
 
 pytestmark = pytest.mark.full_size
 UNET_PARAMETERS = 859_520_964  # "859.5 M"

@@ -1,8 +1,8 @@
 """Causes that are planted in really drawn images are found again; classes that are left alone are not accused.
 
 A pool of images is drawn by the demo's model: each class by its clarified prompt, and four classes by their homonyms. Each
-repeat draws its images from the pool and plants four causes in classes of its choice. The thresholds of ``synthdiv.causes``
-were fixed on other images (another study seed, other repeats), before this test was written.
+repeat draws its images from the pool and plants four causes in classes of its choice. The thresholds of
+``synthdiv.diagnosis.causes`` were fixed on other images (another study seed, other repeats), before this test was written.
 """
 
 import csv
@@ -15,14 +15,14 @@ import torch
 import yaml
 from workplace import DEMO, REPOSITORY
 
-from synthdiv.causes import diagnose_classes
-from synthdiv.class_texts import list_texts
-from synthdiv.embeddings import Embeddings
-from synthdiv.encoder import load_encoder
-from synthdiv.evidence import Natural, Texts, gather_evidence
-from synthdiv.flags import decode_image
-from synthdiv.generator import Generator
-from synthdiv.study import Study
+from synthdiv.diagnosis.causes import diagnose_classes
+from synthdiv.diagnosis.evidence import Natural, Texts, gather_evidence
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.embeddings.table import Embeddings
+from synthdiv.generation.generator import Generator
+from synthdiv.images.flags import decode_image
+from synthdiv.plan.loading import load_study
+from synthdiv.prompts.class_texts import list_texts
 
 REPEATS = 20
 POOL = 100  # images a prompt
@@ -39,7 +39,7 @@ RIGHT = {
 
 @pytest.fixture(scope="module")
 def study():
-    return Study(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
+    return load_study(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")

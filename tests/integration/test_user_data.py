@@ -12,7 +12,7 @@ from conftest import make_timm_folder
 from small_study import CLASSES, make_place
 from workplace import Workplace
 
-from synthdiv.image_index import read_index
+from synthdiv.images.index import read_index
 
 
 def make_own_place(folder, *, shuffled=False):

@@ -1,16 +1,33 @@
 """The maintainers' map is the code's."""
 
+import ast
 import re
+import tomllib
 
 from workplace import REPOSITORY
 
 
-def test_every_module_stands_once_in_the_map():
+def test_the_map_has_every_package_in_the_order_of_the_layers():
     page = (REPOSITORY / "MAINTAINING.md").read_text()
-    table = page[page.index("| topic | modules |") : page.index("## What must stay true")]
-    listed = [name for row in table.splitlines() for name in re.findall(r"`([a-z_]+)`", row.rpartition(" | ")[2])]
-    modules = {path.stem for path in (REPOSITORY / "workflow" / "scripts" / "synthdiv").glob("*.py")} - {"__init__"}
-    assert sorted(listed) == sorted(modules)
+    table = page[page.index("| package | what is in it |") : page.index("## What must stay true")]
+    listed = re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE)
+    settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = (one["layers"] for one in settings["contracts"] if one["type"] == "layers")
+    assert listed == [package for layer in reversed(layers) for package in layer.split(" | ")]
+
+
+def test_no_package_is_a_heap():
+    source = REPOSITORY / "src" / "synthdiv"
+    assert [path.name for path in source.glob("*.py")] == ["__init__.py"]
+    for package in source.rglob("__init__.py"):
+        assert len(list(package.parent.glob("*.py"))) <= 14, package.parent
+
+
+def test_no_class_is_long():
+    for path in (REPOSITORY / "src" / "synthdiv").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                assert node.end_lineno - node.lineno < 250, f"{path}: {node.name}"
 
 
 def test_every_rule_has_its_functions_and_its_script_where_one_would_guess():

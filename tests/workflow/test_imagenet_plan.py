@@ -7,7 +7,8 @@ import pytest
 import yaml
 from workplace import REPOSITORY, Workplace
 
-from synthdiv.study import Study
+from synthdiv.plan.generation import list_generation_runs, list_shards, make_generation_recipe
+from synthdiv.plan.loading import load_study
 
 JOBS = {
     "fingerprint_generator": 1,
@@ -47,19 +48,20 @@ def test_the_whole_study_is_planned(place):
 def test_one_edited_prompt_replans_one_shard_of_each_drawing_that_uses_it(place, monkeypatch):
     monkeypatch.chdir(place.folder)
     overrides = place.folder / "resources" / "prompts" / "imagenet" / "disamb.csv"
-    before = Study(place.config)
+    before = load_study(place.config)
     overrides.write_text(overrides.read_text().replace(",a kite bird,", ",a kite in the sky,"))
-    after = Study(place.config)
+    after = load_study(place.config)
     changed = [
         (drawing.collection, shard)
-        for drawing in before.drawings
-        for shard in before.shards
-        if before.draw_recipe(drawing, before.shards[shard]) != after.draw_recipe(drawing, after.shards[shard])
+        for drawing in list_generation_runs(before)
+        for shard in list_shards(before)
+        if make_generation_recipe(before, drawing, list_shards(before)[shard])
+        != make_generation_recipe(after, drawing, list_shards(after)[shard])
     ]
     scales = {"disamb": ["7.5", "2.5", "1"], "promptaug": ["2.5"], "sweep": ["1.5", "2", "3.5", "5", "10"]}
     assert changed == [(f"{name}/g{scale}", "c020-029") for name in scales for scale in scales[name]]
     kite = next(row for row in before.classes if row.key == "n01608432")
-    assert kite.class_id in before.shards["c020-029"].class_ids
+    assert kite.class_id in list_shards(before)["c020-029"].class_ids
     different = [
         row.name
         for row in before.classes

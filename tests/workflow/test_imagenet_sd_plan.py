@@ -7,11 +7,11 @@ import pytest
 import yaml
 from workplace import REPOSITORY, Workplace
 
-from synthdiv.drawing import iter_blocks
-from synthdiv.sources import find_timm_subset
-from synthdiv.study import Study
-from synthdiv.study_parts import Drawing
-from synthdiv.transfer_sets import locate_parts
+from synthdiv.generation.shards import iter_blocks
+from synthdiv.images.transfer_sets import locate_parts
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
+from synthdiv.plan.user_sources import find_timm_subset
 
 JOBS = {
     "imagenet_sd": {
@@ -69,7 +69,7 @@ def test_the_whole_study_is_planned(folder, tmp_path, name):
 def test_imagenet_100_finds_the_images_of_all_of_imagenet(monkeypatch):
     """A class's blocks have the same names, though its number differs; the 50 times larger set begins with the others."""
     monkeypatch.chdir(REPOSITORY)
-    few, all_classes = (Study(read_config(name)) for name in JOBS)
+    few, all_classes = (load_study(read_config(name)) for name in JOBS)
     key = few.classes[40].key
     places = [next(row.class_id for row in study.classes if row.key == key) for study in (few, all_classes)]
     assert places[0] != places[1]
@@ -88,7 +88,7 @@ def test_imagenet_100_finds_the_images_of_all_of_imagenet(monkeypatch):
 def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
     """The two demos share their generator: what the first has drawn from the same prompt, the second finds."""
     monkeypatch.chdir(REPOSITORY)
-    first, second = Study(read_config("config")), Study(read_config("demo_sd"))
+    first, second = load_study(read_config("config")), load_study(read_config("demo_sd"))
     drawn = {name for block in iter_blocks(first, Drawing("synset", 7.5), range(10), FINGERPRINT) for name in block.names}
     asked = {name for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT) for name in block.names}
     assert asked < drawn

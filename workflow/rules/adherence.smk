@@ -22,7 +22,7 @@ rule measure_adherence:
     benchmark:
         "<benchmarks>/measure_adherence/{encoder}/{set}.jsonl"
     wildcard_constraints:
-        set=one_of(STUDY.grammar_sets),
+        set=one_of(list_grammar_sets(STUDY)),
     conda:
         "../../envs/synthdiv.yaml"
     resources:
@@ -55,7 +55,7 @@ rule tabulate_adherence:
         mem_mb=4000,
         runtime=30,
     params:
-        sets=STUDY.grammar_sets,
+        sets=list_grammar_sets(STUDY),
     message:
         "Tabulate which modifiers reach the images"
     script:

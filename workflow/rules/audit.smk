@@ -62,7 +62,7 @@ rule judge_claims:
         mem_mb=4000,
         runtime=30,
     params:
-        encoder=STUDY.encoders[0],
+        encoder=list_encoders(STUDY)[0],
         published=STUDY.config["published"],
         roles=claim_roles,
     message:

@@ -100,7 +100,7 @@ rule tabulate_classifiers:
         runtime=30,
     params:
         evaluations=evaluated_pairs,
-        natural=STUDY.natural_images,
+        natural=find_natural_images(STUDY),
         runs=classifier_runs,
     message:
         "Tabulate the classifiers"
@@ -130,7 +130,7 @@ rule rank_predictors:
         mem_mb=4000,
         runtime=30,
     params:
-        encoder=STUDY.encoders[0],
+        encoder=list_encoders(STUDY)[0],
         evaluations=first_evaluations,
         seed=STUDY.seed,
         sets=predicted_sets,

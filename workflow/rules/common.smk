@@ -10,17 +10,73 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow" / "scripts"))
+REPOSITORY = Path(str(workflow.current_basedir)).resolve().parents[1]
 
-from synthdiv.clock import check_clock
-from synthdiv.config import check_files
-from synthdiv.errors import StudyError
-from synthdiv.identity import REVIEW, SPLITS, format_scale
-from synthdiv.roles import find_prompts_of, find_repeated, find_roles
-from synthdiv.study import Study
-from synthdiv.study_checks import check_sources
-from synthdiv.study_parts import Drawing
-from synthdiv.transfer_sets import VALIDATION, find_root
+try:
+    from synthdiv.core.installation import check_installation
+except ImportError:
+    raise WorkflowError(
+        f"the package synthdiv is not installed in {sys.prefix}: run `make` in {REPOSITORY} and activate its .venv, or "
+        f"`python -m pip install --no-deps --no-build-isolation -e {REPOSITORY}`"
+    ) from None
+
+from synthdiv.config.loading import check_files
+from synthdiv.core.clock import check_clock
+from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import REVIEW, SPLITS, format_scale
+from synthdiv.images.transfer_sets import VALIDATION, find_root
+from synthdiv.plan.checks import check_sources
+from synthdiv.plan.classifiers import (
+    list_evaluations,
+    list_parts,
+    list_trainings,
+    make_training_recipe,
+)
+from synthdiv.plan.experiments import (
+    find_natural,
+    list_comparisons,
+    list_diagnosed,
+    list_encoder_experiments,
+    list_judges,
+    list_metric_references,
+    list_queries,
+    list_references,
+)
+from synthdiv.plan.generation import (
+    find_generator,
+    find_owner,
+    find_run,
+    list_generation_runs,
+    list_shards,
+    make_generation_recipe,
+    make_prompt_recipe,
+)
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
+from synthdiv.plan.review import choose_judge, list_reviewable, plan_review
+from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
+from synthdiv.plan.sets import (
+    choose_features,
+    find_class_ids,
+    find_collection,
+    find_embedding_files,
+    find_natural_files,
+    find_natural_images,
+    list_encoded_sets,
+    list_encoders,
+    list_grammar_sets,
+    list_image_sets,
+    list_sheet_sets,
+    list_splits,
+    list_text_encoders,
+    read_natural_counts,
+)
+from synthdiv.plan.sweeps import find_sweep_figures, find_sweeps
+from synthdiv.plan.transfer import (
+    find_feature_set,
+    find_transfer_files,
+    list_transfer_sets,
+)
 
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -35,24 +91,25 @@ def needs_sources():
 
 
 try:
+    check_installation(REPOSITORY)
     if workflow.is_main_process:
         check_files(workflow.configfiles)
-    STUDY = Study(config)
+    STUDY = load_study(config)
     if needs_sources():
         check_sources(STUDY)
     if workflow.is_main_process and "review" in sys.argv:
-        STUDY.plan_review()
+        plan_review(STUDY)
 except StudyError as error:
     raise WorkflowError(str(error)) from None
 
-COLLECTIONS = list(dict.fromkeys(map(STUDY.collection_of, STUDY.sets)))
+COLLECTIONS = list(dict.fromkeys(find_collection(STUDY, name) for name in STUDY.sets))
 
 
 def check_cluster():
     """Before anything is submitted to Slurm: whether it answers, and has a place for every job. And outlast its outages."""
     if workflow.executor_plugin.name != "slurm":
         return
-    from synthdiv import cluster
+    from synthdiv.operations import cluster
 
     try:
         cluster.check_cluster(
@@ -97,32 +154,34 @@ def one_of(names):
 
 def list_folders():
     """The folders, in the study's results, of collections in several tables: a table a shard."""
-    if len(STUDY.shards) == 1:
+    if len(list_shards(STUDY)) == 1:
         return []
-    drawn = [f"images/{drawing.collection}" for drawing in STUDY.drawings]
-    first = STUDY.encoders[0]
-    datasets = {name: STUDY.sets[name]["dataset"] for name in STUDY.reviewable}
+    drawn = [f"images/{drawing.collection}" for drawing in list_generation_runs(STUDY)]
+    first = list_encoders(STUDY)[0]
+    datasets = {name: STUDY.sets[name]["dataset"] for name in list_reviewable(STUDY)}
     reviewed = [f"images/review/{name}" for name in datasets]
     reviewed += [f"embeddings/{first}/review/{name}" for name in datasets]
     reviewed += [f"embeddings/{first}/prompts/{name}" for name in datasets.values()]
     embedded = [
-        f"embeddings/{encoder}/{STUDY.collection_of(name)}"
+        f"embeddings/{encoder}/{find_collection(STUDY, name)}"
         for encoder in STUDY.config["encoders"]
-        for name in STUDY.sets_of(encoder)
+        for name in list_encoded_sets(STUDY, encoder)
     ]
     return list(dict.fromkeys(drawn + embedded + reviewed))
 
 
 def listed_tables(wildcards):
-    return [f"<results>/{wildcards.folder}/{shard}.parquet" for shard in STUDY.shards]
+    return [
+        f"<results>/{wildcards.folder}/{shard}.parquet" for shard in list_shards(STUDY)
+    ]
 
 
 def whole_table(folder):
     """What stands for all tables of a folder: their listing, or the one table itself."""
     name = (
         "tables.json"
-        if len(STUDY.shards) > 1
-        else f"{next(iter(STUDY.shards))}.parquet"
+        if len(list_shards(STUDY)) > 1
+        else f"{next(iter(list_shards(STUDY)))}.parquet"
     )
     return f"<results>/{folder}/{name}"
 
@@ -130,19 +189,27 @@ def whole_table(folder):
 def sweep_experiments():
     """The experiments that the sweeps' figures are from, in the matrix or not."""
     return [
-        one for one in STUDY.sweep_figures if one.reference and one.classifier is None
+        one
+        for one in find_sweep_figures(STUDY)
+        if one.reference and one.classifier is None
     ]
 
 
 def list_featured():
     """The sets whose images' features are taken, from images/ on: the transfer sets, and natural images."""
-    own = [] if STUDY.feature_set is None else [f"natural/{STUDY.feature_set}"]
-    return [f"transfer/{name}" for name in STUDY.transfer_sets] + own
+    own = (
+        []
+        if find_feature_set(STUDY) is None
+        else [f"natural/{find_feature_set(STUDY)}"]
+    )
+    return [f"transfer/{name}" for name in list_transfer_sets(STUDY)] + own
 
 
 def name_encodings():
     """What the files of each encoder of a transfer are called, by its name and training set."""
-    trained = {pair: f"classifiers/{pair[0]}/{pair[1]}" for pair in STUDY.evaluations}
+    trained = {
+        pair: f"classifiers/{pair[0]}/{pair[1]}" for pair in list_evaluations(STUDY)
+    }
     return trained | {
         (name, None): f"encoders/{name}" for name in STUDY.config["encoders"]
     }
@@ -150,24 +217,28 @@ def name_encodings():
 
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
-    scale=one_of(format_scale(drawing.guidance_scale) for drawing in STUDY.drawings),
-    shard=one_of(STUDY.shards),
+    scale=one_of(
+        format_scale(drawing.guidance_scale) for drawing in list_generation_runs(STUDY)
+    ),
+    shard=one_of(list_shards(STUDY)),
     generator=one_of(STUDY.config["generators"]),
-    encoder=one_of(STUDY.encoders),
+    encoder=one_of(list_encoders(STUDY)),
     set=one_of(STUDY.sets),
     images=one_of(
         [name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))]
-        + [f"review/{name}" for name in STUDY.reviewable]
+        + [f"review/{name}" for name in list_reviewable(STUDY)]
     ),
     split=one_of(SPLITS),
-    reference=one_of(STUDY.references + [one.reference for one in sweep_experiments()]),
-    query=one_of(STUDY.queries + [one.query for one in sweep_experiments()]),
+    reference=one_of(
+        list_references(STUDY) + [one.reference for one in sweep_experiments()]
+    ),
+    query=one_of(list_queries(STUDY) + [one.query for one in sweep_experiments()]),
     folder=one_of(list_folders()),
     classifier=one_of(STUDY.config["classifiers"]),
-    training=one_of(training for _, training in STUDY.evaluations),
+    training=one_of(training for _, training in list_evaluations(STUDY)),
     seed=r"\d+",
     probe=one_of(STUDY.probes),
-    transfer_set=one_of(STUDY.transfer_sets),
+    transfer_set=one_of(list_transfer_sets(STUDY)),
     featured=one_of(list_featured()),
     encoding=one_of(name_encodings().values()),
     part=r"[a-z_]+",

@@ -91,7 +91,7 @@ rule split_error:
         turn=1,
     params:
         n_classes=len(STUDY.classes),
-        references=STUDY.judges,
+        references=list_judges(STUDY),
     message:
         "Split the error of {wildcards.set}"
     script:
@@ -118,8 +118,8 @@ rule tabulate_diagnosis:
         mem_mb=4000,
         runtime=30,
     params:
-        diagnosed=STUDY.diagnosed,
-        natural=STUDY.natural,
+        diagnosed=list_diagnosed(STUDY),
+        natural=find_natural(STUDY),
         seed=STUDY.seed,
         sets=split_sets(),
     message:
@@ -145,7 +145,7 @@ rule tabulate_tradeoff:
         runtime=30,
     params:
         described=drawn_prompts,
-        natural=STUDY.natural,
+        natural=find_natural(STUDY),
     message:
         "Put diversity beside semantic error"
     script:

@@ -194,7 +194,7 @@ rule plot_error_split:
         mem_mb=4000,
         runtime=30,
     params:
-        reference=next(iter(STUDY.judges), None),
+        reference=next(iter(list_judges(STUDY)), None),
     message:
         "Plot the split of the error"
     script:

@@ -51,7 +51,7 @@ rule compare_sets:
     benchmark:
         "<benchmarks>/compare_sets/{encoder}/{reference}/{set}.jsonl"
     wildcard_constraints:
-        reference=one_of(STUDY.metric_references),
+        reference=one_of(list_metric_references(STUDY)),
     conda:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
@@ -90,7 +90,7 @@ rule tabulate_metrics:
         mem_mb=4000,
         runtime=30,
     params:
-        encoder=STUDY.encoders[0],
+        encoder=list_encoders(STUDY)[0],
     message:
         "Tabulate the metrics of the sets"
     script:
@@ -113,7 +113,7 @@ rule compare_encoders:
         mem_mb=4000,
         runtime=30,
     params:
-        encoders=STUDY.encoders,
+        encoders=list_encoders(STUDY),
     message:
         "Compare what the encoders show"
     script:

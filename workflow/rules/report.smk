@@ -28,8 +28,8 @@ rule write_summary:
         mem_mb=2000,
         runtime=30,
     params:
-        natural=STUDY.natural,
-        reference=next(iter(STUDY.judges), None),
+        natural=find_natural(STUDY),
+        reference=next(iter(list_judges(STUDY)), None),
         study=STUDY.name,
         tables=summary_names,
     message:

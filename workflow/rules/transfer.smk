@@ -136,7 +136,7 @@ rule tabulate_transfer:
         runtime=30,
     params:
         encodings=transferred_encodings,
-        natural=STUDY.natural_images,
+        natural=find_natural_images(STUDY),
     message:
         "Tabulate what frozen features are worth on transfer sets"
     script:
@@ -212,7 +212,7 @@ rule tabulate_features:
         runtime=30,
     params:
         evaluations=evaluated_pairs,
-        image_set=STUDY.feature_set,
+        image_set=find_feature_set(STUDY),
     message:
         "Tabulate the statistics of the features"
     script:
@@ -241,7 +241,7 @@ rule plot_features:
         mem_mb=2000,
         runtime=30,
     params:
-        natural=STUDY.natural_images,
+        natural=find_natural_images(STUDY),
     message:
         "Plot the statistics of the features beside accuracies"
     script:

@@ -10,16 +10,16 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.audit import COLUMNS
-from synthdiv.jobs import start_job
-from synthdiv.published import STUDIES, audit_published
-from synthdiv.study_audit import audit_study
-from synthdiv.tables import read_table, write_table
+from synthdiv.claims.audit import COLUMNS
+from synthdiv.claims.published import STUDIES, audit_published
+from synthdiv.claims.study_audit import audit_study
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Audit and write."""
-    start_job(smk.log[0])
     distances, classifiers = (
         read_table(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
     )
@@ -39,4 +39,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,26 +8,27 @@ import json
 import platform
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
-from synthdiv.calibration import measure_classifier, measure_encoder, measure_generator
-from synthdiv.devices import claim_device
-from synthdiv.files import replace_atomically
-from synthdiv.jobs import start_job, tell
-from synthdiv.study import Study
+from synthdiv.core.devices import claim_device
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.operations.calibration import measure_classifier, measure_encoder, measure_generator
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Measure each, say it, and write all."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study = Study(smk.config)
+    study = load_study(smk.config)
     with claim_device(study.config["device"]) as device:
         name = (
             torch.cuda.get_device_name(device) if device.type == "cuda" else f"{smk.threads} cores of {platform.machine()}"
         )
-        facts = {"device": name, "torch": torch.__version__, "generators": {}, "encoders": {}, "classifiers": {}}
+        facts: dict[str, Any] = {"device": name, "torch": torch.__version__}
+        facts |= {"generators": {}, "encoders": {}, "classifiers": {}}
         for generator, spec in study.config["generators"].items():
             facts["generators"][generator] = found = measure_generator(spec, device)
             proposed = f"; proposed batch_size: {found['proposed_batch_size']}" if "proposed_batch_size" in found else ""
@@ -47,4 +48,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,27 +9,29 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.hub import fetch_pipeline
-from synthdiv.identity import PROBE
-from synthdiv.jobs import start_job
-from synthdiv.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
-from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.core.fingerprints import PROBE
+from synthdiv.core.hub import fetch_pipeline
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
+from synthdiv.plan.generation import find_generator
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.sets import list_text_encoders
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Tokenize every prompt with the tokenizer of each text encoder that reads it."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
-    encoders = {name: load_encoder_tokenizer(spec) for name, spec in study.text_encoders().items()}
+    study = load_study(smk.config)
+    encoders = {name: load_encoder_tokenizer(spec) for name, spec in list_text_encoders(study).items()}
     generators = {}
     for name, spec in study.config["generators"].items():
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         generators[name] = load_generator_tokenizer(folder)
     tables = []
-    probed = [(probe, study.generator_of(name, PROBE)) for name, probe in study.probes.items()]
+    probed = [(probe, find_generator(study, name, PROBE)) for name, probe in study.probes.items()]
     drawn = [
-        (dataset, study.generator_of(name) if study.config["datasets"][name]["guidance_scales"] else None)
+        (dataset, find_generator(study, name) if study.config["datasets"][name]["guidance_scales"] else None)
         for name, dataset in study.datasets.items()
     ]
     for dataset, generator in drawn + probed:
@@ -42,4 +44,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,18 +9,17 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 
-from synthdiv.centroids import sum_classes
-from synthdiv.embedding_classifiers import fit_classifiers
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import sum_classes
+from synthdiv.metrics.embedding_classifiers import fit_classifiers
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fit, classify and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     reference = EmbeddingTables(read_listing(smk.input.reference), "train")
     probe = None
     if smk.input.probe:
@@ -40,4 +39,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,19 +9,18 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.identity import SPLITS
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.tables import write_table
-from synthdiv.transfer import transfer_features
-from synthdiv.transfer_sets import VALIDATION
-from synthdiv.transfer_tables import describe_fits, list_predictions
+from synthdiv.analysis.transfer_tables import describe_fits, list_predictions
+from synthdiv.classifiers.linear_probe import transfer_features
+from synthdiv.core.fingerprints import SPLITS
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.images.transfer_sets import VALIDATION
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fit for each seed, and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     predictions, trials = [], []
     for seed in smk.params.seeds or [None]:
         train, evaluation, validation = (
@@ -35,4 +34,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,16 +8,17 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.cures import SCHEMA, compare_cure
-from synthdiv.jobs import start_job
-from synthdiv.study import Study
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.diagnosis.interventions import SCHEMA, compare_cure
+from synthdiv.plan.classifiers import find_cured_classes
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Compare and write."""
-    start_job(smk.log[0])
-    study, tried = Study(smk.config), smk.params.evaluation
+    study, tried = load_study(smk.config), smk.params.evaluation
     tables = {
         name: read_table(path).filter(evaluation_set=tried)
         for name, path in zip(smk.params.trainings, smk.input.predictions, strict=True)
@@ -28,7 +29,7 @@ def main(smk: SimpleNamespace) -> None:
         rows += compare_cure(
             tables[cure["base"]],
             {group: tables[training] for group, training in cured.items()},
-            {group: study.cured_classes(cure["base"], training) for group, training in cured.items()},
+            {group: find_cured_classes(study, cure["base"], training) for group, training in cured.items()},
             [row.name for row in study.classes],
             {"cure": name, "classifier": smk.params.classifier, "evaluation_set": tried, "train_set": cured},
         )
@@ -36,4 +37,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

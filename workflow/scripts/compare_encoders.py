@@ -8,17 +8,17 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.encoder_agreement import compare_encoders
-from synthdiv.jobs import start_job
-from synthdiv.matrix import FIGURES
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.encoder_agreement import compare_encoders
+from synthdiv.analysis.matrix import FIGURES
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Gather the figures of the matrix and of the sets, compare and write."""
-    start_job(smk.log[0])
     matrix = read_table(smk.input.experiments)
     tables = [
         matrix.select(
@@ -44,4 +44,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,20 +8,20 @@ Outputs: table, a row a published figure.
 from pathlib import Path
 from types import SimpleNamespace
 
-from synthdiv.beside_published import compare_published
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.claims.compare_published import compare_published
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read, compare and write."""
-    start_job(smk.log[0])
     files = {Path(path).stem: path for path in smk.input.published}
-    matrix = [read_table(path) for path in (smk.input.experiments, smk.input.per_class)]
+    experiments, per_class = read_table(smk.input.experiments), read_table(smk.input.per_class)
     distances = read_table(smk.input.distances[0]) if smk.input.distances else None
     means = read_table(smk.input.means[0]).filter(classifier=smk.params.classifier) if smk.input.means else None
-    write_table(compare_published(smk.params.study, files, *matrix, distances, means), smk.output.table)
+    write_table(compare_published(smk.params.study, files, experiments, per_class, distances, means), smk.output.table)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,31 +8,31 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.set_comparison import compare_sets
-from synthdiv.set_metrics import take_equal
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.set_comparison import compare_sets
+from synthdiv.metrics.set_metrics import take_equal
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Cut both sets to equal size, compare and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     options = smk.params.options
     names = (smk.wildcards.reference, smk.wildcards.set)
     kinds = tuple(smk.config["sets"][name]["kind"] for name in names)
     count, seed = options["images_per_class"], options["seed"]
-    pair = [
+    reference, other = (
         take_equal(EmbeddingTables(read_listing(path), "train"), count, seed)
         for path in (smk.input.reference, smk.input.embeddings)
-    ]
-    smallest = [int(np.bincount(one.class_ids).min()) for one, kind in zip(pair, kinds, strict=True) if kind == "image"]
+    )
+    pair = zip((reference, other), kinds, strict=True)
+    smallest = [int(np.bincount(one.class_ids).min()) for one, kind in pair if kind == "image"]
     count = min([count, *smallest])
-    pair = [take_equal([one], count, seed) for one in pair]
     table = compare_sets(
-        *pair,
+        take_equal([reference], count, seed),
+        take_equal([other], count, seed),
         smk.params.n_classes,
         features=options["features"],
         kinds=kinds,
@@ -45,4 +45,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,17 +9,17 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.flags import FLAGS
-from synthdiv.identity import format_scale
-from synthdiv.image_index import read_facts
-from synthdiv.jobs import start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import write_table
+from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.images.flags import FLAGS
+from synthdiv.images.index import read_facts
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count and write."""
-    start_job(smk.log[0])
     excluded = ["undecodable", *smk.params.exclude_flags]
     parts = []
     for path in chain.from_iterable(map(read_listing, smk.input.indices)):
@@ -40,4 +40,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

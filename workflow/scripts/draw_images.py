@@ -7,6 +7,7 @@ Outputs: index, a table with a row an image.
 
 import json
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -14,37 +15,37 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device, describe_use
-from synthdiv.drawing import draw_shard
-from synthdiv.errors import StudyError
-from synthdiv.generator import Generator, SafetyChecker
-from synthdiv.jobs import report_work, start_job
-from synthdiv.study import Study
+from synthdiv.core.devices import claim_device, describe_use
+from synthdiv.core.errors import StudyError
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.generation.generator import Generator, SafetyChecker
+from synthdiv.generation.shards import draw_shard
+from synthdiv.plan.generation import find_generator, find_run, make_generation_recipe
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Draw the shard."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study = Study(smk.config)
-    drawing, shard = study.find_drawing(dict(smk.wildcards.items()))
-    if study.draw_recipe(drawing, shard) != smk.params.recipe:
+    study = load_study(smk.config)
+    drawing, shard = find_run(study, dict(smk.wildcards.items()))
+    if make_generation_recipe(study, drawing, shard) != smk.params.recipe:
         raise StudyError(f"the prompts of {drawing.dataset} were edited after this run was planned: run it again")
-    spec = study.config["generators"][study.generator_of(drawing.dataset, drawing.split)]
+    spec = study.config["generators"][find_generator(study, drawing.dataset, drawing.split)]
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     times = {}
     with ExitStack() as stack:
 
         @cache
-        def device():
+        def device() -> torch.device:
             return stack.enter_context(claim_device(study.config["device"]))
 
-        def load_draw():
+        def load_draw() -> Callable:
             draw = Generator(spec, device()).draw_images
             times["loaded"] = time.monotonic()
             return draw
 
-        def load_checker():
+        def load_checker() -> Callable:
             return SafetyChecker(spec["safety_checker"], device()).check_images
 
         counts = draw_shard(
@@ -62,4 +63,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -7,22 +7,21 @@ Outputs: table, a row a text.
 from types import SimpleNamespace
 
 import numpy as np
-import torch
 
-from synthdiv.class_texts import list_texts
-from synthdiv.devices import claim_device
-from synthdiv.evidence import Texts, write_texts
-from synthdiv.jobs import start_job
-from synthdiv.open_clip_encoder import OpenClipEncoder
-from synthdiv.study import Study
+from synthdiv.core.devices import claim_device
+from synthdiv.core.jobs import run_as_job
+from synthdiv.diagnosis.evidence import Texts, write_texts
+from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
+from synthdiv.plan.generation import list_generation_runs
+from synthdiv.plan.loading import load_study
+from synthdiv.prompts.class_texts import list_texts
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """List the texts, embed them and write."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study = Study(smk.config)
-    drawn = {drawing.dataset: study.datasets[drawing.dataset] for drawing in study.drawings}
+    study = load_study(smk.config)
+    drawn = {drawing.dataset: study.datasets[drawing.dataset] for drawing in list_generation_runs(study)}
     class_ids, kinds, texts = zip(*list_texts(study.classes, drawn), strict=True)
     with claim_device(study.config["device"]) as device:
         vectors = OpenClipEncoder(smk.params.recipe["encoder"], device).embed_prompts(texts).vectors
@@ -30,4 +29,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

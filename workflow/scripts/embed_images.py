@@ -9,21 +9,21 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device, describe_use
-from synthdiv.embeddings import write_embeddings
-from synthdiv.encoder import load_encoder
-from synthdiv.image_index import check_archive, locate_images, read_index, select_images
-from synthdiv.jobs import report_work, start_job
-from synthdiv.study import Study
+from synthdiv.core.devices import claim_device, describe_use
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.embeddings.table import write_embeddings
+from synthdiv.images.index import check_archive, locate_images, read_index, select_images
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Embed the images."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study = Study(smk.config)
+    study = load_study(smk.config)
     recipe = smk.params.recipe
-    shard = study.shards.get(smk.wildcards.get("shard"))
+    shard = list_shards(study).get(smk.wildcards.get("shard"))
     class_ids = shard.class_ids if shard is not None else None
     rows = select_images(read_index(smk.input.index), class_ids=class_ids, exclude_flags=recipe["exclude_flags"])
     check_archive(rows, smk.input.index)
@@ -44,4 +44,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

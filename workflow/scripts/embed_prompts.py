@@ -8,23 +8,23 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device
-from synthdiv.embeddings import write_embeddings
-from synthdiv.identity import SPLITS
-from synthdiv.jobs import start_job
-from synthdiv.open_clip_encoder import OpenClipEncoder
-from synthdiv.study import Study
+from synthdiv.core.devices import claim_device
+from synthdiv.core.fingerprints import SPLITS
+from synthdiv.core.jobs import run_as_job
+from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
+from synthdiv.embeddings.table import write_embeddings
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Embed the shard's prompts."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study = Study(smk.config)
+    study = load_study(smk.config)
     dataset = study.datasets[smk.wildcards.dataset]
     places = [
         (class_id, split, index)
-        for class_id in study.shards[smk.wildcards.shard].class_ids
+        for class_id in list_shards(study)[smk.wildcards.shard].class_ids
         for split in SPLITS
         for index in range(dataset.images_per_class[split] if dataset.per_image else 1)
     ]
@@ -37,4 +37,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,22 +9,19 @@ import time
 from types import SimpleNamespace
 
 import polars as pl
-import torch
 
-from synthdiv.devices import claim_device, describe_use
-from synthdiv.evaluation import classify_sets
-from synthdiv.jobs import limit_threads, report_work, start_job
-from synthdiv.listings import read_listing
-from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.classifiers.evaluation import classify_sets
+from synthdiv.core.devices import claim_device, describe_use
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Load the models, classify each set, write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
-    torch.set_num_threads(smk.threads)
-    study, options = Study(smk.config), smk.params.evaluation
+    study, options = load_study(smk.config), smk.params.evaluation
     indices = map(read_listing, smk.input.indices)
     sets = {entry["set"]: (paths, entry) for entry, paths in zip(options["sets"], indices, strict=True)}
     with claim_device(study.config["device"]) as device:
@@ -44,4 +41,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,20 +9,18 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.devices import claim_device, describe_use
-from synthdiv.embeddings import write_embeddings
-from synthdiv.encoder import join_features
-from synthdiv.features import extract_features, gather_splits
-from synthdiv.jobs import limit_threads, report_work, start_job
-from synthdiv.study import Study
+from synthdiv.classifiers.features import extract_features, gather_splits
+from synthdiv.core.devices import claim_device, describe_use
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.embeddings.encoder import join_features
+from synthdiv.embeddings.table import write_embeddings
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Load the models, take the features, write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
-    torch.set_num_threads(smk.threads)
-    study, options = Study(smk.config), smk.params.options
+    study, options = load_study(smk.config), smk.params.options
     rows = gather_splits([smk.input.index], **options["images"])
     weights = dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None}
     with claim_device(study.config["device"]) as device:
@@ -48,4 +46,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

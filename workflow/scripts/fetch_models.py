@@ -8,18 +8,18 @@ from types import SimpleNamespace
 
 import torch
 
-from synthdiv.encoder import load_encoder
-from synthdiv.families import find_family
-from synthdiv.hub import fetch_pipeline, fetch_weights
-from synthdiv.jobs import start_job, tell
-from synthdiv.recipes import build_model
-from synthdiv.study import Study
+from synthdiv.classifiers.recipes import build_model
+from synthdiv.core.hub import fetch_pipeline, fetch_weights
+from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.generation.families import find_family
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fetch and say where things are."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
+    study = load_study(smk.config)
     for name, spec in study.config["generators"].items():
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         find_family(spec["model"], folder)
@@ -38,4 +38,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,18 +8,18 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from synthdiv.files import replace_atomically
-from synthdiv.generator import fingerprint_generator
-from synthdiv.jobs import start_job
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.jobs import run_as_job
+from synthdiv.generation.generator import fingerprint_generator
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fingerprint the generator and write the result."""
-    start_job(smk.log[0])
     facts = fingerprint_generator(smk.params.generator)
     with replace_atomically(smk.output.fingerprint) as temporary:
         Path(temporary).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,18 +6,17 @@ Outputs: table, a row a class.
 
 from types import SimpleNamespace
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.evidence import Natural, gather_evidence, read_texts
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.set_metrics import take_equal
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.diagnosis.evidence import Natural, gather_evidence, read_texts
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.set_metrics import take_equal
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read the set, the natural images and the texts, and measure."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     options = smk.params.options
     drawn = EmbeddingTables(read_listing(smk.input.embeddings), "train")
     natural = read_listing(smk.input.natural)
@@ -33,4 +32,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,20 +8,23 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.grid import Grid, render_table
-from synthdiv.jobs import start_job, tell
-from synthdiv.study import Study
+from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.operations.grid import Grid, describe_sources, render_table
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Print."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
+    study = load_study(smk.config)
     grid = Grid(study, smk.params.results)
     embeddings, classifiers = grid.tabulate_embeddings(), grid.tabulate_classifiers()
-    shards = f", {len(next(iter(study.shards.values())).class_ids):,} a shard" if grid.drawings or len(embeddings) else ""
+    shards = (
+        f", {len(next(iter(list_shards(study).values())).class_ids):,} a shard" if grid.drawings or len(embeddings) else ""
+    )
     tell(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
-    natural = grid.describe_natural()
+    natural = describe_sources(study, smk.params.results)
     if natural:
         tell("Natural images\n" + "".join(f"  {line}\n" for line in natural))
     if grid.drawings:
@@ -41,4 +44,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -7,21 +7,22 @@ Outputs: index, a table with a row an image; counts, a CSV of what was found, a 
 import time
 from types import SimpleNamespace
 
-from synthdiv.jobs import report_work, start_job
-from synthdiv.natural import find_images
-from synthdiv.natural_index import choose_images, write_splits
-from synthdiv.study import Study
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.images.natural_index import choose_images, write_splits
+from synthdiv.images.readers.sources import find_images
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.sets import find_class_ids, find_natural_files, list_splits
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Index the splits."""
-    start_job(smk.log[0])
-    study, start = Study(smk.config), time.monotonic()
+    study, start = load_study(smk.config), time.monotonic()
     name, counts = smk.wildcards.set, smk.params.recipe["images_per_class"]
     splits = {}
-    for split in study.splits_of(name):
+    for split in list_splits(study, name):
         found = find_images(
-            study.natural_files(name, split),
+            find_natural_files(study, name, split),
             study.classes,
             threads=smk.threads,
             ignore_others=study.sets[name]["ignore_other_classes"],
@@ -33,7 +34,7 @@ def main(smk: SimpleNamespace) -> None:
             split=split,
             counts=counts.get(split),
             seed=study.seed,
-            class_ids=study.class_ids_of(name),
+            class_ids=find_class_ids(study, name),
         )
         splits[split] = found, chosen
     number = write_splits(
@@ -51,4 +52,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -7,21 +7,22 @@ Outputs: index, a table with a row an image; counts, a CSV of what was found, a 
 import time
 from types import SimpleNamespace
 
-from synthdiv.jobs import report_work, start_job
-from synthdiv.natural_index import choose_images, write_splits
-from synthdiv.study import Study
-from synthdiv.transfer_index import find_transfer_images
+from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.images.natural_index import choose_images, write_splits
+from synthdiv.images.transfer_index import find_transfer_images
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets, read_transfer_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """List the splits and index them."""
-    start_job(smk.log[0])
-    study, name, start = Study(smk.config), smk.wildcards.transfer_set, time.monotonic()
+    study, name, start = load_study(smk.config), smk.wildcards.transfer_set, time.monotonic()
     classes, listed = find_transfer_images(
-        study.transfer_sets[name],
+        list_transfer_sets(study)[name],
         name=name,
-        files=study.transfer_files(name),
-        classes=study.transfer_classes(name),
+        files=find_transfer_files(study, name),
+        classes=read_transfer_classes(study, name),
         digits=f"{smk.params.checked}/digits.parquet",
         seed=study.seed,
         threads=smk.threads,
@@ -47,4 +48,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -7,17 +7,17 @@ Outputs: table, a row a claim and comparison.
 
 from types import SimpleNamespace
 
-from synthdiv.claim_evidence import Evidence
-from synthdiv.claims import judge_claims
-from synthdiv.classes import read_csv_rows
-from synthdiv.jobs import start_job
-from synthdiv.predictors import SCHEMA
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.claims.claim_evidence import Evidence
+from synthdiv.claims.claims import judge_claims
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_csv_rows
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Judge and write."""
-    start_job(smk.log[0])
     required = ("id", "study", "where", "claim", "printed")
     claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
     metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)
@@ -37,4 +37,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,15 +6,15 @@ Outputs: listing, a JSON file.
 
 from types import SimpleNamespace
 
-from synthdiv.jobs import start_job
-from synthdiv.listings import write_listing
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import write_listing
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Write the listing."""
-    start_job(smk.log[0])
     write_listing(smk.input.tables, smk.output.listing)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -10,16 +10,16 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
-from synthdiv.archive_use import check_users, remove_files, sort_files, tabulate_files
-from synthdiv.grid import render_table
-from synthdiv.jobs import start_job, tell
-from synthdiv.study import Study
+from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.operations.cleanup import check_users, remove_files, sort_files, tabulate_files
+from synthdiv.operations.grid import render_table
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Tell, and remove if that is asked for."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
+    study = load_study(smk.config)
     archive = study.config["archive"]
     if smk.params.delete:
         check_users(archive)
@@ -40,4 +40,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

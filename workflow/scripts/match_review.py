@@ -6,20 +6,19 @@ Outputs: predictions, a row an image.
 
 from types import SimpleNamespace
 
-from synthdiv.centroids import compute_centroids
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import match_centroids, sum_reference
-from synthdiv.identity import REVIEW
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.review import list_predictions
-from synthdiv.tables import write_table
+from synthdiv.analysis.experiments import match_centroids, sum_reference
+from synthdiv.core.fingerprints import REVIEW
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.diagnosis.review import list_predictions
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import compute_centroids
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Find the nearest centroids, and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     images = EmbeddingTables(read_listing(smk.input.images), REVIEW).read()
     blocks = EmbeddingTables(read_listing(smk.input.reference), "train")
     width = images.vectors.shape[1]
@@ -29,4 +28,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,26 +8,24 @@ Outputs: adherence, a row an image and modifier.
 from types import SimpleNamespace
 
 import polars as pl
-import torch
 
-from synthdiv.adherence import check_drawn, measure_adherence, vary_prompts
-from synthdiv.devices import claim_device
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.jobs import start_job
-from synthdiv.listings import read_listing
-from synthdiv.open_clip_encoder import OpenClipEncoder
-from synthdiv.set_metrics import take_equal
-from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.analysis.adherence import check_drawn, measure_adherence, vary_prompts
+from synthdiv.core.devices import claim_device
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.set_metrics import take_equal
+from synthdiv.plan.loading import load_study
 
 SPLIT = "evaluation"
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Choose the images, vary their prompts, embed those and compare."""
-    start_job(smk.log[0])
-    torch.set_num_threads(smk.threads)
-    study, options = Study(smk.config), smk.params.options
+    study, options = load_study(smk.config), smk.params.options
     dataset = study.datasets[study.sets[smk.wildcards.set]["dataset"]]
     blocks = EmbeddingTables(read_listing(smk.input.embeddings), SPLIT)
     images = take_equal(blocks, options["images_per_class"], options["seed"])
@@ -40,4 +38,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

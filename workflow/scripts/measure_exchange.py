@@ -6,18 +6,18 @@ Outputs: table, a row a classifier and training set; figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.classifier_figures import plot_exchange
-from synthdiv.classifier_file import read_facts
-from synthdiv.classifier_tables import choose_evaluations
-from synthdiv.exchange import count_kinds, measure_exchange
-from synthdiv.figures import save_figure
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.classifier_tables import choose_evaluations
+from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange
+from synthdiv.classifiers.checkpoint import read_facts
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.report.classifier_figures import plot_exchange
+from synthdiv.report.figures import save_figure
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count each training set's images, measure, plot and write."""
-    start_job(smk.log[0])
     trainings = [training for _, training, _ in smk.params.runs]
     listed = set(smk.params.trainings)
     kinds = {
@@ -32,4 +32,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,16 +8,15 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.feature_statistics import measure_features
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.tables import write_table
+from synthdiv.classifiers.feature_statistics import measure_features
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Measure and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     tables = []
     for seed in smk.params.seeds or [None]:
         features = EmbeddingTables([smk.input.features], "evaluation", seed=seed).read()
@@ -27,4 +26,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

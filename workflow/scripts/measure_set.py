@@ -8,18 +8,17 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.identity import SPLITS
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.set_metrics import measure_set, take_equal
-from synthdiv.tables import write_table
+from synthdiv.core.fingerprints import SPLITS
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.set_metrics import measure_set, take_equal
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Measure and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
     tables = []
     for split in SPLITS:
@@ -31,4 +30,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,17 +8,16 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.centroids import compute_centroids, measure_spread, sum_classes
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Measure and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     blocks = EmbeddingTables(read_listing(smk.input.embeddings), "train")
     spread = measure_spread(blocks, compute_centroids(sum_classes(blocks, smk.params.n_classes)))
     columns = {"class_id": spread.class_ids, "index": spread.indices, "square": spread.squares}
@@ -26,4 +25,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

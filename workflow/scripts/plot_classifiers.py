@@ -6,17 +6,17 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.classifier_figures import plot_classifiers
-from synthdiv.figures import save_figure
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.classifier_figures import plot_classifiers
+from synthdiv.report.figures import save_figure
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
-    start_job(smk.log[0])
     save_figure(plot_classifiers(read_table(smk.input.means), read_table(smk.input.differences)), smk.output.figure)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,17 +6,17 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.figures import draw_contact_sheet, save_figure, spread_evenly
-from synthdiv.image_index import read_index, select_images
-from synthdiv.jobs import start_job
-from synthdiv.listings import read_listing
-from synthdiv.study import Study
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.images.index import read_index, select_images
+from synthdiv.plan.loading import load_study
+from synthdiv.report.figures import draw_contact_sheet, save_figure, spread_evenly
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Gather the first training images of each class and set, and lay them out."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
+    study = load_study(smk.config)
     layout = smk.params.sheet
     class_ids = spread_evenly(len(study.classes), layout["classes"])
     columns = {}
@@ -29,4 +29,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,19 +9,19 @@ from typing import Any
 
 import polars as pl
 
-from synthdiv.diagnosis_figures import choose_evidence, plot_evidence
-from synthdiv.figures import save_figure
-from synthdiv.image_index import read_index, select_images
-from synthdiv.jobs import start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import read_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import read_table
+from synthdiv.images.index import read_index, select_images
+from synthdiv.report.diagnosis_figures import choose_evidence, plot_evidence
+from synthdiv.report.figures import save_figure
 
 ROWS = 16
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Choose the classes, find their images, and lay them out."""
-    start_job(smk.log[0])
     *shown, natural = smk.params.sets
     indices = dict(zip(smk.params.sets, smk.input.indices, strict=True))
     causes = read_table(smk.input.causes)
@@ -46,4 +46,4 @@ def find_rows(listing: str, class_ids: list[int]) -> dict[int, list[dict[str, An
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

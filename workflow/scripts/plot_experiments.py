@@ -6,16 +6,16 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.figures import plot_experiments, save_figure
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.figures import plot_experiments, save_figure
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Plot."""
-    start_job(smk.log[0])
     save_figure(plot_experiments(read_table(smk.input.table), **smk.params.order), smk.output.figure)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,20 +6,19 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.centroids import compute_centroids, sum_classes
-from synthdiv.classes import read_classes
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.figures import save_figure
-from synthdiv.geometry_figure import SHOWN, choose_classes, plot_geometry
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.set_metrics import take_equal
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import compute_centroids, sum_classes
+from synthdiv.metrics.set_metrics import take_equal
+from synthdiv.prompts.class_tables import read_classes
+from synthdiv.report.figures import save_figure
+from synthdiv.report.geometry_figure import SHOWN, choose_classes, plot_geometry
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Choose the classes and plot."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     classes = read_classes(smk.input.classes)
     images, prompts = (
         take_equal(EmbeddingTables(read_listing(path), "train"), SHOWN, smk.params.seed)
@@ -31,4 +30,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

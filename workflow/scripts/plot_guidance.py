@@ -6,20 +6,20 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.figures import save_figure
-from synthdiv.guidance import CHOICE_SCHEMA, SCHEMA
-from synthdiv.guidance_figures import plot_guidance
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table
+from synthdiv.analysis.guidance import CHOICE_SCHEMA, SCHEMA
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.figures import save_figure
+from synthdiv.report.guidance_figures import plot_guidance
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Plot and write."""
-    start_job(smk.log[0])
     whole = read_table(smk.input.table, SCHEMA)
     choice = read_table(smk.input.choice, CHOICE_SCHEMA)
     save_figure(plot_guidance(whole, read_table(smk.input.per_class), choice), smk.output.figure)
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,19 +6,19 @@ Outputs: figure, a PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.figures import draw_probe_sheets, save_figure
-from synthdiv.image_index import read_index
-from synthdiv.jobs import start_job
-from synthdiv.probes import SCHEMA
-from synthdiv.tables import read_table
+from synthdiv.analysis.prompt_probes import SCHEMA
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.images.index import read_index
+from synthdiv.report.figures import draw_probe_sheets, save_figure
 
 SHOWN = 10
 """Images of a prompt."""
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read the first images of each prompt, and lay them out."""
-    start_job(smk.log[0])
     sheets = {}
     for (name, entry), path in zip(smk.params.probes.items(), smk.input.indices, strict=True):
         rows, count = read_index(path).to_pylist(), entry["images"]
@@ -27,4 +27,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classifier_figures import plot_training
-from synthdiv.figures import save_figure
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.classifier_figures import plot_training
+from synthdiv.report.figures import save_figure
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Sort the logs by classifier and training set, plot and write."""
-    start_job(smk.log[0])
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     for (classifier, training, _), path in zip(smk.params.runs, smk.input.logs, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
@@ -24,4 +24,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,22 +9,22 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classifier_tables import choose_evaluations
-from synthdiv.jobs import start_job
-from synthdiv.predictors import gather_points, rank_predictors
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.classifier_tables import choose_evaluations
+from synthdiv.analysis.predictors import gather_points, rank_predictors
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Gather the points of both levels, correlate and write."""
-    start_job(smk.log[0])
     levels = [
-        (read_table(smk.input.classifiers), smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
-        (read_table(smk.input.classifiers_per_class), smk.input.metrics_per_class, smk.input.experiments_per_class),
+        (smk.input.classifiers, smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
+        (smk.input.classifiers_per_class, smk.input.metrics_per_class, smk.input.experiments_per_class),
     ]
     points = pl.concat(
         gather_points(
-            choose_evaluations(accuracies, smk.params.evaluations),
+            choose_evaluations(read_table(accuracies), smk.params.evaluations),
             *map(read_table, tables),
             encoder=smk.params.encoder,
             sets=smk.params.sets,
@@ -36,4 +36,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,17 +6,16 @@ Outputs: predictions, a row a query.
 
 from types import SimpleNamespace
 
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import score_experiment
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import write_table
+from synthdiv.analysis.experiments import score_experiment
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read both sets, classify the queries, and keep the predictions."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
     names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
         EmbeddingTables(read_listing(smk.input.reference), "train"),
@@ -29,4 +28,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

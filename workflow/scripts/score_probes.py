@@ -6,23 +6,22 @@ Outputs: table, a CSV with a row a prompt.
 
 from types import SimpleNamespace
 
-from synthdiv.centroids import compute_centroids
-from synthdiv.classes import distinguish_names
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.experiments import sum_reference
-from synthdiv.identity import PROBE
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.probes import finish_table, score_prompts, tabulate_prompts
-from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.analysis.experiments import sum_reference
+from synthdiv.analysis.prompt_probes import finish_table, score_prompts, tabulate_prompts
+from synthdiv.core.fingerprints import PROBE
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import compute_centroids
+from synthdiv.plan.loading import load_study
+from synthdiv.prompts.class_tables import distinguish_names
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Score probe by probe, and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
-    study = Study(smk.config)
+    study = load_study(smk.config)
     names = distinguish_names(study.classes)
     probes, rows = smk.params.probes.items(), []
     for (name, entry), path, reference in zip(probes, smk.input.images, smk.input.references, strict=True):
@@ -38,4 +37,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,18 +8,17 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from synthdiv.centroids import compute_centroids, sum_classes
-from synthdiv.embeddings import EmbeddingTables
-from synthdiv.error_split import classify_queries
-from synthdiv.jobs import limit_threads, start_job
-from synthdiv.listings import read_listing
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import write_table
+from synthdiv.diagnosis.error_split import classify_queries
+from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.metrics.centroids import compute_centroids, sum_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Find the centroids, classify and write."""
-    start_job(smk.log[0])
-    limit_threads(smk.threads)
 
     def find_centroids(listing: str) -> np.ndarray:
         return compute_centroids(sum_classes(EmbeddingTables(read_listing(listing), "train"), smk.params.n_classes))
@@ -31,4 +30,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.adherence import tabulate_adherence
-from synthdiv.classes import read_classes
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.adherence import tabulate_adherence
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Tabulate and write."""
-    start_job(smk.log[0])
     names = [row.name for row in read_classes(smk.input.classes)]
     tables = [
         tabulate_adherence(read_table(path), name, names)
@@ -26,4 +26,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -10,9 +10,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classes import read_classes
-from synthdiv.classifier_file import read_facts
-from synthdiv.classifier_tables import (
+from synthdiv.analysis.classifier_tables import (
     average_seeds,
     compare_trainings,
     count_confusions,
@@ -20,15 +18,17 @@ from synthdiv.classifier_tables import (
     tabulate_gaps,
     tabulate_run,
 )
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.classifiers.checkpoint import read_facts
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_classes
 
 PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count what is right, and write."""
-    start_job(smk.log[0])
     models = {tuple(run): path for run, path in zip(smk.params.runs, smk.input.models, strict=True)}
     rows, tables = [], []
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.predictions, strict=True):
@@ -50,4 +50,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

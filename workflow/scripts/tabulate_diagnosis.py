@@ -8,16 +8,16 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.causes import SCHEMA, diagnose_classes
-from synthdiv.classes import read_classes
-from synthdiv.error_split import tabulate_split, tabulate_terms
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.diagnosis.causes import SCHEMA, diagnose_classes
+from synthdiv.diagnosis.error_split import tabulate_split, tabulate_terms
+from synthdiv.prompts.class_tables import read_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Tabulate and write."""
-    start_job(smk.log[0])
     classes, natural = read_classes(smk.input.classes), smk.params.natural
     sets = {name: read_table(path) for name, path in zip(smk.params.sets, smk.input.splits, strict=True)}
     write_table(tabulate_split(sets, classes, natural), smk.output.split)
@@ -32,4 +32,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -9,14 +9,14 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.intervals import wilson_interval
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.stats.intervals import wilson_interval
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count what is right, and write."""
-    start_job(smk.log[0])
     rows = []
     for path in map(Path, smk.input.predictions):
         table = read_table(path)
@@ -35,4 +35,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

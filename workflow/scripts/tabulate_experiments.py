@@ -10,15 +10,15 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classes import read_classes
-from synthdiv.jobs import start_job
-from synthdiv.matrix import compare_experiments, summarise_matrix, tabulate_experiments
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.matrix import compare_experiments, summarise_matrix, tabulate_experiments
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Tabulate and write."""
-    start_job(smk.log[0])
     classes = read_classes(smk.input.classes)
     by_encoder: dict[str, list] = {}
     for (encoder, *row), path in zip(smk.params.experiments, smk.input.predictions, strict=True):
@@ -38,4 +38,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,13 +8,13 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Join and write."""
-    start_job(smk.log[0])
     tables = []
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.statistics, strict=True):
         head = {"classifier": classifier, "train_set": training, "image_set": smk.params.image_set}
@@ -24,4 +24,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

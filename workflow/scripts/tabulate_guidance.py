@@ -9,15 +9,15 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from synthdiv.classes import read_classes
-from synthdiv.guidance import choose_scales, read_outcomes, tabulate_guidance
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read, tabulate, compare and write."""
-    start_job(smk.log[0])
     names = [row.name for row in read_classes(smk.input.classes)]
     facts = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
     kinds = {name: one["guidance"] for name, one in zip(smk.params.generators, facts, strict=True)}
@@ -32,4 +32,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

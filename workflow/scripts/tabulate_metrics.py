@@ -10,14 +10,14 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.classes import read_classes
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.prompts.class_tables import read_classes
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read, sort out and write."""
-    start_job(smk.log[0])
     classes = read_classes(smk.input.classes)
     names = pl.DataFrame({"class_id": [row.class_id for row in classes], "name": [row.name for row in classes]})
     tables = []
@@ -36,10 +36,10 @@ def main(smk: SimpleNamespace) -> None:
         & (pl.col("metric") == "centroid_distance")
         & pl.col("images_per_class").is_null()
     )
-    figures = [
+    figures: list[pl.Expr] = [
         pl.col("value").alias("centroid_distance"),
         pl.lit(len(classes)).alias("n_classes"),
-        "n_images",
+        pl.col("n_images"),
         pl.col("low").alias("centroid_distance_low"),
         pl.col("high").alias("centroid_distance_high"),
     ]
@@ -62,4 +62,4 @@ def _read(path: Path, encoder: str, name: str, reference: str | None) -> pl.Data
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,14 +8,14 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.jobs import start_job
-from synthdiv.tables import read_table, write_table
-from synthdiv.transfer_tables import average_transfer, tabulate_transfer
+from synthdiv.analysis.transfer_tables import average_transfer, tabulate_transfer
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table, write_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count what is right, and write."""
-    start_job(smk.log[0])
     predictions, trials = [], []
     for of, right, tried in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
         head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in of.items()]
@@ -27,4 +27,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

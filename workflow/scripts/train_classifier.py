@@ -8,30 +8,28 @@ Outputs: model, the weights with what they are of in the file's metadata; log, a
 from pathlib import Path
 from types import SimpleNamespace
 
-import torch
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
-from synthdiv.devices import claim_devices
-from synthdiv.errors import StudyError
-from synthdiv.jobs import limit_threads, start_job, stop_job
-from synthdiv.listings import read_listing
-from synthdiv.study import Study
-from synthdiv.training import Training, train, train_in_process
-from synthdiv.training_set import Part
+from synthdiv.classifiers.training import Training, train, train_in_process
+from synthdiv.classifiers.training_set import Part
+from synthdiv.core.devices import claim_devices
+from synthdiv.core.errors import StudyError
+from synthdiv.core.jobs import limit_threads, run_as_job, stop_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Train, in one process or several."""
-    start_job(smk.log[0])
-    study, options = Study(smk.config), smk.params.training
+    study, options = load_study(smk.config), smk.params.training
     # neither decides the weights, so neither is a parameter, whose change would train anew
     entry = study.config["classifiers"][smk.wildcards.classifier]
     processes = entry["processes"]
     threads = max(1, smk.threads // processes)
     limit_threads(threads)
-    torch.set_num_threads(threads)
     parts = [
         Part(
             part["set"],
@@ -70,8 +68,14 @@ def launch(training: Training, processes: int) -> None:
         train(training)
         return
     # a rendezvous of its own on a free port: trainings of one machine do not meet
-    rendezvous = {"run_id": "training", "rdzv_backend": "c10d", "rdzv_endpoint": "localhost:0"}
-    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=processes, **rendezvous)
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=processes,
+        run_id="training",
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+    )
     try:
         elastic_launch(config, train_in_process)(training)
     except SignalException as error:
@@ -81,4 +85,4 @@ def launch(training: Training, processes: int) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -8,15 +8,15 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.jobs import start_job
-from synthdiv.study import Study
-from synthdiv.tables import write_table
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import write_table
+from synthdiv.plan.loading import load_study
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Render the prompts and write them."""
-    start_job(smk.log[0])
-    study = Study(smk.config)
+    study = load_study(smk.config)
     dataset = study.datasets[smk.wildcards.dataset]
     rows = []
     for class_id, split, index in dataset.list_places():
@@ -27,4 +27,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -7,20 +7,21 @@ Outputs: table, a CSV with a row a class; page, self-contained HTML. Beside them
 from itertools import chain
 from types import SimpleNamespace
 
-from synthdiv.files import replace_atomically
-from synthdiv.image_index import read_index
-from synthdiv.jobs import start_job
-from synthdiv.listings import read_listing
-from synthdiv.review import introduce_review, keep_history, read_columns, tabulate_classes, vote_seeds
-from synthdiv.review_page import write_page
-from synthdiv.study import Study
-from synthdiv.tables import read_table, write_table
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.manifests import read_listing
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.diagnosis.review import introduce_review, keep_history, read_columns, tabulate_classes, vote_seeds
+from synthdiv.images.index import read_index
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.review import find_overrides
+from synthdiv.report.review_page import write_page
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Count the votes, append to the history, write table and page."""
-    start_job(smk.log[0])
-    study, page, reviewed = Study(smk.config), smk.params.page, smk.wildcards.set
+    study, page, reviewed = load_study(smk.config), smk.params.page, smk.wildcards.set
     images: dict[int, list[dict]] = {row.class_id: [] for row in study.classes}
     for path in chain.from_iterable(map(read_listing, smk.input.indices)):
         for row in read_index(path).to_pylist():
@@ -28,7 +29,7 @@ def main(smk: SimpleNamespace) -> None:
     prompts = [images[row.class_id][0]["prompt"] for row in study.classes]
     votes = vote_seeds(read_table(smk.input.predictions))
     dataset = study.sets[reviewed]["dataset"]
-    overrides = study.overrides_of(dataset)
+    overrides = find_overrides(study, dataset)
     table = tabulate_classes(votes, study.classes, prompts, read_columns(overrides))
     made = {key: page[key] for key in ("drawn_by", "judged_by")}
     before = keep_history(page["history"], table, **made)
@@ -55,4 +56,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -6,9 +6,10 @@ Outputs: page, HTML.
 
 from types import SimpleNamespace
 
-from synthdiv.files import replace_atomically
-from synthdiv.jobs import start_job
-from synthdiv.summary import (
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.summary import (
     tell_audit,
     tell_causes,
     tell_claims,
@@ -19,12 +20,11 @@ from synthdiv.summary import (
     tell_transfer,
     write_page,
 )
-from synthdiv.tables import read_table
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read the tables that there are, and make their sentences."""
-    start_job(smk.log[0])
     natural = smk.params.natural
     tables = {name: read_table(path) for name, path in zip(smk.params.tables, smk.input.tables, strict=True)}
     parts = [("Why classes fall short", tell_causes(tables["causes"]))] if "causes" in tables else []
@@ -49,4 +49,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

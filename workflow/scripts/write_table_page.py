@@ -6,15 +6,15 @@ Outputs: page, HTML.
 
 from types import SimpleNamespace
 
-from synthdiv.files import replace_atomically
-from synthdiv.jobs import start_job
-from synthdiv.table_pages import write_table_page
-from synthdiv.tables import read_table
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.jobs import run_as_job
+from synthdiv.core.tables import read_table
+from synthdiv.report.table_pages import write_table_page
 
 
+@run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Read the tables and put them into a page."""
-    start_job(smk.log[0])
     described = smk.params.described.items()
     tables = [(name, words, read_table(path)) for (name, words), path in zip(described, smk.input.tables, strict=True)]
     with replace_atomically(smk.output.page) as temporary:
@@ -22,4 +22,4 @@ def main(smk: SimpleNamespace) -> None:
 
 
 if __name__ == "__main__":
-    main(snakemake)  # noqa: F821
+    main()

@@ -22,7 +22,7 @@ from train_vae import train_vae
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 from world import read_items
 
-from synthdiv.classes import read_classes
+from synthdiv.prompts.class_tables import read_classes
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")
 MODELS = Path(__file__).parents[1] / "models"

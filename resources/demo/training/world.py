@@ -18,7 +18,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from synthdiv.natural import read_idx
+from synthdiv.images.readers.idx import read_idx
 
 SIZE = 32
 CHANCE_NEUTRAL = 0.5  # an image has no particular looks, size, location or style with this probability

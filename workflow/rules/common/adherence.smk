@@ -10,7 +10,7 @@ def set_prompt_sources(wildcards):
 
 
 def set_prompt_recipe(wildcards):
-    return STUDY.prompt_recipe(STUDY.sets[wildcards.set]["dataset"], None)
+    return make_prompt_recipe(STUDY, STUDY.sets[wildcards.set]["dataset"], None)
 
 
 def adherence_options(wildcards):
@@ -19,12 +19,12 @@ def adherence_options(wildcards):
 
 def measured_adherence(wildcards):
     return [
-        f"<results>/adherence/{STUDY.encoders[0]}/{name}.parquet"
-        for name in STUDY.grammar_sets
+        f"<results>/adherence/{list_encoders(STUDY)[0]}/{name}.parquet"
+        for name in list_grammar_sets(STUDY)
     ]
 
 
 def adherence_results(wildcards):
-    if not STUDY.grammar_sets:
+    if not list_grammar_sets(STUDY):
         return []
     return ["<results>/tables/adherence.csv", "<results>/figures/adherence.png"]

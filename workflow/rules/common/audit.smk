@@ -2,9 +2,7 @@
 
 
 def paper_files(names):
-    return [
-        str(Path(workflow.basedir) / "resources" / "paper" / name) for name in names
-    ]
+    return [str(REPOSITORY / "resources" / "paper" / name) for name in names]
 
 
 def published_tables(wildcards):
@@ -30,15 +28,17 @@ def compared_tables(wildcards):
 
 
 def compared_means(wildcards):
-    return ["<results>/tables/classifier_means.csv"] if STUDY.evaluations else []
+    return ["<results>/tables/classifier_means.csv"] if list_evaluations(STUDY) else []
 
 
 def audited_distances(wildcards):
-    return ["<results>/tables/centroid_distance.parquet"] if STUDY.image_sets() else []
+    return (
+        ["<results>/tables/centroid_distance.parquet"] if list_image_sets(STUDY) else []
+    )
 
 
 def audited_classifiers(wildcards):
-    return ["<results>/tables/classifiers.parquet"] if STUDY.evaluations else []
+    return ["<results>/tables/classifiers.parquet"] if list_evaluations(STUDY) else []
 
 
 def prompts_of_sets(wildcards):
@@ -58,17 +58,17 @@ def claim_roles(wildcards):
 
 
 def judged_metrics(wildcards):
-    names = ["set_metrics", "set_metrics_per_class"] if STUDY.image_sets() else []
+    names = ["set_metrics", "set_metrics_per_class"] if list_image_sets(STUDY) else []
     return [f"<results>/tables/{name}.parquet" for name in names]
 
 
 def judged_classifiers(wildcards):
     names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
-    return [f"<results>/tables/{name}" for name in names if STUDY.evaluations]
+    return [f"<results>/tables/{name}" for name in names if list_evaluations(STUDY)]
 
 
 def judged_transfer(wildcards):
-    return ["<results>/tables/transfer_means.csv"] if STUDY.transfer_sets else []
+    return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(STUDY) else []
 
 
 def judged_predictors(wildcards):

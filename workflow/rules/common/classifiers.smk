@@ -2,7 +2,7 @@
 
 
 def training_indices(wildcards):
-    return [index_of_set(part["set"]) for part in STUDY.parts_of(wildcards.training)]
+    return [index_of_set(part["set"]) for part in list_parts(STUDY, wildcards.training)]
 
 
 def initial_weights(wildcards):
@@ -28,8 +28,8 @@ def training_options(wildcards):
     """What decides a classifier's weights, apart from its seed and its images."""
     return {
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
-        "parts": STUDY.parts_of(wildcards.training),
-        "recipe": STUDY.training_recipe(wildcards.classifier),
+        "parts": list_parts(STUDY, wildcards.training),
+        "recipe": make_training_recipe(STUDY, wildcards.classifier),
         "study_seed": STUDY.seed,
     }
 
@@ -52,7 +52,7 @@ def tried_models(wildcards):
     pair = (wildcards.classifier, wildcards.training)
     return [
         f"<results>/classifiers/{run.folder}/model.safetensors"
-        for run in STUDY.runs
+        for run in list_trainings(STUDY)
         if (run.classifier, run.training) == pair
     ]
 
@@ -80,7 +80,7 @@ def evaluation_options(wildcards):
         "seeds": classifier_seeds(wildcards),
         "sets": [
             {
-                "among": STUDY.class_ids_of(name),
+                "among": find_class_ids(STUDY, name),
                 "real_labels": STUDY.sets[name].get("real_labels", False),
                 "set": name,
             }
@@ -92,32 +92,36 @@ def evaluation_options(wildcards):
 def evaluations(wildcards):
     return [
         f"<results>/evaluations/{classifier}/{training}.parquet"
-        for classifier, training in STUDY.evaluations
+        for classifier, training in list_evaluations(STUDY)
     ]
 
 
 def evaluated_pairs(wildcards):
     """Which classifier and training set each evaluation is of."""
-    return [list(pair) for pair in STUDY.evaluations]
+    return [list(pair) for pair in list_evaluations(STUDY)]
 
 
 def classifier_runs(wildcards):
     """Which classifier, training set and seed each training is of."""
-    return [[run.classifier, run.training, run.seed] for run in STUDY.runs]
+    return [[run.classifier, run.training, run.seed] for run in list_trainings(STUDY)]
 
 
 def trained_models(wildcards):
     return [
-        f"<results>/classifiers/{run.folder}/model.safetensors" for run in STUDY.runs
+        f"<results>/classifiers/{run.folder}/model.safetensors"
+        for run in list_trainings(STUDY)
     ]
 
 
 def training_logs(wildcards):
-    return [f"<results>/classifiers/{run.folder}/log.parquet" for run in STUDY.runs]
+    return [
+        f"<results>/classifiers/{run.folder}/log.parquet"
+        for run in list_trainings(STUDY)
+    ]
 
 
 def first_classifier():
-    return next((run.classifier for run in STUDY.runs), None)
+    return next((run.classifier for run in list_trainings(STUDY)), None)
 
 
 def first_evaluations(wildcards):
@@ -128,7 +132,7 @@ def first_evaluations(wildcards):
 
 def trained_sets():
     """Every set and mixture that a classifier is trained on."""
-    return list(dict.fromkeys(run.training for run in STUDY.runs))
+    return list(dict.fromkeys(run.training for run in list_trainings(STUDY)))
 
 
 def followed_sets(wildcards):
@@ -152,7 +156,11 @@ def exchanged_sets(wildcards):
 
 def predicted_sets(wildcards):
     """The training sets whose accuracy the metrics may foretell: those that have metrics."""
-    measured = STUDY.image_sets(STUDY.encoders[0]) if set_comparisons(wildcards) else []
+    measured = (
+        list_image_sets(STUDY, list_encoders(STUDY)[0])
+        if set_comparisons(wildcards)
+        else []
+    )
     return [name for name in trained_sets() if name in measured]
 
 
@@ -165,7 +173,7 @@ def classifier_figures():
 
 
 def classifier_results(wildcards):
-    if not STUDY.evaluations:
+    if not list_evaluations(STUDY):
         return []
     tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
     tables += ["predictors.csv"] if predicted_sets(wildcards) else []

@@ -3,16 +3,20 @@
 
 def class_texts(wildcards):
     """The texts of the classes, where the encoder reads any and something is drawn."""
-    reads = STUDY.encoders[0] in STUDY.text_encoders() and STUDY.drawings
+    reads = list_encoders(STUDY)[0] in list_text_encoders(
+        STUDY
+    ) and list_generation_runs(STUDY)
     return (
-        f"<results>/diagnosis/{STUDY.encoders[0]}/class_texts.parquet" if reads else []
+        f"<results>/diagnosis/{list_encoders(STUDY)[0]}/class_texts.parquet"
+        if reads
+        else []
     )
 
 
 def text_recipe(wildcards):
     """What the texts of the classes depend on."""
-    drawn = dict.fromkeys(drawing.dataset for drawing in STUDY.drawings)
-    return {name: STUDY.prompt_recipe(name, None) for name in drawn}
+    drawn = dict.fromkeys(drawing.dataset for drawing in list_generation_runs(STUDY))
+    return {name: make_prompt_recipe(STUDY, name, None) for name in drawn}
 
 
 def texts_of_set(wildcards):
@@ -21,18 +25,18 @@ def texts_of_set(wildcards):
 
 
 def natural_embeddings(wildcards):
-    if STUDY.natural is None:
+    if find_natural(STUDY) is None:
         return []
-    return embeddings_of(STUDY.encoders[0], STUDY.natural)
+    return embeddings_of(list_encoders(STUDY)[0], find_natural(STUDY))
 
 
 def judge_embeddings(wildcards):
-    return [embeddings_of(STUDY.encoders[0], name) for name in STUDY.judges]
+    return [embeddings_of(list_encoders(STUDY)[0], name) for name in list_judges(STUDY)]
 
 
 def split_sets():
     """The sets whose error is split: those of images, where something judges them."""
-    return STUDY.image_sets(STUDY.encoders[0]) if STUDY.judges else []
+    return list_image_sets(STUDY, list_encoders(STUDY)[0]) if list_judges(STUDY) else []
 
 
 def error_splits(wildcards):
@@ -40,7 +44,9 @@ def error_splits(wildcards):
 
 
 def gathered_evidence(wildcards):
-    return [f"<results>/diagnosis/{name}/evidence.parquet" for name in STUDY.diagnosed]
+    return [
+        f"<results>/diagnosis/{name}/evidence.parquet" for name in list_diagnosed(STUDY)
+    ]
 
 
 def evidence_options(wildcards):
@@ -75,7 +81,7 @@ def drawn_prompts(wildcards):
     """The first prompt of each drawn set, and its guidance scale."""
     drawn = {
         name: STUDY.sets[name]
-        for name in STUDY.diagnosed
+        for name in list_diagnosed(STUDY)
         if "dataset" in STUDY.sets[name]
     }
     return {

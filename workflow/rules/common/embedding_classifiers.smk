@@ -5,7 +5,7 @@ def classified_queries(wildcards):
     """The queries that a reference's classifiers try."""
     return [
         experiment.query
-        for experiment in STUDY.experiments_of(wildcards.encoder)
+        for experiment in list_encoder_experiments(STUDY, wildcards.encoder)
         if experiment.reference == wildcards.reference
     ]
 

@@ -25,7 +25,7 @@ def embedded_index(wildcards):
 
 
 def brought_files(wildcards):
-    return STUDY.embedding_files(wildcards.set)
+    return find_embedding_files(STUDY, wildcards.set)
 
 
 def brought_source(wildcards):
@@ -34,7 +34,7 @@ def brought_source(wildcards):
 
 def embeddings_of(encoder, name):
     """What stands for all the embedding tables of a set."""
-    collection = STUDY.collection_of(name)
+    collection = find_collection(STUDY, name)
     if collection.startswith("brought/"):
         return f"<results>/embeddings/{collection}.parquet"
     return whole_table(f"embeddings/{encoder}/{collection}")
@@ -42,7 +42,9 @@ def embeddings_of(encoder, name):
 
 def own_embeddings(wildcards):
     """A set's own, by the encoder that a rule names, or by the first."""
-    return embeddings_of(wildcards.get("encoder", STUDY.encoders[0]), wildcards.set)
+    return embeddings_of(
+        wildcards.get("encoder", list_encoders(STUDY)[0]), wildcards.set
+    )
 
 
 def reference_embeddings(wildcards):
@@ -56,7 +58,7 @@ def query_embeddings(wildcards):
 def all_embeddings(wildcards):
     paths = [
         embeddings_of(encoder, name)
-        for encoder in STUDY.encoders
-        for name in STUDY.sets_of(encoder)
+        for encoder in list_encoders(STUDY)
+        for name in list_encoded_sets(STUDY, encoder)
     ]
     return list(dict.fromkeys(paths)) + probe_embeddings(wildcards)

@@ -11,8 +11,8 @@ def matrix():
     """The experiments of every encoder."""
     return [
         (encoder, experiment)
-        for encoder in STUDY.encoders
-        for experiment in STUDY.experiments_of(encoder)
+        for encoder in list_encoders(STUDY)
+        for experiment in list_encoder_experiments(STUDY, encoder)
     ]
 
 
@@ -32,4 +32,4 @@ def numbered_experiments(wildcards):
 
 
 def matrix_order(wildcards):
-    return {"references": STUDY.references, "queries": STUDY.queries}
+    return {"references": list_references(STUDY), "queries": list_queries(STUDY)}

@@ -2,7 +2,7 @@
 
 
 def sheet_indices(wildcards):
-    return list(map(index_of_set, STUDY.sheet_sets()))
+    return list(map(index_of_set, list_sheet_sets(STUDY)))
 
 
 def sheet_layout(wildcards):
@@ -10,15 +10,21 @@ def sheet_layout(wildcards):
     options = STUDY.config["contact_sheets"]
     return {
         "classes": options["classes"],
-        "columns": STUDY.sheet_sets(),
+        "columns": list_sheet_sets(STUDY),
         "images": options["images"],
     }
 
 
 def evidence_sets(wildcards):
     """The diagnosed sets that have images to show, and the natural one; empty if that has none."""
-    shown = [name for name in STUDY.diagnosed if "embeddings" not in STUDY.sets[name]]
-    return [*shown, STUDY.natural_images] if shown and STUDY.natural_images else []
+    shown = [
+        name for name in list_diagnosed(STUDY) if "embeddings" not in STUDY.sets[name]
+    ]
+    return (
+        [*shown, find_natural_images(STUDY)]
+        if shown and find_natural_images(STUDY)
+        else []
+    )
 
 
 def evidence_indices(wildcards):
@@ -27,9 +33,9 @@ def evidence_indices(wildcards):
 
 def geometry_sets(wildcards):
     """A set of images and the prompts that drew it, or else the first of each; empty if one is missing."""
-    names = STUDY.sets_of(STUDY.encoders[0])
+    names = list_encoded_sets(STUDY, list_encoders(STUDY)[0])
     prompts = [name for name in names if STUDY.sets[name]["kind"] == "prompt"]
-    images = STUDY.image_sets(STUDY.encoders[0])
+    images = list_image_sets(STUDY, list_encoders(STUDY)[0])
     pairs = [(image, prompt) for prompt in prompts for image in images]
     source = {name: STUDY.sets[name].get("dataset") for name in names}
     own = [
@@ -41,8 +47,8 @@ def geometry_sets(wildcards):
 
 
 def geometry_images(wildcards):
-    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[0])
+    return embeddings_of(list_encoders(STUDY)[0], geometry_sets(wildcards)[0])
 
 
 def geometry_prompts(wildcards):
-    return embeddings_of(STUDY.encoders[0], geometry_sets(wildcards)[1])
+    return embeddings_of(list_encoders(STUDY)[0], geometry_sets(wildcards)[1])

@@ -4,26 +4,24 @@
 def sweep_source(one):
     """What a figure of a sweep is computed from."""
     if one.figure == "centroid_distance":
-        return f"<results>/spreads/{STUDY.encoders[0]}/{one.set}.parquet"
+        return f"<results>/spreads/{list_encoders(STUDY)[0]}/{one.set}.parquet"
     if one.figure == "trained_accuracy":
         return f"<results>/evaluations/{one.classifier}/{one.reference}.parquet"
-    return (
-        f"<results>/experiments/{STUDY.encoders[0]}/{one.reference}/{one.query}.parquet"
-    )
+    return f"<results>/experiments/{list_encoders(STUDY)[0]}/{one.reference}/{one.query}.parquet"
 
 
 def sweep_sources(wildcards):
-    return list(map(sweep_source, STUDY.sweep_figures))
+    return list(map(sweep_source, find_sweep_figures(STUDY)))
 
 
 def sweep_figures(wildcards):
     """What each of the sources is of."""
-    return [vars(one) for one in STUDY.sweep_figures]
+    return [vars(one) for one in find_sweep_figures(STUDY)]
 
 
 def sweep_generators(wildcards):
     """Who draws each dataset of the sweeps."""
-    return {name: STUDY.generator_of(name) for name in STUDY.sweeps}
+    return {name: find_generator(STUDY, name) for name in find_sweeps(STUDY)}
 
 
 def swept_generators(wildcards):
@@ -36,7 +34,7 @@ def sweep_fingerprints(wildcards):
 
 
 def guidance_results(wildcards):
-    if not STUDY.sweeps:
+    if not find_sweeps(STUDY):
         return []
     tables = ["guidance.csv", "guidance_choice.csv"]
     return [f"<results>/tables/{name}" for name in tables] + [

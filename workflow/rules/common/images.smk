@@ -24,8 +24,8 @@ def generator_files(wildcards):
 
 
 def generator_fingerprint(wildcards):
-    drawing, _ = STUDY.find_drawing(dict(wildcards.items()))
-    name = STUDY.generator_of(drawing.dataset, drawing.split)
+    drawing, _ = find_run(STUDY, dict(wildcards.items()))
+    name = find_generator(STUDY, drawing.dataset, drawing.split)
     return f"<results>/generators/{name}.json"
 
 
@@ -35,13 +35,13 @@ def draw_threads(wildcards):
 
 
 def draw_recipe(wildcards):
-    return STUDY.draw_recipe(*STUDY.find_drawing(dict(wildcards.items())))
+    return make_generation_recipe(STUDY, *find_run(STUDY, dict(wildcards.items())))
 
 
 def owner_indices(wildcards):
     """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
-    drawing, shard = STUDY.find_drawing(dict(wildcards.items()))
-    owners = {STUDY.owner_of(drawing, class_id) for class_id in shard.class_ids}
+    drawing, shard = find_run(STUDY, dict(wildcards.items()))
+    owners = {find_owner(STUDY, drawing, class_id) for class_id in shard.class_ids}
     owners -= {drawing}
     return sorted(
         f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
@@ -51,8 +51,8 @@ def owner_indices(wildcards):
 
 def natural_inputs(wildcards):
     """The files of a natural set, or its class folders, whose times see additions."""
-    splits = STUDY.splits_of(wildcards.set)
-    sources = [STUDY.natural_files(wildcards.set, split) for split in splits]
+    splits = list_splits(STUDY, wildcards.set)
+    sources = [find_natural_files(STUDY, wildcards.set, split) for split in splits]
     return [
         path
         for source in sources
@@ -64,11 +64,11 @@ def natural_recipe(wildcards):
     entry = STUDY.sets[wildcards.set]
     return {
         "archive": STUDY.config["archive"],
-        "class_ids": STUDY.class_ids_of(wildcards.set),
+        "class_ids": find_class_ids(STUDY, wildcards.set),
         "classes": [row.key for row in STUDY.classes],
         "ignore_other_classes": entry["ignore_other_classes"],
         "images": entry["images"],
-        "images_per_class": STUDY.natural_counts(wildcards.set),
+        "images_per_class": read_natural_counts(STUDY, wildcards.set),
         "on_undecodable": STUDY.config["on_undecodable"],
         "seed": STUDY.seed,
     }
@@ -94,11 +94,11 @@ def image_index(collection, shard):
 
 
 def index_of_set(name):
-    return whole_index(STUDY.collection_of(name))
+    return whole_index(find_collection(STUDY, name))
 
 
 def all_indices(wildcards):
     """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
-    drawn = [drawing.collection for drawing in STUDY.drawings]
+    drawn = [drawing.collection for drawing in list_generation_runs(STUDY)]
     natural = [name for name in COLLECTIONS if name.startswith("natural/")]
     return list(map(whole_index, drawn + natural)) + probe_indices(wildcards)

@@ -4,16 +4,16 @@
 def set_measurements(wildcards):
     return [
         f"<results>/metrics/{encoder}/sets/{name}.parquet"
-        for encoder in STUDY.encoders
-        for name in STUDY.image_sets(encoder)
+        for encoder in list_encoders(STUDY)
+        for name in list_image_sets(STUDY, encoder)
     ]
 
 
 def set_comparisons(wildcards):
     return [
         f"<results>/metrics/{encoder}/pairs/{reference}/{name}.parquet"
-        for encoder in STUDY.encoders
-        for reference, name in STUDY.comparisons_of(encoder)
+        for encoder in list_encoders(STUDY)
+        for reference, name in list_comparisons(STUDY, encoder)
     ]
 
 
@@ -25,7 +25,7 @@ def measure_options(wildcards):
 def comparison_options(wildcards):
     options = STUDY.config["set_metrics"]
     return {
-        "features": STUDY.features_of(wildcards.encoder),
+        "features": choose_features(STUDY, wildcards.encoder),
         "images_per_class": options["images_per_class"],
         "neighbours": options["neighbours"],
         "seed": STUDY.seed,

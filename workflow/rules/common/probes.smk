@@ -7,14 +7,16 @@ def probe_indices(wildcards):
 
 def probe_embeddings(wildcards):
     """By the first encoder alone."""
-    folder = f"<results>/embeddings/{STUDY.encoders[0]}/probes"
+    folder = f"<results>/embeddings/{list_encoders(STUDY)[0]}/probes"
     return [f"{folder}/{name}.parquet" for name in STUDY.probes]
 
 
 def probe_references(wildcards):
     """The embeddings of each probe's reference."""
     entries = STUDY.config["probes"].values()
-    return [embeddings_of(STUDY.encoders[0], entry["reference"]) for entry in entries]
+    return [
+        embeddings_of(list_encoders(STUDY)[0], entry["reference"]) for entry in entries
+    ]
 
 
 def scored_probes(wildcards):

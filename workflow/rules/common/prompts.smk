@@ -28,11 +28,11 @@ def all_prompt_sources(wildcards):
 
 def prompt_recipe(wildcards):
     """What the prompts of a dataset, or of one shard of it, depend on."""
-    shard = STUDY.shards.get(wildcards.get("shard"))
-    return STUDY.prompt_recipe(wildcards.dataset, shard)
+    shard = list_shards(STUDY).get(wildcards.get("shard"))
+    return make_prompt_recipe(STUDY, wildcards.dataset, shard)
 
 
 def all_prompt_recipes(wildcards):
-    recipes = {name: STUDY.prompt_recipe(name, None) for name in STUDY.datasets}
+    recipes = {name: make_prompt_recipe(STUDY, name, None) for name in STUDY.datasets}
     probes = {f"probes/{name}": STUDY.config["probes"][name] for name in STUDY.probes}
     return recipes | probes

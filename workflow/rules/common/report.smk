@@ -5,11 +5,13 @@ REPORTED = f"The study: results/{STUDY.name}/summary.html tells what was found; 
 
 def report_figures(wildcards):
     figures = (
-        ["experiments", "centroid_distance"] if STUDY.image_sets() else ["experiments"]
+        ["experiments", "centroid_distance"]
+        if list_image_sets(STUDY)
+        else ["experiments"]
     )
-    figures += ["contact_sheet"] if STUDY.sheet_sets() else []
+    figures += ["contact_sheet"] if list_sheet_sets(STUDY) else []
     figures += ["error_split"] if split_sets() else []
-    figures += ["causes", "tradeoff"] if STUDY.diagnosed else []
+    figures += ["causes", "tradeoff"] if list_diagnosed(STUDY) else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
     figures += ["geometry"] if geometry_sets(wildcards) else []
     figures += ["probes"] if STUDY.probes else []
@@ -20,11 +22,11 @@ def report_tables(wildcards):
     tables = ["experiments.csv", "per_class.parquet", "experiment_differences.csv"]
     tables += ["matrix_summary.csv", "embedding_classifiers.csv"]
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
-    tables += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    tables += ["centroid_distance.csv"] if list_image_sets(STUDY) else []
     tables += ["error_split.csv", "causes.csv"] if split_sets() else []
-    tables += ["tradeoff.csv"] if STUDY.diagnosed else []
+    tables += ["tradeoff.csv"] if list_diagnosed(STUDY) else []
     tables += ["cures.csv"] if STUDY.config["cures"] else []
-    tables += ["encoder_agreement.csv"] if len(STUDY.encoders) > 1 else []
+    tables += ["encoder_agreement.csv"] if len(list_encoders(STUDY)) > 1 else []
     tables += ["probes.csv"] if STUDY.probes else []
     tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
@@ -43,12 +45,14 @@ def prompt_tables(wildcards):
 def summary_sources():
     """The tables that the summary tells of, by name."""
     names = ["experiments.csv", "experiment_differences.csv", "audit.csv", "claims.csv"]
-    names += ["centroid_distance.csv"] if STUDY.image_sets() else []
+    names += ["centroid_distance.csv"] if list_image_sets(STUDY) else []
     names += ["error_split.csv", "causes.parquet"] if split_sets() else []
     names += (
-        ["classifier_means.csv", "classifier_differences.csv"] if STUDY.runs else []
+        ["classifier_means.csv", "classifier_differences.csv"]
+        if list_trainings(STUDY)
+        else []
     )
-    names += ["transfer_means.csv"] if STUDY.transfer_sets else []
+    names += ["transfer_means.csv"] if list_transfer_sets(STUDY) else []
     return {name.rsplit(".", 1)[0]: f"<results>/tables/{name}" for name in names}
 
 

@@ -15,7 +15,7 @@ def review_embeddings(wildcards):
 
 def review_reference(wildcards):
     """Whose class centroids judge: the natural set's, or the reviewed prompts."""
-    reference = STUDY.judge.reference
+    reference = choose_judge(STUDY).reference
     if reference is not None:
         return embeddings_of(wildcards.encoder, reference)
     dataset = STUDY.sets[wildcards.set]["dataset"]
@@ -24,7 +24,10 @@ def review_reference(wildcards):
 
 def review_names(wildcards):
     """What the reference and the images are called."""
-    return [STUDY.judge.reference or "the prompts", f"the review of {wildcards.set}"]
+    return [
+        choose_judge(STUDY).reference or "the prompts",
+        f"the review of {wildcards.set}",
+    ]
 
 
 def review_evaluation(wildcards):
@@ -33,7 +36,7 @@ def review_evaluation(wildcards):
 
 
 def review_predictions(wildcards):
-    folder, judge = f"<results>/review/{wildcards.set}", STUDY.judge
+    folder, judge = f"<results>/review/{wildcards.set}", choose_judge(STUDY)
     if judge.kind == "classifier":
         return f"{folder}/{judge.name}/{judge.reference}.parquet"
     return f"{folder}/{judge.name}.parquet"
@@ -42,17 +45,17 @@ def review_predictions(wildcards):
 def review_page(wildcards):
     """What the review's page says, and the file that keeps what earlier ones said."""
     entry = STUDY.sets[wildcards.set]
-    generator = STUDY.generator_of(entry["dataset"])
+    generator = find_generator(STUDY, entry["dataset"])
     scale = format_scale(entry["guidance_scale"])
     return {
         "classes": STUDY.config["review"]["classes"],
         "drawn_by": f"{generator} at guidance scale {scale}",
         "history": f"results/{STUDY.name}/review/{wildcards.set}/history.csv",
-        "judged_by": str(STUDY.judge),
+        "judged_by": str(choose_judge(STUDY)),
     }
 
 
 def review_results(wildcards):
-    reviewed, _ = STUDY.plan_review()
+    reviewed, _ = plan_review(STUDY)
     folder = f"<results>/review/{reviewed}"
     return [f"{folder}/accuracy.csv", f"{folder}/review.html"]

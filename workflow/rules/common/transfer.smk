@@ -4,7 +4,10 @@
 def transfer_inputs(wildcards):
     """What a transfer set is read from; nothing for what scikit-learn packages."""
     name = wildcards.transfer_set
-    entry, sources = STUDY.transfer_sets[name], STUDY.transfer_files(name).values()
+    entry, sources = (
+        list_transfer_sets(STUDY)[name],
+        find_transfer_files(STUDY, name).values(),
+    )
     roots = find_root(entry, f"transfer.sets.{name}") if "torchvision" in entry else []
     tables = [entry["classes"]] if "classes" in entry else []
     files = [path for one in sources for path in one["paths"] + one.get("labels", [])]
@@ -17,7 +20,7 @@ def transfer_recipe(wildcards):
         "archive": STUDY.config["archive"],
         "on_undecodable": STUDY.config["on_undecodable"],
         "seed": STUDY.seed,
-        "source": STUDY.transfer_sets[wildcards.transfer_set],
+        "source": list_transfer_sets(STUDY)[wildcards.transfer_set],
     }
 
 
@@ -63,7 +66,7 @@ def encoding_seeds(wildcards):
 
 def transfer_threads(wildcards):
     """One for scikit-learn's small set, whose regressions run side by side."""
-    return 1 if "sklearn" in STUDY.transfer_sets[wildcards.transfer_set] else 8
+    return 1 if "sklearn" in list_transfer_sets(STUDY)[wildcards.transfer_set] else 8
 
 
 def transfer_options(wildcards):
@@ -76,7 +79,7 @@ def transferred_encodings(wildcards):
     """What each file of predictions on a transfer set is of."""
     return [
         {"transfer_set": name, "encoder": encoder, "train_set": training}
-        for name in STUDY.transfer_sets
+        for name in list_transfer_sets(STUDY)
         for encoder, training in name_encodings()
     ]
 
@@ -84,7 +87,7 @@ def transferred_encodings(wildcards):
 def transfer_files_of(ending):
     return [
         f"<results>/transfer/{name}/{encoding}{ending}"
-        for name in STUDY.transfer_sets
+        for name in list_transfer_sets(STUDY)
         for encoding in name_encodings().values()
     ]
 
@@ -99,7 +102,7 @@ def transfer_trials(wildcards):
 
 def measured_features(wildcards):
     folder = f"{wildcards.classifier}/{wildcards.training}"
-    return f"<results>/features/natural/{STUDY.feature_set}/{folder}.parquet"
+    return f"<results>/features/natural/{find_feature_set(STUDY)}/{folder}.parquet"
 
 
 def statistics_options(wildcards):
@@ -109,19 +112,19 @@ def statistics_options(wildcards):
 def feature_statistics(wildcards):
     return [
         f"<results>/feature_statistics/{classifier}/{training}.parquet"
-        for classifier, training in STUDY.evaluations
+        for classifier, training in list_evaluations(STUDY)
     ]
 
 
 def plotted_transfer(wildcards):
-    return ["<results>/tables/transfer_means.csv"] if STUDY.transfer_sets else []
+    return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(STUDY) else []
 
 
 def transfer_results(wildcards):
     results = []
-    if STUDY.transfer_sets:
+    if list_transfer_sets(STUDY):
         results += ["tables/transfer.csv", "tables/transfer_means.csv"]
         results += ["figures/transfer.png"]
-    if STUDY.feature_set is not None:
+    if find_feature_set(STUDY) is not None:
         results += ["tables/feature_statistics.csv", "figures/features.png"]
     return [f"<results>/{name}" for name in results]

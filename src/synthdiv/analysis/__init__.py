@@ -1,0 +1,1 @@
+"""The studies' tables: the matrix, guidance scales, adherence, predictors."""

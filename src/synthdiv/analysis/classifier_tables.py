@@ -1,0 +1,193 @@
+"""What classifiers got right: top-1, top-5, calibration, class by class, from the predictions of each image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.stats.differences import SCHEMA as DIFFERENCE_SCHEMA
+from synthdiv.stats.differences import compare_means, correct_rows, describe_difference
+from synthdiv.stats.intervals import wilson_interval
+
+BINS = 15
+"""Of the calibration error."""
+KEYS = ["classifier", "train_set", "evaluation_set"]
+
+
+def compute_calibration_error(confidences: np.ndarray, right: np.ndarray) -> float:
+    """The expected calibration error: how far, on average over images, confidence and accuracy lie apart.
+
+    Parameters
+    ----------
+    confidences : float array of shape (n,)
+        The probability of the predicted class.
+    right : bool array of shape (n,)
+        Whether it was right.
+
+    Returns
+    -------
+    float
+        The mean over images, by 15 equally wide bins of confidence, of the distance between accuracy and mean confidence.
+
+    References
+    ----------
+    C. Guo et al., "On calibration of modern neural networks" (2017), equation 3; bins of M. P. Naeini et al. (2015).
+    """
+    bins = np.minimum((np.asarray(confidences, dtype=np.float64) * BINS).astype(np.int64), BINS - 1)
+    sums = np.bincount(bins, np.asarray(confidences, dtype=np.float64) - right, minlength=BINS)
+    return float(np.abs(sums).sum() / len(bins))
+
+
+def tabulate_run(predictions: pl.DataFrame, head: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A row an evaluation set: what one trained classifier got right.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of one run, as :func:`synthdiv.classifiers.evaluation.classify_sets` gives them.
+    head : mapping
+        What the run is of: classifier, train_set, seed, n_train, steps, epochs, held_fixed.
+    """
+    rows = []
+    for (name,), table in predictions.group_by("evaluation_set", maintain_order=True):
+        count, right = len(table), table["right1"].to_numpy()
+        calibration = compute_calibration_error(table["confidence"].to_numpy(), right)
+        row = {**head, "evaluation_set": name, "n_evaluation": count}
+        rows.append(
+            row | _measure(float(right.sum()), float(table["right5"].sum()), count) | {"calibration_error": calibration}
+        )
+    return rows
+
+
+def _measure(right1: float, right5: float, count: int) -> dict[str, float]:
+    """Shares with their intervals; for a mean over seeds, the number that is right is one too."""
+    figures: dict[str, float] = {}
+    for name, right in (("top1", right1), ("top5", right5)):
+        low, high = wilson_interval(right, count)
+        figures |= {name: right / count, f"{name}_low": low, f"{name}_high": high}
+    return figures
+
+
+def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
+    """Means over seeds, of the rows that :func:`tabulate_run` gives.
+
+    The interval says what other images would give the same trained classifiers; ``top1_deviation`` is the standard deviation
+    over seeds (empty for one), what another training would change.
+    """
+    rows = []
+    for keys, table in runs.group_by(KEYS, maintain_order=True):
+        count, seeds = int(table["n_evaluation"][0]), len(table)
+        head = dict(zip(KEYS, keys, strict=True)) | {"n_seeds": seeds, "n_train": table["n_train"][0], "n_evaluation": count}
+        right1, right5 = (float(np.mean(table[name].to_numpy())) * count for name in ("top1", "top5"))
+        figures = _measure(right1, right5, count)
+        deviations = {f"{name}_deviation": table[name].std() for name in ("top1", "top5")}
+        rows.append(head | figures | deviations | {"calibration_error": table["calibration_error"].mean()})
+    return pl.DataFrame(rows, infer_schema_length=None).cast({"top1_deviation": pl.Float64, "top5_deviation": pl.Float64})
+
+
+def tabulate_classes(predictions: pl.DataFrame, class_names: Sequence[str]) -> pl.DataFrame:
+    """Top-1 of each class, over all seeds, from the predictions of all runs (with classifier and train_set)."""
+    names = pl.DataFrame({"class_id": range(len(class_names)), "name": class_names}, schema_overrides={"class_id": pl.Int32})
+    counted = predictions.group_by([*KEYS, "class_id"], maintain_order=True).agg(
+        n_seeds=pl.col("seed").n_unique(), n_evaluation=pl.len() // pl.col("seed").n_unique(), top1=pl.col("right1").mean()
+    )
+    intervals = [wilson_interval(top1 * n, n) for top1, n in counted.select("top1", "n_evaluation").iter_rows()]
+    counted = counted.with_columns(
+        top1_low=pl.Series([low for low, _ in intervals]), top1_high=pl.Series([high for _, high in intervals])
+    )
+    return counted.join(names, on="class_id", how="left", maintain_order="left")
+
+
+def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
+    """How many images of each class were taken for each class, summed over seeds."""
+    return (
+        predictions.with_columns(predicted=pl.col("predicted").list.first())
+        .group_by([*KEYS, "class_id", "predicted"])
+        .agg(n_images=pl.len())
+        .sort([*KEYS, "class_id", "predicted"])
+    )
+
+
+def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
+    """Which training sets differ beyond noise: every two of a classifier, on each evaluation set, paired by image.
+
+    An image counts with the share of seeds that got it right, so an interval says what other images would give the same
+    trained classifiers. Probabilities are corrected for the number of pairs by Benjamini and Hochberg's procedure.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of all runs, with classifier and train_set.
+
+    Returns
+    -------
+    polars.DataFrame
+        classifier, evaluation_set, train_set_a, train_set_b, n_pairs, difference of top-1 (a - b), difference_low,
+        difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
+    """
+    found: list[dict[str, Any]] = []
+    for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
+        shares = _share_seeds(own, "right1")
+        part: list[dict[str, Any]] = []
+        for a, b in combinations(shares, 2):
+            result = compare_means(shares[a], shares[b])
+            head = {"classifier": classifier, "evaluation_set": name, "train_set_a": a, "train_set_b": b}
+            part.append(head | describe_difference(result, len(shares[a])))
+        found += correct_rows(part)
+    names = ("classifier", "evaluation_set", "train_set_a", "train_set_b")
+    return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String) | DIFFERENCE_SCHEMA)
+
+
+def _share_seeds(predictions: pl.DataFrame, column: str) -> dict[str, np.ndarray]:
+    """For each training set, the share of seeds that got each image right, the images in one order."""
+    image = ["class_id", "index"]
+    return {
+        str(training): table.group_by(image).agg(pl.col(column).mean()).sort(image)[column].to_numpy()
+        for (training,), table in predictions.group_by("train_set", maintain_order=True)
+    }
+
+
+def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
+    """What training on natural images is ahead by, on each evaluation set: how the gap fares under a domain shift.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        Of all runs, with classifier and train_set.
+    natural : str or None
+        The natural training set; without one the table is empty.
+
+    Returns
+    -------
+    polars.DataFrame
+        classifier, evaluation_set, train_set, figure (top1, top5), natural and drawn (the accuracies), and their difference
+        as :func:`compare_trainings` gives it, paired by image; relative_gap (difference / natural; null if that is 0).
+    """
+    found: list[dict[str, Any]] = []
+    for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
+        part: list[dict[str, Any]] = []
+        for figure in ("top1", "top5"):
+            shares = _share_seeds(own, figure.replace("top", "right"))
+            if natural is None or natural not in shares:
+                continue
+            best = shares.pop(natural)
+            for training, drawn in shares.items():
+                head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "figure": figure}
+                middles = {"natural": math.fsum(best) / len(best), "drawn": math.fsum(drawn) / len(drawn)}
+                part.append(head | middles | describe_difference(compare_means(best, drawn), len(best)))
+        found += correct_rows(part)
+    names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "figure"), pl.String)
+    table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "drawn"), pl.Float64) | DIFFERENCE_SCHEMA)
+    ratio = pl.col("difference") / pl.col("natural")
+    return table.with_columns(relative_gap=pl.when(pl.col("natural") > 0).then(ratio))
+
+
+def choose_evaluations(table: pl.DataFrame, evaluations: Mapping[str, str]) -> pl.DataFrame:
+    """The rows of the one evaluation set that each classifier's figures are about."""
+    asked = pl.DataFrame(list(evaluations.items()), schema=["classifier", "evaluation_set"], orient="row")
+    return table.join(asked, on=["classifier", "evaluation_set"], how="semi", maintain_order="left")

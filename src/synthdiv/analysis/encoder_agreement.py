@@ -1,0 +1,88 @@
+"""Whether what one encoder shows survives with another."""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.stats.rank_correlation import rank_correlation
+
+SCHEMA = {
+    "figure": pl.String,
+    "encoder": pl.String,
+    "other_encoder": pl.String,
+    "n_values": pl.Int64,
+    "spearman": pl.Float64,
+    "n_pairs": pl.Int64,
+    "n_clear_pairs": pl.Int64,
+    "n_clear_pairs_in_other": pl.Int64,
+    "n_agreed": pl.Int64,
+    "n_reversed": pl.Int64,
+}
+
+
+def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
+    """Compare the order that the first encoder gives to experiments or sets with the order that each other one gives.
+
+    A pair of values is clear where their 95 % intervals do not overlap: a cautious test, the same for every figure.
+
+    Parameters
+    ----------
+    values : polars.DataFrame
+        encoder, figure, item (what has the value: an experiment, or a set), value, low, high.
+    encoders : list of str
+        The first is compared with each other.
+
+    Returns
+    -------
+    polars.DataFrame
+        figure, encoder, other_encoder, n_values (items that both have), spearman (rank correlation over them), n_pairs,
+        n_clear_pairs (by the first), n_clear_pairs_in_other (of those, clear by the other too), n_agreed (of those, in the
+        same order), n_reversed (in the opposite order).
+    """
+    found: list[dict[str, Any]] = []
+    for figure in values["figure"].unique(maintain_order=True):
+        of = {
+            name: {row["item"]: row for row in values.filter(figure=figure, encoder=name).iter_rows(named=True)}
+            for name in encoders
+        }
+        for other in encoders[1:]:
+            items = [
+                item
+                for item, row in of[encoders[0]].items()
+                if row["value"] is not None and item in of[other] and of[other][item]["value"] is not None
+            ]
+            if len(items) < 2:
+                continue
+            first, second = (np.array([of[name][item]["value"] for item in items]) for name in (encoders[0], other))
+            pairs = [(_order(of[encoders[0]], a, b), _order(of[other], a, b)) for a, b in combinations(items, 2)]
+            clear = [pair for pair in pairs if pair[0]]
+            both = [pair for pair in clear if pair[1]]
+            spearman = rank_correlation(first, second)
+            found.append(
+                {
+                    "figure": figure,
+                    "encoder": encoders[0],
+                    "other_encoder": other,
+                    "n_values": len(items),
+                    "spearman": None if math.isnan(spearman) else spearman,
+                    "n_pairs": len(pairs),
+                    "n_clear_pairs": len(clear),
+                    "n_clear_pairs_in_other": len(both),
+                    "n_agreed": sum(a == b for a, b in both),
+                    "n_reversed": sum(a != b for a, b in both),
+                }
+            )
+    return pl.DataFrame(found, schema=SCHEMA)
+
+
+def _order(of: dict[str, dict[str, Any]], a: str, b: str) -> int:
+    """1 if a is clearly above b, -1 if below, 0 if neither."""
+    first, second = of[a], of[b]
+    if None in (first["low"], second["low"]):
+        return 0
+    return int(first["low"] > second["high"]) - int(first["high"] < second["low"])

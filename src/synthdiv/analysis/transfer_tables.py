@@ -1,0 +1,127 @@
+"""What frozen features are worth on transfer sets: top-1, from the predictions of each image."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.classifiers.linear_probe import Transfer
+from synthdiv.embeddings.table import Embeddings
+from synthdiv.stats.differences import SCHEMA as DIFFERENCE_SCHEMA
+from synthdiv.stats.differences import compare_means, correct_rows, describe_difference
+from synthdiv.stats.intervals import wilson_interval
+
+KEYS = ["transfer_set", "encoder", "train_set"]
+"""Of an encoder's rows; the training set is empty where the encoder is none of the study's classifiers."""
+TRIALS: dict[str, Any] = {
+    "seed": pl.Int64,
+    "fit": pl.String,
+    "strength": pl.Float64,
+    "validation_top1": pl.Float64,
+    "converged": pl.Boolean,
+    "n_train": pl.Int64,
+    "d": pl.Int64,
+}
+MEANS: dict[str, Any] = {
+    **dict.fromkeys(KEYS, pl.String),
+    **dict.fromkeys(("n_seeds", "n_classes", "n_train", "n_evaluation"), pl.Int64),
+    **dict.fromkeys(("top1", "top1_low", "top1_high", "top1_deviation"), pl.Float64),
+    "compared_with": pl.String,
+    **DIFFERENCE_SCHEMA,
+}
+
+
+def list_predictions(found: Transfer, evaluation: Embeddings, seed: int | None) -> pl.DataFrame:
+    """A row an evaluation image: seed, class_id, index, predicted, right1."""
+    columns = {
+        "seed": [seed] * len(evaluation),
+        "class_id": evaluation.class_ids,
+        "index": evaluation.indices,
+        "predicted": found.predicted,
+        "right1": found.predicted == evaluation.class_ids,
+    }
+    return pl.DataFrame(columns, schema_overrides={"seed": pl.Int64})
+
+
+def describe_fits(found: Transfer, seed: int | None) -> pl.DataFrame:
+    """A row a fit: each trial, and the final one to training and validation split."""
+    chosen = {"strength": found.strength, "converged": found.converged}
+    rows = [{"fit": "trial"} | trial for trial in found.trials] + [{"fit": "final"} | chosen]
+    common = {"seed": seed, "n_train": found.n_train, "d": found.d}
+    return pl.DataFrame([row | common for row in rows], schema=TRIALS)
+
+
+def tabulate_transfer(predictions: pl.DataFrame, trials: pl.DataFrame) -> pl.DataFrame:
+    """A row a transfer set, encoder and seed: top-1 with its interval, and how the regression was fitted.
+
+    Parameters
+    ----------
+    predictions, trials : polars.DataFrame
+        Of all encoders, as :func:`list_predictions` and :func:`describe_fits` give them, with ``KEYS``.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``KEYS``, seed, n_classes, n_train (training and validation split), n_evaluation, d, top1, top1_low, top1_high,
+        strength (the chosen C), trials, validation_top1 (of that C), converged (the final fit), trials_not_converged.
+    """
+    rows = []
+    by_run = dict(trials.group_by(*KEYS, "seed", maintain_order=True))
+    for key, own in predictions.group_by(*KEYS, "seed", maintain_order=True):
+        count, right = len(own), int(own["right1"].sum())
+        tried, final = (by_run[key].filter(fit=fit) for fit in ("trial", "final"))
+        low, high = wilson_interval(right, count)
+        chosen = tried.filter(pl.col("strength") == final["strength"][0])["validation_top1"].to_list()
+        sizes = {"n_classes": own["class_id"].n_unique(), "n_train": final["n_train"][0], "n_evaluation": count}
+        figures = {"d": final["d"][0], "top1": right / count, "top1_low": low, "top1_high": high}
+        fits = {"strength": final["strength"][0], "trials": len(tried), "validation_top1": next(iter(chosen), None)}
+        fits |= {"converged": final["converged"][0], "trials_not_converged": int((~tried["converged"]).sum())}
+        rows.append(dict(zip([*KEYS, "seed"], key, strict=True)) | sizes | figures | fits)
+    kinds = {"seed": pl.Int64, "train_set": pl.String, "validation_top1": pl.Float64}
+    return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
+
+
+def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
+    """Means over seeds, and how each training set differs from the natural one.
+
+    The interval of top-1 says what other images would give the same encoders; ``top1_deviation`` is the standard deviation
+    over seeds. The difference is paired by image, an image counting with the share of seeds that got it right, and its
+    probability is corrected for the number of rows that have one by Benjamini and Hochberg's procedure.
+
+    Parameters
+    ----------
+    runs : polars.DataFrame
+        From :func:`tabulate_transfer`.
+    predictions : polars.DataFrame
+        What it is from.
+    natural : str or None
+        The training set that others are compared with, where an encoder was trained on it.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``MEANS``.
+    """
+    shares = {
+        key: own.group_by("class_id", "index").agg(pl.col("right1").mean()).sort("class_id", "index")["right1"].to_numpy()
+        for key, own in predictions.group_by(*KEYS, maintain_order=True)
+    }
+    rows, compared = [], []
+    for key, own in runs.group_by(*KEYS, maintain_order=True):
+        count, top1 = int(own["n_evaluation"][0]), float(np.mean(own["top1"].to_numpy()))
+        low, high = wilson_interval(top1 * count, count)
+        sizes = {"n_seeds": len(own)} | own.select("n_classes", "n_train", "n_evaluation").row(0, named=True)
+        figures = {"top1": top1, "top1_low": low, "top1_high": high, "top1_deviation": own["top1"].std()}
+        row = dict(zip(KEYS, key, strict=True)) | sizes | figures
+        base = shares.get((*key[:2], natural))
+        if base is None or key[2] == natural:
+            rows.append(row)
+            continue
+        difference = compare_means(shares[key], base)
+        row |= {"compared_with": natural} | describe_difference(difference, count)
+        rows.append(row)
+        compared.append(row)
+    corrected = {id(row): full for row, full in zip(compared, correct_rows(compared), strict=True)}
+    return pl.DataFrame([corrected.get(id(row), row) for row in rows], schema=MEANS)

@@ -1,0 +1,1 @@
+"""Published and own numbers held against each other and against what must hold."""

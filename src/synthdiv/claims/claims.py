@@ -1,0 +1,182 @@
+"""What others claim of synthetic image sets, judged by a study's own tables.
+
+A claim (resources/paper/claims.csv) is tested on whatever sets play its roles (:mod:`synthdiv.plan.set_roles`), a row a
+comparison. Where a comparison has a paired test, its probability is corrected for the number of those in the table;
+intervals are not.
+What is paired by image or query is about other images of the same classes, for the classifiers as they were trained; what is
+paired by class is about other classes too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import polars as pl
+
+from synthdiv.claims.claim_evidence import Evidence, Finding
+from synthdiv.claims.published import STUDIES
+from synthdiv.stats.differences import correct_rows
+
+SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("claim", "source", "figure", "expected"), pl.String),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+    "n_pairs": pl.Int64,
+    **dict.fromkeys(("p_value", "p_adjusted"), pl.Float64),
+    **dict.fromkeys(("verdict", "published"), pl.String),
+}
+Roles = Mapping[str, Any]
+
+
+def judge_claims(
+    claims: Sequence[Mapping[str, str]], evidence: Evidence, roles: Roles, published: str | None
+) -> pl.DataFrame:
+    """Test every claim on every set that plays its roles.
+
+    Parameters
+    ----------
+    claims : sequence of mappings
+        id, study, where, claim, printed, as in resources/paper/claims.csv.
+    evidence : Evidence
+        The study's tables.
+    roles : mapping
+        From :func:`synthdiv.plan.set_roles.find_roles`.
+    published : str or None
+        The study whose own numbers stand beside.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a comparison: claim, source, figure, expected (on which side of which limit the claim has the value), value,
+        low, high, n_pairs, p_value, p_adjusted (by Benjamini and Hochberg's procedure, over the table), verdict, published.
+        A claim holds or fails where its interval leaves the limit out and, where it has a test, p_adjusted is below 0.05;
+        otherwise it is undecided. One without a comparison is "not measured".
+
+    Raises
+    ------
+    ValueError
+        If there is no test of a claim.
+    """
+    found: list[tuple[Mapping[str, str], Finding | None]] = []
+    for claim in claims:
+        findings: list[Finding | None] = list(find_comparisons(claim["id"], evidence, roles))
+        found += [(claim, finding) for finding in findings or [None]]
+    tested = [{"p_value": finding.p_value} for _, finding in found if finding and finding.p_value is not None]
+    corrected = iter(correct_rows(tested))
+    rows = []
+    for claim, finding in found:
+        row: dict[str, Any] = {"claim": claim["claim"], "source": f"{STUDIES[claim['study']]}, {claim['where']}"}
+        row["published"] = claim["printed"] or None if claim["study"] == published else None
+        if finding is None:
+            row["verdict"] = "not measured"
+        else:
+            row |= {name: getattr(finding, name) for name in ("figure", "value", "low", "high", "n_pairs", "p_value")}
+            row["expected"] = _describe_limit(finding)
+            row["p_adjusted"] = None if finding.p_value is None else next(corrected)["p_adjusted"]
+            row["verdict"] = finding.judge(row["p_adjusted"])
+        rows.append(row)
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _describe_limit(finding: Finding) -> str | None:
+    if finding.certain is not None:
+        return None
+    return f"{'above' if finding.sign > 0 else 'below'} {finding.limit:g}"
+
+
+def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[Finding]:
+    """The comparisons that a claim, by its id, is tested by."""
+    natural = roles["natural"]
+    match claim:
+        case "clarified_recognised":
+            for base, changed in roles["clarified"]:
+                yield from evidence.compare_cells((natural, changed), (natural, base))
+        case "clarified_training":
+            for base, changed in roles["clarified"]:
+                yield from evidence.compare_trainings(changed, base, natural)
+        case "natural_training":
+            for name in roles["drawn"]:
+                yield from evidence.compare_trainings(natural, name, natural)
+        case "natural_diversity":
+            for name in roles["drawn"]:
+                yield from evidence.compare_spreads(natural, name)
+        case "own_easier":
+            for name in roles["drawn"]:
+                yield from evidence.compare_cells((name, name), (natural, natural))
+        case "guidance_diversity":
+            for lower, higher, _ in _walk_sweeps(roles, evidence.spreads.__contains__):
+                yield from evidence.compare_spreads(lower, higher)
+        case "guidance_training" | "unguided_training":
+            for lower, higher, scale in _walk_sweeps(roles, lambda name: (name, natural) in evidence.cells):
+                if scale > 1 and claim == "guidance_training":
+                    yield from evidence.compare_trainings(lower, higher, natural)
+                if scale <= 1 and claim == "unguided_training":
+                    yield from evidence.compare_trainings(higher, lower, natural)
+        case "guidance_recognised":
+            for lower, higher, _ in _walk_sweeps(roles, lambda name: (natural, name) in evidence.cells):
+                yield from evidence.compare_cells((natural, higher), (natural, lower))
+        case "guidance_own_harder":
+            for lower, higher, _ in _walk_sweeps(roles, lambda name: (name, name) in evidence.cells):
+                yield from evidence.compare_cells((higher, higher), (lower, lower))
+        case "augmented_diversity":
+            for base, changed in roles["augmented"]:
+                yield from evidence.compare_spreads(changed, base)
+        case "augmented_training" | "diverse_prompts":
+            for base, changed in roles["augmented"]:
+                yield from evidence.compare_trainings(changed, base, natural)
+        case "dictionary_training":
+            for base, changed in roles["extended"]:
+                yield from evidence.compare_trainings(changed, base, natural)
+        case "crops_training" | "crops_drawn":
+            for crops, plain in roles["cropped"]:
+                for name in roles["drawn"]:
+                    beside = natural if claim == "crops_drawn" else None
+                    yield from evidence.compare_classifiers(crops, plain, name, natural, beside)
+        case "augmented_recognised":
+            for base, changed in roles["augmented"]:
+                yield from evidence.compare_cells((natural, base), (natural, changed))
+        case "augmented_own_harder":
+            for base, changed in roles["augmented"]:
+                yield from evidence.compare_cells((base, base), (changed, changed))
+        case "distance_foretells":
+            yield from evidence.correlate("centroid_distance", 1)
+        case "frechet_mean_foretells":
+            yield from evidence.correlate("frechet_mean_term", -1)
+        case "own_centroids":
+            for prompts, name in roles["prompts"]:
+                yield from evidence.compare_experiments("centroid_accuracy", (name, name), (prompts, name))
+        case "diversity_dominates":
+            for prompts, name in roles["prompts"]:
+                yield from evidence.compare_causes(prompts, name)
+        case "prompts_beat_images":
+            for prompts, name in roles["prompts"]:
+                yield from evidence.compare_experiments("centroid_accuracy", (prompts, natural), (name, natural))
+        case "modality_cosines":
+            for prompts, name in roles["prompts"]:
+                yield from evidence.compare_experiments("mean_cosine", (name, name), (prompts, name))
+        case "modality_separable":
+            yield from evidence.separate(roles["prompt_sets"])
+        case "knn1_loses":
+            yield from evidence.compare_neighbours()
+        case "knn5_minority":
+            yield from evidence.count_wins()
+        case "shift_gap":
+            for shifted in roles["shifted"]:
+                for name in roles["drawn"]:
+                    yield from evidence.compare_gaps(natural, name, natural, shifted)
+        case "transfer_gap":
+            for name in roles["drawn"]:
+                yield from evidence.compare_transfers(natural, name)
+        case "scaled_training":
+            for fewer, more in roles["scaled"]:
+                yield from evidence.compare_trainings(more, fewer, natural)
+        case _:
+            raise ValueError(f"there is no test of the claim {claim!r}")
+
+
+def _walk_sweeps(roles: Roles, measured: Callable[[str], bool]) -> Iterator[tuple[str, str, float]]:
+    """Lower and higher neighbours, and the lower scale, among those sets of a sweep that were measured."""
+    for sweep in roles["sweeps"]:
+        for (lower, scale), (higher, _) in pairwise(entry for entry in sweep if measured(entry[0])):
+            yield lower, higher, scale

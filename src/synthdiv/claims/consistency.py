@@ -1,0 +1,289 @@
+"""What the figures of a matrix must obey together: an identity, inequalities, and what self-reference means.
+
+None of it is exact for tables of means: averages over classes, and a training against an evaluation split, stand for one
+class and one split. The limits say how far that may lead.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from synthdiv.analysis.matrix import ACCURACIES
+from synthdiv.claims.audit import EXACT, Matrix, Row, check_granularity, make_row
+
+IDENTITY_TOLERANCE = 0.01
+"""The identity's two sides differ by how the classes' lengths and centroid cosines go together, at most the product of their
+coefficients of variation: 1 % would take 10 % of both, in perfect correlation."""
+OUTLIER = 3.5
+"""Robust standard deviations from the median beyond which a figure is no member of its group: the limit that B. Iglewicz and
+D. C. Hoaglin, "How to detect and handle outliers" (1993), propose for any data."""
+
+
+def measure_scale(values: Iterable[float], least: float = 0.0) -> tuple[float, float]:
+    """The median, and the standard deviation that the median absolute deviation would be of in normal values."""
+    found = np.array(list(values))
+    middle = float(np.median(found))
+    return middle, max(1.4826 * float(np.median(np.abs(found - middle))), least)
+
+
+def check_identity(matrix: Matrix) -> tuple[list[Row], dict[str, tuple[float, float]]]:
+    """The identity of average cosines: c(R, Q) / c(Q, R) = c(Q, Q) / c(R, R).
+
+    The mean cosine of a class's queries with a reference's centroid is the length of the queries' mean times the cosine of
+    the two centroids. The second is the same with the roles swapped and drops out of the ratio; the length is what c(Q, Q)
+    is. So it holds exactly for a class whose two splits have one mean, and about for averages over classes and other splits.
+
+    Returns
+    -------
+    rows : list of Row
+        A row a pair of sets, and one for each set whose cosine with itself is the one that does not fit.
+    implied : dict of set to (float, float)
+        For those sets: the cosine with itself that the others imply, mean and standard deviation.
+    """
+    check, cosines = "identity of average cosines", matrix.find("mean_cosine")
+    excess: dict[tuple[str, str], float] = {}
+    for one, other in combinations(matrix.sets, 2):
+        four = [cosines.get(pair, 0.0) for pair in ((one, other), (other, one), (other, other), (one, one))]
+        if min(four) > 0:
+            excess[one, other] = math.log(four[0] / four[1]) - math.log(four[2] / four[3])
+    failing = {pair for pair, value in excess.items() if abs(value) > IDENTITY_TOLERANCE}
+    implied = _find_misfits(matrix.sets, cosines, set(excess), failing)
+    rows = []
+    for (one, other), value in excess.items():
+        blamed = [name for name in (one, other) if name in implied and (one, other) in failing]
+        because = f": see {matrix.name_row(blamed[0], blamed[0])}" if blamed else ""
+        rows.append(
+            make_row(
+                check,
+                f"{matrix.where}, {one} and {other}",
+                f"{cosines[other, other] / cosines[one, one]:.4f} within {100 * IDENTITY_TOLERANCE:g} %",
+                f"{cosines[one, other] / cosines[other, one]:.4f}",
+                matrix.judge((one, other) not in failing),
+                f"the two sides differ by {100 * math.expm1(value):.1f} %{because}",
+            )
+        )
+    for name, (mean, deviation) in implied.items():
+        count = sum(name in pair for pair in failing)
+        rows.append(
+            make_row(
+                check,
+                matrix.name_row(name, name),
+                f"{mean:.4f} +- {deviation:.4f}",
+                f"{cosines[name, name]:.4f}",
+                matrix.judge(False),
+                f"{count} pairs with {name} fail; the others imply this cosine with itself (mean and standard deviation)",
+            )
+        )
+    return rows, implied
+
+
+def _find_misfits(
+    sets: Iterable[str],
+    cosines: Mapping[tuple[str, str], float],
+    pairs: Collection[tuple[str, str]],
+    failing: Collection[tuple[str, str]],
+) -> dict[str, tuple[float, float]]:
+    """Sets that fail with most others, and for which the others imply one and the same other cosine with itself."""
+    implied = {}
+    for name in sets:
+        others = [one for pair in pairs if name in pair for one in pair if one != name]
+        if len(others) < 2 or 2 * sum(name in pair for pair in failing) <= len(others):
+            continue
+        values = np.array([cosines[one, one] * cosines[one, name] / cosines[name, one] for one in sorted(others)])
+        mean, deviation = float(values.mean()), float(values.std(ddof=1))
+        if abs(cosines[name, name] - mean) > OUTLIER * deviation:
+            implied[name] = mean, deviation
+    return implied
+
+
+def check_jensen(
+    matrix: Matrix, distances: Mapping[str, tuple[str, float]], implied: Mapping[str, tuple[float, float]]
+) -> list[Row]:
+    """Jensen's inequality: Centroid Distance, the mean of codiff^2, is at least (1 - mean cosine)^2.
+
+    Averaging over classes is another mean, so it holds of the whole set too; about, where the cosine is of another split.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    distances : mapping of set to (where, Centroid Distance)
+    implied : mapping
+        From :func:`check_identity`: cosines to be used instead of those that contradict the others.
+    """
+    cosines, factors, drafts = matrix.find("mean_cosine"), [], []
+    for name, (where, distance) in distances.items():
+        if (name, name) not in cosines:
+            continue
+        given = (1 - cosines[name, name]) ** 2
+        least = (1 - implied[name][0]) ** 2 if name in implied else given
+        # a set without any spread has no factor; what fp64 leaves of its bound is none either
+        factor = least / distance if distance else math.inf if least > EXACT else 0.0
+        reason = f"it is {distance / least:.2f} times the least possible" if least > EXACT else "its images are alike"
+        if math.isinf(factor):
+            reason = "no spread, though the cosine is below 1"
+        elif factor > 1:
+            factors.append(factor)
+            reason = f"too small by a factor of at least {factor:.3g}"
+            if name in implied:
+                reason += f" ({given / distance:.3g} with the cosine as given, which contradicts the other sets')"
+        drafts.append((where, least, distance, factor, reason))
+    fits = f"; a factor of {10 ** math.ceil(math.log10(max(factors)))} would fit all" if factors else ""
+    return [
+        make_row(
+            "Jensen's inequality",
+            where,
+            f"at least {least:.3g}",
+            f"{distance:.3g}",
+            matrix.judge(factor <= 1),
+            reason + (fits if 1 < factor < math.inf else ""),
+        )
+        for where, least, distance, factor, reason in drafts
+    ]
+
+
+def check_own_centroids(matrix: Matrix) -> list[Row]:
+    """Self-reference is among the best: a set's own centroids lose to no other's by more than the other sets lead to expect.
+
+    Its own classes' centroids are fitted to its own distribution. Others may do a little better, so a set fails where its
+    own lose beyond noise, and its margin is an outlier among the sets'.
+    """
+    accuracies = matrix.find("centroid_accuracy")
+    margins: dict[str, tuple[float, str]] = {}
+    for name in matrix.sets:
+        others = {one: value for (one, query), value in accuracies.items() if query == name and one != name}
+        if others and (name, name) in accuracies:
+            best = max(others, key=others.__getitem__)
+            margins[name] = accuracies[name, name] - others[best], best
+    if len(margins) < 3:
+        return []
+    middle, scale = measure_scale((margin for margin, _ in margins.values()), matrix.halves.get("centroid_accuracy", 0.0))
+    rows = []
+    for name, (margin, best) in margins.items():
+        own, other = accuracies[name, name], accuracies[best, name]
+        limit = min(-matrix.noise(name, own, other), middle - OUTLIER * scale)
+        fails = margin < limit
+        twins = [one for one in margins if one != name and accuracies[one, one] == own]
+        reason = f"{100 * abs(margin):.1f} points {'above' if margin >= 0 else 'below'} the accuracy by {best}'s centroids"
+        if fails and twins:
+            reason += f"; the figure equals that of {matrix.name_row(twins[0], twins[0])}"
+        rows.append(
+            make_row(
+                "own centroids against others'",
+                matrix.name_row(name, name),
+                f"at least {100 * (other + limit):.1f} %",
+                f"{100 * own:.1f} %",
+                matrix.judge(not fails),
+                reason,
+            )
+        )
+    return rows
+
+
+def check_neighbours(matrix: Matrix) -> list[Row]:
+    """Centroids against neighbours: no set's own Centroid Accuracy lies further below k-NN (k = 1) than an outlier would.
+
+    The limit comes from the gaps of all rows with k-NN; other rows are listed where they exceed it.
+    """
+    known = matrix.rows.drop_nulls("knn1_accuracy")
+    if known.is_empty():
+        return []
+    gaps = (known["knn1_accuracy"] - known["centroid_accuracy"]).to_list()
+    middle, scale = measure_scale(gaps, matrix.halves.get("centroid_accuracy", 0.0))
+    rows = []
+    for row, gap in zip(known.iter_rows(named=True), gaps, strict=True):
+        noise = matrix.noise(row["query"], row["knn1_accuracy"], row["centroid_accuracy"])
+        limit = max(middle + OUTLIER * scale, noise)
+        if gap > limit or row["reference"] == row["query"]:
+            side = "below" if gap > 0 else "above"
+            rows.append(
+                make_row(
+                    "centroids against neighbours",
+                    matrix.name_row(row["reference"], row["query"]),
+                    f"at most {100 * limit:.1f} points below k-NN (k = 1)",
+                    f"{100 * abs(gap):.1f} points {side}",
+                    matrix.judge(gap <= limit),
+                    f"the {len(gaps)} rows with k-NN have a median of {100 * middle:.1f} points and a robust deviation of "
+                    f"{100 * scale:.1f}",
+                )
+            )
+    return rows
+
+
+def check_shift(matrix: Matrix) -> list[Row]:
+    """The split of the error by own centroids: what is lost with the prompts' centroids instead is no gain.
+
+    Section 3, "Reason #3": the error by own centroids is diversity, the rest of the error by the prompts' is centroid-shift.
+    """
+    accuracies, neighbours, rows = matrix.find("centroid_accuracy"), matrix.find("knn1_accuracy"), []
+    for name, prompts in matrix.prompts_of.items():
+        if not {(name, name), (prompts, name)} <= accuracies.keys():
+            continue
+        own, other = accuracies[name, name], accuracies[prompts, name]
+        shift, holds = own - other, own - other >= -matrix.noise(name, own, other)
+        reason = f"the error of {100 * (1 - other):.1f} points is {100 * (1 - own):.1f} by diversity, the rest by shift"
+        if not holds and (name, name) in neighbours:
+            even = (1 + other) / 2
+            turned = "which would turn the split over" if neighbours[name, name] > even else "which is not there"
+            reason += (
+                f"; shift is the larger part where own centroids are right for more than {100 * even:.1f} %, and k-NN "
+                f"(k = 1) is for {100 * neighbours[name, name]:.1f} %, {turned}"
+            )
+        rows.append(
+            make_row(
+                "split of the error",
+                f"{matrix.name_row(name, name)} less {matrix.name_row(prompts, name)}",
+                "a centroid-shift of 0 points or more",
+                f"{100 * shift:.1f} points",
+                matrix.judge(holds),
+                reason,
+            )
+        )
+    return rows
+
+
+def check_independence(matrix: Matrix) -> list[Row]:
+    """Nothing that is compared with itself is an independent evaluation."""
+    pairs = set(matrix.rows.select("reference", "query").iter_rows())
+    return [
+        make_row(
+            "independent splits",
+            matrix.name_row(name, name),
+            "an evaluation split of its own",
+            "the same prompts in both splits" if name in matrix.repeated else "two splits",
+            matrix.judge(name not in matrix.repeated),
+            "one prompt a class is compared with itself: 100 % by construction"
+            if name in matrix.repeated
+            else "references are its training split, queries its evaluation split",
+        )
+        for name in matrix.sets
+        if (name, name) in pairs
+    ]
+
+
+def audit_matrix(matrix: Matrix, distances: Mapping[str, tuple[str, float]]) -> list[Row]:
+    """Every check of a matrix, and of the Centroid Distances of its sets, that needs nothing else.
+
+    Parameters
+    ----------
+    matrix : Matrix
+    distances : mapping of set to (where, Centroid Distance)
+    """
+    rows, implied = check_identity(matrix)
+    rows += check_jensen(matrix, distances, implied)
+    for check in (check_own_centroids, check_neighbours, check_shift, check_independence):
+        rows += check(matrix)
+    for (count, query), part in matrix.rows.group_by("n_queries", "query", maintain_order=True):
+        shares = [
+            (f"row {row['experiment']} {name}", row[name])
+            for row in part.iter_rows(named=True)
+            for name in ACCURACIES
+            if row[name] is not None
+        ]
+        rows += check_granularity(
+            f"{matrix.where}, query {query}", shares, int(count), matrix.halves.get(ACCURACIES[0], 0.0)
+        )
+    return rows

@@ -1,0 +1,75 @@
+"""A study's own tables, audited: they must agree with each other, and obey what printed tables must."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import polars as pl
+
+from synthdiv.analysis.matrix import FIGURES
+from synthdiv.claims.audit import Matrix, Row, check_granularity, check_means, check_same
+from synthdiv.claims.consistency import audit_matrix
+
+
+def audit_study(
+    experiments: pl.DataFrame,
+    per_class: pl.DataFrame,
+    summary: pl.DataFrame,
+    *,
+    distances: pl.DataFrame | None,
+    classifiers: pl.DataFrame | None,
+    prompts_of: Mapping[str, str],
+    repeated: Collection[str],
+) -> list[Row]:
+    """Audit the tables of a study.
+
+    Parameters
+    ----------
+    experiments, per_class : polars.DataFrame
+        From :func:`synthdiv.analysis.matrix.tabulate_experiments`.
+    summary : polars.DataFrame
+        From :func:`synthdiv.analysis.matrix.summarise_matrix`.
+    distances : polars.DataFrame or None
+        set, split, centroid_distance; the training splits count.
+    classifiers : polars.DataFrame or None
+        A row a trained classifier, seed and evaluation set: n_evaluation, top1, top5.
+    prompts_of, repeated
+        As in :class:`synthdiv.claims.audit.Matrix`.
+    """
+    matrix = Matrix("experiments.csv", experiments, printed=False, prompts_of=prompts_of, repeated=repeated)
+    spread = (
+        {} if distances is None else dict(distances.filter(split="train").select("set", "centroid_distance").iter_rows())
+    )
+    rows = audit_matrix(matrix, {name: (f"centroid_distance.csv, {name}, train", value) for name, value in spread.items()})
+    given = summary.filter(rows="with k-NN")
+    means = [(name, given[name][0]) for name in (*FIGURES, "knn5_wins")] if len(given) else []
+    rows += check_means(matrix, [("matrix_summary.csv", name, value, 0.0) for name, value in means if value is not None])
+    rows += _compare_classes(matrix, per_class)
+    if classifiers is not None:
+        for (name, count), part in classifiers.group_by("evaluation_set", "n_evaluation", maintain_order=True):
+            shares = [
+                (f"{row['classifier']} on {row['train_set']}, seed {row['seed']}, {figure}", row[figure])
+                for row in part.iter_rows(named=True)
+                for figure in ("top1", "top5")
+            ]
+            rows += check_granularity(f"classifiers.csv, evaluation set {name}", shares, int(count))
+    return rows
+
+
+def _compare_classes(matrix: Matrix, per_class: pl.DataFrame) -> list[Row]:
+    """The figures of the classes, weighed by their queries, are the whole's: of each figure the row that fits worst."""
+    rows = []
+    for figure in FIGURES:
+        weighed = (
+            per_class.drop_nulls(figure)
+            .group_by("experiment")
+            .agg((pl.col(figure) * pl.col("n_queries")).sum() / pl.col("n_queries").sum())
+            .join(matrix.rows.select("experiment", pl.col(figure).alias("whole")), on="experiment")
+            .sort((pl.col(figure) - pl.col("whole")).abs(), "experiment", descending=[True, False])
+        )
+        if len(weighed):
+            number, mean, whole = weighed.select("experiment", figure, "whole").row(0)
+            where = f"per_class.parquet and {matrix.where}, {figure}, row {number}"
+            reason = f"the mean over classes is the whole's; of {len(weighed)} rows the one that fits worst"
+            rows.append(check_same("the same figure twice", where, whole, mean, 0.0, reason))
+    return rows

@@ -1,0 +1,63 @@
+"""A trained classifier's file: safetensors, with what it is of in the file's metadata. Nothing in it is ever executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+
+if TYPE_CHECKING:
+    from torch import nn
+
+METADATA_KEY = "synthdiv"
+
+
+def write_classifier(path: Path | str, model: nn.Module, facts: Mapping[str, Any]) -> None:
+    """Write a classifier's weights and facts."""
+    from safetensors.torch import save_model
+
+    with replace_atomically(path) as temporary:
+        save_model(model, str(temporary), metadata={METADATA_KEY: json.dumps(facts, sort_keys=True)})
+
+
+def read_facts(path: Path | str) -> dict[str, Any]:
+    """What a classifier's file says of it; the weights are not read.
+
+    Raises
+    ------
+    StudyError
+        If it is no such file.
+    """
+    try:
+        with safe_open(path, framework="np") as file:
+            return json.loads((file.metadata() or {})[METADATA_KEY])
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise StudyError(
+            f"{path} is no classifier that this workflow trained ({error}): delete it and train it again"
+        ) from None
+
+
+def load_weights(model: nn.Module, path: Path | str) -> None:
+    """Load a classifier's weights into a model.
+
+    Raises
+    ------
+    StudyError
+        If they are of another model or of another number of classes.
+    """
+    from safetensors.torch import load_model
+
+    facts = read_facts(path)
+    try:
+        load_model(model, path)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise StudyError(
+            f"the weights {path} do not fit: they are of {facts['model']} with {len(facts['class_keys'])} classes ({reason})"
+        ) from None

@@ -1,0 +1,95 @@
+"""The features of a classifier: what it makes of an image before its last layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import torch
+from torch import nn
+
+from synthdiv.classifiers.evaluation import BATCH_SIZE, load_classifiers
+from synthdiv.classifiers.prediction import run_models
+from synthdiv.classifiers.recipes import Recipe, build_transform, resolve_data
+from synthdiv.classifiers.training_set import gather_images
+from synthdiv.embeddings.encoder import Features, join_features, measure_lengths
+from synthdiv.images.index import locate_images
+from synthdiv.images.torch_dataset import ImageDataset
+
+
+def gather_splits(
+    paths: Sequence[Path | str],
+    splits: Sequence[str],
+    *,
+    exclude_flags: Sequence[str],
+    images_per_class: int | None,
+    seed: int,
+) -> pa.Table:
+    """The index rows of some splits of a set, one after the other; for the rest see :func:`gather_images`."""
+    return pa.concat_tables(
+        gather_images(paths, split, exclude_flags=exclude_flags, images_per_class=images_per_class, seed=seed)
+        for split in splits
+    )
+
+
+def extract_features(
+    table: pa.Table,
+    recipe: Recipe,
+    class_keys: Sequence[str],
+    *,
+    weights: Mapping[int | None, str | None],
+    device: torch.device,
+    workers: int,
+) -> list[Features]:
+    """The features of images, prepared as for evaluation, by a classifier as each seed trained it.
+
+    They are what timm's models call pre-logits: pooled, and all that comes before the last layer.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Index rows.
+    recipe : mapping
+        The classifier's.
+    class_keys : sequence of str
+        Of the study's classes.
+    weights : mapping of seed to file
+        As :func:`synthdiv.classifiers.evaluation.classify_sets` takes them.
+    device : torch.device
+    workers : int
+        Processes that read, decode and transform.
+
+    Returns
+    -------
+    list of Features
+        Of each seed, in the order of the rows.
+
+    Raises
+    ------
+    StudyError
+        If the model can't be had, or does not know the study's classes.
+    """
+    models, _ = load_classifiers(recipe, class_keys, weights.values(), device)
+    images = ImageDataset(locate_images(table), build_transform(recipe, models[0], is_training=False))
+    run = run_models(
+        [_cut_head(model) for model in models],
+        images,
+        recipe,
+        resolve_data(recipe, models[0], is_training=False),
+        device,
+        batch_size=recipe["device_batch_size"] or BATCH_SIZE,
+        workers=workers,
+        work="extract",
+    )
+    parts = [[measure_lengths(output) for output in batch] for batch in run]
+    return [join_features(own) for own in zip(*parts, strict=True)]
+
+
+def _cut_head(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+    def compute(batch: torch.Tensor) -> torch.Tensor:
+        return model.forward_head(model.forward_features(batch), pre_logits=True).flatten(1)
+
+    assert isinstance(model, nn.Module)
+    return compute

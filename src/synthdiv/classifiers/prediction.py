@@ -1,0 +1,160 @@
+"""What a classifier takes images for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from timm.data.loader import PrefetchLoader, fast_collate
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from synthdiv.classifiers.recipes import choose_layout, choose_precision
+from synthdiv.core.jobs import outlive_sigterm
+from synthdiv.images.torch_dataset import ImageDataset
+
+MOST = 5
+"""Classes that a prediction names."""
+
+
+class Predictions(NamedTuple):
+    """What a classifier takes images for, an image a row.
+
+    Attributes
+    ----------
+    classes : int32 array of shape (n, min(5, C))
+        The likeliest classes, the likeliest first.
+    confidences : float32 array of shape (n,)
+        The probability of the first.
+    """
+
+    classes: np.ndarray
+    confidences: np.ndarray
+
+
+def load_batches(
+    dataset: Dataset,
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    workers: int,
+    batches: Any = None,
+    batch_size: int = 1,
+) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of normalised images and their classes on a device; the next one is on its way while one is worked on.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        Of (uint8 array, class).
+    data : mapping
+        timm's mean and std.
+    device : torch.device
+    workers : int
+        Processes that read, decode and transform; 0 does it in this one.
+    batches : iterable of lists, optional
+        What each batch takes from the dataset; without it, all in order, ``batch_size`` at a time.
+    batch_size : int
+        See there.
+    """
+    chosen: dict[str, Any] = {"batch_sampler": batches} if batches is not None else {"batch_size": batch_size}
+    loader = DataLoader(
+        dataset,
+        **chosen,
+        num_workers=workers,
+        collate_fn=fast_collate,
+        pin_memory=device.type == "cuda",
+        prefetch_factor=4 if workers else None,
+        worker_init_fn=outlive_sigterm,
+    )
+    return iter(PrefetchLoader(loader, mean=data["mean"], std=data["std"], device=device))
+
+
+@torch.inference_mode()
+def run_models(
+    models: Sequence[Callable[[torch.Tensor], torch.Tensor]],
+    images: ImageDataset,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    batch_size: int,
+    workers: int,
+    work: str,
+) -> Iterator[list[torch.Tensor]]:
+    """Give what each of several models makes of images, batch by batch; an image is read and decoded once for all of them.
+
+    Parameters
+    ----------
+    models : sequence of callable
+        Modules on the device, in evaluation mode, or what is to be done with them.
+    images, recipe, data, device, batch_size, workers
+        As :func:`predict` takes them.
+    work : str
+        What the log calls it.
+
+    Yields
+    ------
+    list of float32 tensors
+        Of the models.
+    """
+    layout = choose_layout(recipe)
+    with tqdm(total=len(images), unit="image", desc=work, mininterval=10) as progress:
+        for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
+            batch = batch.contiguous(memory_format=layout)
+            with choose_precision(recipe, device):
+                outputs = [model(batch) for model in models]
+            yield [output.float() for output in outputs]
+            progress.update(len(batch))
+
+
+@torch.inference_mode()
+def predict(
+    models: Sequence[nn.Module],
+    images: ImageDataset,
+    recipe: Mapping[str, Any],
+    data: Mapping[str, Any],
+    device: torch.device,
+    *,
+    batch_size: int,
+    workers: int,
+    outputs: Sequence[int] | None = None,
+    among: Sequence[int] | None = None,
+) -> list[Predictions]:
+    """Classify images by each of several models; an image is read and decoded once for all of them.
+
+    Parameters
+    ----------
+    models : sequence of Module
+        On the device, in evaluation mode.
+    images : ImageDataset
+        With the transform of evaluation.
+    recipe : mapping
+        For ``precision`` and ``channels_last``.
+    data : mapping
+        timm's mean and std.
+    device : torch.device
+    batch_size : int
+        Images at once.
+    workers : int
+        Processes that read, decode and transform.
+    outputs : sequence of int, optional
+        The model's output for each class of the study; default is the model's own order.
+    among : sequence of int, optional
+        Choose among these classes of the study alone.
+    """
+    chosen = torch.as_tensor(among, device=device) if among is not None else None
+    columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
+    found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
+    run = run_models(models, images, recipe, data, device, batch_size=batch_size, workers=workers, work="classify")
+    for batch in run:
+        for logits, (classes, confidences) in zip(batch, found, strict=True):
+            logits = logits if columns is None else logits[:, columns]
+            logits = logits if chosen is None else logits[:, chosen]
+            likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
+            classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
+            confidences.append(likeliest[:, 0].cpu().numpy())
+    return [Predictions(np.concatenate(classes), np.concatenate(confidences)) for classes, confidences in found]

@@ -1,0 +1,154 @@
+"""The images that a classifier is trained on: one set, or parts of several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from synthdiv.core.errors import StudyError
+from synthdiv.images.index import check_archive, locate_images, read_index, select_images
+from synthdiv.metrics.neighbours import hash_rows
+
+
+@dataclass(frozen=True)
+class Part:
+    """Images of one set.
+
+    Attributes
+    ----------
+    set : str
+        The set's name.
+    paths : sequence of Path or str
+        Its indices.
+    images_per_class : int or None
+        Take at most so many of each class; None for all.
+    weight : float or None
+        The part's share of the draws, relative to the others'; None for its number of images.
+    class_ids : sequence of int or None
+        Take these classes alone; None for all.
+    """
+
+    set: str
+    paths: Sequence[Path | str]
+    images_per_class: int | None = None
+    weight: float | None = None
+    class_ids: Sequence[int] | None = None
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """The images of all parts, one part after the other.
+
+    Attributes
+    ----------
+    rows : dict of column name to array
+        As :func:`synthdiv.images.index.locate_images` gives them.
+    sizes : list of int
+        Images of each part.
+    weights : list of float
+        Each part's share of the draws.
+    """
+
+    rows: dict[str, Any]
+    sizes: list[int]
+    weights: list[float]
+
+
+def gather_images(
+    paths: Iterable[Path | str],
+    split: str,
+    *,
+    exclude_flags: Sequence[str],
+    images_per_class: int | None = None,
+    class_ids: Sequence[int] | None = None,
+    seed: int = 0,
+) -> pa.Table:
+    """The index rows of one split of a set.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        Its indices.
+    split : str
+        "train" or "evaluation".
+    exclude_flags : sequence of str
+        Images that carry one are left out.
+    images_per_class : int, optional
+        A subset that the seed chooses; of two numbers, the smaller one's is part of the larger one's.
+    class_ids : sequence of int, optional
+        These classes alone.
+    seed : int
+        Of the subset.
+
+    Raises
+    ------
+    StudyError
+        If the archive lacks one of the blocks.
+    """
+    tables = []
+    for path in paths:
+        table = select_images(read_index(path), split=split, class_ids=class_ids, exclude_flags=exclude_flags)
+        check_archive(table, path)
+        tables.append(table)
+    table = pa.concat_tables(tables).sort_by([("class_id", "ascending"), ("index", "ascending")])
+    if images_per_class is None:
+        return table
+    ids, indices = table["class_id"].to_numpy(), table["index"].to_numpy()
+    order = np.lexsort((hash_rows(ids, indices, seed), ids))
+    starts = np.searchsorted(ids, ids)  # sorted by class: where each row's class begins
+    return table.take(np.sort(order[np.arange(len(order)) - starts < images_per_class]))
+
+
+def gather_training_set(
+    parts: Sequence[Part], class_names: Sequence[str], *, exclude_flags: Sequence[str], seed: int
+) -> TrainingSet:
+    """Put a training set together.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+    class_names : sequence of str
+        Of all classes; each must have an image.
+    exclude_flags : sequence of str
+        Images that carry one are left out.
+    seed : int
+        Of the parts' subsets: the study's, so that they are the same for each training.
+
+    Raises
+    ------
+    StudyError
+        If a class or a part has no image, or the archive lacks a block.
+    """
+    tables = [
+        gather_images(
+            part.paths,
+            "train",
+            exclude_flags=exclude_flags,
+            images_per_class=part.images_per_class,
+            class_ids=part.class_ids,
+            seed=seed,
+        )
+        for part in parts
+    ]
+    whole = pa.concat_tables(tables)
+    excluded = f" (images flagged {', '.join(exclude_flags)} are left out)" if exclude_flags else ""
+    counts = np.bincount(whole["class_id"].to_numpy(), minlength=len(class_names))
+    if not counts.all():
+        empty = [class_names[int(n)] for n in np.flatnonzero(counts == 0)]
+        names = " and ".join(part.set for part in parts)
+        others = f" and {len(empty) - 1} other classes" if len(empty) > 1 else ""
+        raise StudyError(
+            f"the training split of {names} has no image of the class {empty[0]!r}{others}{excluded}: a classifier cannot "
+            "learn it"
+        )
+    sizes = [len(table) for table in tables]
+    for part, size in zip(parts, sizes, strict=True):
+        if not size:
+            raise StudyError(f"no image of {part.set} is left to train on{excluded}: take it out of the mixture")
+    weights = [part.weight if part.weight is not None else size for part, size in zip(parts, sizes, strict=True)]
+    return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights])

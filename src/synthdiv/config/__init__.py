@@ -1,0 +1,1 @@
+"""The config: its schema, defaults and messages, and its reference page."""

@@ -1,0 +1,63 @@
+"""Write config/README.md, the table of every config key, from the schema: ``make config-docs``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from synthdiv.config.loading import read_schema
+
+HEAD = """# The keys of a study's config
+
+Made from `src/synthdiv/config/config.schema.yaml` by `make config-docs`; edit the schema, not this page.
+
+A config stands alone: `snakemake --profile local --configfile=my_study.yaml` reads nothing of the demo's. Relative paths
+start at the working directory. A name in angle brackets is yours to choose.
+
+| key | type | default | what it is |
+|---|---|---|---|
+"""
+
+
+RECIPE = """
+## The keys of a classifier's recipe
+
+In the config under `classifiers.<name>.recipe`, or in a file of their own that is named there.
+
+| key | type | default | what it is |
+|---|---|---|---|
+"""
+
+
+def describe_keys(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Give a table row for each key below a schema, depth first."""
+    if "$ref" in schema:
+        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    for key, part in schema.get("properties", {}).items():
+        yield _describe_key(f"{prefix}{key}", part, key in schema.get("required", []))
+        yield from describe_keys(part, root, f"{prefix}{key}.")
+    others = schema.get("additionalProperties")
+    if isinstance(others, Mapping):
+        yield from describe_keys(others, root, f"{prefix}<name>.")
+
+
+def _describe_key(name: str, part: Mapping[str, Any], required: bool) -> str:
+    if "enum" in part:
+        kind = ", ".join(f"`{value}`" for value in part["enum"])
+    else:
+        kind = part.get("type", "string or object")
+        kind = " or ".join(kind) if isinstance(kind, list) else kind
+    default = "**required**" if required else f"`{json.dumps(part['default'])}`" if "default" in part else ""
+    return f"| `{name}` | {kind} | {default} | {part['description']} |"
+
+
+def write_page() -> str:
+    """The whole page."""
+    schema = read_schema()
+    recipe = schema["$defs"]["recipe"]
+    return "\n".join([HEAD.rstrip(), *describe_keys(schema, schema), RECIPE.rstrip(), *describe_keys(recipe, schema)]) + "\n"
+
+
+if __name__ == "__main__":
+    print(write_page(), end="")

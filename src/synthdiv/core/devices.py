@@ -1,0 +1,102 @@
+"""Which device a job computes on."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+
+import torch
+
+from synthdiv.core.errors import StudyError
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def claim_device(device: str) -> Iterator[torch.device]:
+    """Give the job its device: one of :func:`claim_devices`."""
+    with claim_devices(device, 1) as devices:
+        yield devices[0]
+
+
+@contextmanager
+def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
+    """Give the job its devices: on a machine with more GPUs than it needs, ones that no other job of it has claimed.
+
+    A local machine assigns no devices to jobs, as a cluster does, so each job takes its own by file locks in the temporary
+    folder and waits while too few are free. The locks go with the process, however that ends.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}
+        "auto" is a GPU where there is one. On a Mac it is the CPU.
+    count : int
+        How many; on the CPU, the same one so many times.
+
+    Raises
+    ------
+    StudyError
+        If "cuda" is asked for and there is none, or if there are fewer GPUs than asked for.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise StudyError("the config says `device: cuda`, but this job sees no GPU: check the profile's GPU resources")
+    if device == "cpu" or not torch.cuda.is_available():
+        yield [torch.device("cpu")] * count
+        return
+    present = torch.cuda.device_count()
+    if present < count:
+        raise StudyError(f"the job needs {count} GPUs, but it sees {present}: check the profile's GPU resources")
+    if present == 1:
+        yield [torch.device("cuda", 0)]
+        return
+    folder = os.path.join(tempfile.gettempdir(), f"synthdiv-devices-{os.getuid()}")
+    os.makedirs(folder, exist_ok=True)
+    waiting = False
+    while True:
+        with ExitStack() as locks:
+            claimed = list(islice((number for number in range(present) if _lock(number, folder, locks)), count))
+            if len(claimed) == count:
+                logger.info("using GPU %s", ", ".join(f"{n} ({torch.cuda.get_device_name(n)})" for n in claimed))
+                yield [torch.device("cuda", number) for number in claimed]
+                return
+        if not waiting:
+            logger.info("fewer than %d of %d GPUs are free of other jobs; waiting", count, present)
+            waiting = True
+        time.sleep(1.0)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute on one thread of the processor: a convolution's result depends on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def describe_use(device: torch.device) -> dict[str, str | float]:
+    """Which device a job used, and its peak of memory where it is a GPU, in MB."""
+    if device.type != "cuda":
+        return {"device": device.type}
+    peak = torch.cuda.max_memory_allocated(device) / 1e6
+    return {"device": torch.cuda.get_device_name(device), "gpu_peak_mb": round(peak, 1)}
+
+
+def _lock(number: int, folder: str, locks: ExitStack) -> bool:
+    """Lock a GPU until ``locks`` closes; whether it was free."""
+    file = open(os.path.join(folder, str(torch.cuda.get_device_properties(number).uuid)), "w")  # noqa: SIM115
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    locks.enter_context(file)
+    return True

@@ -1,0 +1,1 @@
+"""Why the classes of a set fall short, and what to do."""

@@ -1,0 +1,250 @@
+"""The split of the error: what of it a set's own spread makes, and what the place of its classes.
+
+The paper's split ("Diversity and Diffusion", Section 5): images that are nearer to another class's centroid than to their
+own, though the centroids are the set's own, are wrong by diversity and the overlap of classes alone; what other references
+add is due to centroid-shift. Natural images overlap too: the same figures of a natural set stand beside.
+
+The counterfactual split asks what a set's accuracy would be if its classes lay where the target's lie, and if they spread
+as far: each class's cloud is rotated onto the target's centroid, its angles with the centroid are multiplied, or both. The
+difference to the target's accuracy is the sum of three terms: location and spread, each averaged over both orders
+(Shapley's value), and shape, which is what neither explains. Each keeps the sign that it comes out with.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.analysis.experiments import classify_by_centroids
+from synthdiv.embeddings.table import Embeddings, make_unit
+from synthdiv.metrics.centroids import compute_centroids, sum_classes
+from synthdiv.metrics.class_clusters import measure_angles, rotate_cloud, scale_cloud
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.stats.differences import compare_proportions
+from synthdiv.stats.intervals import Z, mean_interval, wilson_interval
+
+WORLDS = ("moved", "scaled", "both")
+"""The counterfactual ones, beside the query set as it is."""
+TERMS: dict[str, Any] = {
+    **dict.fromkeys(("reference", "set", "target"), pl.String),
+    "class_id": pl.Int64,
+    "name": pl.String,
+    "n_queries": pl.Int64,
+    **dict.fromkeys(("accuracy", "target_accuracy"), pl.Float64),
+    **{name + end: pl.Float64 for name in ("difference", "location", "spread", "shape") for end in ("", "_low", "_high")},
+}
+"""Of the table of the counterfactual split."""
+
+
+def classify_queries(
+    query: Embeddings, own: np.ndarray, references: Mapping[str, np.ndarray], target: Embeddings | None = None
+) -> pl.DataFrame:
+    """Which queries are right, by each reference: as they are, by their own centroids, and in the counterfactual worlds.
+
+    Parameters
+    ----------
+    query : Embeddings
+        The set's evaluation split.
+    own : float64 array of shape (C, d)
+        The set's own centroids, of its training split.
+    references : mapping of name to float64 array of shape (C, d)
+        The centroids that judge.
+    target : Embeddings, optional
+        The evaluation split of the set whose places and spreads the counterfactual worlds borrow.
+
+    Returns
+    -------
+    polars.DataFrame
+        A row a reference and query: reference, class_id, index, right, own_right, and moved, scaled, both (null without a
+        target).
+    """
+    worlds = {} if target is None else imagine_worlds(query, target)
+    own_right = classify_by_centroids(query, own) == query.class_ids
+    parts = []
+    for name, centroids in references.items():
+        columns: dict[str, Any] = {
+            "class_id": query.class_ids,
+            "index": query.indices,
+            "right": classify_by_centroids(query, centroids) == query.class_ids,
+            "own_right": own_right,
+        }
+        for world in WORLDS:
+            columns[world] = (
+                classify_by_centroids(worlds[world], centroids) == query.class_ids if worlds else [None] * len(query)
+            )
+        part = pl.DataFrame(columns, schema_overrides=dict.fromkeys(WORLDS, pl.Boolean))
+        parts.append(part.select(pl.lit(name).alias("reference"), pl.all()))
+    return pl.concat(parts)
+
+
+def imagine_worlds(query: Embeddings, target: Embeddings) -> dict[str, Embeddings]:
+    """The queries with each class's cloud moved onto the target's centroid, scaled to its mean angle, or both.
+
+    Parameters
+    ----------
+    query, target : Embeddings
+        Of the same classes. Places and spreads are measured on these very vectors, so that a set is its own target's equal.
+
+    Returns
+    -------
+    dict of str to Embeddings
+        "moved", "scaled" and "both", with fp64 vectors in the order of the query.
+    """
+    n_classes = int(max(query.class_ids.max(), target.class_ids.max())) + 1
+    here, there = (compute_centroids(sum_classes([one], n_classes)) for one in (query, target))
+    rows, others = make_unit(query.vectors), make_unit(target.vectors)
+    worlds = {name: np.empty_like(rows) for name in WORLDS}
+    for class_id in range(n_classes):
+        mine = query.class_ids == class_id
+        cloud = rows[mine]
+        wide = measure_angles(cloud, here[class_id]).mean()
+        factor = measure_angles(others[target.class_ids == class_id], there[class_id]).mean() / wide if wide else 1.0
+        scaled = scale_cloud(cloud, here[class_id], factor)
+        worlds["moved"][mine] = rotate_cloud(cloud, here[class_id], there[class_id])
+        worlds["scaled"][mine] = scaled
+        worlds["both"][mine] = rotate_cloud(scaled, here[class_id], there[class_id])
+    return {name: Embeddings(query.class_ids, query.indices, made, query.lengths) for name, made in worlds.items()}
+
+
+def _iterate_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
+    """The whole first, then class by class, each with its first columns."""
+    yield {"class_id": None, "name": "all"}, queries
+    for part in queries.partition_by("class_id", maintain_order=True):
+        class_id = part["class_id"][0]
+        yield {"class_id": class_id, "name": classes[class_id].name}, part
+
+
+def tabulate_split(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], natural: str | None) -> pl.DataFrame:
+    """The paper's split of each set's error by each reference, whole and class by class.
+
+    Parameters
+    ----------
+    sets : mapping of set name to table
+        From :func:`classify_queries`.
+    classes : sequence of ClassRow
+        The study's.
+    natural : str or None
+        The set whose errors stand beside the others'.
+
+    Returns
+    -------
+    polars.DataFrame
+        reference, set, class_id (null for the whole), name, n_queries, error, own_error, shift (error - own_error, paired by
+        query), each with its bounds; own_share (own_error / error: what diffusion's variation makes of the error, by the
+        paper's reading, the rest being CLIP's place of the reference) with bounds; natural_error and natural_own_error.
+    """
+    rows = []
+    beside: dict[tuple[str, int | None], dict[str, float]] = {}
+    for name in sorted(sets, key=lambda one: one != natural):
+        for (reference,), part in sets[name].partition_by("reference", maintain_order=True, as_dict=True).items():
+            for head, queries in _iterate_classes(part, classes):
+                found = _split(queries)
+                key = (reference, head["class_id"])
+                if name == natural:
+                    beside[key] = {"natural_error": found["error"], "natural_own_error": found["own_error"]}
+                rows.append({"reference": reference, "set": name} | head | found | beside.get(key, {}))
+    order = {name: n for n, name in enumerate(sets)}
+    columns = ("error", "own_error", "shift", "own_share")
+    kinds = {name + end: pl.Float64 for name in columns for end in ("", "_low", "_high")}
+    kinds |= {"natural_error": pl.Float64, "natural_own_error": pl.Float64}
+    table = pl.DataFrame(sorted(rows, key=lambda row: order[row["set"]]), schema_overrides=kinds, infer_schema_length=None)
+    missing = [pl.lit(None, pl.Float64).alias(name) for name in kinds if name not in table.columns]
+    return table.with_columns(missing)
+
+
+def _split(queries: pl.DataFrame) -> dict[str, Any]:
+    wrong, own_wrong = ~queries["right"].to_numpy(), ~queries["own_right"].to_numpy()
+    shift = compare_proportions(wrong, own_wrong)
+    found: dict[str, Any] = {"n_queries": len(queries)}
+    for name, values in (("error", wrong), ("own_error", own_wrong)):
+        low, high = wilson_interval(int(values.sum()), len(values))
+        found |= {name: int(values.sum()) / len(values), f"{name}_low": low, f"{name}_high": high}
+    found |= {"shift": shift.difference, "shift_low": shift.low, "shift_high": shift.high}
+    share, *bounds = measure_ratio(own_wrong.astype(float), wrong.astype(float))
+    return found | {"own_share": share, "own_share_low": bounds[0], "own_share_high": bounds[1]}
+
+
+def measure_ratio(above: np.ndarray, below: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """The ratio of two means over the same queries, with its interval by linearisation; Nones if the second is zero.
+
+    Parameters
+    ----------
+    above, below : float64 arrays of shape (n,)
+
+    References
+    ----------
+    W. G. Cochran, "Sampling Techniques", 3rd edition (1977), Section 6.3.
+    """
+    whole = math.fsum(below)
+    if not whole:
+        return None, None, None
+    ratio, count = math.fsum(above) / whole, len(below)
+    residual = above - ratio * below
+    error = math.sqrt(float(residual @ residual) / max(1, count - 1) / count) / (whole / count)
+    return ratio, ratio - Z * error, ratio + Z * error
+
+
+def tabulate_terms(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], target: str | None) -> pl.DataFrame:
+    """The counterfactual split of what each set's accuracy differs by from the target's.
+
+    Parameters
+    ----------
+    sets : mapping of set name to table
+        From :func:`classify_queries`, the target's among them.
+    classes : sequence of ClassRow
+        The study's.
+    target : str or None
+        The set whose places and spreads were borrowed; None gives an empty table.
+
+    Returns
+    -------
+    polars.DataFrame
+        reference, set, target, class_id (null for the whole), name, n_queries, accuracy, target_accuracy, difference
+        (target_accuracy - accuracy) and its terms location, spread and shape, which sum to it, each with bounds.
+    """
+    if target is None:
+        return pl.DataFrame(schema=TERMS)
+    of_target = {key: part for (key,), part in sets[target].partition_by("reference", as_dict=True).items()}
+    rows = []
+    for name, table in sets.items():
+        if name == target:
+            continue
+        for (reference,), part in table.partition_by("reference", maintain_order=True, as_dict=True).items():
+            others = dict(_index_classes(of_target[reference], classes))
+            for head, queries in _iterate_classes(part, classes):
+                row = {"reference": reference, "set": name, "target": target} | head
+                rows.append(row | _find_terms(queries, others[head["class_id"]]))
+    return pl.DataFrame(rows, schema=TERMS)
+
+
+def _index_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[int | None, pl.DataFrame]]:
+    return ((head["class_id"], part) for head, part in _iterate_classes(queries, classes))
+
+
+def _find_terms(queries: pl.DataFrame, targets: pl.DataFrame) -> dict[str, Any]:
+    ids = queries["class_id"].to_numpy()
+    actual, moved, scaled, both = (queries[name].to_numpy().astype(float) for name in ("right", *WORLDS))
+    goal = targets["right"].to_numpy().astype(float)
+    found: dict[str, Any] = {
+        "n_queries": len(queries),
+        "accuracy": math.fsum(actual) / len(actual),
+        "target_accuracy": math.fsum(goal) / len(goal),
+    }
+    terms = {
+        "location": ((moved - actual) + (both - scaled)) / 2,
+        "spread": ((scaled - actual) + (both - moved)) / 2,
+    }
+    for name, values in terms.items():
+        low, high = mean_interval(values, ids) or (None, None)
+        found |= {name: math.fsum(values) / len(values), f"{name}_low": low, f"{name}_high": high}
+    for name, values in (("shape", both), ("difference", actual)):
+        middle = found["target_accuracy"] - math.fsum(values) / len(values)
+        spans = [mean_interval(values, ids), mean_interval(goal, targets["class_id"].to_numpy())]
+        half = None if None in spans else math.hypot(*((span[1] - span[0]) / 2 for span in spans if span is not None))
+        bounds = (None, None) if half is None else (middle - half, middle + half)
+        found |= {name: middle, f"{name}_low": bounds[0], f"{name}_high": bounds[1]}
+    return found

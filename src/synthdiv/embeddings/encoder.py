@@ -1,0 +1,137 @@
+"""What all encoders share: images read and decoded beside the model, batches of one size, unit vectors in fp16.
+
+Libraries prepare an image one by one, the last two steps in floating point. These two are done for a whole batch, on the
+device: what the loader's workers hand over are bytes, a quarter of the memory, and the values are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
+from tqdm import tqdm
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.jobs import outlive_sigterm
+from synthdiv.images.torch_dataset import ImageDataset
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class Features(NamedTuple):
+    """What an encoder gives.
+
+    Attributes
+    ----------
+    vectors : float16 array of shape (n, d)
+        Unit vectors.
+    lengths : float32 array of shape (n,)
+        Of the encoder's own vectors.
+    """
+
+    vectors: np.ndarray
+    lengths: np.ndarray
+
+
+class Encoder:
+    """A loaded model that embeds images.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``encoders``.
+    device : torch.device
+        Where it computes.
+    preprocess : torchvision.transforms.Compose
+        The library's, from an RGB image to a tensor; its last two steps are ToTensor and Normalize.
+    encode : callable
+        From a batch of such tensors to a tensor of shape (n, d).
+    """
+
+    version: str
+    """Of the library that made the model."""
+
+    def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Compose, encode: Callable) -> None:
+        self.batch_size: int = spec["batch_size"]
+        self.dtype = DTYPES[spec["precision"]]
+        self.device = device
+        *steps, to_tensor, self.normalize = preprocess.transforms
+        assert isinstance(to_tensor, ToTensor)
+        assert isinstance(self.normalize, Normalize)
+        self.preprocess = Compose([*steps, PILToTensor()])
+        self.encode = encode
+
+    def prepare(self, batch: torch.Tensor) -> torch.Tensor:
+        """From the bytes of a batch of images, shape (n, 3, height, width), to what the model takes, on the device."""
+        values = batch.to(self.device, torch.float32, non_blocking=True).div_(255)
+        return self.normalize(values).to(self.dtype)
+
+    def run(self, batch: torch.Tensor, encode: Callable) -> Features:
+        """Encode a batch filled up to the batch size, so that a row's result does not depend on how many there were."""
+        count = len(batch)
+        if count < self.batch_size:
+            batch = torch.cat([batch, batch[-1:].expand(self.batch_size - count, *batch.shape[1:])])
+        return measure_lengths(encode(batch.to(self.device, non_blocking=True))[:count].float())
+
+    @torch.inference_mode()
+    def embed_images(self, rows: Mapping[str, Sequence], *, workers: int) -> Features:
+        """Embed the images of index rows.
+
+        Parameters
+        ----------
+        rows : mapping of column name to sequence
+            As :func:`synthdiv.images.index.locate_images` gives them.
+        workers : int
+            Processes that read and decode while the model computes; 0 does it in this one.
+
+        Returns
+        -------
+        Features
+            In the order of the rows.
+
+        Raises
+        ------
+        StudyError
+            If there is no row.
+        """
+        if not len(rows["file"]):
+            raise StudyError(
+                "no image is left to embed: do all of them carry an excluded flag? (tables/flags.csv counts them)"
+            )
+        loader = DataLoader(
+            ImageDataset(rows, self.preprocess),
+            batch_size=self.batch_size,
+            num_workers=workers,
+            pin_memory=self.device.type == "cuda",
+            prefetch_factor=4 if workers else None,
+            worker_init_fn=outlive_sigterm,
+        )
+        parts = []
+        with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:
+            for batch, _ in loader:
+                parts.append(self.run(self.prepare(batch), self.encode))
+                progress.update(len(batch))
+        return join_features(parts)
+
+
+def measure_lengths(features: torch.Tensor) -> Features:
+    """Unit vectors and lengths of a model's own vectors, float32 of shape (n, d); a zero vector stays one."""
+    lengths = torch.linalg.vector_norm(features, dim=1)
+    units = features / torch.where(lengths > 0, lengths, 1)[:, None]
+    return Features(units.half().cpu().numpy(), lengths.cpu().numpy())
+
+
+def join_features(parts: Sequence[Features]) -> Features:
+    """One after the other."""
+    vectors, lengths = zip(*parts, strict=True)
+    return Features(np.concatenate(vectors), np.concatenate(lengths))
+
+
+def name_model(model: str) -> str:
+    """How open_clip or timm is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
+    return f"local-dir:{model}" if Path(model).is_dir() else model

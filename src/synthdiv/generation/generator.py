@@ -1,0 +1,327 @@
+"""A diffusers text-to-image pipeline: its fingerprint, loading it, and drawing images that depend on nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import numpy as np
+import torch
+from diffusers import AutoPipelineForText2Image
+from PIL import Image
+
+from synthdiv.config.loading import check_known
+from synthdiv.core.devices import one_thread
+from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.hub import advise, explain, fetch_pipeline, fetch_weights, list_model_files, read_configuration
+from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
+
+GIVEN = {
+    "self",
+    "prompt",
+    "prompt_embeds",
+    "latents",
+    "generator",
+    "guidance_scale",
+    "num_inference_steps",
+    "height",
+    "width",
+    "output_type",
+    "return_dict",
+    "num_images_per_prompt",
+    "kwargs",
+}
+"""Arguments of a pipeline's call that are no user's: other keys of the config decide them, or the workflow."""
+
+
+def hash_files(paths: Iterable[Path], folder: Path) -> str:
+    """SHA-256 over the names (from ``folder`` on) and contents of files."""
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
+        with open(path, "rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
+
+
+def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What identifies a generator wherever it lies: the weights' digest and the full scheduler configuration.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``generators``.
+
+    Returns
+    -------
+    dict
+        ``digest`` is of all the rest but the model's name and ``guidance``, the kind of guidance.
+
+    Raises
+    ------
+    StudyError
+        If the model can't be had, or cannot be drawn with as the entry says.
+    """
+    folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
+    family = find_family(spec["model"], folder)
+    guidance = find_guidance(family, folder)
+    if spec["negative_prompt"] and guidance != CLASSIFIER_FREE:
+        raise StudyError(
+            f"the generator {spec['model']} has {guidance} guidance, which takes no negative_prompt: leave it out"
+        )
+    index = read_configuration(folder / "model_index.json", spec["model"])
+    files = list_model_files(folder, [name for name in index if not name.startswith("_")], spec["variant"])
+    scheduler = make_scheduler(folder, spec)
+    facts: dict[str, Any] = {
+        "pipeline": index["_class_name"],
+        "weights": hash_files(files, folder),
+        "scheduler": type(scheduler).__name__,
+        "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
+    }
+    options = list_options(index)
+    if options:
+        facts["options"] = options
+    if spec["lora"] is not None:
+        facts["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
+        facts["lora_scale"] = spec["lora_scale"]
+    facts = json.loads(json.dumps(facts, default=str))
+    return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
+
+
+def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
+    """What a model_index.json sets, besides components, otherwise than the pipeline's class does: it may decide images."""
+    defaults = inspect.signature(getattr(diffusers, index["_class_name"])).parameters
+    given = {name: value for name, value in index.items() if name in defaults and not isinstance(value, list)}
+    return {
+        name: value
+        for name, value in sorted(given.items())
+        if value != defaults[name].default and name != "requires_safety_checker"
+    }
+
+
+def find_lora(spec: Mapping[str, Any]) -> list[Path]:
+    """The files of an entry's LoRA weights.
+
+    Raises
+    ------
+    StudyError
+        If there are none as safetensors: a pickle is not loaded.
+    """
+    lora = fetch_weights(spec["lora"], "LoRA")
+    weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
+    if not weights or any(path.suffix != ".safetensors" for path in weights):
+        raise StudyError(f"the LoRA {spec['lora']!r} must be a .safetensors file, or a folder with one: no other is loaded")
+    return weights
+
+
+def _spell(value: Any) -> Any:
+    """Infinity as a word: JSON has no number for it, but some schedulers' configurations do."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
+    """The pipeline's own scheduler, or the class that ``spec`` names, with its options replaced.
+
+    Raises
+    ------
+    StudyError
+        If there is no such scheduler, or it has not these options.
+    """
+    config = read_configuration(folder / "scheduler" / "scheduler_config.json", spec["model"])
+    name = str(spec["scheduler"] or config.get("_class_name"))
+    kind = getattr(diffusers, name, None)
+    if not isinstance(kind, type) or not issubclass(kind, diffusers.SchedulerMixin):
+        raise StudyError(f"diffusers has no scheduler {name!r}: use a class name such as DDIMScheduler")
+    for option in spec["scheduler_options"]:
+        check_known(option, inspect.signature(kind).parameters, f"scheduler_options of {spec['model']}", f"option of {name}")
+    try:
+        return kind.from_config(config, **spec["scheduler_options"])
+    except Exception as error:  # diffusers raises many kinds
+        raise StudyError(
+            f"diffusers refuses the scheduler {name} with {dict(spec['scheduler_options'])}: {explain(error)}"
+        ) from error
+
+
+class Generator:
+    """A loaded pipeline.
+
+    Parameters
+    ----------
+    spec : mapping
+        An entry of the config's ``generators``.
+    device : torch.device
+        Where it computes.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded, or its call has not the entry's arguments.
+    """
+
+    def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
+        self.spec = spec
+        folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
+        self.family = find_family(spec["model"], folder)
+        self.guidance = find_guidance(self.family, folder)
+        components = read_configuration(folder / "model_index.json", spec["model"])
+        options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
+        # a checker inside the pipeline would replace images by black ones; SD3 without T5 has parts that are not there
+        without = {"safety_checker", "feature_extractor"} & components.keys()
+        options |= dict.fromkeys(without | {name for name, part in components.items() if part == [None, None]})
+        if "requires_safety_checker" in components:
+            options["requires_safety_checker"] = False
+        lora = find_lora(spec) if spec["lora"] is not None else None
+        try:
+            self.pipeline = AutoPipelineForText2Image.from_pretrained(
+                folder,
+                variant=spec["variant"],
+                dtype=getattr(torch, spec["dtype"]),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **options,
+            )
+            if lora is not None:
+                self.pipeline.load_lora_weights(spec["lora"], use_safetensors=True)
+                self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
+            self.pipeline.to(device)
+        except Exception as error:  # diffusers raises many kinds
+            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if lora is not None else "")
+            raise StudyError(
+                f"the generator {weights} could not be loaded; are its files whole, and of one model? {explain(error)}"
+            ) from error
+        self._check_arguments()
+        self.pipeline.set_progress_bar_config(disable=True)
+        if spec["compile"]:
+            denoiser = getattr(self.pipeline, self.family.denoiser)
+            denoiser.compile(dynamic=False)
+        self.device = device
+        self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
+        self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
+
+    def _check_arguments(self) -> None:
+        """Refuse arguments that the pipeline's call has not, which it would ignore, or that are given already."""
+        call = inspect.signature(type(self.pipeline).__call__).parameters
+        open_to = {name: None for name in call if name not in GIVEN}
+        for name in self.spec["arguments"]:
+            check_known(name, open_to, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
+
+    def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
+        """Draw one image a prompt, batch by batch.
+
+        Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
+        scheduler draws later. Batches are filled up to ``batch_size``, and a processor draws on one thread, since a
+        convolution's result depends on both: so an image depends on its own prompt and seed alone.
+
+        Parameters
+        ----------
+        prompts, seeds : sequences of equal length
+            An image's prompt and the seed of its noise.
+        guidance_scale : float
+            Classifier-free guidance applies above 1 only.
+
+        Yields
+        ------
+        PIL.Image.Image
+            RGB, in order.
+        """
+        size = self.spec["batch_size"]
+        self._encoded = {}
+        for start in range(0, len(prompts), size):
+            texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
+            count = len(texts)
+            texts += texts[-1:] * (size - count)
+            numbers += numbers[-1:] * (size - count)
+            with one_thread():
+                if not self._encoded.keys() >= set(texts):
+                    self._encode(texts, islice(prompts, start, None), guidance_scale)
+                drawn = self._draw_batch(texts, numbers, guidance_scale)[:count]
+            for pixels in drawn:
+                yield Image.fromarray(pixels)
+
+    @torch.inference_mode()
+    def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
+        """A batch's pixels: uint8, of shape (images, height, width, 3)."""
+        generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+        noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
+        latents = self.family.pack_noise(self.pipeline, noise)
+        rows = [self._encoded[prompt] for prompt in prompts]
+        images = self.pipeline(
+            **{
+                name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
+                for name, value in rows[0].items()
+            },
+            latents=latents.to(getattr(self.pipeline, self.family.denoiser).dtype),
+            generator=generators,
+            guidance_scale=guidance_scale,
+            num_inference_steps=self.spec["steps"],
+            height=self.spec["height"],
+            width=self.spec["width"],
+            output_type="pt",
+            **self.spec["arguments"],
+        ).images
+        return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+    @torch.inference_mode()
+    def _encode(self, prompts: list[str], upcoming: Iterable[str], guidance_scale: float) -> None:
+        """Encode a batch's prompts, and with them as many of the upcoming ones as fill the text encoder's batch up."""
+        kept = {prompt: self._encoded[prompt] for prompt in prompts if prompt in self._encoded}
+        size = self.spec["batch_size"]
+        new: dict[str, None] = {}
+        for prompt in upcoming:
+            if prompt not in kept:
+                new[prompt] = None
+            if len(new) == size:
+                break
+        filled = [*new, *list(new)[-1:] * (size - len(new))]
+        negative = {"negative_prompt": [self.spec["negative_prompt"]] * size} if self.spec["negative_prompt"] else {}
+        encoded = self.family.encode_prompts(
+            self.pipeline,
+            filled,
+            device=self.device,
+            do_classifier_free_guidance=self.guidance == CLASSIFIER_FREE and guidance_scale > 1,
+            **negative,
+            **self.spec["arguments"],
+        )
+        self._encoded = kept | {
+            prompt: {name: None if value is None else value[n] for name, value in encoded.items()}
+            for n, prompt in enumerate(new)
+        }
+
+
+class SafetyChecker:
+    """Stable Diffusion's safety checker, used to flag images and never to change them.
+
+    Raises
+    ------
+    StudyError
+        If it can't be loaded.
+    """
+
+    def __init__(self, name: str, device: torch.device) -> None:
+        from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+        from transformers import CLIPImageProcessor
+
+        try:
+            self.processor = CLIPImageProcessor.from_pretrained(name)
+            self.model = StableDiffusionSafetyChecker.from_pretrained(name, use_safetensors=True).eval()
+            self.model.to(device)
+        except Exception as error:  # transformers raises many kinds
+            raise StudyError(f"the safety checker {name!r} could not be loaded: {advise(error, name)}") from error
+        self.device = device
+
+    @torch.inference_mode()
+    def check_images(self, images: Sequence[Image.Image]) -> list[bool]:
+        """Whether each image is taken for unsafe."""
+        pixels = self.processor(list(images), return_tensors="pt").pixel_values.to(self.device)
+        spare = np.zeros((len(images), 1, 1, 3), dtype=np.float32)  # what the checker blackens
+        _, unsafe = self.model(clip_input=pixels, images=spare)
+        return [bool(value) for value in unsafe]

@@ -1,0 +1,300 @@
+"""Draw a shard of a dataset: find the blocks that are there, grow or draw the others, and write the shard's index."""
+
+from __future__ import annotations
+
+import io
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from tqdm import tqdm
+
+from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
+from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, read_bytes, write_block
+from synthdiv.images.flags import decode_image, flag_image, measure_image
+from synthdiv.images.index import read_facts, read_index, write_index
+from synthdiv.plan.generation import find_generator, find_prompts
+from synthdiv.plan.parts import Drawing, Shard
+from synthdiv.plan.study import Study
+
+logger = logging.getLogger(__name__)
+
+Draw = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
+EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+# of a generator's entry: what the fingerprint covers already, and what does not change an image
+NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
+
+
+@dataclass(frozen=True)
+class Block:
+    """Images that lie, or will lie, in one file: what each is, and where."""
+
+    class_id: int
+    split: str
+    indices: range
+    noises: range
+    prompts: list[str]
+    seeds: list[int]
+    names: list[str]
+    path: Path
+
+
+@dataclass(frozen=True)
+class DrawingCounts:
+    """What a call of :func:`draw_shard` did, in images."""
+
+    drawn: int
+    copied: int
+    found: int
+
+
+def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_format: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that decides an image's bytes besides its prompt, its seed and the guidance scale."""
+    return {
+        "recipe_version": RECIPE_VERSION,
+        "fingerprint": fingerprint["digest"],
+        "image_format": image_format["format"],
+        "quality": None if image_format["format"] == "png" else image_format["quality"],
+        **{key: value for key, value in spec.items() if key not in NOT_IN_RECIPE},
+    }
+
+
+def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> Iterator[Block]:
+    """The blocks of some classes of a drawing, in order.
+
+    Where a class has fewer images than a block that is there already, and that block begins with them, it is theirs too.
+    """
+    dataset = find_prompts(study, drawing)
+    spec = study.config["generators"][find_generator(study, drawing.dataset, drawing.split)]
+    recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
+
+    def describe(class_id: int, split: str, indices: range, noises: range) -> tuple[list[str], list[int], list[str]]:
+        key = study.classes[class_id].key
+        prompts = [dataset.prompt(class_id, split, index) for index in indices]
+        seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
+        names = [
+            name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
+            for prompt, seed in zip(prompts, seeds, strict=True)
+        ]
+        return prompts, seeds, names
+
+    def locate(names: list[str]) -> Path:
+        return locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
+
+    for class_id in class_ids:
+        for split, run in dataset.list_runs():
+            for start in range(0, len(run), BLOCK_SIZE):
+                indices = run[start : start + BLOCK_SIZE]
+                noises = range(start, start + len(indices))
+                prompts, seeds, names = describe(class_id, split, indices, noises)
+                path = locate(names)
+                if len(names) < BLOCK_SIZE and dataset.endless and not path.exists():
+                    more = range(noises.stop, start + BLOCK_SIZE)
+                    _, _, following = describe(class_id, split, more, more)
+                    longer = (locate(names + following[:n]) for n in range(1, len(following) + 1))
+                    path = next((one for one in longer if one.exists()), path)
+                yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
+
+
+def count_drawn(study: Study, drawing: Drawing, class_id: int, fingerprint: Mapping[str, Any]) -> int:
+    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first.
+
+    The prompts of a probe are edited one by one: each is looked for.
+    """
+    blocks = iter_blocks(study, drawing, [class_id], fingerprint)
+    first = next(blocks)
+    if not first.path.exists() and find_prompts(study, drawing).repeat is None:
+        return 0
+    return sum(len(block.indices) for block in (first, *blocks) if block.path.exists())
+
+
+def family_name(fingerprint: Mapping[str, Any]) -> str:
+    """The archive's folder for one generator: readable, and the same for whoever uses the same weights."""
+    return f"{fingerprint['pipeline']}-{fingerprint['digest'][:12]}"
+
+
+def find_shorter(block: Block) -> list[StoredImage]:
+    """The images of the longest block that holds a beginning of this one's, if there is any."""
+    for length in range(len(block.names) - 1, 0, -1):
+        path = block.path.parents[1] / (name := name_block(block.names[:length]))[:2] / f"{name}.tar"
+        if path.exists():
+            return read_block(path)
+    return []
+
+
+def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
+    """Encode an image as the config's ``image_format`` says."""
+    buffer = io.BytesIO()
+    options = {} if image_format["format"] == "png" else {"quality": image_format["quality"]}
+    image.save(buffer, format=image_format["format"], **options)
+    return buffer.getvalue()
+
+
+def fill_block(
+    study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
+) -> None:
+    """Write one block: first the images that are kept from a shorter one, then new ones.
+
+    What another job has written meanwhile is left alone: an index may name its images by their offsets.
+    """
+    if block.path.exists():
+        return
+    key = study.classes[block.class_id].key
+    image_format = study.config["image_format"]
+    data_of = [(read_bytes(image.file, image.offset, image.size), image.facts) for image in kept]
+    for n, image in enumerate(images, start=len(kept)):
+        facts = {
+            "name": block.names[n],
+            "class_key": key,
+            "split": block.split,
+            "index": block.noises[n],
+            "prompt": block.prompts[n],
+            "seed": block.seeds[n],
+            "guidance_scale": drawing.guidance_scale,
+            **measure_image(image),
+        }
+        data_of.append((encode_image(image, image_format), facts))
+    extension = EXTENSIONS[image_format["format"]]
+    members = [
+        (name_member(key, block.split, index), extension, data, facts)
+        for index, (data, facts) in zip(block.noises, data_of, strict=True)
+    ]
+    write_block(block.path, members)
+
+
+def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: Draw, *, writers: int = 1) -> tuple[int, int]:
+    """Draw blocks in order, each written as soon as it is full. Returns how many images were drawn, and how many copied.
+
+    The images of all blocks are one stream, so that only the very last batch is filled up. Full blocks are encoded and
+    written by threads while the next images are drawn; at most so many blocks wait as there are ``writers``.
+    """
+    kept = [find_shorter(block) for block in blocks]
+    wanted = [(block, n) for block, there in zip(blocks, kept, strict=True) for n in range(len(there), len(block.names))]
+    images = draw([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], drawing.guidance_scale)
+    writing: deque[Future[None]] = deque()
+    with tqdm(total=len(wanted), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
+        for block, there in zip(blocks, kept, strict=True):
+            drawn = list(islice(images, len(block.names) - len(there)))
+            progress.update(len(drawn))
+            if len(writing) == writers:
+                writing.popleft().result()
+            writing.append(pool.submit(fill_block, study, drawing, block, there, drawn))
+        for future in writing:
+            future.result()
+    return len(wanted), sum(map(len, kept))
+
+
+def draw_shard(
+    study: Study,
+    drawing: Drawing,
+    shard: Shard,
+    fingerprint: Mapping[str, Any],
+    path: Path | str,
+    *,
+    load_draw: Callable[[], Draw],
+    writers: int = 1,
+    load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
+) -> DrawingCounts:
+    """Draw what a shard lacks and write its index.
+
+    Every finished block stays, whatever happens to the job: a second call finds it.
+
+    Parameters
+    ----------
+    study, drawing, shard
+        What to draw.
+    fingerprint : mapping
+        The generator's, from :func:`synthdiv.generation.generator.fingerprint_generator`.
+    path : Path or str
+        The index table to write.
+    load_draw : callable
+        Loads the model and returns its drawing function; called only if a block is missing.
+    writers : int
+        Threads that encode and write blocks while the next are drawn.
+    load_checker : callable, optional
+        Loads a safety checker; called if the config names one.
+
+    Returns
+    -------
+    DrawingCounts
+        Images drawn, copied from a shorter block, and found.
+    """
+    mark_use(study.config["archive"])
+    blocks = list(iter_blocks(study, drawing, shard.class_ids, fingerprint))
+    # with shared noise, classes of one prompt have their blocks in common
+    missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
+    drawn = copied = 0
+    found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
+    logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
+    if missing:
+        drawn, copied = draw_blocks(study, drawing, missing, load_draw(), writers=writers)
+    check = load_checker() if load_checker is not None else None
+    rows = [row for block in blocks for row in _index_block(block, check)]
+    generator, dataset = find_generator(study, drawing.dataset, drawing.split), find_prompts(study, drawing)
+    facts = {
+        "dataset": drawing.dataset,
+        "guidance_scale": drawing.guidance_scale,
+        "generator": study.config["generators"][generator],
+        "fingerprint": fingerprint["digest"],
+        "guidance": fingerprint["guidance"],
+        "image_format": study.config["image_format"],
+        "images_per_class": dataset.images_per_class,
+        "noise": study.config["noise"],
+        "prompts": {study.classes[n].key: make_digest(dataset.describe_class(n)) for n in shard.class_ids},
+        "seed": study.seed,
+    }
+    write_index(path, rows, facts)
+    logger.info("drawn %d images, copied %d, found %d", drawn, copied, found)
+    return DrawingCounts(drawn, copied, found)
+
+
+def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] | None) -> list[dict[str, Any]]:
+    stored = read_block(block.path)
+    flags = [flag_image(image.facts) for image in stored]
+    if check is not None:
+        decoded = [decode_image(read_bytes(image.file, image.offset, image.size)) for image in stored]
+        for listed, unsafe in zip(flags, check(decoded), strict=True):
+            listed += ["nsfw"] if unsafe else []
+    return [
+        {
+            "class_id": block.class_id,
+            "split": block.split,
+            "index": index,
+            "prompt": block.prompts[n],
+            "seed": block.seeds[n],
+            "file": stored[n].file,
+            "offset": stored[n].offset,
+            "size": stored[n].size,
+            "flags": flags[n],
+        }
+        for n, index in enumerate(block.indices)
+    ]
+
+
+def redraw_image(path: Path | str, class_id: int, split: str, index: int, *, load_draw: Callable[[Mapping], Draw]) -> bytes:
+    """Draw one image of an index again, alone, from its row: the bytes are those that the archive holds.
+
+    Parameters
+    ----------
+    path : Path or str
+        An index that :func:`draw_shard` wrote.
+    class_id, split, index
+        The image.
+    load_draw : callable
+        From the generator's entry to its drawing function.
+    """
+    facts = read_facts(path)
+    row = next(
+        row
+        for row in read_index(path).to_pylist()
+        if (row["class_id"], row["split"], row["index"]) == (class_id, split, index)
+    )
+    draw = load_draw(facts["generator"])
+    image = next(draw([row["prompt"]], [row["seed"]], facts["guidance_scale"]))
+    return encode_image(image, facts["image_format"])

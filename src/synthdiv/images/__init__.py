@@ -1,0 +1,1 @@
+"""Where images lie, generated or natural: archive, index tables, readers, flags."""

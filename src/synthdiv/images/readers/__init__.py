@@ -1,0 +1,1 @@
+"""Readers of natural images, one module a format."""

@@ -1,0 +1,76 @@
+"""Where natural images are: a folder a class, one folder with labels, WebDataset tars, Parquet with images, or IDX files.
+
+Images that are files, or members of a tar, are used where they lie. Those of Parquet and IDX files are no run of bytes that
+a decoder reads: they are found by row, and :mod:`synthdiv.images.natural_index` copies them into the archive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from tqdm import tqdm
+
+from synthdiv.core.errors import StudyError
+from synthdiv.images.readers.folders import find_in_class_folder, find_in_flat_folder
+from synthdiv.images.readers.found import Found, Labels
+from synthdiv.images.readers.idx import find_in_idx, read_idx_images
+from synthdiv.images.readers.parquet import find_in_parquet, read_parquet_images
+from synthdiv.images.readers.tars import find_in_tar
+from synthdiv.prompts.class_tables import ClassRow
+
+
+def find_images(
+    source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
+) -> list[Found]:
+    """List the images of a source, as ``synthdiv.plan.user_sources.describe_images`` describes it.
+
+    Parameters
+    ----------
+    source : mapping
+        ``form``, ``paths`` and what else the form needs.
+    classes : list of ClassRow
+        The study's.
+    threads : int
+        Folders or files that are listed at once.
+    ignore_others : bool
+        Leave out images whose label names a class that the study has not, instead of refusing them.
+
+    Raises
+    ------
+    StudyError
+        If a label names no class, or a file is not of its form.
+    """
+    form, paths = source["form"][0], source["paths"]
+    labels = Labels(classes, ignore_others=ignore_others)
+    parts: list[Callable[[], Iterator[Found]]]
+    if form == "folder":
+        parts = [
+            partial(find_in_class_folder, labels.keys[key], path) for key, path in zip(source["keys"], paths, strict=True)
+        ]
+    elif form == "flat":
+        parts = [partial(find_in_flat_folder, paths[0], source["labels"][0], labels)]
+    elif form == "tar":
+        parts = [partial(find_in_tar, path, labels) for path in paths]
+    elif form == "parquet":
+        parts = [partial(find_in_parquet, path, labels) for path in paths]
+    else:
+        parts = [partial(find_in_idx, paths[0], source["labels"][0], labels)]
+    with ThreadPoolExecutor(threads) as pool:
+        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
+        try:
+            return [image for images in listed for image in images]
+        except OSError as error:
+            raise StudyError(f"{error.filename or paths[0]} cannot be read: {error.strerror or error}") from None
+
+
+def read_rows(path: str) -> Iterator[bytes]:
+    """The encoded images of a Parquet file, row by row; those of an IDX file as PNG.
+
+    Raises
+    ------
+    StudyError
+        If a row holds no image.
+    """
+    return read_parquet_images(path) if path.endswith(".parquet") else read_idx_images(path)

@@ -1,0 +1,245 @@
+"""The sets that frozen features are transferred to: where torchvision, scikit-learn or a folder of images keeps them.
+
+The ten of the ImageNet-SD study are torchvision's. Nothing is ever downloaded: what is missing is named, with where to get
+it and where to put it. Read by the Snakefile in every job, so torchvision is imported where it is needed alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+from synthdiv.prompts.class_tables import ClassRow, name_classes
+
+VALIDATION = "validation"
+"""The split that regularisation is chosen on, of the sets that have one."""
+EVALUATION_SHARE = 0.3
+"""Of each class's images, where a set has no splits: EuroSAT's 8,100 of 27,000, as is usual for it."""
+
+
+@dataclass(frozen=True)
+class TorchvisionSet:
+    """A data set that torchvision reads.
+
+    Attributes
+    ----------
+    name : str
+        torchvision's class.
+    needs : tuple of str
+        Files and folders below the root, without which it is not there.
+    fetch : str
+        Where to get it, and where to put it below the root: the end of a sentence.
+    splits : mapping of our split to torchvision's
+        Empty where torchvision knows none.
+    options : mapping
+        Further arguments of the class.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    fetch: str
+    splits: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+WITH_VALIDATION = {"train": "train", VALIDATION: "val", "evaluation": "test"}
+INATURALIST = "https://github.com/visipedia/inat_comp/tree/master"
+TORCHVISION = {
+    "FGVCAircraft": TorchvisionSet(
+        "FGVCAircraft",
+        ("fgvc-aircraft-2013b",),
+        "unpack https://www.robots.ox.ac.uk/~vgg/data/fgvc-aircraft/ (fgvc-aircraft-2013b.tar.gz) there",
+        WITH_VALIDATION,
+    ),
+    "StanfordCars": TorchvisionSet(
+        "StanfordCars",
+        tuple(f"stanford_cars/{name}" for name in ("devkit", "cars_train", "cars_test", "cars_test_annos_withlabels.mat")),
+        "its makers offer it no more, so from a copy put cars_train, cars_test, devkit and cars_test_annos_withlabels.mat "
+        "into stanford_cars there",
+        {"train": "train", "evaluation": "test"},
+    ),
+    "DTD": TorchvisionSet(
+        "DTD",
+        ("dtd/dtd",),
+        "unpack dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there",
+        WITH_VALIDATION,
+    ),
+    "EuroSAT": TorchvisionSet(
+        "EuroSAT",
+        ("eurosat/2750",),
+        "unpack EuroSAT.zip of https://github.com/phelber/EuroSAT into eurosat there",
+    ),
+    "Flowers102": TorchvisionSet(
+        "Flowers102",
+        ("flowers-102/jpg", "flowers-102/imagelabels.mat", "flowers-102/setid.mat"),
+        "unpack 102flowers.tgz of https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ into flowers-102 there, and put "
+        "imagelabels.mat and setid.mat beside",
+        WITH_VALIDATION,
+    ),
+    "OxfordIIITPet": TorchvisionSet(
+        "OxfordIIITPet",
+        ("oxford-iiit-pet/images", "oxford-iiit-pet/annotations"),
+        "unpack images.tar.gz and annotations.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/pets/ into "
+        "oxford-iiit-pet there",
+        {"train": "trainval", "evaluation": "test"},
+    ),
+    "Food101": TorchvisionSet(
+        "Food101",
+        ("food-101/meta", "food-101/images"),
+        "unpack food-101.tar.gz of https://data.vision.ee.ethz.ch/cvl/datasets_extra/food-101/ there",
+        {"train": "train", "evaluation": "test"},
+    ),
+    "SUN397": TorchvisionSet(
+        "SUN397", ("SUN397",), "unpack SUN397.tar.gz of https://vision.princeton.edu/projects/2010/SUN/ there"
+    ),
+    "INaturalist2018": TorchvisionSet(
+        "INaturalist",
+        ("2018",),
+        f"unpack train_val2018.tar.gz of {INATURALIST}/2018 there and call its folder 2018",
+        options={"version": "2018"},
+    ),
+    "INaturalist2019": TorchvisionSet(
+        "INaturalist",
+        ("2019",),
+        f"unpack train_val2019.tar.gz of {INATURALIST}/2019 there and call its folder 2019",
+        options={"version": "2019"},
+    ),
+}
+"""The ten, by the name that the config gives them."""
+
+
+def locate_parts(source: Mapping[str, Any]) -> list[str]:
+    """The files and folders that a torchvision set (``torchvision``, its name, and ``root``) is read from, there or not."""
+    return [os.path.join(source["root"], part) for part in TORCHVISION[source["torchvision"]].needs]
+
+
+def find_root(source: Mapping[str, Any], where: str) -> list[str]:
+    """What a torchvision set is read from, all of which must be there.
+
+    Parameters
+    ----------
+    source : mapping
+        ``torchvision``, its name, and ``root``.
+    where : str
+        The config's key, for messages.
+
+    Raises
+    ------
+    StudyError
+        If one is missing: where to get it and where to put it.
+    """
+    paths = locate_parts(source)
+    missing = next((path for path in paths if not os.path.exists(path)), None)
+    if missing is not None:
+        raise StudyError(
+            f"config: {where}: {missing} does not exist; {source['torchvision']} is not downloaded by itself: "
+            f"{TORCHVISION[source['torchvision']].fetch} ({source['root']})"
+        )
+    return paths
+
+
+def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassRow], dict[str, list[tuple[str, int]]]]:
+    """The classes of a torchvision set, and of each of its splits every image's file and class_id.
+
+    Parameters
+    ----------
+    source : mapping
+        ``torchvision``, its name, and ``root``.
+    where : str
+        The config's key, for messages.
+
+    Returns
+    -------
+    (list of ClassRow, dict of split to list of (str, int))
+        The one split is "train" where torchvision knows none.
+
+    Raises
+    ------
+    StudyError
+        If torchvision does not find the set whole.
+    """
+    from torchvision import datasets
+
+    find_root(source, where)
+    known = TORCHVISION[source["torchvision"]]
+    listed: dict[str, list[tuple[str, int]]] = {}
+    names: list[str] = []
+    for split, theirs in (known.splits or {"train": ""}).items():
+        options = dict(known.options) | ({"split": theirs} if theirs else {})
+        try:
+            # with `loader`, what the set gives of an image is its path
+            if known.name == "OxfordIIITPet":
+                images = datasets.OxfordIIITPet(source["root"], **options)
+                rows = list(zip(images._images, images._labels, strict=True))
+            else:
+                images = getattr(datasets, known.name)(source["root"], loader=str, **options)
+                rows = [images[n] for n in range(len(images))]
+            listed[split] = [(str(path), int(label)) for path, label in rows]
+        except (RuntimeError, OSError, ValueError, KeyError) as error:
+            raise StudyError(
+                f"config: {where}: torchvision cannot read {source['torchvision']} in {source['root']} ({error}): "
+                f"{known.fetch}"
+            ) from error
+        names = names or list(images.all_categories if known.name == "INaturalist" else images.classes)
+    return name_classes(names), listed
+
+
+def write_digits(path: Path | str) -> list[ClassRow]:
+    """Write scikit-learn's digits as a Parquet file: 1,797 real images of 8 x 8 pixels, their 17 greys over 0 to 255.
+
+    References
+    ----------
+    E. Alpaydin and C. Kaynak, "Optical recognition of handwritten digits" (1998), UCI Machine Learning Repository; the part
+    that scikit-learn packages.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits, encoded = load_digits(), []
+    for pixels in digits.images:
+        data = io.BytesIO()
+        Image.fromarray((pixels * 255 / 16).round().astype("uint8")).save(data, format="png")
+        encoded.append(data.getvalue())
+    with replace_atomically(path) as temporary:
+        pq.write_table(pa.table({"image": encoded, "class_id": digits.target.astype("int32")}), temporary)
+    return name_classes(digits.target_names)
+
+
+def split_evenly(class_ids: list[int], keys: list[str], seed: int, share: float = EVALUATION_SHARE) -> list[bool]:
+    """Which images evaluate, of a set that has no splits: the same share of each class, at random, whatever else is in it.
+
+    Parameters
+    ----------
+    class_ids : list of int
+        Of each image; the images of a class in the order of their names.
+    keys : list of str
+        The class's, by class_id: with the image's number in it and the seed they decide.
+    seed : int
+        The study's.
+    share : float
+        Of a class's images, rounded down; a class of one trains, of more at least one evaluates.
+
+    Returns
+    -------
+    list of bool
+    """
+    members: dict[int, list[int]] = {}
+    for n, class_id in enumerate(class_ids):
+        members.setdefault(class_id, []).append(n)
+    chosen = [False] * len(class_ids)
+    for class_id, own in members.items():
+        key = f"transfer {seed} {keys[class_id]}"
+        ranks = sorted(range(len(own)), key=lambda n: hashlib.sha256(f"{key} {n}".encode()).digest())
+        count = min(len(own) - 1, max(1, int(len(own) * share)))
+        for n in ranks[:count]:
+            chosen[own[n]] = True
+    return chosen

@@ -1,0 +1,1 @@
+"""Metrics of one set of embeddings, and of one against another."""

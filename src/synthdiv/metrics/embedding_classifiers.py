@@ -1,0 +1,330 @@
+"""Classifiers that are fitted to a reference's embeddings: beyond centroids and a few neighbours.
+
+"Diversity and Diffusion", Section 5, leaves open "whether more sophisticated methods beyond k-nn can be used to better
+exploit the distributions of the individual examples". All see unit vectors, and weigh a class by how many references it has.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.mixture import GaussianMixture
+
+from synthdiv.embeddings.table import Embeddings, join_embeddings, make_unit
+from synthdiv.metrics.centroids import ClassSums
+from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vote
+
+BLOCK = 8192
+COLUMNS = 64
+"""Whose variances are computed at once."""
+MOST_LEFT_OUT = 200
+"""Vectors of a class that the choice of a bandwidth looks at."""
+
+
+def classify_knn(
+    reference: Iterable[Embeddings], query: Embeddings, ks: Sequence[int], *, center: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The classes of queries by the vote of their k nearest references, for several k.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+        Read once.
+    query : Embeddings
+        n vectors.
+    ks : sequence of int
+    center : float64 array of shape (d,), optional
+        As :func:`synthdiv.metrics.neighbours.find_nearest` takes it.
+
+    Returns
+    -------
+    dict of str to int64 array of shape (n,)
+        By "knn<k>".
+    """
+    found = find_nearest(query, reference, max(ks), center=center).class_ids
+    return {f"knn{k}": vote(found[:, :k]) for k in ks}
+
+
+class LinearDiscriminant:
+    """Gaussians of one covariance: linear discriminant analysis.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+        Read once.
+    n_classes : int
+        C; every class has a vector.
+    shrinkage : float or "auto"
+        From the covariance within classes (0) to a multiple of the identity (1). "auto": the oracle-approximating value.
+
+    References
+    ----------
+    Y. Chen, A. Wiesel, Y. C. Eldar and A. O. Hero, "Shrinkage Algorithms for MMSE Covariance Estimation", 2010.
+    """
+
+    def __init__(self, reference: Iterable[Embeddings], n_classes: int, shrinkage: float | str = "auto") -> None:
+        sums, counts = np.zeros((n_classes, 0)), np.zeros(n_classes)
+        scatter = np.zeros((0, 0))
+        for block in reference:
+            rows = make_unit(block.vectors)
+            if not scatter.size:
+                sums, scatter = np.zeros((n_classes, rows.shape[1])), np.zeros((rows.shape[1],) * 2)
+            np.add.at(sums, block.class_ids, rows)
+            counts += np.bincount(block.class_ids, minlength=n_classes)
+            scatter += rows.T @ rows
+        means = sums / counts[:, None]
+        covariance = (scatter - (means.T * counts) @ means) / counts.sum()
+        width, middle = len(covariance), np.trace(covariance) / len(covariance)
+        if middle <= 1e-15:  # one vector a class, or copies: nearest mean
+            covariance, middle = np.eye(width), 1.0
+        self.shrinkage = find_shrinkage(covariance, int(counts.sum())) if shrinkage == "auto" else float(shrinkage)
+        covariance = (1 - self.shrinkage) * covariance + self.shrinkage * middle * np.eye(width)
+        self.weights = np.linalg.lstsq(covariance, means.T, rcond=None)[0]  # (d, C)
+        self.offsets = np.log(counts / counts.sum()) - (means.T * self.weights).sum(axis=0) / 2
+
+    def classify(self, query: Embeddings) -> np.ndarray:
+        """The most probable class of each query: int64 array of shape (n,)."""
+        return (make_unit(query.vectors) @ self.weights + self.offsets).argmax(axis=1)
+
+
+def find_shrinkage(covariance: np.ndarray, count: int) -> float:
+    """The oracle-approximating shrinkage of a covariance of ``count`` centred vectors."""
+    width = len(covariance)
+    alpha, middle = (covariance**2).mean(), np.trace(covariance) / width
+    below = (count + 1) * (alpha - middle**2 / width)
+    return 1.0 if below <= 0 else float(min((alpha + middle**2) / below, 1.0))
+
+
+class GaussianMixtures:
+    """A mixture of Gaussians with diagonal covariances a class.
+
+    Parameters
+    ----------
+    reference : Embeddings
+        Two vectors a class at least.
+    n_classes : int
+        C.
+    components : int
+        Of each class, or half as many as it has vectors.
+    seed : int
+        Where the fits start.
+    """
+
+    def __init__(self, reference: Embeddings, n_classes: int, components: int, seed: int) -> None:
+        rows = _make_all_unit(reference.vectors)
+        variances = [rows[:, part].var(axis=0) for part in split_rows(rows.shape[1], COLUMNS)]
+        floor = 1e-2 * float(np.concatenate(variances).mean())  # so that no component shrinks to a point
+        self.models, self.priors = [], np.empty(n_classes)
+        for class_id in range(n_classes):
+            own = rows[reference.class_ids == class_id]
+            model = GaussianMixture(
+                min(components, len(own) // 2), covariance_type="diag", reg_covar=floor, random_state=seed, max_iter=200
+            )
+            self.models.append(model.fit(own))
+            self.priors[class_id] = math.log(len(own) / len(rows))
+
+    def classify(self, query: Embeddings) -> np.ndarray:
+        """The most probable class of each query: int64 array of shape (n,)."""
+        rows = make_unit(query.vectors)
+        scores = np.stack([model.score_samples(rows) for model in self.models], axis=1)
+        return (scores + self.priors).argmax(axis=1)
+
+
+def choose_bandwidth(reference: Embeddings) -> float:
+    """The variance of a Gaussian kernel under which each vector is likeliest given the others of its class.
+
+    Parameters
+    ----------
+    reference : Embeddings
+        Two vectors a class at least; of each class up to ``MOST_LEFT_OUT`` are left out in turn.
+
+    Returns
+    -------
+    float
+        The best of a geometric row of candidates about the mean squared distance within classes.
+    """
+    ranks = hash_rows(reference.class_ids, reference.indices, 0)
+    gaps = []
+    for class_id in np.unique(reference.class_ids):
+        own = np.flatnonzero(reference.class_ids == class_id)
+        rows = make_unit(reference.vectors[own[np.argsort(ranks[own])][:MOST_LEFT_OUT]])
+        products = rows @ rows.T
+        gaps.append(np.clip(2 - 2 * products[~np.eye(len(rows), dtype=bool)], 0, None).reshape(len(rows), -1))
+    width = reference.vectors.shape[1]
+    typical = max(float(np.mean([gap.mean() for gap in gaps])) / width, 1e-12)
+    best, best_score = typical, -np.inf
+    for variance in typical * 2.0 ** np.arange(-6, 3, 0.5):
+        scores = []
+        for gap in gaps:
+            logs = -gap / (2 * variance)
+            top = logs.max(axis=1)
+            scores.append(top + np.log(np.exp(logs - top[:, None]).mean(axis=1)))
+        score = float(np.concatenate(scores).mean()) - width / 2 * math.log(variance)
+        if score > best_score:
+            best, best_score = float(variance), score
+    return best
+
+
+def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_classes: int, variance: float) -> np.ndarray:
+    """The class whose Gaussian kernel density, weighted by its size, is highest.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+    query : Embeddings
+    n_classes : int
+        C.
+    variance : float
+        Of the kernel, from :func:`choose_bandwidth`.
+
+    Returns
+    -------
+    int64 array of shape (n,)
+    """
+    rows = make_unit(query.vectors).astype(np.float32)
+    logs = np.full((len(rows), n_classes), -np.inf)
+    for block in reference:
+        order = np.argsort(block.class_ids, kind="stable")
+        present, starts = np.unique(block.class_ids[order], return_index=True)
+        others = make_unit(block.vectors[order]).astype(np.float32)
+        for part in split_rows(len(rows), BLOCK // 8):
+            scores = (rows[part] @ others.T).astype(np.float64) / variance
+            top = scores.max(axis=1, keepdims=True)
+            sums = np.add.reduceat(np.exp(scores - top), starts, axis=1)
+            with np.errstate(divide="ignore"):
+                logs[part, present] = np.logaddexp(logs[part, present], np.log(sums) + top)
+    return logs.argmax(axis=1)
+
+
+def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int) -> dict[str, Any]:
+    """A logistic regression on unit vectors, with validated regularisation.
+
+    Parameters
+    ----------
+    reference : Embeddings
+        Two classes at least.
+    strengths : sequence of float
+        Inverse regularisation strengths C. The best on a fifth of each class is taken, the smaller of equals; then all of
+        the reference is fitted. Where a class has fewer than five vectors the middle one is taken.
+    seed : int
+        Which fifth.
+
+    Returns
+    -------
+    dict
+        weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), strength,
+        n_train, iterations.
+    """
+    rows = _make_all_unit(reference.vectors)
+    rows *= math.sqrt(rows.shape[1])  # values of about 1
+    ordered = sorted(strengths)
+    strength = ordered[len(ordered) // 2]
+    counts = np.unique(reference.class_ids, return_counts=True)[1]
+    if len(ordered) > 1 and counts.min() >= 5:
+        strength = _choose_strength(rows, reference.class_ids, hold_out(reference, seed), ordered)
+    model = _fit_regression(rows, reference.class_ids, strength)
+    weights, offsets = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
+    return {
+        "weights": weights,
+        "offsets": offsets,
+        "classes": model.classes_,
+        "strength": strength,
+        "n_train": len(rows),
+        "iterations": int(np.max(model.n_iter_)),
+    }
+
+
+def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
+    """Like :func:`synthdiv.embeddings.table.make_unit`, without a second table of its size: gigabytes for a reference."""
+    rows = np.empty(vectors.shape)
+    for part in split_rows(len(vectors), BLOCK):
+        rows[part] = make_unit(vectors[part])
+    return rows
+
+
+def _choose_strength(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, strengths: Sequence[float]) -> float:
+    """The strength whose fit to the other rows is right on most of those held out, the first of equals."""
+    fitted, tried = rows[~held], rows[held]
+    scores = [_fit_regression(fitted, class_ids[~held], c).score(tried, class_ids[held]) for c in strengths]
+    return strengths[int(np.argmax(scores))]
+
+
+def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
+    """A fifth of each class, at random: bool array of shape (n,). Of two to nine vectors it is one, of a single one none."""
+    ranks = hash_rows(embeddings.class_ids, embeddings.indices, seed)
+    order = np.lexsort((ranks, embeddings.class_ids))
+    ordered = embeddings.class_ids[order]
+    _, inverse, counts = np.unique(embeddings.class_ids, return_inverse=True, return_counts=True)
+    place = np.empty(len(embeddings), dtype=np.int64)
+    place[order] = np.arange(len(embeddings)) - np.searchsorted(ordered, ordered)
+    return place < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
+
+
+def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, strength: float) -> LogisticRegression:
+    return LogisticRegression(C=strength, max_iter=2000).fit(rows, class_ids)
+
+
+def classify_by_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray:
+    """The classes that a logistic regression gives queries: int64 array of shape (n,)."""
+    rows = make_unit(query.vectors) * math.sqrt(query.vectors.shape[1])
+    return np.asarray(probe["classes"])[(rows @ probe["weights"].T + probe["offsets"]).argmax(axis=1)]
+
+
+def fit_classifiers(
+    reference: Iterable[Embeddings],
+    totals: ClassSums,
+    *,
+    knn: Sequence[int],
+    lda_shrinkage: float | str,
+    mixture_components: int,
+    density: bool,
+    probe: Mapping[str, Any] | None,
+    seed: int,
+) -> Callable[[Embeddings], dict[str, np.ndarray]]:
+    """Fit every classifier that is asked for to a reference.
+
+    Parameters
+    ----------
+    reference : iterable of Embeddings
+        The training split, read several times.
+    totals : ClassSums
+        Its own; every class has a vector.
+    knn, lda_shrinkage, mixture_components, density
+        As in the config's ``embedding_classifiers``. A mixture and a density need two vectors a class, and are left out
+        where there are fewer.
+    probe : mapping or None
+        From :func:`train_probe`.
+    seed : int
+        Where mixtures start.
+
+    Returns
+    -------
+    callable
+        From queries to the class that each classifier gives them, by its name.
+    """
+    n_classes, several = len(totals.counts), totals.counts.min() >= 2
+    discriminant = LinearDiscriminant(reference, n_classes, lda_shrinkage)
+    whole = join_embeddings(list(reference)) if several and (mixture_components or density) else None
+    mixtures = (
+        GaussianMixtures(whole, n_classes, mixture_components, seed) if whole is not None and mixture_components else None
+    )
+    variance = choose_bandwidth(whole) if whole is not None and density else None
+
+    def classify(query: Embeddings) -> dict[str, np.ndarray]:
+        found = classify_knn(reference, query, knn, center=totals.mean) if knn else {}
+        found["lda"] = discriminant.classify(query)
+        if mixtures is not None:
+            found["gaussian_mixture"] = mixtures.classify(query)
+        if variance is not None:
+            found["kernel_density"] = classify_density(reference, query, n_classes, variance)
+        if probe is not None:
+            found["logistic_regression"] = classify_by_probe(probe, query)
+        return found
+
+    return classify

@@ -1,0 +1,463 @@
+"""Exact nearest neighbours by cosine, streamed over blocks of references, in one total order; and their vote.
+
+References are ranked by cosine, largest first; equal cosines by a hash of query and class, then by a hash of query and
+reference: a tie is broken at random, but the same way whatever the order of the rows.
+
+How it is both exact and fast. With a vector c near the references (of unit length) and a vector m near the queries,
+
+    q.r = p.x + m.x + q.c,    p = q - m, x = r - c,
+
+where q.c is one number a query, m.x one number a reference, and p and x are shorter than q and r: rounding them harms
+less. A matrix product in low precision scores a block, and by the Cauchy-Schwarz inequality its error is at most
+
+    |p - p~| |x~| + |p| |x - x~| + g |p~| |x~|,    ~ for rounded, g for the sum's own rounding,
+
+all of which are known. What this leaves of the block is scored again in fp64, summed in one fixed order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from synthdiv.embeddings.table import Embeddings
+
+ROWS = 1024
+"""Rows that are converted, and pairs that are scored in fp64, at once: few, for the cache and for a flat peak of memory."""
+SMALL = 2.5e9
+"""Multiplications of a block up to which numpy costs less than importing torch."""
+SLACK = 1e-6
+"""More than what rounding to fp32 adds while a block is centred: |x| is at most 2, and there are four operations."""
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest references of each query, nearest first.
+
+    Attributes
+    ----------
+    class_ids, indices : int64 arrays of shape (n, k)
+        Which references: -1 where there are fewer than k.
+    cosines : float64 array of shape (n, k)
+        NaN where there are fewer than k.
+    """
+
+    class_ids: np.ndarray
+    indices: np.ndarray
+    cosines: np.ndarray
+
+
+def find_nearest(
+    queries: Embeddings,
+    references: Iterable[Embeddings],
+    k: int,
+    *,
+    center: np.ndarray | None = None,
+    device: str = "cpu",
+    engine: str | None = None,
+) -> Neighbours:
+    """The k nearest references of each query.
+
+    Parameters
+    ----------
+    queries : Embeddings
+        n vectors of d values.
+    references : iterable of Embeddings
+        Blocks of the reference set, in any order; read once, one at a time.
+    k : int
+        Fewer are found where there are fewer references.
+    center : float64 array of shape (d,), optional
+        About the mean of the references: the nearer, the faster. It changes no result.
+    device : str
+        A torch device.
+    engine : {"numpy", "torch"}, optional
+        What multiplies; by default chosen by size and device. It changes no result.
+
+    Returns
+    -------
+    Neighbours
+    """
+    best = _Best(queries, k)
+    search: _Engine | None = None
+    if center is None:
+        center = np.zeros(queries.vectors.shape[1])
+    for block in references:
+        if search is None:
+            large = queries.vectors.size * float(len(block)) > SMALL
+            kind = engine or ("torch" if device != "cpu" or (large and _has_bf16()) else "numpy")
+            search = (
+                _TorchEngine(queries.vectors, center, device) if kind == "torch" else _NumpyEngine(queries.vectors, center)
+            )
+        for rows, columns, scores in search.find(block.vectors, best.worst, k):
+            best.add(rows, scores, block.class_ids[columns], block.indices[columns])
+    return best.finish()
+
+
+def _has_bf16() -> bool:
+    import torch
+
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def multiply_rows(a: Any, b: Any) -> Any:
+    """Dot products of rows in fp64, each summed in one fixed order: the same bits on any device, in any company.
+
+    Parameters
+    ----------
+    a, b : float64 arrays or tensors of shape (m, d)
+
+    Returns
+    -------
+    float64 array or tensor of shape (m,)
+    """
+    width = a.shape[1]
+    half = width // 2
+    if not half:
+        return (a * b)[:, 0]
+    terms = a[:, :half] * b[:, :half]
+    if width % 2:
+        terms[:, 0] += a[:, width - 1] * b[:, width - 1]
+    terms += a[:, half : 2 * half] * b[:, half : 2 * half]
+    width = half
+    while width > 1:
+        half = width // 2
+        if width % 2:
+            terms[:, 0] += terms[:, width - 1]
+        terms[:, :half] += terms[:, half : 2 * half]
+        width = half
+    return terms[:, 0]
+
+
+class _Placed(NamedTuple):
+    """A block as an engine uses it: rounded, as it is, bounds on its rows' lengths and rounding errors.
+
+    ``extra`` bounds what the rounding of m.x adds; ``squares`` are the exact squared lengths of the rows, NaN where none was
+    needed yet.
+    """
+
+    rough: Any
+    stored: Any
+    length: float
+    error: float
+    extra: float
+    squares: np.ndarray
+
+
+class _Engine:
+    """Scores blocks roughly, and what may be among the k best exactly."""
+
+    rounding = 0.0
+    """The relative rounding error of a product, beside that of its terms and their sum."""
+    tile = 2048
+    """Queries that are scored against a block at once."""
+
+    def __init__(self, queries: np.ndarray, center: np.ndarray) -> None:
+        self.count, self.width = queries.shape
+        self.center = center
+        self.lengths, self.offsets = np.empty(self.count), np.empty(self.count)
+        for part in split_rows(self.count, ROWS):
+            wide = queries[part].astype(np.float64)
+            self.lengths[part] = np.sqrt(np.einsum("nd,nd->n", wide, wide)) * (1 + 1e-12)
+            self.offsets[part] = wide @ center
+        self.errors = np.empty(self.count)
+
+    def _place(self, vectors: np.ndarray) -> _Placed:
+        raise NotImplementedError
+
+    def _multiply(self, part: slice, rough: Any) -> Any:
+        """Rough products of a tile's queries with a block's references, (queries, references)."""
+        raise NotImplementedError
+
+    def _find_kth(self, products: Any, k: int) -> np.ndarray:
+        raise NotImplementedError
+
+    def _find_above(self, products: Any, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """Where products are at least ``low`` (a value a row); None if there are more than ``most``."""
+        raise NotImplementedError
+
+    def _pick(self, products: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def _multiply_exactly(self, rows: np.ndarray, columns: np.ndarray, stored: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def _measure_exactly(self, columns: np.ndarray, stored: Any) -> np.ndarray:
+        raise NotImplementedError
+
+    def find(self, vectors: np.ndarray, worst: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Pairs that may be among the k best, with their exact scores q.r / |r|.
+
+        Parameters
+        ----------
+        vectors : array of shape (m, d)
+            A block of references.
+        worst : float64 array of shape (n,)
+            The k-th best score of each query so far, or -inf; read anew for every tile.
+        k : int
+            How many are wanted.
+
+        Yields
+        ------
+        rows, columns : int64 arrays
+            Which query and which reference.
+        scores : float64 array
+        """
+        placed = self._place(vectors)
+        summing = 1.01 * self.width * 2.0**-24
+        for part in split_rows(self.count, self.tile):
+            products = self._multiply(part, placed.rough)
+            slack = self.errors[part] * placed.length + self.lengths[part] * (placed.error + summing * placed.length * 1.01)
+            slack += placed.extra
+            low = worst[part] - self.offsets[part] - slack
+            pairs = self._find_above(products, low, 32 * k * len(slack)) if np.isfinite(low).all() else None
+            if pairs is None:
+                if k <= len(vectors):
+                    low = np.maximum(low, self._lower(self._find_kth(products, k), slack))
+                pairs = self._find_above(products, low, None)
+                assert pairs is not None
+            rows, columns = self._thin(products, *pairs, slack, k)
+            for some in split_rows(len(rows), ROWS):
+                yield (
+                    rows[some] + part.start,
+                    columns[some],
+                    self._score(rows[some] + part.start, columns[some], placed),
+                )
+
+    def _lower(self, kth: np.ndarray, slack: np.ndarray) -> np.ndarray:
+        """What a product must reach, given the k-th largest of some."""
+        return kth - self.rounding * np.abs(kth) - 2 * slack
+
+    def _thin(
+        self, products: Any, rows: np.ndarray, columns: np.ndarray, slack: np.ndarray, k: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Leave out what k others of the same block beat for certain."""
+        values = self._pick(products, rows, columns)
+        order = np.lexsort((-values, rows))
+        rows, columns, values = rows[order], columns[order], values[order]
+        present, starts, counts = np.unique(rows, return_index=True, return_counts=True)
+        low = np.full(len(slack), -np.inf)
+        full = counts >= k
+        low[present[full]] = self._lower(values[starts[full] + k - 1], slack[present[full]])
+        kept = values + self.rounding * np.abs(values) >= low[rows]
+        return rows[kept], columns[kept]
+
+    def _score(self, rows: np.ndarray, columns: np.ndarray, placed: _Placed) -> np.ndarray:
+        needed = np.unique(columns[np.isnan(placed.squares[columns])])
+        if len(needed):
+            placed.squares[needed] = self._measure_exactly(needed, placed.stored)
+        return self._multiply_exactly(rows, columns, placed.stored) / np.sqrt(placed.squares[columns])
+
+
+class _NumpyEngine(_Engine):
+    """Products in fp32 by numpy."""
+
+    def __init__(self, queries: np.ndarray, center: np.ndarray) -> None:
+        super().__init__(queries, center)
+        self.queries = queries
+        self.rough = queries.astype(np.float32)
+        self.errors[:] = self.lengths * 2.0**-24
+
+    def _place(self, vectors: np.ndarray) -> _Placed:
+        wide = vectors.astype(np.float32)
+        wide /= np.sqrt(np.einsum("nd,nd->n", wide, wide))[:, None]
+        wide -= self.center.astype(np.float32)
+        length = float(np.sqrt(np.einsum("nd,nd->n", wide, wide).max())) + SLACK
+        return _Placed(wide, vectors, length, SLACK, 0.0, np.full(len(vectors), np.nan))
+
+    def _multiply(self, part: slice, rough: np.ndarray) -> np.ndarray:
+        return self.rough[part] @ rough.T
+
+    def _find_kth(self, products: np.ndarray, k: int) -> np.ndarray:
+        place = products.shape[1] - k
+        return np.partition(products, place, axis=1)[:, place].astype(np.float64)
+
+    def _find_above(self, products: np.ndarray, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+        flat = np.flatnonzero(products >= low.astype(np.float32)[:, None])
+        return None if most is not None and len(flat) > most else np.divmod(flat, products.shape[1])
+
+    def _pick(self, products: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return products[rows, columns].astype(np.float64)
+
+    def _multiply_exactly(self, rows: np.ndarray, columns: np.ndarray, stored: np.ndarray) -> np.ndarray:
+        return multiply_rows(self.queries[rows].astype(np.float64), stored[columns].astype(np.float64))
+
+    def _measure_exactly(self, columns: np.ndarray, stored: np.ndarray) -> np.ndarray:
+        wide = stored[columns].astype(np.float64)
+        return multiply_rows(wide, wide)
+
+
+class _TorchEngine(_Engine):
+    """Products in bf16 by torch, on a GPU or on a processor with bf16 units."""
+
+    rounding = 2.0**-9
+
+    def __init__(self, queries: np.ndarray, center: np.ndarray, device: str) -> None:
+        import torch
+
+        super().__init__(queries, center)
+        self.torch = torch
+        self.device = torch.device(device)
+        if self.device.type != "cpu":
+            self.tile = 16384
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound counts on fp32 sums
+        self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
+        self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
+        parts = list(split_rows(self.count, ROWS))
+        middle = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
+        self.middle = middle.float()
+        self.middle_length = float(torch.linalg.vector_norm(middle))
+        # two further columns take m.x, as a number and its rounding error
+        self.rough = torch.ones((self.count, self.width + 2), dtype=torch.bfloat16, device=self.device)
+        for part in parts:
+            wide = self.queries[part].double() - self.middle.double()
+            self.rough[part, : self.width] = wide.to(torch.bfloat16)
+            self.lengths[part] = torch.linalg.vector_norm(wide, dim=1).cpu().numpy() * (1 + 1e-12)
+            wide -= self.rough[part, : self.width].double()
+            self.errors[part] = torch.linalg.vector_norm(wide, dim=1).cpu().numpy() * (1 + 1e-12)
+        self.spare: dict[str, Any] = {}
+
+    def _reuse(self, name: str, shape: tuple[int, int], dtype: Any) -> Any:
+        """Memory for an intermediate result: fresh pages would cost more than what is computed into them."""
+        found = self.spare.get(name)
+        if found is None or found.shape[0] < shape[0] or found.shape[1] != shape[1]:
+            found = self.spare[name] = self.torch.empty(shape, dtype=dtype, device=self.device)
+        return found[: shape[0]]
+
+    def _place(self, vectors: np.ndarray) -> _Placed:
+        norm = self.torch.linalg.vector_norm
+        stored = self.torch.from_numpy(np.ascontiguousarray(vectors)).to(self.device)
+        rough = self._reuse("rough", (len(vectors), self.width + 2), self.torch.bfloat16)
+        lengths, shifts = [], []
+        for part in split_rows(len(vectors), ROWS):
+            wide = self._reuse("wide", (part.stop - part.start, self.width), self.torch.float32).copy_(stored[part])
+            self.torch.addcmul(self.minus_center, wide, 1 / norm(wide, dim=1, keepdim=True), out=wide)
+            shift = wide @ self.middle
+            rough[part, : self.width] = wide
+            rough[part, self.width] = shift
+            rough[part, self.width + 1] = shift - rough[part, self.width].float()
+            lengths.append(norm(wide, dim=1).max())
+            shifts.append(shift.abs().max())
+        length = float(max(lengths)) * (1 + 1e-4) + SLACK
+        error = self.rounding * length + SLACK
+        length += error
+        summing = 1.02 * (self.width + 2) * 2.0**-24  # of m.x by itself, and of its two parts in the product's sum
+        extra = summing * self.middle_length * length + float(max(shifts)) * (summing + 2.0**-17) + SLACK
+        return _Placed(rough, stored, length, error, extra, np.full(len(vectors), np.nan))
+
+    def _multiply(self, part: slice, rough: Any) -> Any:
+        out = self._reuse("products", (part.stop - part.start, len(rough)), self.torch.bfloat16)
+        return self.torch.mm(self.rough[part], rough.T, out=out)
+
+    def _find_kth(self, products: Any, k: int) -> np.ndarray:
+        return products.topk(k, dim=1).values[:, -1].double().cpu().numpy()
+
+    def _find_above(self, products: Any, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+        # rounding keeps order: what reaches `low` reaches it rounded
+        bound = self._move(low).to(products.dtype)[:, None]
+        if low.min() > 0:  # then the bits, read as integers, are in the same order, and faster to compare
+            products, bound = products.view(self.torch.int16), bound.view(self.torch.int16)
+        mask = self.torch.ge(products, bound, out=self._reuse("mask", tuple(products.shape), self.torch.bool))
+        on_cpu = self.device.type == "cpu"  # where numpy is faster
+        flat = np.flatnonzero(mask.numpy()) if on_cpu else mask.view(-1).nonzero().view(-1).cpu().numpy()
+        return None if most is not None and len(flat) > most else np.divmod(flat, products.shape[1])
+
+    def _move(self, numbers: np.ndarray) -> Any:
+        return self.torch.from_numpy(numbers).to(self.device)
+
+    def _pick(self, products: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return products[self._move(rows), self._move(columns)].double().cpu().numpy()
+
+    def _multiply_exactly(self, rows: np.ndarray, columns: np.ndarray, stored: Any) -> np.ndarray:
+        return multiply_rows(self.queries[self._move(rows)].double(), stored[self._move(columns)].double()).cpu().numpy()
+
+    def _measure_exactly(self, columns: np.ndarray, stored: Any) -> np.ndarray:
+        wide = stored[self._move(columns)].double()
+        return multiply_rows(wide, wide).cpu().numpy()
+
+
+class _Best:
+    """The k best references of each query so far."""
+
+    def __init__(self, queries: Embeddings, k: int) -> None:
+        self.queries = queries
+        self.keys = _mix(_mix(queries.class_ids.astype(np.uint64)) + queries.indices.astype(np.uint64))
+        self.scores = np.full((len(queries), k), -np.inf)
+        self.class_ids = np.full((len(queries), k), -1)
+        self.indices = np.full((len(queries), k), -1)
+
+    @property
+    def worst(self) -> np.ndarray:
+        """The k-th best score of each query, -inf where there are fewer."""
+        return self.scores[:, -1]
+
+    def add(self, rows: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, indices: np.ndarray) -> None:
+        """Take in scored references: which query, its score, which reference."""
+        better = scores >= self.worst[rows]
+        touched = np.unique(rows[better])
+        k = self.scores.shape[1]
+        rows = np.concatenate([np.repeat(touched, k), rows[better]])
+        scores = np.concatenate([self.scores[touched].ravel(), scores[better]])
+        class_ids = np.concatenate([self.class_ids[touched].ravel(), class_ids[better]])
+        indices = np.concatenate([self.indices[touched].ravel(), indices[better]])
+        classes = _mix(class_ids.astype(np.uint64))
+        by_class = _mix(self.keys[rows] ^ classes)
+        by_reference = _mix(self.keys[rows] ^ _mix(classes + indices.astype(np.uint64)))
+        order = np.lexsort((by_reference, by_class, -scores, rows))
+        first = np.searchsorted(rows[order], touched)
+        order = order[first[:, None] + np.arange(k)]  # (touched queries, k): each has its k old entries at least
+        self.scores[touched] = scores[order]
+        self.class_ids[touched] = class_ids[order]
+        self.indices[touched] = indices[order]
+
+    def finish(self) -> Neighbours:
+        vectors = self.queries.vectors
+        lengths = np.empty(len(vectors))
+        for part in split_rows(len(vectors), ROWS):
+            wide = vectors[part].astype(np.float64)
+            lengths[part] = np.sqrt(multiply_rows(wide, wide))
+        found = self.class_ids >= 0
+        cosines = np.where(found, self.scores, np.nan) / lengths[:, None]
+        return Neighbours(self.class_ids, np.where(found, self.indices, -1), cosines)
+
+
+def hash_rows(class_ids: np.ndarray, indices: np.ndarray, seed: int) -> np.ndarray:
+    """A number at random for each row, that class, index and seed determine: uint64 array of shape (n,)."""
+    start = _mix(np.full(len(class_ids), seed, dtype=np.uint64))
+    return _mix(_mix(start ^ class_ids.astype(np.uint64)) + indices.astype(np.uint64))
+
+
+def _mix(numbers: np.ndarray) -> np.ndarray:
+    """Hash 64-bit numbers (the finaliser of splitmix64: Steele, Lea and Flood, 2014)."""
+    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def split_rows(count: int, size: int) -> Iterator[slice]:
+    """Slices of so many rows, the last one shorter, that cover ``count``."""
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def vote(class_ids: np.ndarray) -> np.ndarray:
+    """The most frequent class among neighbours in order of nearness; equal counts go to the nearest of them.
+
+    Parameters
+    ----------
+    class_ids : int array of shape (n, k)
+        The neighbours' classes, nearest first; -1 where there is none.
+
+    Returns
+    -------
+    int array of shape (n,)
+    """
+    winners = np.empty(len(class_ids), dtype=class_ids.dtype)
+    for part in split_rows(len(class_ids), max(1, 10**7 // class_ids.shape[1] ** 2)):
+        listed = class_ids[part]
+        alike = (listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]
+        counts = alike.sum(axis=2)  # (n, k): of each one's class
+        winners[part] = np.take_along_axis(listed, counts.argmax(axis=1)[:, None], axis=1)[:, 0]
+    return winners

@@ -1,0 +1,151 @@
+"""Precision, recall, density and coverage: how far two clouds lie within each other's neighbourhoods.
+
+The boundary rule: a vector lies in the neighbourhood of another if its distance is at most the radius, the distance of the
+k-th nearest other vector of the same set. So identical sets have precision, recall and coverage 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthdiv.metrics.neighbours import multiply_rows, split_rows
+
+BLOCK = 2048
+PAIRS = 1024
+
+
+@dataclass(frozen=True)
+class Manifold:
+    """What each vector has to say.
+
+    Attributes
+    ----------
+    precision : bool array of shape (m,)
+        Whether a query lies in the neighbourhood of any reference.
+    recall : bool array of shape (n,)
+        Whether a reference lies in the neighbourhood of any query.
+    density : float64 array of shape (m,)
+        In how many references' neighbourhoods a query lies, divided by k.
+    coverage : bool array of shape (n,)
+        Whether a reference's neighbourhood holds a query.
+    """
+
+    precision: np.ndarray
+    recall: np.ndarray
+    density: np.ndarray
+    coverage: np.ndarray
+
+
+def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) -> Manifold:
+    """Precision and recall, density and coverage by Euclidean distance.
+
+    Distances come from products in fp32; those too near to a radius to tell are computed again in fp64.
+
+    Parameters
+    ----------
+    references : array of shape (n, d)
+        The natural images.
+    queries : array of shape (m, d)
+        The synthetic ones.
+    k : int
+        Neighbours; fewer than n and m.
+
+    Returns
+    -------
+    Manifold
+
+    Raises
+    ------
+    ValueError
+        If k is not.
+
+    References
+    ----------
+    T. Kynkaanniemi et al., "Improved Precision and Recall Metric for Assessing Generative Models", 2019; M. F. Naeem et al.,
+    "Reliable Fidelity and Diversity Metrics for Generative Models", 2020.
+    """
+    if not 0 < k < min(len(references), len(queries)):
+        raise ValueError(
+            f"k is {k}; it must lie between 1 and one less than the sets' sizes, {len(references)} and {len(queries)}"
+        )
+    center = references.astype(np.float64).mean(axis=0)
+    real, fake = _Cloud(references, center), _Cloud(queries, center)
+    near_real, near_fake = _find_radii(real, k), _find_radii(fake, k)
+    counts = np.zeros(len(queries), dtype=np.int64)
+    recalled = np.zeros(len(references), dtype=bool)
+    covered = np.zeros(len(references), dtype=bool)
+    for a in split_rows(len(references), BLOCK):
+        for b in split_rows(len(queries), BLOCK):
+            squares = _square_distances(real, fake, a, b)
+            inside = _compare(squares, near_real[a][:, None], real, fake, a, b)
+            counts[b] += inside.sum(axis=0)
+            covered[a] |= inside.any(axis=1)
+            recalled[a] |= _compare(squares, near_fake[b][None, :], real, fake, a, b).any(axis=1)
+    return Manifold(counts > 0, recalled, counts / k, covered)
+
+
+class _Cloud:
+    """Vectors, and in fp32 their differences x from a common centre, |x|^2 and 1."""
+
+    def __init__(self, vectors: np.ndarray, center: np.ndarray) -> None:
+        self.vectors = vectors
+        self.rough = np.ones((len(vectors), vectors.shape[1] + 2), dtype=np.float32)
+        near = self.rough[:, :-2]
+        near[:] = vectors - center
+        squares = np.einsum("nd,nd->n", near, near, dtype=np.float64)
+        self.rough[:, -2] = squares
+        # how far a rough squared distance between vectors of this length may be off
+        self.error = float(squares.max()) * (8 + 2.02 * self.rough.shape[1]) * 2.0**-24
+
+    def __len__(self) -> int:
+        return len(self.vectors)
+
+
+def _square_distances(first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.ndarray:
+    """|x|^2 - 2 x.y + |y|^2, as one matrix product."""
+    others = second.rough[b] * np.float32(-2)
+    others[:, -2], others[:, -1] = 1, second.rough[b, -2]
+    return first.rough[a] @ others.T
+
+
+def _exact(first: _Cloud, second: _Cloud, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    found = np.empty(len(rows))
+    for part in split_rows(len(rows), PAIRS):
+        gap = first.vectors[rows[part]].astype(np.float64) - second.vectors[columns[part]]
+        found[part] = multiply_rows(gap, gap)
+    return found
+
+
+def _compare(squares: np.ndarray, radii: np.ndarray, first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.ndarray:
+    """Whether squared distances are at most the squared radii (of rows or of columns)."""
+    error = np.float32(first.error + second.error)
+    inside = squares <= (radii - error).astype(np.float32)
+    near = np.flatnonzero((squares <= (radii + error).astype(np.float32)) & ~inside)
+    rows, columns = near // squares.shape[1], near % squares.shape[1]
+    exact = _exact(first, second, rows + a.start, columns + b.start)
+    inside[rows, columns] = exact <= np.broadcast_to(radii, squares.shape)[rows, columns]
+    return inside
+
+
+def _find_radii(cloud: _Cloud, k: int) -> np.ndarray:
+    """The squared distance of each vector's k-th nearest other one, in fp64."""
+    radii = np.empty(len(cloud))
+    error = 2 * cloud.error
+    for a in split_rows(len(cloud), BLOCK):
+        best = np.full((a.stop - a.start, k + 1), np.inf, dtype=np.float32)
+        kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        for b in split_rows(len(cloud), BLOCK):
+            squares = _square_distances(cloud, cloud, a, b)
+            best = np.partition(np.concatenate([best, squares], axis=1), k, axis=1)[:, : k + 1]
+            near = np.flatnonzero(squares <= (best[:, k] + 2 * error)[:, None])
+            kept.append((near // squares.shape[1], near % squares.shape[1] + b.start, squares.ravel()[near]))
+        rows, columns, rough = (np.concatenate(parts) for parts in zip(*kept, strict=True))
+        wanted = (rough <= best[rows, k] + 2 * error) & (columns != rows + a.start)
+        rows, columns = rows[wanted], columns[wanted]
+        exact = _exact(cloud, cloud, rows + a.start, columns)
+        order = np.lexsort((exact, rows))
+        first = np.searchsorted(rows[order], np.arange(a.stop - a.start))
+        radii[a] = exact[order][first + k - 1]
+    return radii

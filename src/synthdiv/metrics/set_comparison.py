@@ -1,0 +1,147 @@
+"""How far a set lies from a reference, at equal images a class: which metrics, with which interval."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.embeddings.table import Embeddings
+from synthdiv.metrics.centroids import ClassSums, compute_centroid_shift, compute_centroids, sum_classes
+from synthdiv.metrics.frechet import compute_frechet_distance, join_moments, measure_moments
+from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernels
+from synthdiv.metrics.modality_gap import measure_modality_gap
+from synthdiv.metrics.precision_recall import measure_manifold
+from synthdiv.metrics.separability import LEAST, measure_separability
+from synthdiv.metrics.set_metrics import GROUPS, SCHEMA, Interval, group_rows
+from synthdiv.stats.intervals import Z, jackknife_interval, wilson_interval
+
+
+def compare_sets(
+    reference: Embeddings,
+    query: Embeddings,
+    n_classes: int,
+    *,
+    features: str,
+    kinds: tuple[str, str],
+    k: int,
+    seed: int,
+    split: str,
+    images_per_class: int,
+) -> pl.DataFrame:
+    """How far a set lies from a reference, at equal images a class.
+
+    Centroid-shift and linear separability of any two sets; Frechet and kernel distance, precision, recall, density and
+    coverage of two image sets; the modality gap of prompts and images. Intervals take the reference as given.
+
+    Parameters
+    ----------
+    reference, query : Embeddings
+        Of the same split.
+    n_classes : int
+        C.
+    features : {"unit", "raw"}
+        What Frechet and kernel distance, precision, recall, density and coverage see: unit vectors, or vectors of the
+        length that the encoder gave them. All else sees unit vectors.
+    kinds : (str, str)
+        "image" or "prompt", of reference and query.
+    k : int
+        Neighbours, for precision, recall, density and coverage.
+    seed : int
+        Of the halves and the permutation of the separability.
+    split, images_per_class
+        For the rows.
+
+    Returns
+    -------
+    polars.DataFrame
+        :data:`synthdiv.metrics.set_metrics.SCHEMA`. Centroid-shift alone where there are too few vectors for more: no more
+        than k, fewer than a separability needs, or none in a group of the jackknife.
+    """
+    rows: list[dict[str, Any]] = []
+
+    def add(metric: str, value: float, interval: Interval = None, class_id: int | None = None, n: int = len(query)) -> None:
+        low, high = interval or (None, None)
+        rows.append(
+            {"metric": metric, "split": split, "images_per_class": images_per_class, "class_id": class_id}
+            | {"value": value, "low": low, "high": high, "n_images": n}
+        )
+
+    groups = group_rows(query)
+    parts = [query[groups == group] for group in range(GROUPS)]
+    _add_shift(add, reference, parts, n_classes)
+    rng = np.random.default_rng(seed)
+    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, LEAST):
+        return pl.DataFrame(rows, schema=SCHEMA)
+    for name, value in measure_separability(reference.vectors, query.vectors, rng).items():
+        add(name, value)
+    if set(kinds) == {"image", "prompt"}:
+        _add_jackknife(add, lambda some: measure_modality_gap(reference, some, n_classes), query, groups)
+    if kinds == ("image", "image"):
+        real, fakes = _features(reference, features), [_features(part, features) for part in parts]
+        _add_frechet(add, real, fakes)
+        _add_kernel(add, real, fakes)
+        _add_manifold(add, real, _features(query, features), k)
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _features(embeddings: Embeddings, features: str) -> np.ndarray:
+    wide = embeddings.vectors.astype(np.float64)
+    return wide * embeddings.lengths[:, None] if features == "raw" else wide
+
+
+def _add_shift(add: Callable[..., None], reference: Embeddings, parts: list[Embeddings], n_classes: int) -> None:
+    centroids = compute_centroids(sum_classes([reference], n_classes))
+    sums = [sum_classes([part], n_classes) if len(part) else None for part in parts]
+    width = reference.vectors.shape[1]
+    stacked = np.stack([np.zeros((n_classes, width)) if one is None else one.sums for one in sums])
+    counts = np.stack([np.zeros(n_classes, dtype=np.int64) if one is None else one.counts for one in sums])
+
+    def shift(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        return compute_centroid_shift(centroids, compute_centroids(ClassSums(sums, counts)))
+
+    whole, sizes = stacked.sum(axis=0), counts.sum(axis=0)
+    of_classes = shift(whole, sizes)
+    for class_id in range(n_classes):
+        add("centroid_shift", float(of_classes[class_id]), None, class_id, int(sizes[class_id]))
+    value = math.fsum(of_classes) / n_classes
+    interval = None
+    if (sizes - counts).min() > 0:
+        without = np.array([shift(whole - stacked[g], sizes - counts[g]).mean() for g in range(len(parts))])
+        interval = jackknife_interval(value, without)
+    add("centroid_shift", value, interval)
+
+
+def _add_jackknife(
+    add: Callable[..., None], measure: Callable[[Embeddings], dict[str, float]], query: Embeddings, groups: np.ndarray
+) -> None:
+    without = [measure(query[groups != group]) for group in range(GROUPS)]
+    for name, value in measure(query).items():
+        add(name, value, jackknife_interval(value, np.array([one[name] for one in without])))
+
+
+def _add_frechet(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray]) -> None:
+    first, parts = measure_moments(real), list(map(measure_moments, fakes))
+    others = [compute_frechet_distance(first, join_moments(parts[:g] + parts[g + 1 :])) for g in range(len(parts))]
+    for name, value in compute_frechet_distance(first, join_moments(parts)).items():
+        add(name, value, jackknife_interval(value, np.array([one[name] for one in others])))
+
+
+def _add_kernel(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray]) -> None:
+    sums = sum_kernels(real, fakes)
+    value = compute_kernel_distance(*sums)
+    without = np.array([compute_kernel_distance(*sums.leave_out(g)) for g in range(len(fakes))])
+    add("kernel_distance", value, jackknife_interval(value, without))
+
+
+def _add_manifold(add: Callable[..., None], real: np.ndarray, fake: np.ndarray, k: int) -> None:
+    found = measure_manifold(real, fake, k)
+    for name in ("precision", "recall", "coverage"):
+        right = getattr(found, name)
+        add(name, float(right.mean()), wilson_interval(int(right.sum()), len(right)), n=len(right))
+    half = Z * float(found.density.std(ddof=1)) / math.sqrt(len(found.density))
+    middle = float(found.density.mean())
+    add("density", middle, (middle - half, middle + half))

@@ -1,0 +1,167 @@
+"""The metrics of one set: which are computed, on which images, with which interval; and what all set metrics share.
+
+A row is a figure: metric, split, images_per_class (how many of each class it rests on; empty for all), class_id (empty for
+the whole set), value, low, high (95 %, empty where there is none), n_images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from synthdiv.embeddings.table import Embeddings, join_embeddings
+from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
+from synthdiv.metrics.neighbours import hash_rows
+from synthdiv.metrics.vendi import compute_vendi_score, find_pairwise_cosines, measure_similarity
+from synthdiv.stats.intervals import jackknife_interval, mean_interval
+
+GROUPS = 10
+"""Of the delete-a-group jackknife."""
+SCHEMA = {
+    "metric": pl.String,
+    "split": pl.String,
+    "images_per_class": pl.Int64,
+    "class_id": pl.Int64,
+    "value": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "n_images": pl.Int64,
+}
+
+Interval = tuple[float, float] | None
+
+
+def take_equal(blocks: Iterable[Embeddings], count: int, seed: int) -> Embeddings:
+    """So many images of each class, the same ones whatever the order of the rows within it.
+
+    Parameters
+    ----------
+    blocks : iterable of Embeddings
+        The rows of a class follow one another.
+    count : int
+        Of each class, or all if it has fewer.
+    seed : int
+        Which ones.
+
+    Returns
+    -------
+    Embeddings
+        In the order of the blocks' classes, and within a class of its rows.
+    """
+    parts = []
+    for members in iterate_classes(blocks):
+        ranks = hash_rows(members.class_ids, members.indices, seed)
+        parts.append(members[np.sort(np.argsort(ranks, kind="stable")[:count])])
+    return join_embeddings(parts)
+
+
+def iterate_classes(blocks: Iterable[Embeddings]) -> Iterator[Embeddings]:
+    """The rows of each class together, from blocks in which they follow one another."""
+    waiting: list[Embeddings] = []
+    for block in blocks:
+        cuts = np.flatnonzero(np.diff(block.class_ids)) + 1
+        for start, stop in zip([0, *cuts], [*cuts, len(block)], strict=True):
+            part = block[start:stop]
+            if waiting and waiting[0].class_ids[0] != part.class_ids[0]:
+                yield join_embeddings(waiting)
+                waiting = []
+            waiting.append(part)
+    if waiting:
+        yield join_embeddings(waiting)
+
+
+def measure_set(
+    blocks: Iterable[Embeddings], n_classes: int, *, split: str, images_per_class: int | None = None
+) -> pl.DataFrame:
+    """Diversity of one split of an image set, whole and class by class.
+
+    Centroid Distance, mean cosine between two images of a class, and Vendi score.
+
+    Parameters
+    ----------
+    blocks : iterable of Embeddings
+        Read several times; the rows of a class follow one another.
+    n_classes : int
+        C.
+    split : str
+        For the rows.
+    images_per_class : int, optional
+        What the blocks were cut to, for the rows.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``SCHEMA``. Centroid Distance alone where a class has a single image.
+
+    Raises
+    ------
+    StudyError
+        If a class has no image.
+    """
+    rows: list[dict[str, Any]] = []
+    totals = sum_classes(blocks, n_classes)
+    counts, count = totals.counts, int(totals.counts.sum())
+
+    def add(metric: str, value: float, interval: Interval, class_id: int | None = None) -> None:
+        n = count if class_id is None else int(counts[class_id])
+        low, high = interval or (None, None)
+        rows.append(
+            {"metric": metric, "split": split, "images_per_class": images_per_class, "class_id": class_id}
+            | {"value": value, "low": low, "high": high, "n_images": n}
+        )
+
+    spread = measure_spread(blocks, compute_centroids(totals))
+    of_classes = spread.average_classes(n_classes)
+    add(
+        "centroid_distance",
+        math.fsum(of_classes) / n_classes,
+        mean_interval(spread.squares, spread.class_ids, by_class=True),
+    )
+    for class_id, own in enumerate(spread.split_classes(n_classes)):
+        add("centroid_distance", of_classes[class_id], mean_interval(own, np.full(len(own), class_id)), class_id)
+
+    if counts.min() < 2:
+        return pl.DataFrame(rows, schema=SCHEMA)
+    cosines, ids = [], []
+    moments = np.zeros((GROUPS, 0, 0))
+    sizes = np.zeros(GROUPS)
+    for members in iterate_classes(blocks):
+        class_id = int(members.class_ids[0])
+        found = find_pairwise_cosines(members.vectors)
+        cosines.append(found)
+        ids.append(members.class_ids)
+        add("mean_pairwise_cosine", float(found.mean()), _double(mean_interval(found, members.class_ids)), class_id)
+        add("vendi_score", compute_vendi_score(measure_similarity(members.vectors, smaller=True)), None, class_id)
+        groups = group_rows(members)
+        if not moments.size:
+            moments = np.zeros((GROUPS, members.vectors.shape[1], members.vectors.shape[1]))
+        for group in range(GROUPS):
+            own_rows = members.vectors[groups == group]
+            if len(own_rows):
+                moments[group] += measure_similarity(own_rows) * len(own_rows)
+                sizes[group] += len(own_rows)
+    values, ids_ = np.concatenate(cosines), np.concatenate(ids)
+    means = np.bincount(ids_, values, minlength=n_classes) / counts
+    add("mean_pairwise_cosine", float(means.mean()), _double(mean_interval(values, ids_, by_class=True)))
+    whole = moments.sum(axis=0)
+    without = np.array([compute_vendi_score((whole - moments[g]) / (count - sizes[g])) for g in range(GROUPS)])
+    score = compute_vendi_score(whole / count)
+    add("vendi_score", score, jackknife_interval(score, without))
+    return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _double(interval: Interval) -> Interval:
+    """The interval of a mean over pairs: twice that of the mean over images of each one's mean (Hoeffding, 1948)."""
+    if interval is None:
+        return None
+    middle, half = (interval[0] + interval[1]) / 2, interval[1] - interval[0]
+    return middle - half, middle + half
+
+
+def group_rows(embeddings: Embeddings) -> np.ndarray:
+    """The jackknife's groups: int array of shape (n,), the same for an image whatever it is together with."""
+    return (hash_rows(embeddings.class_ids, embeddings.indices, 0) % np.uint64(GROUPS)).astype(np.int64)

@@ -1,0 +1,328 @@
+"""The experiment grid: what a study is made of, what of it is done, what would be drawn and why, and what it costs."""
+
+from __future__ import annotations
+
+import glob
+import json
+import math
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale, make_digest
+from synthdiv.generation.shards import count_drawn
+from synthdiv.images.index import read_facts
+from synthdiv.images.transfer_sets import locate_parts
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_trainings
+from synthdiv.plan.experiments import list_encoder_experiments
+from synthdiv.plan.generation import (
+    find_generator,
+    find_owner,
+    find_prompts,
+    find_run,
+    list_generation_runs,
+    list_run_indices,
+    list_shards,
+)
+from synthdiv.plan.parts import Drawing
+from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
+from synthdiv.plan.study import Study
+from synthdiv.plan.transfer import list_transfer_sets
+
+GUESSED_BYTES = {"png": 1.6, "jpeg": 0.4, "webp": 0.3}
+"""Of an image's file a pixel, where none was drawn yet."""
+GUESSED_SECONDS = 0.75
+"""Of drawing 512 x 512 pixels in 50 steps: a model of the size of Stable Diffusion v1.5 on an A100."""
+GUESSED_RATES = {"encoders": 500.0, "classifiers": 600.0}
+"""Images a second and GPU: embedding with CLIP ViT-L/14, training ResNet-RS-152."""
+EDITED = "prompt edited"
+SHOWN = 12
+"""Edited classes that are named."""
+
+
+@dataclass(frozen=True)
+class ClassState:
+    """What there is of one class of a drawing, in images."""
+
+    drawing: Drawing
+    class_id: int
+    total: int
+    done: int
+    reused_from: str | None
+    reason: str | None
+
+
+class Grid:
+    """A study's grid, compared with what lies in its results and in the archive.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    results : Path or str
+        Its folder of results.
+    """
+
+    def __init__(self, study: Study, results: Path | str) -> None:
+        self.study = study
+        self.results = Path(results)
+
+    @cached_property
+    def calibration(self) -> dict[str, Any]:
+        """What target ``calibrate`` measured; empty where it was not run."""
+        path = self.results / "calibration.json"
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @cached_property
+    def fingerprints(self) -> dict[str, dict[str, Any]]:
+        """Those of the generators that were fingerprinted already."""
+        paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config["generators"]}
+        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+    @cached_property
+    def drawings(self) -> list[Drawing]:
+        """What is drawn for sets, and the probes."""
+        return list_generation_runs(self.study) + [find_run(self.study, {"probe": name})[0] for name in self.study.probes]
+
+    @cached_property
+    def states(self) -> list[ClassState]:
+        """Every class of every drawing."""
+        return [state for drawing in self.drawings for state in self._compare(drawing)]
+
+    def _compare(self, drawing: Drawing) -> list[ClassState]:
+        study = self.study
+        dataset, generator = find_prompts(study, drawing), find_generator(study, drawing.dataset, drawing.split)
+        total, fingerprint = sum(dataset.images_per_class.values()), self.fingerprints.get(generator)
+        states = []
+        for index, shard in list_run_indices(study, drawing).items():
+            path = self.results / "images" / index
+            facts = read_facts(path) if path.exists() else None
+            for class_id in shard.class_ids:
+                reason = self._find_reason(drawing, class_id, facts, path)
+                owner, done, reused = find_owner(study, drawing, class_id), 0, None
+                if reason is None:
+                    done = total
+                elif owner != drawing:
+                    reused = owner.collection
+                elif fingerprint is not None:
+                    done = count_drawn(study, drawing, class_id, fingerprint)
+                states.append(ClassState(drawing, class_id, total, done, reused, reason if done < total else None))
+        return states
+
+    def _find_reason(self, drawing: Drawing, class_id: int, facts: Mapping[str, Any] | None, path: Path) -> str | None:
+        """Why a class of a drawing would be drawn; None if its index stands."""
+        study = self.study
+        dataset, generator = find_prompts(study, drawing), find_generator(study, drawing.dataset, drawing.split)
+        key = study.classes[class_id].key
+        if facts is None or key not in facts["prompts"]:
+            return "not drawn yet"
+        fingerprint = self.fingerprints.get(generator, {"digest": facts["fingerprint"]})["digest"]
+        # JSON knows no tuples and no other keys than texts: compare what both sides become
+        own = json.loads(json.dumps([study.config["generators"][generator], fingerprint, study.config["image_format"]]))
+        if own != [facts["generator"], facts["fingerprint"], facts["image_format"]]:
+            return "another generator or image format"
+        if [study.seed, study.config["noise"]] != [facts["seed"], facts["noise"]]:
+            return "another seed or noise"
+        if facts["prompts"][key] != make_digest(dataset.describe_class(class_id)):
+            return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(drawing, class_id, path)}"
+        if dict(dataset.images_per_class) != facts["images_per_class"]:
+            return "another number of images"
+        return None
+
+    def _show_edit(self, drawing: Drawing, class_id: int, path: Path) -> str:
+        dataset = find_prompts(self.study, drawing)
+        if dataset.per_image:
+            return ""
+        rows = pl.scan_parquet(path).filter(pl.col("class_id") == class_id).select("prompt").head(1).collect()
+        before = rows.item() if len(rows) else ""
+        return f": {before!r} is now {dataset.class_texts[class_id]!r}"
+
+    # Tables
+
+    def tabulate_drawings(self) -> pl.DataFrame:
+        """A row a drawing: images planned, done, reused and to draw, files, gigabytes and hours."""
+        rows = []
+        for drawing in self.drawings:
+            own = [state for state in self.states if state.drawing == drawing]
+            generator = find_generator(self.study, drawing.dataset, drawing.split)
+            reused = sum(state.total for state in own if state.reused_from)
+            to_draw = sum(state.total - state.done for state in own if not state.reused_from)
+            blocks = sum(math.ceil(len(run) / BLOCK_SIZE) for _, run in find_prompts(self.study, drawing).list_runs())
+            rows.append(
+                {
+                    "dataset": drawing.dataset if drawing.split is None else drawing.collection,
+                    "guidance_scale": format_scale(drawing.guidance_scale),
+                    "generator": generator,
+                    "shards": len(list_run_indices(self.study, drawing)),
+                    "images": sum(state.total for state in own),
+                    "done": sum(state.done for state in own),
+                    "reused": reused,
+                    "to_draw": to_draw,
+                    "new_files": blocks * sum(1 for state in own if state.done < state.total and not state.reused_from),
+                    "new_GB": round(to_draw * self.bytes_per_image(generator) / 1e9, 1),
+                    "hours": round(to_draw * self.seconds_per_image(drawing) / 3600, 1),
+                }
+            )
+        return pl.DataFrame(rows)
+
+    def seconds_per_image(self, drawing: Drawing) -> float:
+        """What drawing an image takes, on one GPU: without guidance one prediction a step and not two."""
+        generator, guided = find_generator(self.study, drawing.dataset, drawing.split), drawing.guidance_scale > 1
+        measured = self.calibration.get("generators", {}).get(generator)
+        if measured:
+            return 1 / measured["images_per_s" if guided else "images_per_s_unguided"]
+        spec = self.study.config["generators"][generator]
+        guessed = GUESSED_SECONDS if guided else GUESSED_SECONDS / 2
+        return guessed * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
+
+    def bytes_per_image(self, generator: str) -> float:
+        """The size of an image's file: of those that were drawn, or a guess."""
+        for drawing in list_generation_runs(self.study):
+            if find_generator(self.study, drawing.dataset) == generator:
+                paths = sorted((self.results / "images" / drawing.collection).glob("*.parquet"))[:1]
+                for path in paths:
+                    return pl.read_parquet(path, columns=["size"])["size"].mean()  # type: ignore[return-value]
+        spec = self.study.config["generators"][generator]
+        return GUESSED_BYTES[self.study.config["image_format"]["format"]] * spec["width"] * spec["height"]
+
+    def list_reasons(self) -> list[str]:
+        """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
+        lines = []
+        for drawing in self.drawings:
+            own = [state for state in self.states if state.drawing == drawing and not state.reused_from]
+            reasons = Counter(state.reason for state in own if state.reason)
+            edited = [reason for reason in reasons if reason.startswith(EDITED)]
+            for reason, count in reasons.items():
+                if not reason.startswith(EDITED):
+                    lines.append(f"{drawing.collection}: {count:,} classes {reason}")
+            lines += [f"{drawing.collection}: {reason}" for reason in edited[:SHOWN]]
+            if len(edited) > SHOWN:
+                lines.append(f"{drawing.collection}: and {len(edited) - SHOWN} more edited prompts")
+        return lines
+
+    def tabulate_embeddings(self) -> pl.DataFrame:
+        """A row an encoder and set of images: tables done, images, hours of what is to do."""
+        rows = []
+        for encoder in self.study.config["encoders"]:
+            rate = self.calibration.get("encoders", {}).get(encoder, {}).get("images_per_s", GUESSED_RATES["encoders"])
+            for collection in dict.fromkeys(map(partial(find_collection, self.study), list_image_sets(self.study, encoder))):
+                if collection.startswith("brought/"):
+                    continue
+                folder = self.results / "embeddings" / encoder / collection
+                done = sum((folder / f"{name}.parquet").exists() for name in list_shards(self.study))
+                images = self._count_images(collection, SPLITS)
+                left = 1 - done / len(list_shards(self.study))
+                hours = None if images is None else round(images * left / rate / 3600, 1)
+                rows.append([encoder, collection, len(list_shards(self.study)), done, images, hours])
+        schema = {
+            "encoder": pl.String,
+            "images_of": pl.String,
+            "tables": pl.Int64,
+            "done": pl.Int64,
+            "images": pl.Int64,
+            "hours": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def tabulate_experiments(self) -> pl.DataFrame:
+        """The matrix: a row a reference, a column a query; each experiment's number, with a ✓ if it is done."""
+        encoder = list_encoders(self.study)[0]
+        cells: dict[str, dict[str, str]] = {}
+        for one in list_encoder_experiments(self.study, encoder):
+            done = (self.results / "experiments" / encoder / one.reference / f"{one.query}.parquet").exists()
+            cells.setdefault(one.reference, {})[one.query] = f"{one.number}{' ✓' if done else ''}"
+        return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
+
+    def tabulate_classifiers(self) -> pl.DataFrame:
+        """A row a classifier and training set: trainings, those done, sets that it is tried on, hours of what is to do."""
+        rows = []
+        for name, training in list_evaluations(self.study):
+            entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
+            runs = [run for run in list_trainings(self.study) if (run.classifier, run.training) == (name, training)]
+            done = sum((self.results / "classifiers" / run.folder / "model.safetensors").exists() for run in runs)
+            images = self._count_trained(training, recipe) if runs else 0
+            rate = self.calibration.get("classifiers", {}).get(name, {}).get("images_per_s", GUESSED_RATES["classifiers"])
+            hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
+            rows.append([name, training, len(runs), done, len(entry["evaluate"]), hours])
+        schema = {
+            "classifier": pl.String,
+            "trained_on": pl.String,
+            "trainings": pl.Int64,
+            "done": pl.Int64,
+            "tried_on_sets": pl.Int64,
+            "hours": pl.Float64,
+        }
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _count_trained(self, training: str, recipe: Mapping[str, Any]) -> float | None:
+        """How many images one training sees, counted as often as it sees them; None where that is not known yet."""
+        if "steps" in recipe:
+            return recipe["steps"] * recipe["batch_size"]
+        count, total = len(self.study.classes), 0.0
+        for part in list_parts(self.study, training):
+            images = self._count_images(find_collection(self.study, part["set"]), ["train"])
+            if part["images_per_class"] is not None:
+                images = count * part["images_per_class"]
+            if images is None:
+                return None
+            total += images * len(part.get("classes", self.study.classes)) / count
+        return recipe["epochs"] * total
+
+    def _count_images(self, collection: str, splits: Sequence[str]) -> int | None:
+        """How many images a collection has in some splits; None for natural ones that are not indexed yet."""
+        if not collection.startswith("natural/"):
+            counts = self.study.datasets[collection.split("/")[0]].images_per_class
+            return len(self.study.classes) * sum(counts[split] for split in splits)
+        index = self.results / "images" / f"{collection}.parquet"
+        if not index.exists():
+            return None
+        rows = pl.scan_parquet(index).filter(pl.col("split").is_in(splits))
+        return rows.select(pl.len()).collect().item()
+
+    def describe_cost(self) -> str:
+        """Where the hours come from."""
+        if self.calibration:
+            return f"Hours are of one device, as measured on {self.calibration['device']} (target calibrate)."
+        return (
+            "Hours are a GUESS, as of one A100: measure your device with target calibrate. Gigabytes are a guess until "
+            "images are drawn."
+        )
+
+
+def describe_sources(study: Study, results: Path | str) -> list[str]:
+    """A line a natural or transfer set and split: where it is, and whether it is there and indexed."""
+    lines = []
+    for kind, sets in (("natural", study.sets), ("transfer", list_transfer_sets(study))):
+        for name, entry in sets.items():
+            indexed = Path(results, "images", kind, f"{name}.parquet").exists()
+            for split, source in entry.get("images", {}).items():
+                path = source if isinstance(source, str) else source["path"]
+                there = os.path.exists(path) or glob.has_magic(path)
+                lines.append(f"{name}, {split}: {path} ({_describe_state(indexed, there)})")
+            if "torchvision" in entry:
+                there = all(map(os.path.exists, locate_parts(entry)))
+                place = f"torchvision's {entry['torchvision']} in {entry['root']}"
+                lines.append(f"{name}: {place} ({_describe_state(indexed, there)})")
+    return lines
+
+
+def _describe_state(indexed: bool, there: bool) -> str:
+    return "indexed" if indexed else "there" if there else "NOT THERE"
+
+
+def render_table(table: pl.DataFrame) -> str:
+    """A table as text, whole; "?" where a number is not known yet."""
+    columns = []
+    for name, values in table.to_dict(as_series=False).items():
+        numeric = table[name].dtype.is_numeric()
+        form = ",.1f" if table[name].dtype.is_float() else "," if numeric else ""
+        cells = [name.replace("_", " "), *("?" if value is None else format(value, form) for value in values)]
+        width = max(map(len, cells))
+        columns.append([cell.rjust(width) if numeric else cell.ljust(width) for cell in cells])
+    return "\n".join("  " + "  ".join(row).rstrip() for row in zip(*columns, strict=True))

@@ -1,0 +1,1 @@
+"""A study: a checked config, and the jobs that it means."""

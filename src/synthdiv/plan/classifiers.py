@@ -1,0 +1,50 @@
+"""What is trained and evaluated.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from synthdiv.plan.parts import EVALUATION_KEYS, ClassifierRun
+from synthdiv.plan.study import Study
+
+
+@cache
+def list_trainings(study: Study) -> list[ClassifierRun]:
+    """Every classifier on every training set with every seed, in the order of the config."""
+    return [
+        ClassifierRun(name, training, seed)
+        for name, entry in study.config["classifiers"].items()
+        for training in entry["train"]
+        for seed in entry["seeds"]
+    ]
+
+
+@cache
+def list_evaluations(study: Study) -> list[tuple[str, str]]:
+    """Every classifier with each set that it was trained on, here or before it came."""
+    return [
+        (name, training)
+        for name, entry in study.config["classifiers"].items()
+        for training in entry["train"] or [entry["trained_on"]]
+    ]
+
+
+def list_parts(study: Study, training: str) -> list[dict[str, Any]]:
+    """What a training set is put together from: ``set``, ``images_per_class`` and ``weight``, of each part."""
+    parts = study.mixtures.get(training, [{"set": training}])
+    return [{"images_per_class": None, "weight": None} | part for part in parts]
+
+
+def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
+    """What of a recipe decides the weights, key-sorted."""
+    return {key: value for key, value in sorted(study.recipes[classifier].items()) if key not in EVALUATION_KEYS}
+
+
+def find_cured_classes(study: Study, base: str, training: str) -> list[int]:
+    """The classes of a mixture that come from other sets than the base, where its parts name them."""
+    parts = [part for part in study.mixtures.get(training, []) if part["set"] != base]
+    return sorted({class_id for part in parts for class_id in study.find_classes(part.get("classes", []))})

@@ -1,0 +1,81 @@
+"""The matrix, what the set metrics compare, and what is diagnosed.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+
+from synthdiv.plan.parts import Experiment
+from synthdiv.plan.sets import find_natural_images, list_embedded_sets, list_encoded_sets, list_encoders, list_image_sets
+from synthdiv.plan.study import Study
+
+
+@cache
+def list_references(study: Study) -> list[str]:
+    """The matrix's reference sets: the config's, or all that have a training split."""
+    return study.config["experiments"].get("references", list_embedded_sets(study))
+
+
+@cache
+def list_queries(study: Study) -> list[str]:
+    """The matrix's query sets: the config's, or all that have a training split."""
+    return study.config["experiments"].get("queries", list_embedded_sets(study))
+
+
+@cache
+def list_experiments(study: Study) -> list[Experiment]:
+    """The matrix, numbered as Table 6: for each query, each reference."""
+    pairs = itertools.product(list_queries(study), list_references(study))
+    return [Experiment(number, reference, query) for number, (query, reference) in enumerate(pairs, start=1)]
+
+
+def list_encoder_experiments(study: Study, encoder: str) -> list[Experiment]:
+    """The rows of the matrix between sets that an encoder embeds, with the numbers of the whole."""
+    sets = set(list_encoded_sets(study, encoder))
+    return [one for one in list_experiments(study) if {one.reference, one.query} <= sets]
+
+
+def list_comparisons(study: Study, encoder: str) -> list[tuple[str, str]]:
+    """Each set that the set metrics compare with each of their references, as (reference, set)."""
+    sets = list_encoded_sets(study, encoder)
+    return [
+        (reference, name)
+        for reference in list_metric_references(study)
+        if reference in sets
+        for name in sets
+        if name != reference
+    ]
+
+
+@cache
+def list_metric_references(study: Study) -> list[str]:
+    """What the set metrics compare with: the config's, or the first image set, or the first set."""
+    given = study.config["set_metrics"].get("references")
+    return given if given is not None else (list_image_sets(study) or list(study.sets))[:1]
+
+
+@cache
+def find_natural(study: Study) -> str | None:
+    """What others are held against: natural images, or the first reference of images whose embeddings were brought."""
+    brought = [name for name in list_metric_references(study) if "embeddings" in study.sets[name]]
+    return find_natural_images(study) or next((name for name in brought if study.sets[name]["kind"] == "image"), None)
+
+
+@cache
+def list_diagnosed(study: Study) -> list[str]:
+    """The sets whose classes get a cause: images that are not natural ones, where there are natural ones."""
+    if find_natural(study) is None:
+        return []
+    names = list_image_sets(study, list_encoders(study)[0])
+    return [name for name in names if name != find_natural(study) and "images" not in study.sets[name]]
+
+
+@cache
+def list_judges(study: Study) -> list[str]:
+    """The sets whose class centroids split the error: the prompts, and the natural images."""
+    prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name]["kind"] == "prompt"]
+    natural = find_natural(study)
+    return prompts + ([] if natural is None else [natural])

@@ -1,0 +1,165 @@
+"""What is generated: shards, generation runs, which of them generates an image, and what decides it.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import PROBE, RECIPE_VERSION, REVIEW, format_scale, make_digest
+from synthdiv.plan.parts import Drawing, Shard
+from synthdiv.plan.study import Study
+from synthdiv.prompts.datasets import Dataset
+
+
+@cache
+def list_generation_runs(study: Study) -> list[Drawing]:
+    """Every dataset at every guidance scale, in the order of the config."""
+    return [
+        Drawing(name, float(scale))
+        for name, dataset in study.config["datasets"].items()
+        for scale in dataset["guidance_scales"]
+    ]
+
+
+@cache
+def list_shards(study: Study) -> dict[str, Shard]:
+    """The shards of the classes, by name."""
+    step, count = _count_classes_per_shard(study), len(study.classes)
+    width = len(str(count - 1))
+    shards = {}
+    for start in range(0, count, step):
+        ids = range(start, min(start + step, count))
+        name = f"c{ids[0]:0{width}}-{ids[-1]:0{width}}"
+        shards[name] = Shard(name, ids)
+    return shards
+
+
+def _count_classes_per_shard(study: Study) -> int:
+    if "shard_by_time" not in study.config:
+        return study.config["classes_per_shard"]
+    timing = study.config["shard_by_time"]
+    most = max((sum(dataset.images_per_class.values()) for dataset in study.datasets.values()), default=1)
+    return max(1, int(60 * timing["minutes"] / (timing["seconds_per_image"] * most)))
+
+
+def find_generator(study: Study, dataset: str, split: str | None = None) -> str:
+    """The name of the generator that draws a dataset, or, in the split of probes, a probe."""
+    entry = study.config["probes" if split == PROBE else "datasets"][dataset]
+    return entry.get("generator") or next(iter(study.config["generators"]))
+
+
+def list_run_indices(study: Study, drawing: Drawing) -> dict[str, Shard]:
+    """The indices of a drawing for sets, or of a probe, from images/ on, and the classes of each."""
+    if drawing.split == PROBE:
+        _, shard = find_run(study, {"probe": drawing.dataset})
+        return {f"{drawing.collection}.parquet": shard}
+    return {f"{drawing.collection}/{name}.parquet": shard for name, shard in list_shards(study).items()}
+
+
+def find_prompts(study: Study, drawing: Drawing) -> Dataset:
+    """The prompts of a drawing, and how many images it has of each class and split."""
+    if drawing.split == PROBE:
+        return study.probes[drawing.dataset]
+    dataset = study.datasets[drawing.dataset]
+    if drawing.split == REVIEW:
+        return replace(dataset, images_per_class={REVIEW: study.config["review"]["images"]})
+    return dataset
+
+
+def find_run(study: Study, names: Mapping[str, str]) -> tuple[Drawing, Shard]:
+    """What a job draws, and of which classes, by the names that its rule's wildcards give.
+
+    Parameters
+    ----------
+    names : mapping
+        ``probe``; ``set`` and ``shard`` of a review; or ``dataset``, ``scale`` and ``shard``.
+    """
+    if "probe" in names:
+        name = names["probe"]
+        entry = study.config["probes"][name]
+        (class_id,) = [row.class_id for row in study.classes if row.key == entry["class"]]
+        return Drawing(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
+    shard = list_shards(study)[names["shard"]]
+    if "set" in names:
+        entry = study.sets[names["set"]]
+        return Drawing(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
+    return get_run(study, names["dataset"], names["scale"]), shard
+
+
+def get_run(study: Study, dataset: str, scale: str) -> Drawing:
+    """The drawing of a dataset and a guidance scale in its text form.
+
+    Raises
+    ------
+    StudyError
+        If the dataset is not drawn at that scale.
+    """
+    for drawing in list_generation_runs(study):
+        if drawing.dataset == dataset and format_scale(drawing.guidance_scale) == scale:
+            return drawing
+    raise StudyError(f"dataset {dataset!r} is not drawn at guidance scale {scale}: add it to its guidance_scales")
+
+
+@cache
+def _list_owners(study: Study) -> dict[tuple[str, float, int, str], Drawing]:
+    """The drawing that holds most of a class's images, or the first, by (generator, scale, class_id, prompts)."""
+    owners: dict[tuple[str, float, int, str], Drawing] = {}
+    by_size = sorted(
+        list_generation_runs(study), key=lambda one: -sum(study.datasets[one.dataset].images_per_class.values())
+    )
+    for drawing in by_size:
+        for row in study.classes:
+            owners.setdefault(_make_owner_key(study, drawing, row.class_id), drawing)
+    return owners
+
+
+def _make_owner_key(study: Study, drawing: Drawing, class_id: int) -> tuple[str, float, int, str]:
+    prompts = make_digest(study.datasets[drawing.dataset].describe_class(class_id))
+    return find_generator(study, drawing.dataset), drawing.guidance_scale, class_id, prompts
+
+
+def find_owner(study: Study, drawing: Drawing, class_id: int) -> Drawing:
+    """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals).
+
+    What is drawn in a split of its own belongs to itself.
+    """
+    if drawing.split is not None:
+        return drawing
+    return _list_owners(study)[_make_owner_key(study, drawing, class_id)]
+
+
+def make_generation_recipe(study: Study, drawing: Drawing, shard: Shard) -> dict[str, Any]:
+    """What decides the images of a shard, apart from the generator's fingerprint: small, key-sorted, JSON-able."""
+    generator, dataset = find_generator(study, drawing.dataset, drawing.split), find_prompts(study, drawing)
+    recipe = {
+        "recipe_version": RECIPE_VERSION,
+        "generator": {key: value for key, value in study.config["generators"][generator].items() if key != "model"},
+        "image_format": study.config["image_format"],
+        "guidance_scale": drawing.guidance_scale,
+        "images_per_class": dataset.images_per_class,
+        "noise": study.config["noise"],
+        "seed": study.seed,
+        "archive": study.config["archive"],
+        "prompts": _digest_prompts(study, dataset, shard.class_ids),
+    }
+    return dict(sorted(recipe.items()))
+
+
+def make_prompt_recipe(study: Study, dataset: str, shard: Shard | None) -> dict[str, Any]:
+    """What the prompts of a dataset, or of a shard of it, depend on: small, key-sorted, JSON-able."""
+    class_ids = shard.class_ids if shard is not None else range(len(study.classes))
+    prompts = study.datasets[dataset]
+    return {
+        "images_per_class": prompts.images_per_class if prompts.per_image else None,
+        "prompts": _digest_prompts(study, prompts, class_ids),
+    }
+
+
+def _digest_prompts(study: Study, dataset: Dataset, class_ids: range) -> str:
+    return make_digest([[study.classes[n].key, dataset.describe_class(n)] for n in class_ids])

@@ -1,0 +1,121 @@
+"""Which part each set of a study plays in what is claimed of such sets: by its place in the config, never by its name.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from synthdiv.plan.generation import find_generator
+from synthdiv.plan.sets import find_natural_images, list_prompt_sets
+from synthdiv.plan.study import Study
+
+
+def find_roles(study: Study) -> dict[str, Any]:
+    """The sets and pairs of sets that claims are about.
+
+    Parameters
+    ----------
+    study : Study
+
+    Returns
+    -------
+    dict
+        natural : the first set of natural images with a training split, or None.
+        shifted : the other sets of natural images.
+        drawn : the image sets that the study draws.
+        clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
+        augmented : [base, changed], the same for a grammar.
+        extended : [base, changed], sets of one scale and generator, the template of whose prompts begins with the other's.
+        cropped : [multi-crop, plain], classifiers of one model.
+        sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
+        prompts : [prompt set, image set], of one dataset.
+        prompt_sets : all sets of prompts.
+        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set; or two drawn sets of the
+            same prompts and scale, of which one has more images.
+    """
+    sets, datasets = study.sets, study.config["datasets"]
+    natural = [name for name, entry in sets.items() if "images" in entry]
+    drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
+
+    def are_drawn_alike(one: str, other: str) -> bool:
+        first, second = sets[one], sets[other]
+        return first["guidance_scale"] == second["guidance_scale"] and (
+            find_generator(study, first["dataset"]) == find_generator(study, second["dataset"])
+        )
+
+    def pair_by(builder: str) -> list[list[str]]:
+        return [
+            [base, changed]
+            for changed in drawn
+            for base in drawn
+            if datasets[sets[changed]["dataset"]]["builder"] == builder
+            and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
+            and are_drawn_alike(base, changed)
+        ]
+
+    def pair_templates() -> list[list[str]]:
+        templates = {name: datasets[sets[name]["dataset"]].get("template") for name in drawn}
+        return [
+            [base, changed]
+            for changed in drawn
+            for base in drawn
+            if templates[base]
+            and templates[changed]
+            and templates[changed].startswith(f"{templates[base]},")
+            and are_drawn_alike(base, changed)
+        ]
+
+    def grows(fewer: str, more: str) -> bool:
+        names = [sets[name]["dataset"] for name in (fewer, more)]
+        one, other = (study.datasets[name] for name in names)
+        return (
+            one.images_per_class["train"] < other.images_per_class["train"]
+            and are_drawn_alike(fewer, more)
+            and all(one.describe_class(row.class_id) == other.describe_class(row.class_id) for row in study.classes)
+        )
+
+    def sort_scales(dataset: str) -> list[list]:
+        own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
+        return sorted(own, key=operator.itemgetter(1))
+
+    return {
+        "natural": find_natural_images(study),
+        "shifted": [name for name in natural if name != find_natural_images(study)],
+        "drawn": drawn,
+        "clarified": pair_by("overrides"),
+        "augmented": pair_by("grammar"),
+        "extended": pair_templates(),
+        "cropped": [
+            [name, other]
+            for name, one in study.recipes.items()
+            for other, plain in study.recipes.items()
+            if one["multi_crop"] and not plain["multi_crop"] and one["model"] == plain["model"]
+        ],
+        "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
+        "prompts": [[prompts, name] for name in drawn for prompts in list_prompt_sets(study, sets[name]["dataset"])],
+        "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
+        "scaled": [
+            [mixture, parts[0]["set"]]
+            for mixture, parts in study.mixtures.items()
+            if len(parts) == 1 and parts[0]["set"] in drawn and parts[0].get("images_per_class")
+        ]
+        + [[fewer, more] for fewer in drawn for more in drawn if grows(fewer, more)],
+    }
+
+
+def find_prompts_of(study: Study) -> dict[str, str]:
+    """The (first) prompt set of each drawn image set that has one."""
+    pairs = [(name, prompts) for prompts, name in find_roles(study)["prompts"]]
+    return dict(reversed(pairs))
+
+
+def find_repeated(study: Study) -> list[str]:
+    """The prompt sets of one prompt a class: the same in both splits."""
+    return [
+        name
+        for name, entry in study.sets.items()
+        if entry["kind"] == "prompt" and "dataset" in entry and not study.datasets[entry["dataset"]].per_image
+    ]

@@ -1,0 +1,151 @@
+"""Where the images and embeddings of each set come from.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from synthdiv.core.fingerprints import SPLITS
+from synthdiv.plan.parts import BROUGHT, Drawing
+from synthdiv.plan.study import Study
+from synthdiv.plan.user_sources import describe_images, find_embeddings, read_class_subset, read_counts
+
+
+@cache
+def list_encoders(study: Study) -> list[str]:
+    """The encoders' names; the first is the one that the main tables are about. "brought" where there is none."""
+    return list(study.config["encoders"]) or [BROUGHT]
+
+
+def list_text_encoders(study: Study) -> dict[str, dict[str, Any]]:
+    """The encoders that embed prompts too."""
+    return {name: spec for name, spec in study.config["encoders"].items() if spec["library"] == "open_clip"}
+
+
+def choose_features(study: Study, encoder: str) -> str:
+    """What the distances between clouds see of an encoder's vectors: "unit" or "raw"."""
+    spec = study.config["encoders"].get(encoder, {"library": "open_clip"})
+    return spec.get("features", "raw" if spec["library"] == "timm" else "unit")
+
+
+def list_encoded_sets(study: Study, encoder: str) -> list[str]:
+    """The sets that have embeddings by an encoder: brought ones by the first alone, prompts by open_clip's alone."""
+    first, reads_prompts = encoder == list_encoders(study)[0], encoder in list_text_encoders(study)
+    return [
+        name
+        for name in list_embedded_sets(study)
+        if (first if "embeddings" in study.sets[name] else study.sets[name]["kind"] == "image" or reads_prompts)
+    ]
+
+
+def find_collection(study: Study, set_name: str) -> str:
+    """Where a set's embeddings lie: "<dataset>/g<scale>", "natural/<set>", "prompts/<dataset>" or "brought/<set>"."""
+    entry = study.sets[set_name]
+    if "embeddings" in entry:
+        return f"{BROUGHT}/{set_name}"
+    if "images" in entry:
+        return f"natural/{set_name}"
+    if entry["kind"] == "prompt":
+        return f"prompts/{entry['dataset']}"
+    return Drawing(entry["dataset"], float(entry["guidance_scale"])).collection
+
+
+def list_splits(study: Study, set_name: str) -> list[str]:
+    """The splits of a natural set."""
+    return [split for split in SPLITS if split in study.sets[set_name]["images"]]
+
+
+def only_evaluates(study: Study, set_name: str) -> bool:
+    """Whether a set has no training split: it takes part in no table but the classifiers'."""
+    entry = study.sets[set_name]
+    return "images" in entry and "train" not in entry["images"]
+
+
+@cache
+def list_embedded_sets(study: Study) -> list[str]:
+    """The sets that are embedded: all but those that only evaluate."""
+    return [name for name in study.sets if not only_evaluates(study, name)]
+
+
+def find_class_ids(study: Study, set_name: str) -> list[int] | None:
+    """The classes that a set holds where it does not hold all; None for all.
+
+    Raises
+    ------
+    StudyError
+        If the subset cannot be read, or names a class that the study has not.
+    """
+    subset = study.sets[set_name].get("class_subset")
+    if subset is None:
+        return None
+    return read_class_subset(subset, study.classes, study.config["classes"], f"config: sets.{set_name}.class_subset")
+
+
+def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str, int]]:
+    """How many images a class are taken, for each split that is not taken whole: a number, or one by class key.
+
+    Raises
+    ------
+    StudyError
+        If a table of counts cannot be read, or names no class.
+    """
+    counts: dict[str, int | dict[str, int]] = {}
+    for split, given in sorted(study.sets[set_name].get("images_per_class", {}).items()):
+        if given != "all":
+            where = f"sets.{set_name}.images_per_class.{split}"
+            counts[split] = given if isinstance(given, int) else read_counts(given, study.classes, where)
+    return counts
+
+
+def find_natural_files(study: Study, set_name: str, split: str) -> dict[str, list[str]]:
+    """The source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, ``labels``.
+
+    Raises
+    ------
+    StudyError
+        If there is nothing at the path, or the form is not recognised.
+    """
+    class_ids = find_class_ids(study, set_name)
+    keys = [row.key for row in study.classes if class_ids is None or row.class_id in class_ids]
+    where = f"config: sets.{set_name}.images.{split}"
+    return describe_images(study.sets[set_name]["images"][split], keys, where)
+
+
+def find_embedding_files(study: Study, set_name: str) -> list[str]:
+    """The files of a set whose embeddings the user brings."""
+    return find_embeddings(study.sets[set_name]["embeddings"], f"config: sets.{set_name}.embeddings")
+
+
+def list_image_sets(study: Study, encoder: str | None = None) -> list[str]:
+    """The sets of images (that an encoder embeds), in the order of the config."""
+    names = list_encoded_sets(study, encoder) if encoder else list_embedded_sets(study)
+    return [name for name in names if study.sets[name]["kind"] == "image"]
+
+
+def list_sheet_sets(study: Study) -> list[str]:
+    """The columns of the contact sheet."""
+    default = [name for name in list_image_sets(study) if "embeddings" not in study.sets[name]]
+    return study.config["contact_sheets"].get("sets", default)
+
+
+def list_prompt_sets(study: Study, dataset: str) -> list[str]:
+    """The prompt sets of a dataset."""
+    return [name for name, entry in study.sets.items() if entry["kind"] == "prompt" and entry.get("dataset") == dataset]
+
+
+@cache
+def find_natural_images(study: Study) -> str | None:
+    """The first set of natural images that has a training split."""
+    return next((name for name in list_image_sets(study) if "images" in study.sets[name]), None)
+
+
+@cache
+def list_grammar_sets(study: Study) -> list[str]:
+    """The image sets that a grammar's prompts drew, where the first encoder reads prompts too."""
+    if list_encoders(study)[0] not in list_text_encoders(study):
+        return []
+    datasets = study.config["datasets"]
+    return [name for name in list_image_sets(study) if datasets.get(study.sets[name].get("dataset"), {}).get("grammar")]

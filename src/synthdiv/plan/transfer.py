@@ -1,0 +1,68 @@
+"""Which sets features are transferred to.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Any
+
+from synthdiv.core.errors import StudyError
+from synthdiv.plan.sets import find_natural_images
+from synthdiv.plan.study import Study
+from synthdiv.plan.user_sources import describe_images
+from synthdiv.prompts.class_tables import ClassRow, read_classes
+
+
+def list_transfer_sets(study: Study) -> dict[str, dict[str, Any]]:
+    """The sets that frozen features are transferred to."""
+    return study.config["transfer"]["sets"]
+
+
+def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
+    """The classes of a transfer set of images: its table's, or its training split's folders; None for a library's set.
+
+    Raises
+    ------
+    StudyError
+        If they have neither a table nor folders.
+    """
+    entry = list_transfer_sets(study)[name]
+    if "images" not in entry:
+        return None
+    if "classes" in entry:
+        return read_classes(entry["classes"])
+    path, where = entry["images"]["train"], f"config: transfer.sets.{name}"
+    if not isinstance(path, str) or not os.path.isdir(path):
+        raise StudyError(
+            f"{where}.images.train: {path if isinstance(path, str) else path['path']} is no folder with a folder per "
+            f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
+        )
+    return read_classes(path)
+
+
+def find_transfer_files(study: Study, name: str) -> dict[str, dict[str, list[str]]]:
+    """The source of each split of a transfer set of images; of others none.
+
+    Each is described as by :func:`synthdiv.plan.sets.find_natural_files`.
+
+    Raises
+    ------
+    StudyError
+        If there is nothing at a path, or its form is not recognised.
+    """
+    keys = [row.key for row in read_transfer_classes(study, name) or []]
+    return {
+        split: describe_images(source, keys, f"config: transfer.sets.{name}.images.{split}")
+        for split, source in list_transfer_sets(study)[name].get("images", {}).items()
+    }
+
+
+@cache
+def find_feature_set(study: Study) -> str | None:
+    """The natural set whose images' features are measured; None where none are."""
+    if "features" not in study.config:
+        return None
+    return study.config["features"].get("set", find_natural_images(study))

@@ -1,0 +1,170 @@
+"""Where the images and embeddings lie that users bring: the files of a source, and what is said if they are not there.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import glob
+import importlib.util
+import os
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import read_text
+from synthdiv.core.fingerprints import SPLITS
+from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
+
+TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
+"""Lists of ImageNet classes that timm packages."""
+
+
+def describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> dict[str, list[str]]:
+    """Recognise the form of a source of images, and list its files.
+
+    Parameters
+    ----------
+    source : str or mapping
+        A path or a pattern; or ``path`` with ``labels`` (a file) or ``folders`` (the class table that numbers them).
+    keys : list of str
+        The class keys of a folder with a folder per class.
+    where : str
+        The config key, for messages.
+
+    Returns
+    -------
+    dict
+        form : [one of "flat", "folder", "tar", "parquet", "idx"].
+        paths : the files, or the folders of the classes.
+        keys : of folders, the class key of each.
+        labels : of flat folders and IDX files, [the file of labels].
+
+    Raises
+    ------
+    StudyError
+        If there is nothing at the path, or the form is not recognised.
+    """
+    path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
+    if os.path.isdir(path) and labels:
+        if not os.path.isfile(labels):
+            raise StudyError(f"{where}.labels: the file {labels} does not exist")
+        return {"form": ["flat"], "paths": [path], "labels": [labels]}
+    if os.path.isdir(path):
+        folders = {key: key for key in keys}
+        if not isinstance(source, str) and "folders" in source:
+            folders = {row.key: str(row.class_id) for row in read_classes(source["folders"])}
+            unknown = next((key for key in keys if key not in folders), None)
+            if unknown is not None:
+                raise StudyError(f"{where}.folders: {source['folders']} has no class with the key {unknown!r}")
+        return {"form": ["folder"], "paths": [os.path.join(path, folders[key]) for key in keys], "keys": keys}
+    paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+    missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
+    if missing is not None:
+        raise StudyError(f"{where}: {missing} does not exist")
+    if all(path.endswith(".tar") for path in paths):
+        return {"form": ["tar"], "paths": paths}
+    if all(path.endswith(".parquet") for path in paths):
+        return {"form": ["parquet"], "paths": paths}
+    if len(paths) == 1 and re.search(r"ubyte(\.gz)?$", path):
+        labels = labels or path.replace("images", "labels").replace("idx3", "idx1")
+        if labels == path or not os.path.exists(labels):
+            raise StudyError(f"{where}: {path} needs its labels; {labels} does not exist (name it with `labels:`)")
+        return {"form": ["idx"], "paths": paths, "labels": [labels]}
+    raise StudyError(f"{where}: {path} is no folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+
+
+def check_images(described: Mapping[str, Sequence[str]], where: str) -> None:
+    """Make sure that every class's folder is there and holds something, in a source of that form.
+
+    Raises
+    ------
+    StudyError
+        If one is missing or empty.
+    """
+    for folder in described["paths"] if described["form"] == ["folder"] else []:
+        if not os.path.isdir(folder):
+            raise StudyError(f"{where}: there is no folder {folder}, which the class of that key needs")
+        with os.scandir(folder) as entries:
+            if not any(not entry.name.startswith(".") for entry in entries):
+                raise StudyError(f"{where}: the folder {folder} holds no image")
+
+
+def find_embeddings(source: str | Mapping[str, str], where: str) -> list[str]:
+    """The embedding tables of a source, and the table of classes beside each array of vectors.
+
+    Parameters
+    ----------
+    source : str or mapping
+        A path or a pattern, of both splits or one for each.
+    where : str
+        The config key, for messages.
+
+    Raises
+    ------
+    StudyError
+        If a pattern matches nothing.
+    """
+    sources = [source] if isinstance(source, str) else [source[split] for split in SPLITS]
+    files: list[str] = []
+    for path in sources:
+        found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        if not found:
+            raise StudyError(f"{where}: nothing matches {path}")
+        files += found
+        files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
+    return files
+
+
+def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, where: str) -> list[int]:
+    """The class_ids that a list of class keys names: one that timm packages, or a file.
+
+    Parameters
+    ----------
+    subset : str
+        One of ``TIMM_SUBSETS``, or a path. A packaged list may name classes that the study has not.
+    classes : sequence of ClassRow
+    table, where : str
+        The class table and the config key, for messages.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, or names a class that the study has not.
+    """
+    path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
+    keys = dict.fromkeys(read_text(path, f"list of classes ({where}; timm's are {' and '.join(TIMM_SUBSETS)})").split())
+    class_ids = {row.key: row.class_id for row in classes}
+    own = sorted(class_ids[key] for key in keys if key in class_ids)
+    if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):
+        unknown = next((key for key in keys if key not in class_ids), None)
+        raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {table} has not")
+    return own
+
+
+def find_timm_subset(name: str) -> Path:
+    """The file of class keys that timm packages; timm itself, which imports torch, is not imported."""
+    found = importlib.util.find_spec("timm")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    return Path(found.submodule_search_locations[0]) / "data" / "_info" / f"{name.replace('-', '_')}_synsets.txt"
+
+
+def read_counts(path: str, classes: Sequence[ClassRow], where: str) -> dict[str, int]:
+    """How many images are taken of each class, by key, from a CSV of ``key`` and ``images``.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, names no class of the study, or a count is none.
+    """
+    keys, counts = {row.key for row in classes}, {}
+    for number, row in read_csv_rows(path, required=("key", "images"), what=f"table of counts ({where})"):
+        key, images = row["key"].strip(), row["images"].strip()
+        if key not in keys:
+            raise StudyError(f"{path}, line {number}: there is no class with the key {key!r}")
+        if not images.isdecimal() or int(images) < 1:
+            raise StudyError(f"{path}, line {number}: images is {images!r}; it must be a number from 1 on")
+        counts[key] = int(images)
+    return dict(sorted(counts.items()))

@@ -1,0 +1,383 @@
+"""Datasets: which prompt draws which image.
+
+A dataset is made by a builder from the class table: ``lemmas`` (the synset description, the paper's Synset), ``template``
+(any text with what the table says of a class, the prompt forms of "Fake it till you make it"), ``overrides`` (another
+dataset with some classes' prompts replaced, the paper's Disamb), ``grammar`` (a prompt an image, the paper's PromptAug) and
+``table`` (the user's own prompts, a class or an image).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from synthdiv.config.loading import check_known
+from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import PROBE, SPLITS
+from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
+from synthdiv.prompts.grammar import Grammar
+
+FIELDS = ("name", "lemmas", "definition", "hypernym")
+"""What a template may take from the class table."""
+
+
+@dataclass
+class Dataset:
+    """The prompts of a dataset.
+
+    Attributes
+    ----------
+    name : str
+        Its key in the config.
+    class_texts : list of str
+        A prompt a class, by class_id; what a grammar or an override builds on.
+    images_per_class : mapping of split to int
+        How many images are drawn.
+    grammar : Grammar or None
+        Makes a prompt an image out of the class's.
+    unique : bool
+        Whether no two images of a class may share a prompt of the grammar.
+    images : mapping of (class_id, split, index) to str, or None
+        The prompts of a per-image table.
+    repeat : int or None
+        So many images after which the noise starts over; None where it never does.
+    """
+
+    name: str
+    classes: list[ClassRow]
+    seed: int
+    class_texts: list[str]
+    images_per_class: Mapping[str, int]
+    grammar: Grammar | None = None
+    unique: bool = True
+    images: Mapping[tuple[int, str, int], str] | None = None
+    repeat: int | None = None
+    _per_class: dict[int, dict] = field(default_factory=dict, repr=False)
+
+    @property
+    def per_image(self) -> bool:
+        """Whether every image has a prompt of its own."""
+        return self.grammar is not None or self.images is not None
+
+    @property
+    def endless(self) -> bool:
+        """Whether it has prompts for more images than are asked for."""
+        return self.images is None
+
+    def prompt(self, class_id: int, split: str, index: int) -> str:
+        """The prompt of one image."""
+        if self.images is not None:
+            return self.images[class_id, split, index]
+        text = self.class_texts[class_id]
+        if self.grammar is None:
+            return text
+        key = self.classes[class_id].key
+        return self.grammar.prompt(seed=self.seed, class_key=key, class_text=text, split=split, index=index)
+
+    def vary_prompt(self, class_id: int, split: str, index: int, *, most: int) -> dict[str, dict[str, str]]:
+        """An image's prompt with each modifier's value replaced by others of its values, in turn.
+
+        Parameters
+        ----------
+        class_id : int
+        split : str
+        index : int
+            Of the image.
+        most : int
+            Other values of a modifier, at most; of more a seeded subset, each image's own.
+
+        Returns
+        -------
+        dict of modifier to dict of value to prompt
+            The image's own value first, with its own prompt; then the others that read differently, in the grammar's order.
+
+        Raises
+        ------
+        ValueError
+            If the dataset has no grammar.
+        """
+        if self.grammar is None:
+            raise ValueError(f"dataset {self.name!r} has no grammar, so its prompts have no modifiers")
+        text, key = self.class_texts[class_id], self.classes[class_id].key
+        own = self.grammar.choose(seed=self.seed, class_key=key, split=split, index=index)
+        prompt = self.grammar.render(own, text)
+        varied: dict[str, dict[str, str]] = {}
+        for name, given in self.grammar.modifiers.items():
+            values = _choose_values(given, own[name], most, f"values {self.seed} {key} {split} {index} {name}")
+            others = {value: self.grammar.render(own | {name: value}, text) for value in values}
+            varied[name] = {own[name]: prompt} | {value: other for value, other in others.items() if other != prompt}
+        return varied
+
+    def list_runs(self) -> list[tuple[str, range]]:
+        """A class's images in runs, each from noise 0 on: the split and the images' indices."""
+        return [
+            (split, range(start, min(start + (self.repeat or count), count)))
+            for split, count in self.images_per_class.items()
+            for start in range(0, count, self.repeat or count)
+        ]
+
+    def list_places(self) -> list[tuple[int, str, int]]:
+        """Where its prompts stand: class_id, split and index; without a split where they are one a class.
+
+        Of prompts that come again within a class, where the dataset allows it, only the first.
+        """
+        if not self.per_image:
+            return [(row.class_id, "", 0) for row in self.classes]
+        if self.grammar is not None and not self.unique:
+            return [place for row in self.classes for place in self._list_first(row.class_id)]
+        owners = range(len(self.classes)) if self.images is None else sorted({class_id for class_id, _, _ in self.images})
+        return [
+            (class_id, split, index)
+            for class_id in owners
+            for split, run in self.list_runs()
+            for index in (run[:1] if self.repeat else run)
+        ]
+
+    def _list_first(self, class_id: int) -> list[tuple[int, str, int]]:
+        """Where each prompt of a class stands first; after as many images as there are prompts none is new."""
+        assert self.grammar is not None
+        places: dict[str, tuple[int, str, int]] = {}
+        for split, count in self.images_per_class.items():
+            for index in range(min(count, len(self.grammar.templates))):
+                places.setdefault(self.prompt(class_id, split, index), (class_id, split, index))
+        return list(places.values())
+
+    def describe_class(self, class_id: int) -> dict[str, Any]:
+        """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
+        if self.images is not None:
+            if not self._per_class:
+                for (owner, split, index), text in sorted(self.images.items()):
+                    self._per_class.setdefault(owner, {}).setdefault(split, {})[index] = text
+            return {"images": self._per_class[class_id]}
+        described: dict[str, Any] = {"text": self.class_texts[class_id]}
+        if self.grammar is not None:
+            described |= {"grammar": self.grammar.describe(), "seed": self.seed}
+        return described
+
+
+def _choose_values(values: list[str], own: str, most: int, seed: str) -> list[str]:
+    """At most so many of the values besides the image's own, in their order."""
+    others = [value for value in values if value != own]
+    ranked = sorted(others, key=lambda value: hashlib.sha256(f"{seed} {value}".encode()).digest())
+    chosen = {own, *ranked[:most]}
+    return [value for value in values if value in chosen]
+
+
+def build_datasets(
+    configs: Mapping[str, Mapping], classes: list[ClassRow], *, seed: int, images_per_class: Mapping[str, int]
+) -> dict[str, Dataset]:
+    """Build every dataset of a config.
+
+    Parameters
+    ----------
+    configs : mapping
+        The config's ``datasets``.
+    classes : list of ClassRow
+        The study's classes.
+    seed : int
+        The study's seed (it decides which prompts of a grammar are used).
+    images_per_class : mapping of split to int
+        How many images a class has in datasets that do not say so themselves.
+
+    Raises
+    ------
+    StudyError
+        If a base is unknown or circular, an override names no class, a prompt is missing or empty, or a grammar holds
+        fewer prompts than a class has images.
+    """
+    built: dict[str, Dataset] = {}
+
+    def build(name: str, asked_by: tuple[str, ...]) -> Dataset:
+        if name in built:
+            return built[name]
+        if name not in configs:
+            raise StudyError(f"dataset {asked_by[-1]!r}: its base {name!r} is not a dataset; there are {', '.join(configs)}")
+        if name in asked_by:
+            raise StudyError(f"dataset {name!r} is based on itself: {' -> '.join([*asked_by, name])}")
+        config = configs[name]
+        base = build(config["base"], (*asked_by, name)) if "base" in config else None
+        if base is not None and base.per_image:
+            raise StudyError(f"dataset {name!r}: its base {base.name!r} has a prompt an image; a base has one a class")
+        counts = {split: config["images_per_class"].get(split, images_per_class[split]) for split in SPLITS}
+        dataset = BUILDERS[config["builder"]](name, config, base, classes, seed, counts)
+        _check_enough(dataset)
+        built[name] = dataset
+        return dataset
+
+    for name in configs:
+        build(name, ())
+    return built
+
+
+def build_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
+    """Build a probe: prompts for one class, each with as many images, image i of every prompt from the same noise.
+
+    Parameters
+    ----------
+    name : str
+        Its key in the config's ``probes``.
+    config : mapping
+        Its entry; ``class`` is a class's key.
+    classes : list of ClassRow
+        The study's classes.
+    seed : int
+        The study's seed.
+
+    Returns
+    -------
+    Dataset
+        Image i of prompt n (from 0) has the index n x images + i.
+
+    Raises
+    ------
+    StudyError
+        If there is no such class, or a prompt is empty or stands twice.
+    """
+    class_ids = {row.key: row.class_id for row in classes}
+    check_known(config["class"], class_ids, f"probes.{name}.class", "class with the key")
+    texts, count = [text.strip() for text in config["prompts"]], config["images"]
+    for n, text in enumerate(texts):
+        if not text:
+            raise StudyError(f"config: probes.{name}.prompts: prompt {n + 1} is empty")
+        if text in texts[:n]:
+            raise StudyError(f"config: probes.{name}.prompts: {text!r} stands twice")
+    class_id = class_ids[config["class"]]
+    images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
+    names = [row.name for row in classes]
+    return Dataset(name, classes, seed, names, {PROBE: len(images)}, images=images, repeat=count)
+
+
+def _build_lemmas(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    return _build_template(name, {"template": "{lemmas}"}, base, classes, seed, counts)
+
+
+def _build_template(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    template = config["template"]
+    slots = re.findall(r"{([^{}]*)}", template)
+    unknown = next((slot for slot in slots if slot not in FIELDS), None)
+    if unknown is not None or not slots:
+        given = f"{{{unknown}}}" if slots else "no slot"
+        raise StudyError(f"dataset {name!r}: the template {template!r} has {given}; it takes {{{'}, {'.join(FIELDS)}}}")
+    for row in classes:
+        missing = next((slot for slot in slots if not getattr(row, slot)), None)
+        if missing is not None:
+            raise StudyError(f"dataset {name!r}: class {row.key!r} has no {missing} in the class table")
+    texts = [re.sub(r"{(\w+)}", lambda found: getattr(row, found[1]), template) for row in classes]  # noqa: B023
+    return Dataset(name, classes, seed, texts, counts)
+
+
+def _build_overrides(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    assert base is not None
+    path = config["overrides"]
+    ids = {row.key: row.class_id for row in classes}
+    texts = list(base.class_texts)
+    lines: dict[str, int] = {}
+    for number, row in read_csv_rows(path, required=("key", "prompt"), what="prompt overrides"):
+        key, prompt = row["key"].strip(), row["prompt"].strip()
+        if key not in ids:
+            raise StudyError(f"prompt overrides {path}, line {number}: there is no class with the key {key!r}")
+        if key in lines:
+            raise StudyError(f"prompt overrides {path}: the key {key!r} stands on lines {lines[key]} and {number}")
+        if not prompt:
+            raise StudyError(f"prompt overrides {path}, line {number}: the prompt of {key!r} is empty")
+        lines[key] = number
+        texts[ids[key]] = prompt
+    return Dataset(name, classes, seed, texts, counts)
+
+
+def _build_grammar(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    assert base is not None
+    return Dataset(
+        name, classes, seed, base.class_texts, counts, grammar=Grammar(config["grammar"]), unique=config["unique"]
+    )
+
+
+def _build_table(
+    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+) -> Dataset:
+    path = Path(config["table"])
+    rows = _read_table(path)
+    by_key, by_id = {row.key: row.class_id for row in classes}, {str(row.class_id): row.class_id for row in classes}
+    per_image = bool(rows) and "index" in rows[0] and "split" in rows[0]
+    prompts: dict[tuple[int, str, int], str] = {}
+    for number, row in enumerate(rows, start=1):
+        where = f"prompt table {path}, row {number}"
+        names, value = (by_key, row["key"]) if "key" in row else (by_id, row["class_id"])
+        if value not in names:
+            raise StudyError(f"{where}: there is no class {value!r}")
+        text = row["prompt"].strip()
+        if not text:
+            raise StudyError(f"{where}: the prompt is empty")
+        split, index = (row["split"], row["index"]) if per_image else ("train", "0")
+        if split not in SPLITS or not index.isdecimal():
+            raise StudyError(f"{where}: split {split!r} must be train or evaluation, and index {index!r} a number from 0")
+        at = (names[value], split, int(index))
+        if at in prompts:
+            hint = "" if per_image else "; for a prompt an image, add the columns split and index"
+            raise StudyError(f"{where}: a second prompt for class {value!r}, {split} {index}{hint}")
+        prompts[at] = text
+    if per_image:
+        return Dataset(name, classes, seed, [row.name for row in classes], counts, images=prompts)
+    for entry in classes:
+        if (entry.class_id, "train", 0) not in prompts:
+            raise StudyError(f"prompt table {path} has no prompt for class {entry.key!r}")
+    return Dataset(name, classes, seed, [prompts[row.class_id, "train", 0] for row in classes], counts)
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    if path.suffix == ".parquet":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if not path.exists():
+            raise StudyError(f"the prompt table {path} does not exist")
+        try:
+            table = pq.ParquetFile(path).read()
+        except (pa.ArrowException, OSError) as error:
+            raise StudyError(f"the prompt table {path} is no Parquet file that can be read: {error}") from None
+        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
+    else:
+        rows = [row for _, row in read_csv_rows(path, required=("prompt",), what="prompt table")]
+    if not rows or "prompt" not in rows[0] or not {"key", "class_id"} & set(rows[0]):
+        raise StudyError(f"the prompt table {path} needs the columns prompt, and key or class_id")
+    return rows
+
+
+BUILDERS = {
+    "lemmas": _build_lemmas,
+    "template": _build_template,
+    "overrides": _build_overrides,
+    "grammar": _build_grammar,
+    "table": _build_table,
+}
+
+
+def _check_enough(dataset: Dataset) -> None:
+    total = sum(dataset.images_per_class.values())
+    if dataset.grammar is not None and dataset.unique and len(dataset.grammar.templates) < total:
+        raise StudyError(
+            f"dataset {dataset.name!r} needs {total} different prompts a class, but the grammar {dataset.grammar.path} "
+            f"holds {len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts come again "
+            "(`unique: false`)"
+        )
+    if dataset.images is not None:
+        for row in dataset.classes:
+            for split, count in dataset.images_per_class.items():
+                for index in range(count):
+                    if (row.class_id, split, index) not in dataset.images:
+                        raise StudyError(
+                            f"dataset {dataset.name!r}: its prompt table has none for class {row.key!r}, {split} {index}; "
+                            f"images_per_class asks for {count}"
+                        )

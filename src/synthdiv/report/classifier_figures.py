@@ -1,0 +1,170 @@
+"""The figures of the classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from synthdiv.report.figures import fill_cells
+
+METRIC_NAMES = {
+    "centroid_distance": "Centroid Distance",
+    "vendi_score": "Vendi score",
+    "frechet_distance": "Fréchet distance",
+    "frechet_distance_unsquared": "Fréchet distance, unsquared",
+    "frechet_mean_term": "Fréchet, mean term",
+    "frechet_covariance_term": "Fréchet, covariance term",
+    "lda on embeddings": "discriminant analysis on embeddings",
+    "knn1_accuracy": "k-NN accuracy, k = 1",
+    "knn5_accuracy": "k-NN accuracy, k = 5",
+}
+PANELS = 8
+"""Metrics that are scattered."""
+
+
+def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
+    """A grid a classifier: top-1 on each evaluation set (columns) after each training set (rows), means over seeds.
+
+    Parameters
+    ----------
+    means, differences : polars.DataFrame
+        As :mod:`synthdiv.analysis.classifier_tables` gives them.
+    """
+    names = means["classifier"].unique(maintain_order=True).to_list()
+    trained = [means.filter(classifier=name)["train_set"].unique(maintain_order=True).to_list() for name in names]
+    tried = [means.filter(classifier=name)["evaluation_set"].unique(maintain_order=True).to_list() for name in names]
+    width, height = max(map(len, tried)), sum(map(len, trained))
+    figure = Figure(figsize=(2.6 + 0.85 * width, 1.2 * len(names) + 0.45 * height + 0.6), layout="constrained")
+    grids = figure.subplots(len(names), 1, squeeze=False, height_ratios=[len(rows) for rows in trained])[:, 0]
+    for ax, name, rows, columns in zip(grids, names, trained, tried, strict=True):
+        cells = {(row["train_set"], row["evaluation_set"]): row["top1"] for row in means.filter(classifier=name).to_dicts()}
+        values = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows], dtype=float)
+        fill_cells(ax, values, rows, columns)
+        said = state_difference(means.filter(classifier=name), differences.filter(classifier=name))
+        ax.set_title("\n".join([name, *said]))
+    figure.supxlabel("evaluation set")
+    figure.supylabel("training set")
+    return figure
+
+
+def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str]:
+    """Lines that say, of one classifier, whether the best other training set is as good as the evaluation set's own.
+
+    Nothing where the evaluation set is not trained on, or nothing else is.
+    """
+    target = means["evaluation_set"][0]
+    tried = means.filter(evaluation_set=target).sort("top1", descending=True)
+    own, others = tried.filter(train_set=target), tried.filter(pl.col("train_set") != target)
+    if own.is_empty() or others.is_empty():
+        return []
+    best = others["train_set"][0]
+    pair = differences.filter(pl.col("evaluation_set") == target, pl.col("train_set_a").is_in([target, best]))
+    row = pair.filter(pl.col("train_set_b").is_in([target, best])).to_dicts()[0]
+    sign = 1 if row["train_set_a"] == target else -1
+    low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
+    verdict = "beyond noise" if row["differs"] else "not beyond noise"
+    return [
+        f"on {target}: {own['top1'][0]:.3f} by its own training split, {others['top1'][0]:.3f} by the best other ({best});",
+        f"difference {sign * row['difference']:+.3f} (95 %: {low:+.3f} to {high:+.3f}, {verdict})",
+    ]
+
+
+def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], followed: Mapping[str, str]) -> Figure:
+    """Loss and accuracy curves: a row a classifier, a colour a training set, a line a seed.
+
+    Parameters
+    ----------
+    logs : mapping of classifier to mapping of training set to tables
+        Each run's log.
+    followed : mapping of classifier to set
+        Whose evaluation split was tried during training.
+    """
+    panels = (("loss", "training loss"), ("train_top1", "top-1 on training images, as augmented"), ("followed_top1", ""))
+    figure = Figure(figsize=(11, 0.6 + 2.9 * len(logs)), layout="constrained")
+    grid = figure.subplots(len(logs), 3, squeeze=False)
+    for axes, (classifier, sets) in zip(grid, logs.items(), strict=True):
+        for ax, (column, title) in zip(axes, panels, strict=True):
+            for n, (name, tables) in enumerate(sets.items()):
+                for seed, table in enumerate(tables):
+                    shown = table.drop_nulls(column)
+                    label = name if seed == 0 else None
+                    ax.plot(shown["epoch"], shown[column], color=f"C{n % 10}", linewidth=0.9, label=label)
+            ax.set_title(title or f"top-1 on {followed.get(classifier, 'no followed set')}")
+            ax.set_xlabel("epoch")
+        axes[0].set_ylabel(classifier)
+        axes[2].legend(frameon=False, fontsize=7)
+    return figure
+
+
+def plot_exchange(exchange: pl.DataFrame) -> Figure:
+    """Top-1 against the number of natural images, a line for what is added to them."""
+    classifiers = exchange["classifier"].unique(maintain_order=True).to_list()
+    figure = Figure(figsize=(6, 0.4 + 3.6 * len(classifiers)), layout="constrained")
+    for ax, classifier in zip(figure.subplots(len(classifiers), 1, squeeze=False)[:, 0], classifiers, strict=True):
+        own = exchange.filter(classifier=classifier).sort("n_natural")
+        for (synthetic,), table in own.group_by("synthetic", maintain_order=True):
+            if len(table) == 1 and table["n_natural"][0] == 0:
+                ax.axhline(table["top1"][0], color="0.5", linestyle=":", label=f"{synthetic}, no natural images")
+            else:
+                _plot_interval(ax, table, "n_natural", f"natural + {synthetic}" if synthetic else "natural alone")
+        ax.set_title(f"{classifier}, tried on {own['evaluation_set'][0]}")
+        ax.set_xlabel("natural training images")
+        ax.set_ylabel("top-1")
+        ax.legend(frameon=False)
+    return figure
+
+
+def _plot_interval(ax: Axes, table: pl.DataFrame, x: str, label: str) -> None:
+    errors = [table["top1"] - table["top1_low"], table["top1_high"] - table["top1"]]
+    ax.errorbar(table[x], table["top1"], yerr=np.array(errors), marker="o", markersize=4, capsize=3, label=label)
+
+
+def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
+    """The classifier's accuracy against the metrics that rank it best, and how well each ranks it.
+
+    Parameters
+    ----------
+    ranks, points : polars.DataFrame
+        As :mod:`synthdiv.analysis.predictors` gives them, of one classifier.
+    """
+    figure = Figure(figsize=(13, 8.5), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[1, 2.2])  # type: ignore[misc]
+    axes = left.subplots(2, 1)
+    for ax, level, title in zip(
+        axes, ("set", "class"), ("over training sets", "over classes of training sets"), strict=True
+    ):
+        table = ranks.filter(level=level).drop_nulls("spearman").reverse()
+        middle = table["spearman"].to_numpy()
+        low, high = (table[name].fill_null(table["spearman"]).to_numpy() for name in ("spearman_low", "spearman_high"))
+        places = np.arange(len(table))
+        ax.errorbar(middle, places, xerr=np.maximum([middle - low, high - middle], 0), fmt="o", markersize=3, capsize=2)
+        ax.set_yticks(places, [_name_metric(name) for name in table["metric"]], fontsize=7)
+        ax.axvline(0, color="0.7", linewidth=0.8)
+        ax.set_xlim(-1.05, 1.05)
+        count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
+        ax.set_title(f"Spearman's correlation\n{title} (up to {count})", fontsize=9)
+    best = ranks.filter(level="class").drop_nulls("spearman")["metric"].head(PANELS).to_list()
+    grid = right.subplots(2, 4, sharey=True)
+    sets = points["train_set"].unique(maintain_order=True).to_list()
+    for ax, metric in zip(grid.flat, best, strict=False):
+        for n, name in enumerate(sets):
+            own = points.filter(level="class", metric=metric, train_set=name)
+            ax.scatter(own["value"], own["top1"], s=10, color=f"C{n % 10}", alpha=0.6, label=name)
+            whole = points.filter(level="set", metric=metric, train_set=name)
+            ax.scatter(whole["value"], whole["top1"], s=90, marker="*", color=f"C{n % 10}", edgecolor="black", linewidth=0.6)
+        ax.set_xlabel(_name_metric(metric))
+    for ax in list(grid.flat)[len(best) :]:
+        ax.set_visible(False)
+    if best:
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        right.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
+    right.supylabel("top-1 of the trained classifier (star: whole set)")
+    return figure
+
+
+def _name_metric(metric: str) -> str:
+    return METRIC_NAMES.get(metric, metric.replace("_", " "))

@@ -1,0 +1,151 @@
+"""The figures of the diagnosis: causes by set, evidence images, and the split of the error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from synthdiv.report.figures import paste_images
+
+COLOURS = {
+    "ambiguity": "#0072B2",
+    "adherence": "#E69F00",
+    "concept not represented": "#CC79A7",
+    "visual domain": "#009E73",
+    "diversity": "#56B4E9",
+    "undecided": "#D0D0D0",
+    "none": "#F0F0F0",
+}
+"""Okabe and Ito's, which the colour-blind tell apart."""
+LETTERS = {
+    "ambiguity": "Am",
+    "adherence": "Ad",
+    "concept not represented": "C",
+    "visual domain": "V",
+    "diversity": "D",
+}
+MOST_CLASSES = 30
+"""In a table of cells; of more, only the shares are shown."""
+
+
+def plot_causes(causes: pl.DataFrame) -> Figure:
+    """The share of classes by cause, a bar a set; and, of few classes, a cell a class.
+
+    Parameters
+    ----------
+    causes : polars.DataFrame
+        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, of all sets.
+    """
+    sets = causes["set"].unique(maintain_order=True).to_list()
+    classes = dict(causes.select("class_id", "name").unique("class_id", maintain_order=True).iter_rows())
+    cells = len(classes) <= MOST_CLASSES
+    figure = Figure(figsize=(9 if cells else 6.5, 1.4 + 0.4 * len(sets)), layout="constrained")
+    axes = figure.subplots(1, 2 if cells else 1, sharey=True, squeeze=False, width_ratios=[1, 1.6] if cells else [1])[0]
+    for row, name in enumerate(sets):
+        own, left = causes.filter(pl.col("set") == name), 0.0
+        for cause, colour in COLOURS.items():
+            share = int((own["cause"] == cause).sum()) / len(own)
+            axes[0].barh(row, share, left=left, color=colour, edgecolor="white", linewidth=0.5)
+            left += share
+    axes[0].set(xlim=(0, 1), xlabel="share of classes", yticks=range(len(sets)))
+    axes[0].set_yticklabels(sets)
+    axes[0].invert_yaxis()
+    if cells:
+        _fill_causes(axes[1], causes, sets, classes)
+    shown = [cause for cause in COLOURS if (causes["cause"] == cause).any()]
+    handles = [Patch(color=COLOURS[cause], label=cause) for cause in shown]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
+    return figure
+
+
+def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: Mapping[int, str]) -> None:
+    columns = list(classes)  # by id: two classes may have one name
+    for row in causes.iter_rows(named=True):
+        place = (columns.index(row["class_id"]), sets.index(row["set"]))
+        ax.bar(place[0], 0.9, bottom=place[1] - 0.45, width=0.9, color=COLOURS[row["cause"]])
+        colour = "white" if row["cause"] == "ambiguity" else "black"
+        ax.text(*place, LETTERS.get(row["cause"], ""), ha="center", va="center", size=8, color=colour)
+    ax.set_xticks(range(len(classes)), list(classes.values()), rotation=60, ha="right")
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+
+
+def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
+    """The classes that are shown with images: a set a class and cause, what falls furthest below natural images first."""
+    found = causes.filter(~pl.col("cause").is_in(["none", "undecided"]))
+    short = pl.col("natural_right") - pl.col("right")
+    by_images = pl.col("cause") != "diversity"
+    ordered = found.sort(by_images.not_(), -short, "spread_ratio", "set", "class_id")
+    return ordered.unique(["class_id", "cause"], keep="first", maintain_order=True).head(most)
+
+
+def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]]) -> Figure:
+    """A row a diagnosed class: images of the set, from the most to the least natural one, beside natural images.
+
+    Parameters
+    ----------
+    chosen : polars.DataFrame
+        From :func:`choose_evidence`.
+    cells : sequence of (list of index rows, list of index rows)
+        Of each row, the images of the set and the natural ones.
+    """
+    if not len(chosen):
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, "no class has a cause that is sure", ha="center", va="center")
+        return figure
+    labels = []
+    for row in chosen.iter_rows(named=True):
+        taken = f" (taken for {row['taken_for']}: {row['taken_share']:.0%})" if row["taken_share"] >= 0.2 else ""
+        labels.append(f"{row['name']}, {row['set']}\n{row['cause']}{taken}")
+    return paste_images(cells, labels, ["drawn", "natural"])
+
+
+def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -> Figure:
+    """What of each set's error is its own spread's and what is shift; beside it, what would change with natural clouds.
+
+    Parameters
+    ----------
+    split, terms : polars.DataFrame
+        From :func:`synthdiv.diagnosis.error_split.tabulate_split` and :func:`synthdiv.diagnosis.error_split.tabulate_terms`.
+    reference : str
+        The one that judges.
+    """
+    whole = split.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
+    moved = terms.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
+    sets = whole["set"].to_list()
+    figure = Figure(figsize=(9 if len(moved) else 5, 1.6 + 0.42 * len(sets)), layout="constrained")
+    axes = figure.subplots(1, 2 if len(moved) else 1, squeeze=False)[0]
+    rows = np.arange(len(sets))
+    axes[0].barh(rows, whole["own_error"], color=COLOURS["diversity"], label="own centroids: diversity, overlap of classes")
+    axes[0].barh(
+        rows, whole["shift"], left=whole["own_error"], color=COLOURS["adherence"], height=0.5, label="centroid-shift"
+    )
+    axes[0].hlines(rows, whole["error_low"], whole["error_high"], color="black", linewidth=1)
+    axes[0].set(xlabel=f"error against {reference}", yticks=rows)
+    axes[0].set_yticklabels(sets)
+    axes[0].invert_yaxis()
+    axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
+    if len(moved):
+        _draw_terms(axes[1], moved)
+    return figure
+
+
+def _draw_terms(ax: Axes, moved: pl.DataFrame) -> None:
+    kinds: dict[str, Any] = {"location": "#E69F00", "spread": "#56B4E9", "shape": "#999999"}
+    for row, one in enumerate(moved.iter_rows(named=True)):
+        for n, (name, colour) in enumerate(kinds.items()):
+            y = row + 0.27 * (n - 1)
+            ax.barh(y, one[name], height=0.25, color=colour, label=name if row == 0 else None)
+            if one[f"{name}_low"] is not None:
+                ax.plot([one[f"{name}_low"], one[f"{name}_high"]], [y, y], color="black", linewidth=1)
+    ax.axvline(0, color="0.4", linewidth=0.8)
+    ax.set(xlabel=f"accuracy that the clouds of {moved['target'][0]} would add", yticks=range(len(moved)))
+    ax.set_yticklabels(moved["set"].to_list())
+    ax.invert_yaxis()
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)

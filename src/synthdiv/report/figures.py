@@ -1,0 +1,228 @@
+"""The figures of a study's report."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from synthdiv.core.files import replace_atomically
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.flags import decode_image
+
+matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
+CELL = 128  # pixels of an image on a contact sheet
+DPI = 200  # twice a screen's, and good in print
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+"""Okabe and Ito's, which the colour-blind tell apart."""
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+
+
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a figure as PNG, without a date."""
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """At most ``most`` of the numbers 0 to count - 1, evenly spread."""
+    return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
+
+
+def draw_contact_sheet(
+    columns: Mapping[str, Sequence[Mapping[str, Any]]], class_ids: Sequence[int], class_names: Sequence[str], images: int
+) -> Figure:
+    """A row a class and a column a set; image n of a cell is the same class, split and index in every set.
+
+    Parameters
+    ----------
+    columns : mapping of set name to index rows
+        The training rows of each set, of these classes.
+    class_ids : sequence of int
+        The rows, in order.
+    class_names : sequence of str
+        Their names.
+    images : int
+        Images a cell.
+    """
+    cells = []
+    for class_id in class_ids:
+        own = ([row for row in rows if row["class_id"] == class_id][:images] for rows in columns.values())
+        cells.append(list(own))
+    return paste_images(cells, class_names, list(columns), images)
+
+
+def paste_images(
+    cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]], rows: Sequence[str], columns: Sequence[str], images: int = 0
+) -> Figure:
+    """A table of images.
+
+    Parameters
+    ----------
+    cells : sequence of sequences of lists of index rows
+        The images of each cell, by row and column.
+    rows, columns : sequences of str
+        Their names.
+    images : int
+        Images that a cell has room for; 0 takes the most that one has.
+    """
+    images = images or max((len(cell) for row in cells for cell in row), default=1)
+    gap = CELL // 6
+    width, height = len(columns) * (images * CELL + gap), len(rows) * CELL
+    sheet = Image.new("RGB", (width, height), "white")
+    for r, row in enumerate(cells):
+        for c, cell in enumerate(row):
+            for n, one in enumerate(cell):
+                sheet.paste(read_tile(one), (c * (images * CELL + gap) + n * CELL, r * CELL))
+    figure = Figure(figsize=(1.5 + width / DPI, 0.6 + height / DPI))
+    axes = figure.add_axes(
+        (1.5 / figure.get_figwidth(), 0, width / DPI / figure.get_figwidth(), height / DPI / figure.get_figheight())
+    )
+    axes.imshow(np.asarray(sheet), interpolation="none", aspect="auto")
+    axes.set_yticks([CELL * (r + 0.5) for r in range(len(rows))], rows)
+    axes.set_xticks([c * (images * CELL + gap) + images * CELL / 2 for c in range(len(columns))], list(columns))
+    axes.xaxis.tick_top()
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def read_tile(row: Mapping[str, Any]) -> Image.Image:
+    """The image of an index row, as large as a contact sheet shows it."""
+    image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
+    resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
+    return image.resize((CELL, CELL), resample)
+
+
+def draw_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:
+    """A sheet a probe: a row a prompt, the same noise in a column, the prompt's figures beside its row.
+
+    Parameters
+    ----------
+    sheets : mapping of probe name to index rows
+        For each prompt the rows of its first images, in the order of their noises.
+    table : polars.DataFrame
+        As :func:`synthdiv.analysis.prompt_probes.finish_table` gives it.
+    """
+    widest = max(len(rows[0]) for rows in sheets.values()) * CELL
+    heights = [(len(rows) + 0.75) * CELL for rows in sheets.values()]
+    figure = Figure(figsize=(widest / DPI, sum(heights) / DPI))
+    top = 1.0
+    for (name, rows), height in zip(sheets.items(), heights, strict=True):
+        width, depth = len(rows[0]) * CELL, len(rows) * CELL
+        top -= height / sum(heights)
+        axes = figure.add_axes((0, top, width / widest, depth / sum(heights)))
+        sheet = Image.new("RGB", (width, depth), "white")
+        for r, tiles in enumerate(rows):
+            for n, row in enumerate(tiles):
+                sheet.paste(read_tile(row), (n * CELL, r * CELL))
+        axes.imshow(np.asarray(sheet), interpolation="none", aspect="auto")
+        own = table.filter(pl.col("probe") == name)
+        prompts = [textwrap.fill(prompt, 24) for prompt in own["prompt"]]
+        axes.set_yticks([CELL * (r + 0.5) for r in range(len(rows))], prompts)
+        axes.set_xticks([])
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        class_name, reference = own.select("class", "reference").row(0)
+        axes.set_title(f"{name} (class {class_name}, against {reference})", loc="left")
+        for r, row in enumerate(own.iter_rows(named=True)):
+            for place, (title, text) in enumerate(_describe_prompt(row).items()):
+                at = width + CELL * (0.15 + 1.7 * place)
+                axes.text(at, CELL * (r + 0.5), text, va="center")
+                if r == 0:
+                    axes.text(at, -CELL / 12, title, va="bottom", color="0.4")
+    return figure
+
+
+def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
+    def show(figure: str, digits: int, scale: float = 1) -> str:
+        adjusted = row[f"{figure}_p_adjusted"]
+        star = " *" if adjusted is not None and adjusted < 0.05 else ""
+        value, low, high = (row[f"{figure}{end}"] for end in ("", "_low", "_high"))
+        bounds = "" if low is None else f"\n[{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
+        return f"{value * scale:.{digits}f}{star}{bounds}"
+
+    taken = "" if row["taken_for"] is None else f"{row['taken_for']}\n{row['taken_for_share']:.0%}"
+    return {
+        "accuracy": show("centroid_accuracy", 2),
+        "else taken for": taken,
+        "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
+        "centroid-shift": f"{row['centroid_shift']:.4f}",
+    }
+
+
+def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queries: Sequence[str]) -> Figure:
+    """Heat maps of the matrix: Centroid Accuracy, k-NN accuracy at k = 1 and 5, and average cosine similarity.
+
+    Parameters
+    ----------
+    experiments : polars.DataFrame
+        As :func:`synthdiv.analysis.matrix.tabulate_experiments` gives it.
+    references, queries : sequences of str
+        The columns' and the rows' order.
+    """
+    panels = {
+        "centroid_accuracy": "Centroid Accuracy",
+        "knn1_accuracy": "k-NN accuracy, k = 1",
+        "knn5_accuracy": "k-NN accuracy, k = 5",
+        "mean_cosine": "average cosine similarity",
+    }
+    figure = Figure(figsize=(2.4 + 1.5 * len(references), 2.4 + 1.1 * len(queries)), layout="constrained")
+    axes = figure.subplots(2, 2, sharex=True, sharey=True)
+    for ax, (column, title) in zip(axes.flat, panels.items(), strict=True):
+        cells = {(row["query"], row["reference"]): row[column] for row in experiments.iter_rows(named=True)}
+        grid = np.array([[cells[query, reference] for reference in references] for query in queries], dtype=float)
+        fill_cells(ax, grid, queries, references)
+        ax.set_title(title)
+    figure.supxlabel("reference set (training split)")
+    figure.supylabel("query set (evaluation split)")
+    return figure
+
+
+def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """A heat map of shares with the numbers in it; n/a where there is none.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : float array of shape (rows, columns)
+    rows, columns : sequences of str
+        Their names.
+    """
+    lowest = min(0.0, np.nanmin(values, initial=0.0))
+    ax.imshow(np.ma.masked_invalid(values), cmap="viridis", vmin=lowest, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        text = "n/a" if np.isnan(value) else f"{value:.3f}"
+        colour = "black" if np.isnan(value) or value > 0.6 else "white"
+        ax.text(column, row, text, ha="center", va="center", size=8, color=colour)
+    ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+
+
+def plot_centroid_distance(table: pl.DataFrame) -> Figure:
+    """Bars of Centroid Distance with its 95 % interval, a pair a set: its training and its evaluation split."""
+    sets = table["set"].unique(maintain_order=True).to_list()
+    figure = Figure(figsize=(2.0 + 1.0 * len(sets), 3.6), layout="constrained")
+    axes = figure.subplots()
+    names = ["centroid_distance", "centroid_distance_low", "centroid_distance_high"]
+    for n, (split, colour) in enumerate((("train", "#31688e"), ("evaluation", "#8fd3c1"))):
+        own = pl.DataFrame({"set": sets}).join(table.filter(split=split), on="set", how="left", maintain_order="left")
+        values, low, high = own.select(pl.col(names).cast(pl.Float64)).to_numpy().T
+        places = np.arange(len(sets)) + (n - 0.5) * 0.38
+        axes.bar(places, values, width=0.36, label=split, color=colour)
+        axes.vlines(places, low, high, color="black", linewidth=1)
+    axes.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
+    axes.set_ylabel("Centroid Distance")
+    axes.legend(frameon=False)
+    return figure

@@ -1,0 +1,113 @@
+"""The picture of Figure 7 of "Diversity and Diffusion", from real embeddings: clouds, centroids, prompts, modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from synthdiv.analysis.experiments import classify_by_centroids
+from synthdiv.embeddings.table import Embeddings, make_unit
+from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
+
+COLOURS = ("#D55E00", "#0072B2", "#009E73")
+SHOWN = 200
+"""Images of a class, at most: more would hide one another."""
+
+
+def choose_classes(images: Embeddings, prompts: np.ndarray) -> list[int]:
+    """Three telling classes: the most varied one, the least varied, and the one whose images are farthest from its prompt.
+
+    Parameters
+    ----------
+    images : Embeddings
+        Of one set.
+    prompts : float64 array of shape (C, d)
+        The centroids of the classes' prompts.
+
+    Returns
+    -------
+    list of int
+        Different classes; fewer where there are fewer.
+    """
+    n_classes = len(prompts)
+    spread = measure_spread([images], compute_centroids(sum_classes([images], n_classes))).average_classes(n_classes)
+    right = classify_by_centroids(images, prompts) == images.class_ids
+    accuracy = np.bincount(images.class_ids, right) / np.bincount(images.class_ids)
+    chosen: list[int] = []
+    for order in (
+        np.argsort(-spread, kind="stable"),
+        np.argsort(spread, kind="stable"),
+        np.argsort(accuracy, kind="stable"),
+    ):
+        chosen += [int(n) for n in order if n not in chosen][:1]
+    return chosen
+
+
+def find_axes(rows: np.ndarray, *, across: np.ndarray | None = None) -> np.ndarray:
+    """The two directions in which rows vary most, at right angles to ``across`` if it is given.
+
+    Parameters
+    ----------
+    rows : float64 array of shape (n, d)
+    across : float64 array of shape (d,), optional
+        Of unit length.
+
+    Returns
+    -------
+    float64 array of shape (2, d)
+        Of unit length; the largest part of each is positive, so that the picture does not flip.
+    """
+    centred = rows - rows.mean(axis=0)
+    if across is not None:
+        centred -= np.outer(centred @ across, across)
+    axes = np.linalg.eigh(centred.T @ centred)[1].T[:-3:-1]
+    return axes * np.sign(axes[np.arange(2), np.abs(axes).argmax(axis=1)])[:, None]
+
+
+def plot_geometry(
+    images: Embeddings, prompts: Embeddings, class_names: Sequence[str], *, names: tuple[str, str], classes: Sequence[int]
+) -> Figure:
+    """Left, the clouds of three classes in their plane of most variation; right, all prompts apart from all images.
+
+    Parameters
+    ----------
+    images, prompts : Embeddings
+        The training splits of a set of images and one of prompts.
+    class_names : sequence of str
+        By class_id.
+    names : (str, str)
+        Of the two sets.
+    classes : sequence of int
+        The three that are shown.
+    """
+    vectors, texts = make_unit(images.vectors), make_unit(prompts.vectors)
+    gap = texts.mean(axis=0) - vectors.mean(axis=0)
+    direction = gap / np.linalg.norm(gap)
+    plane = find_axes(vectors[np.isin(images.class_ids, classes)])
+    (across, _) = find_axes(vectors, across=direction)
+    figure = Figure(figsize=(9, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    right.plot(vectors @ direction, vectors @ across, ".", color="0.8", markersize=2)
+    right.plot(texts @ direction, texts @ across, "s", color="0.75", markersize=3)
+    for class_id, colour in zip(classes, COLOURS, strict=False):
+        own = vectors[images.class_ids == class_id][:SHOWN]
+        centroid, prompt = own.mean(axis=0), texts[prompts.class_ids == class_id].mean(axis=0)
+        for ax, axes, moved in ((left, plane, prompt - gap), (right, np.stack([direction, across]), prompt)):
+            ax.plot(*(axes @ own.T), "o", color=colour, markersize=3, alpha=0.35, markeredgewidth=0)
+            ax.plot(
+                *(axes @ centroid), "o", markersize=12, markerfacecolor="white", markeredgecolor=colour, markeredgewidth=3
+            )
+            ax.plot(*(axes @ moved), "s", color=colour, markersize=9, markeredgecolor="black")
+        left.plot([], [], "o", color=colour, label=class_names[class_id])
+    left.set(
+        title=f"{names[0]}: images, centroids, prompts\n(moved by the modality gap)", xlabel="first direction of variation"
+    )
+    left.set_ylabel("second")
+    left.legend(frameon=False, fontsize=8)
+    right.set(title=f"the same, and {names[1]}\nacross the modality gap")
+    right.set(xlabel="from images to prompts", ylabel="first direction of variation at right angles")
+    for ax in (left, right):
+        ax.set_aspect("equal", adjustable="datalim")
+    return figure

@@ -1,0 +1,103 @@
+"""The figure of what changes with the guidance scale."""
+
+from __future__ import annotations
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from synthdiv.core.fingerprints import format_scale
+
+TITLES = {
+    "centroid_distance": "Centroid Distance of the set",
+    "prompt_accuracy": "the set's queries,\nby centroids of {reference}",
+    "own_centroid_accuracy": "the set's queries,\nby its own centroids",
+    "natural_query_accuracy": "queries of {query},\nby the set's centroids",
+    "natural_reference_accuracy": "the set's queries,\nby centroids of {reference}",
+    "trained_accuracy": "{classifier}, trained on the set,\ntried on {query}",
+}
+"""Of a panel, as :class:`synthdiv.plan.parts.SweepFigure` fills it in."""
+COLUMNS = 3
+COLOUR = "#31688e"
+MARKERS = {"best": COLOUR, "as good": "#8fd3c1", "worse": "white"}
+"""What fills the point of a scale that is highest, that is not worse beyond noise, and of the others."""
+
+
+def plot_guidance(whole: pl.DataFrame, per_class: pl.DataFrame, choice: pl.DataFrame) -> Figure:
+    """Small multiples: a block of panels a dataset, a panel a figure, the guidance scale along x.
+
+    Classes are thin grey lines, the whole set is in colour with its interval as a band; the natural set's own figure is a
+    dashed line. Scales of different kinds of guidance mean different things: no two datasets share an axis.
+
+    Parameters
+    ----------
+    whole, per_class, choice : polars.DataFrame
+        As :mod:`synthdiv.analysis.guidance` gives them.
+    """
+    panels = {
+        dataset: table.filter(pl.col("guidance_scale").is_not_null())
+        .select("figure", "classifier")
+        .unique(maintain_order=True)
+        .rows()
+        for (dataset,), table in whole.group_by("dataset", maintain_order=True)
+    }
+    heights = [1 + 2.7 * -(-len(own) // COLUMNS) for own in panels.values()]
+    figure = Figure(figsize=(10.5, sum(heights)), layout="constrained")
+    blocks = figure.subfigures(len(panels), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for block, (dataset, own) in zip(blocks, panels.items(), strict=True):
+        rows = -(-len(own) // COLUMNS)
+        axes = block.subplots(rows, COLUMNS, squeeze=False)
+        kind = whole.filter(dataset=dataset)["guidance"][0]
+        for ax, (name, classifier) in zip(axes.flat, own, strict=False):
+            wanted = (
+                (pl.col("dataset") == dataset)
+                & (pl.col("figure") == name)
+                & pl.col("classifier").eq_missing(pl.lit(classifier, dtype=pl.String))
+            )
+            found = choice.filter(wanted, pl.col("class_id").is_null()).row(0, named=True)
+            _plot_panel(ax, whole.filter(wanted), per_class.filter(wanted), found)
+            ax.set_xlabel(f"guidance scale ({kind})")
+        for ax in axes.flat[len(own) :]:
+            ax.set_visible(False)
+        block.suptitle(dataset)
+        block.legend(handles=_make_legend(whole.filter(dataset=dataset)), loc="outside lower center", ncols=6, frameon=False)
+    return figure
+
+
+def _plot_panel(ax: Axes, whole: pl.DataFrame, per_class: pl.DataFrame, choice: dict) -> None:
+    swept = whole.drop_nulls("guidance_scale").sort("guidance_scale")
+    natural = whole.filter(pl.col("guidance_scale").is_null())
+    for _, table in per_class.drop_nulls("guidance_scale").sort("guidance_scale").group_by("class_id", maintain_order=True):
+        ax.plot(table["guidance_scale"], table["value"], color="0.75", linewidth=0.6, zorder=1)
+    for value in natural["value"]:
+        ax.axhline(value, color="0.3", linestyle="--", linewidth=1, zorder=2)
+    scales = swept["guidance_scale"]
+    ax.fill_between(scales, swept["low"], swept["high"], color=COLOUR, alpha=0.3, linewidth=0, zorder=2)
+    ax.plot(scales, swept["value"], color=COLOUR, linewidth=1.6, zorder=3)
+    as_good = (choice["also_as_good"] or "").split()
+    for scale, value in zip(scales, swept["value"], strict=True):
+        role = "best" if scale == choice["best_guidance_scale"] else "as good" if format_scale(scale) in as_good else "worse"
+        ax.plot(scale, value, marker="o", markersize=6, color=COLOUR, markerfacecolor=MARKERS[role], zorder=4)
+    ax.set_xticks(scales, map(format_scale, scales))
+    first = swept.row(0, named=True)
+    ax.set_title(TITLES[first["figure"]].format(**first), fontsize=9)
+    if first["unit"] == "fraction":
+        ax.set_ylim(0, 1.02)
+    else:
+        ax.set_ylim(bottom=0)
+    ax.set_ylabel("accuracy" if first["unit"] == "fraction" else first["unit"].replace("^2", "²"))
+
+
+def _make_legend(whole: pl.DataFrame) -> list[Line2D]:
+    lines = [
+        Line2D([], [], color=COLOUR, label="the set, with its 95 % interval"),
+        Line2D([], [], color="0.75", linewidth=0.6, label="each class"),
+    ]
+    natural = whole.filter(pl.col("guidance_scale").is_null())["set"]
+    if len(natural):
+        lines.append(Line2D([], [], color="0.3", linestyle="--", linewidth=1, label=f"{natural[0]} in its place"))
+    names = {"best": "highest", "as good": "not lower beyond noise", "worse": "lower beyond noise"}
+    for role, fill in MARKERS.items():
+        lines.append(Line2D([], [], color=COLOUR, linestyle="none", marker="o", markerfacecolor=fill, label=names[role]))
+    return lines

@@ -1,0 +1,62 @@
+"""Pages of tables to browse: sorted by a click, searched, a page at a time, in a file that needs no network."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import polars as pl
+import polars.selectors as cs
+from itables import options
+from itables.javascript import generate_init_offline_itables_html, to_html_datatable
+
+from synthdiv.report.pages import make_page
+
+DIGITS = 4
+"""Significant ones of what is shown; the files have all."""
+STYLE = """
+body { font: 15px/1.4 system-ui, sans-serif; margin: 1rem; color: #222; }
+h2 { font-size: 1.1rem; margin: 2rem 0 0.3rem; } p { margin: 0.2rem 0 0.6rem; max-width: 46rem; color: #555; }
+th { white-space: nowrap; } td { min-width: 3rem; } td.dt-type-numeric { white-space: nowrap; }
+"""
+
+
+def write_table_page(study: str, tables: Sequence[tuple[str, str, pl.DataFrame]]) -> str:
+    """A page of tables.
+
+    Parameters
+    ----------
+    study : str
+        Its name, the page's title.
+    tables : sequence of (name, description, table)
+        In the order of the page. Columns without any value are left out.
+
+    Returns
+    -------
+    str
+        HTML with the tables, and what sorts and searches them, in itself.
+    """
+    links, body = [], []
+    for name, description, table in tables:
+        links.append(f'<a href="#{name}">{html.escape(name)}</a>')
+        body.append(f'<h2 id="{name}">{html.escape(name)}</h2>\n<p>{html.escape(description)}</p>')
+        body.append(_show(name, table) if len(table) else "<p>No rows.</p>")
+    library, navigation = generate_init_offline_itables_html(options.dt_bundle), f"<nav>{' · '.join(links)}</nav>"
+    return make_page(f"{study}: tables", STYLE, "\n".join([library, navigation, *body]))
+
+
+def _show(name: str, table: pl.DataFrame) -> str:
+    filled = [column for column in table.columns if table[column].null_count() < len(table)]
+    shown = table.select(filled).with_columns(cs.float().round_sig_figs(DIGITS))
+    return to_html_datatable(
+        shown,
+        connected=False,
+        table_id=f"table-{name}",
+        maxBytes=0,  # all rows
+        maxColumns=0,
+        scrollX=True,
+        classes="display compact",  # sentences break into lines
+        show_dtypes=False,
+        text_in_header_can_be_selected=False,  # the whole head sorts
+        display_logo_when_loading=False,
+    )

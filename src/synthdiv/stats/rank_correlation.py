@@ -1,0 +1,101 @@
+"""Spearman's rank correlation, and its interval between independent points, or points of classes."""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+
+import numpy as np
+from scipy.stats import rankdata
+
+from synthdiv.stats.intervals import LEVEL, Z
+
+RESAMPLES = 2000
+LEAST_POINTS = 4
+"""Fewer points, or classes, give no interval."""
+
+
+def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
+    """Spearman's rank correlation, ties at their mean rank; NaN where one side does not vary.
+
+    Parameters
+    ----------
+    first, second : float arrays of shape (n,)
+        Two values at least.
+
+    References
+    ----------
+    C. Spearman, "The proof and measurement of association between two things", American Journal of Psychology 15 (1904).
+    """
+    return float(_correlate_rows(first[None], second[None])[0])
+
+
+def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Spearman's correlation of each row of two arrays of shape (samples, n)."""
+    ranks = [rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second)]
+    products = [(ranks[a] * ranks[b]).sum(axis=1) for a, b in ((0, 1), (0, 0), (1, 1))]
+    norms = np.sqrt(products[1] * products[2])
+    return np.divide(products[0], norms, out=np.full(len(norms), np.nan), where=norms > 0)
+
+
+def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
+    """The 95 % interval of Spearman's correlation between independent points.
+
+    Parameters
+    ----------
+    correlation : float
+    count : int
+        Of points.
+
+    Returns
+    -------
+    (float, float) or None
+        None for fewer than four points, or if the correlation is perfect or NaN.
+
+    References
+    ----------
+    D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
+    Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
+    """
+    if count < LEAST_POINTS or math.isnan(correlation) or abs(correlation) >= 1:
+        return None
+    middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
+    return math.tanh(middle - half), math.tanh(middle + half)
+
+
+def resample_classes(
+    values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
+) -> tuple[float, float] | None:
+    """The 95 % percentile interval of Spearman's correlation when whole classes are drawn anew.
+
+    Parameters
+    ----------
+    values, accuracies : float arrays of shape (n,)
+        The points.
+    class_ids : int array of shape (n,)
+        The class of each.
+    generator : numpy.random.Generator
+        Of the resamples.
+
+    Returns
+    -------
+    (float, float) or None
+        None for fewer than four classes, or if no resample has a correlation.
+
+    References
+    ----------
+    A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
+    """
+    members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
+    if len(members) < LEAST_POINTS:
+        return None
+    drawn = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
+    samples = [np.concatenate([members[n] for n in numbers]) for numbers in drawn]
+    by_length = sorted(samples, key=len)  # all of one length are ranked at once
+    parts = [np.stack(list(rows)) for _, rows in groupby(by_length, key=len)]
+    found = np.concatenate([_correlate_rows(values[rows], accuracies[rows]) for rows in parts])
+    kept = found[~np.isnan(found)]
+    if not len(kept):
+        return None
+    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)

@@ -1,0 +1,56 @@
+import math
+
+import polars as pl
+import pytest
+
+from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange
+
+
+def test_kinds_are_counted():
+    assert count_kinds([("Natural-IM", 30), ("Disamb-IM", 50)], {"Natural-IM"}) == {
+        "n_natural": 30,
+        "n_synthetic": 50,
+        "synthetic": "50 Disamb-IM",
+    }
+    assert count_kinds([("Natural-IM", 30)], {"Natural-IM"})["synthetic"] == ""
+
+
+def make_means(top1):
+    rows = [
+        {"classifier": "small", "train_set": name, "evaluation_set": "Natural-IM", "n_seeds": 1, "top1": value}
+        | {"top1_low": value, "top1_high": value, "top1_deviation": None}
+        for name, value in top1.items()
+    ]
+    return pl.DataFrame(rows)
+
+
+KINDS = {
+    "N100": count_kinds([("N", 100)], {"N"}),
+    "N400": count_kinds([("N", 400)], {"N"}),
+    "N1600": count_kinds([("N", 1600)], {"N"}),
+    "mixed": count_kinds([("N", 100), ("S", 500)], {"N"}),
+    "S": count_kinds([("S", 500)], {"N"}),
+}
+
+
+def worth(top1):
+    table = measure_exchange(make_means(top1), KINDS)
+    return dict(table.select("train_set", "worth_natural").iter_rows())
+
+
+def test_the_worth_is_where_natural_images_alone_reach_the_accuracy():
+    found = worth({"N100": 0.2, "N400": 0.4, "N1600": 0.6, "mixed": 0.5, "S": 0.1})
+    assert found["mixed"] == pytest.approx(math.sqrt(400 * 1600))
+    assert found["S"] is None  # below all that was tried
+    assert found["N400"] == pytest.approx(400)
+
+
+def test_noise_in_the_natural_curve_is_not_read_as_a_loss():
+    found = worth({"N100": 0.4, "N400": 0.3, "N1600": 0.6, "mixed": 0.7})
+    assert found["N400"] is None
+    assert found["N1600"] == pytest.approx(1600)
+    assert found["mixed"] is None
+
+
+def test_one_natural_set_alone_gives_no_curve():
+    assert set(worth({"N100": 0.4, "mixed": 0.5}).values()) == {None}

@@ -1,0 +1,151 @@
+"""Figures along the guidance scale: their values by hand, and what each would choose."""
+
+import numpy as np
+import polars as pl
+import pytest
+from conftest import make_embeddings
+
+from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
+from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
+from synthdiv.metrics.set_metrics import measure_set
+from synthdiv.report.guidance_figures import plot_guidance
+from synthdiv.stats.intervals import wilson_interval
+
+NAMES = ["bag", "coat"]
+
+
+def make_head(figure, scale, **changes):
+    head = {"guidance": "classifier-free", "figure": figure, "dataset": "disamb", "guidance_scale": scale}
+    return head | {"set": f"D{scale}", "reference": "R", "query": "Q", "classifier": None} | changes
+
+
+def make_outcomes(values, class_ids=None):
+    class_ids = class_ids if class_ids is not None else [n % 2 for n in range(len(values))]
+    columns = {"class_id": class_ids, "index": range(len(values)), "outcome": values}
+    return pl.DataFrame(columns, schema_overrides={"class_id": pl.Int64, "index": pl.Int64}).sort("class_id", "index")
+
+
+def test_the_outcomes_of_each_figure():
+    scored = pl.DataFrame({"class_id": [1, 0, 1], "index": [4, 0, 2], "centroid_class": [1, 1, 0], "knn1_class": [0, 0, 1]})
+    assert read_outcomes(scored, "prompt_accuracy", "Q").rows() == [(0, 0, False), (1, 2, False), (1, 4, True)]
+    tried = pl.DataFrame(
+        {
+            "seed": [1, 2, 1, 2, 1],
+            "evaluation_set": ["Q", "Q", "Q", "Q", "other"],
+            "class_id": [1, 1, 0, 0, 0],
+            "index": [3, 3, 5, 5, 6],
+            "right1": [True, False, True, True, True],
+        }
+    )
+    assert read_outcomes(tried, "trained_accuracy", "Q").rows() == [(0, 5, 1.0), (1, 3, 0.5)]
+    spread = pl.DataFrame({"class_id": [0, 1], "index": [0, 0], "square": [0.25, 0.5]})
+    assert read_outcomes(spread, "centroid_distance", None).rows() == [(0, 0, 0.25), (1, 0, 0.5)]
+
+
+def test_values_and_intervals_whole_and_by_class():
+    rows = [
+        (make_head("prompt_accuracy", 2.5), make_outcomes([True, True, True, False])),
+        (make_head("trained_accuracy", 2.5, classifier="small"), make_outcomes([0.5, 1.0, 0.5, 0.0])),
+        (make_head("prompt_accuracy", None, set="Natural"), make_outcomes([False] * 4)),
+    ]
+    whole, per_class = tabulate_guidance(rows, NAMES)
+    assert whole["value"].to_list() == [0.75, 0.5, 0.0]
+    assert whole["guidance_scale"].to_list() == [2.5, 2.5, None]
+    assert whole.select("low", "high").rows() == [wilson_interval(right, 4) for right in (3, 2, 0)]
+    assert per_class.select("class_id", "name", "value", "n").rows()[:4] == [
+        (0, "bag", 1.0, 2),
+        (1, "coat", 0.5, 2),
+        (0, "bag", 0.5, 2),
+        (1, "coat", 0.5, 2),
+    ]
+    assert set(whole["unit"]) == {"fraction"}
+
+
+def test_centroid_distance_is_that_of_the_set_metrics():
+    """Also where classes have different numbers of images."""
+    rng = np.random.default_rng(3)
+    ids = np.repeat([0, 1], [30, 12])
+    images = make_embeddings(ids, rng.normal(size=(42, 8)) * (1 + ids[:, None]) + 2, np.float16)
+    spread = measure_spread([images], compute_centroids(sum_classes([images], 2)))
+    source = pl.DataFrame({"class_id": spread.class_ids, "index": spread.indices, "square": spread.squares})
+    outcomes = read_outcomes(source, "centroid_distance", None)
+    whole, per_class = tabulate_guidance([(make_head("centroid_distance", 1.0), outcomes)], NAMES)
+    expected = measure_set([images], 2, split="train").filter(metric="centroid_distance").select("value", "low", "high")
+    assert pl.concat([whole, per_class], how="diagonal").select("value", "low", "high").rows() == expected.rows()
+    assert whole["unit"].to_list() == ["(1 - cosine)^2"]
+
+
+@pytest.fixture
+def sweep():
+    """Bags are recognised best at 2.5 and as well at 5; coats are alike at every scale."""
+    rights = {1.0: 2, 2.5: 38, 5.0: 36, 7.5: 10}
+    ids = [0] * 40 + [1] * 40
+    outcomes = {scale: make_outcomes([n < right for n in range(40)] + [True] * 40, ids) for scale, right in rights.items()}
+    return [(make_head("own_centroid_accuracy", scale), outcomes[scale]) for scale in (7.5, 1.0, 5.0, 2.5)]
+
+
+def test_what_a_figure_chooses_and_what_is_as_good(sweep):
+    natural = (make_head("own_centroid_accuracy", None, set="Natural"), make_outcomes([True] * 80, [0] * 40 + [1] * 40))
+    chosen = choose_scales([*sweep, natural], NAMES)
+    columns = ("class", "best_guidance_scale", "value", "n_pairs", "also_as_good")
+    assert chosen.select(columns).rows() == [
+        ("all", 2.5, 78 / 80, 80, "5"),
+        ("bag", 2.5, 38 / 40, 40, "5"),
+        ("coat", 1.0, 1.0, 40, "2.5 5 7.5"),
+    ]
+
+
+def test_rows_in_any_order_choose_alike(sweep):
+    shuffled = [(head, outcomes.sample(fraction=1, shuffle=True, seed=1).sort("class_id")) for head, outcomes in sweep[::-1]]
+    assert choose_scales(shuffled, NAMES).equals(choose_scales(sweep, NAMES))
+
+
+def test_scales_are_paired_by_image():
+    """A small gain of every image is no noise, though the images differ far more; unpaired it would be lost."""
+    base = np.random.default_rng(0).normal(size=60)
+    gain = 0.01 + 0.001 * np.random.default_rng(1).normal(size=60)
+    lower, higher = make_outcomes(base), make_outcomes(base + gain)
+    rows = [(make_head("centroid_distance", 1.0), higher), (make_head("centroid_distance", 2.0), lower)]
+    assert choose_scales(rows, NAMES)["also_as_good"].to_list() == ["", "", ""]
+    mixed = lower.with_columns(outcome=pl.col("outcome").reverse().over("class_id"))
+    assert choose_scales([rows[0], (rows[1][0], mixed)], NAMES)["also_as_good"][0] == "2"
+
+
+def test_images_that_one_scale_lacks_are_left_out_of_the_comparison(sweep):
+    fewer = [
+        (head, outcomes.filter(pl.col("index") != 3)) if head["guidance_scale"] == 1 else (head, outcomes)
+        for head, outcomes in sweep
+    ]
+    assert choose_scales(fewer, NAMES)["n_pairs"].to_list() == [79, 39, 40]
+
+
+def test_datasets_and_classifiers_choose_each_for_itself(sweep):
+    other = [
+        (head | {"dataset": "other", "figure": "trained_accuracy", "classifier": name}, outcomes)
+        for head, outcomes in sweep
+        for name in ("a", "b")
+    ]
+    chosen = choose_scales(sweep + other, NAMES)
+    assert chosen.filter(pl.col("class_id").is_null()).select("dataset", "figure", "classifier").rows() == [
+        ("disamb", "own_centroid_accuracy", None),
+        ("other", "trained_accuracy", "a"),
+        ("other", "trained_accuracy", "b"),
+    ]
+
+
+def test_the_figure_has_a_panel_a_figure_and_no_axis_for_two_kinds_of_guidance(sweep):
+    distilled = {"dataset": "distilled", "guidance": "embedded"}
+    rows = sweep + [(head | distilled, outcomes) for head, outcomes in sweep[:2]]
+    rows += [(make_head("trained_accuracy", scale, classifier="small"), make_outcomes([0.5] * 8)) for scale in (1.0, 5.0)]
+    rows += [(make_head("own_centroid_accuracy", None, set="Natural"), make_outcomes([True] * 8))]
+    figure = plot_guidance(*tabulate_guidance(rows, NAMES), choose_scales(rows, NAMES))
+    axes = [ax for ax in figure.axes if ax.get_visible()]
+    assert [ax.get_xlabel() for ax in axes] == ["guidance scale (classifier-free)"] * 2 + ["guidance scale (embedded)"]
+    assert [ax.get_title() for ax in axes][1] == "small, trained on the set,\ntried on Q"
+    assert [label.get_text() for label in axes[0].get_xticklabels()] == ["1", "2.5", "5", "7.5"]
+    lines = [line.get_xydata().tolist() for line in axes[0].lines]
+    assert [[1.0, 42 / 80], [2.5, 78 / 80], [5.0, 76 / 80], [7.5, 50 / 80]] in lines
+    assert [[1.0, 2 / 40], [2.5, 38 / 40], [5.0, 36 / 40], [7.5, 10 / 40]] in lines
+    dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
+    assert [line.get_ydata()[0] for line in dashed] == [1.0]
+    assert not [line for line in axes[2].lines if line.get_linestyle() == "--"]

@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from synthdiv.classifiers.sampler import Draws, apportion
+
+
+@pytest.mark.parametrize(
+    ("total", "weights", "counts"),
+    [(10, [1, 1], [5, 5]), (10, [1, 2], [3, 7]), (3, [1, 1, 1, 1], [1, 1, 1, 0]), (7, [5.0], [7]), (5, [0.2, 0.8], [1, 4])],
+)
+def test_a_number_is_divided_by_largest_remainders(total, weights, counts):
+    assert apportion(total, weights) == counts
+
+
+def test_an_epoch_draws_every_image_once_and_epochs_differ():
+    draws = Draws([30, 12], [30, 12], seed=5)
+    epochs = [draws.epoch(number) for number in range(3)]
+    for epoch in epochs:
+        assert sorted(epoch) == list(range(42))
+    assert not np.array_equal(epochs[0], epochs[1])
+    assert not np.array_equal(epochs[0], Draws([30, 12], [30, 12], seed=6).epoch(0))
+
+
+def test_weights_share_the_draws_and_a_part_gives_every_image_before_any_again():
+    draws = Draws([4, 12], [1.0, 1.0], seed=0)
+    first, second = draws.epoch(0), draws.epoch(1)
+    assert np.bincount(first < 4).tolist() == [8, 8]
+    assert np.bincount(first[first < 4]).tolist() == [2, 2, 2, 2]  # 8 draws of 4 images
+    large = np.concatenate([first[first >= 4], second[second >= 4]])  # 16 draws of 12 images
+    assert sorted(np.bincount(large - 4)) == [1] * 8 + [2] * 4
+
+
+def test_the_stream_is_one_whatever_the_processes_and_wherever_it_is_taken_up():
+    whole = [pair for batch in Draws([10], [10], seed=3).iterate_batches(0, 48, 12) for pair in batch]
+    assert [draw for draw, _ in whole] == list(range(48))
+    shares = [list(Draws([10], [10], seed=3).iterate_batches(0, 48, 4, first=rank, every=3)) for rank in range(3)]
+    together = [pair for batches in zip(*shares, strict=True) for batch in batches for pair in batch]
+    assert together == whole
+    rest = [pair for batch in Draws([10], [10], seed=3).iterate_batches(24, 48, 12) for pair in batch]
+    assert rest == whole[24:]
+    # a batch that lies across the end of an epoch holds the end of one order and the start of the next
+    np.testing.assert_array_equal([image for _, image in whole[:10]], Draws([10], [10], seed=3).epoch(0))
+    np.testing.assert_array_equal([image for _, image in whole[10:20]], Draws([10], [10], seed=3).epoch(1))

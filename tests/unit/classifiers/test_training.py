@@ -1,0 +1,340 @@
+"""Trainings on images whose mean colour says their class, with a network without batch normalisation unless said."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from conftest import make_image_set, make_recipe
+from safetensors.torch import load_file
+
+from synthdiv.classifiers import training as module
+from synthdiv.classifiers.checkpoint import load_weights, read_facts, write_classifier
+from synthdiv.classifiers.recipes import build_model
+from synthdiv.classifiers.training import Training, train
+from synthdiv.classifiers.training_set import Part
+from synthdiv.core.devices import one_thread
+from synthdiv.core.errors import StudyError
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.flags import decode_image
+from synthdiv.images.torch_dataset import seed_randomness
+
+CPU = torch.device("cpu")
+KEYS = ["red", "green", "blue"]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    return make_image_set(tmp_path_factory.mktemp("images"), "colours", train=10)
+
+
+@pytest.fixture
+def training(index, tmp_path):
+    return Training(
+        recipe=make_recipe(),
+        class_keys=KEYS,
+        class_names=KEYS,
+        parts=[Part("Colours-IM", [index])],
+        seed=3,
+        study_seed=0,
+        exclude_flags=[],
+        initial=None,
+        followed=[],
+        model=str(tmp_path / "model.safetensors"),
+        log=str(tmp_path / "log.parquet"),
+        checkpoint=str(tmp_path / "checkpoint.pt"),
+        checkpoint_minutes=10,
+        devices=[CPU],
+        workers=0,
+    )
+
+
+def weights(training):
+    train(training)
+    return load_file(training.model)
+
+
+def differences(one, two):
+    return max(float((one[name].float() - two[name].float()).abs().max()) for name in one)
+
+
+def elsewhere(training, tmp_path, **changes):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir(exist_ok=True)
+    paths = {name: str(folder / Path(getattr(training, name)).name) for name in ("model", "log", "checkpoint")}
+    return replace(training, **paths, **changes)
+
+
+def test_a_training_learns_and_says_what_it_did(training, index):
+    train(replace(training, recipe=make_recipe(steps=40), followed=[str(index)]))
+    log = pl.read_parquet(training.log)
+    assert log["step"].to_list() == list(range(1, 41))
+    assert log["loss"][0] == pytest.approx(1.0986, abs=0.3)
+    assert log["loss"][-1] < 0.4
+    assert log["epoch"][-1] == pytest.approx(40 * 8 / 30)
+    assert log.drop_nulls("followed_top1")["step"].to_list() == [8, 16, 24, 32, 40]
+    assert log["followed_top1"][-1] > 0.8
+    assert log["learning_rate"][0] == 0.05
+    facts = read_facts(training.model)
+    assert (facts["n_train"], facts["steps"], facts["held_fixed"]) == (30, 40, "steps")
+    assert (facts["class_keys"], facts["parts"], facts["seed"]) == (KEYS, [["Colours-IM", 30]], 3)
+    assert not Path(training.checkpoint).exists()
+
+
+CROPS = {"multi_crop": {"global": {"number": 2}, "local": {"number": 3, "size": 16}}}
+AUGMENTATIONS = pytest.mark.parametrize("augmentation", [{}, CROPS], ids=["plain", "multi-crop"])
+
+
+@AUGMENTATIONS
+def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, tmp_path, augmentation):
+    training = replace(training, recipe=make_recipe(**augmentation))
+    first = weights(training)
+    assert differences(first, weights(elsewhere(training, tmp_path, workers=2))) == 0
+    assert differences(first, weights(elsewhere(training, tmp_path, seed=4))) > 1e-3
+
+
+@AUGMENTATIONS
+def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path, augmentation):
+    whole = weights(replace(training, recipe=make_recipe(**augmentation)))
+    parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2, **augmentation)))
+    assert differences(whole, parts) < 1e-4  # floating-point noise grows from step to step, and depends on the threads
+
+
+def test_every_crop_has_its_images_label_and_counts_the_same(training):
+    """One step of plain gradient descent at rate 1, against the mean of the losses of single crops."""
+    descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    recipe = make_recipe(steps=1, optimizer=descent, schedule={"sched": "none"}, **CROPS)
+    training = replace(training, recipe=recipe)
+    trained = weights(training)
+
+    trainer = module._Trainer(training, 0, 1, CPU)
+    mean, std = (torch.tensor(trainer.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    model, losses, hits = trainer.model.train(), [], []
+    (batch,) = trainer.draws.iterate_batches(0, 8, 8)
+    for draw, n in batch:
+        rows = trainer.set.rows
+        image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
+        seed_randomness(training.seed, draw)
+        for group in trainer.multi_crop.crop(image):
+            for crop in group:
+                logits = model((torch.from_numpy(crop)[None] / 255 - mean) / std)
+                label = torch.tensor([int(rows["class_id"][n])])
+                losses.append(torch.nn.functional.cross_entropy(logits, label))
+                hits.append(int(logits.argmax()) == int(label))
+    assert len(losses) == 8 * (2 + 3)
+    loss = torch.stack(losses).mean()
+    loss.backward()
+    expected = {name: value.detach() - value.grad for name, value in model.named_parameters()}
+    assert differences(expected, {name: value.detach() for name, value in model.named_parameters()}) > 1e-2
+    assert differences(expected, trained) < 1e-5
+    (row,) = pl.read_parquet(training.log).rows(named=True)
+    assert row["loss"] == pytest.approx(loss.item(), abs=1e-5)
+    assert row["train_top1"] == pytest.approx(sum(hits) / 40, abs=1e-6)
+
+
+def test_the_moving_average_is_what_is_kept(training, tmp_path):
+    constant = {"schedule": {"sched": "none"}}
+    first = weights(replace(training, recipe=make_recipe(steps=1, **constant)))
+    second = weights(elsewhere(training, tmp_path, recipe=make_recipe(steps=2, **constant)))
+    averaged = weights(replace(training, recipe=make_recipe(steps=2, ema_decay=0.75, **constant)))
+    expected = {name: 0.75 * first[name] + 0.25 * second[name] for name in first}
+    assert differences(first, second) > 1e-3
+    assert differences(averaged, expected) < 1e-6
+
+
+OPTIONS = [
+    {},
+    {"model_options": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_rate": 0.3}},  # batch normalisation and dropout
+    {"ema_decay": 0.9, "augmentation": {"auto_augment": "rand-m9-n2", "re_prob": 0.5}, "mixup": {"mixup_alpha": 0.4}},
+    {"precision": "bf16", "clip_grad": 0.5, "optimizer": {"opt": "adamw", "lr": 0.002, "weight_decay": 0.05}},
+    CROPS
+    | {"model_options": {"channels": [8, 8, 8, 16], "stem_width": 8, "drop_rate": 0.3}, "ema_decay": 0.9}
+    | {"augmentation": {"re_prob": 0.5}, "mixup": {"mixup_alpha": 0.4}},
+]
+
+
+@pytest.mark.parametrize("changes", OPTIONS)
+def test_a_stopped_training_ends_as_an_undisturbed_one(training, tmp_path, monkeypatch, changes):
+    """Stopped by an error in the middle of the second epoch, with a checkpoint after each step."""
+    recipe = make_recipe(steps=10, **changes)
+    monkeypatch.setattr(module, "LOG_ROWS", 3)
+    other = elsewhere(training, tmp_path, recipe=recipe)
+    undisturbed = weights(other)
+    stopped = replace(training, recipe=recipe, checkpoint_minutes=0)
+    update = module._Trainer._update
+
+    def fail(self, batches):
+        if self.step == 5:
+            raise KeyboardInterrupt
+        update(self, batches)
+
+    monkeypatch.setattr(module._Trainer, "_update", fail)
+    with pytest.raises(KeyboardInterrupt):
+        train(stopped)
+    assert torch.load(stopped.checkpoint, weights_only=True)["step"] == 5
+    monkeypatch.setattr(module._Trainer, "_update", update)
+    assert differences(weights(stopped), undisturbed) == 0
+    ours, theirs = pl.read_parquet(stopped.log), pl.read_parquet(other.log)
+    assert ours["step"].to_list() == [3, 6, 9, 10]
+    measured = ["step", "epoch", "learning_rate", "loss", "train_top1"]
+    assert ours.select(measured).equals(theirs.select(measured))
+
+
+SCRIPT = """
+import os, pickle, signal, sys
+from synthdiv.classifiers import training as module
+training = pickle.load(open(sys.argv[1], "rb"))
+update = module._Trainer._update
+def stop(self, batches):
+    if self.step == 7:
+        os.kill(os.getpid(), getattr(signal, sys.argv[2]))
+    update(self, batches)
+if len(sys.argv) > 2:
+    module._Trainer._update = stop
+module.train(training)
+"""
+
+
+def run_script(training, tmp_path, *arguments):
+    import pickle
+
+    (tmp_path / "training.pickle").write_bytes(pickle.dumps(training))
+    (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "training.pickle"), *arguments]
+    # on one thread, as what it is compared with: a sum's last digit depends on their number
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_killed_training_goes_on_from_its_checkpoint(training, tmp_path):
+    """kill -9 in the middle of an epoch (steps of 8 images, 30 an epoch); tolerance 1e-6."""
+    killed = replace(training, checkpoint_minutes=0)
+    done = run_script(killed, tmp_path, "SIGKILL")
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert torch.load(killed.checkpoint, weights_only=True)["step"] == 7
+    assert not Path(killed.model).exists()
+    done = run_script(killed, tmp_path)
+    assert done.returncode == 0, done.stderr
+    resumed = load_file(killed.model)
+    with one_thread():
+        undisturbed = weights(elsewhere(training, tmp_path))
+    assert differences(resumed, undisturbed) <= 1e-6
+
+
+def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
+    done = run_script(training, tmp_path, "SIGTERM")
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert torch.load(training.checkpoint, weights_only=True)["step"] == 8
+    assert not Path(training.model).exists()
+
+
+@pytest.fixture
+def unfinished(training, monkeypatch):
+    """A training from whose last checkpoint another can go on."""
+
+    def stop(self):
+        raise KeyboardInterrupt
+
+    def leave(training):
+        with monkeypatch.context() as patch:
+            patch.setattr(module._Trainer, "_finish", stop)
+            with pytest.raises(KeyboardInterrupt):
+                train(replace(training, checkpoint_minutes=0))
+        assert Path(training.checkpoint).exists()
+
+    return leave
+
+
+def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, unfinished, caplog):
+    unfinished(training)
+    other = replace(training, recipe=make_recipe(label_smoothing=0.2))
+    with caplog.at_level("INFO"):
+        train(other)
+    assert "of another recipe or other images; training from the start" in caplog.text
+    assert len(pl.read_parquet(other.log)) == 12
+
+
+def test_nor_is_one_that_began_with_other_weights(training, unfinished, tmp_path, caplog):
+    path = tmp_path / "start.pth"
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        torch.save(build_model(make_recipe(), len(KEYS)).state_dict(), path)
+        started = replace(training, recipe=make_recipe(pretrained=str(path)))
+        if seed == 1:
+            unfinished(started)
+    with caplog.at_level("INFO"):
+        train(started)
+    assert "training from the start" in caplog.text
+
+
+def test_how_a_classifier_is_tried_does_not_start_its_training_anew(training, unfinished, caplog):
+    unfinished(training)
+    with caplog.at_level("INFO"):
+        train(replace(training, recipe=make_recipe(evaluation_size=40, crop_pct=0.9)))
+    assert "going on from the checkpoint" in caplog.text
+
+
+def test_a_checkpoint_that_cannot_be_read_is_named(training):
+    Path(training.checkpoint).write_bytes(b"half a file")
+    with pytest.raises(StudyError, match=r"checkpoint.pt cannot be read .*delete it to train from the start"):
+        train(training)
+
+
+def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_checkpoint(training, monkeypatch):
+    update = module._Trainer._update
+
+    def spoil(self, batches):
+        if self.step == 6:
+            with torch.no_grad():
+                next(self.model.parameters()).fill_(torch.nan)
+        update(self, batches)
+
+    monkeypatch.setattr(module._Trainer, "_update", spoil)
+    with pytest.raises(StudyError, match=r"no number any more at step 7 of 12: lower .*last good checkpoint is kept"):
+        train(replace(training, checkpoint_minutes=0))
+    state = torch.load(training.checkpoint, weights_only=True)
+    assert state["step"] == 6
+    assert all(torch.isfinite(value).all() for value in state["model"].values())
+    assert not Path(training.model).exists()
+
+
+def test_another_classifiers_weights_are_the_start(training, tmp_path):
+    train(training)
+    frozen = make_recipe(optimizer={"opt": "sgd", "lr": 0.0, "weight_decay": 0.0}, steps=1)
+    second = elsewhere(training, tmp_path, initial=training.model, recipe=frozen, seed=9)
+    assert differences(weights(second), load_file(training.model)) == 0
+
+
+def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path):
+    path = tmp_path / "other.safetensors"
+    facts = {"model": "test_resnet", "class_keys": ["one", "two"]}
+    write_classifier(path, build_model(make_recipe(), 2), facts)
+    with pytest.raises(StudyError, match=r"other.safetensors do not fit: they are of test_resnet with 2 classes \(.*fc"):
+        train(replace(training, initial=str(path)))
+    with pytest.raises(StudyError, match=r"other.safetensors do not fit"):
+        load_weights(build_model(make_recipe(model="test_vit", model_options={"img_size": 32}), 2), path)
+    path.write_bytes(b"nothing of the kind")
+    with pytest.raises(StudyError, match=r"no classifier that this workflow trained"):
+        read_facts(path)
+
+
+def test_two_processes_give_the_gradients_of_one(training, tmp_path):
+    """DDP over gloo on the CPU, the same micro-batches, crops of two sizes; plain descent, so weights show gradients."""
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
+    recipe = make_recipe(device_batch_size=2, steps=3, optimizer=descent, **CROPS)
+    one = weights(replace(training, recipe=recipe))
+    two = elsewhere(training, tmp_path, recipe=recipe, devices=[CPU, CPU])
+    config = LaunchConfig(min_nodes=1, max_nodes=1, nproc_per_node=2, rdzv_backend="c10d", rdzv_endpoint="localhost:0")
+    elastic_launch(config, module.train_in_process)(two)
+    assert differences(load_file(two.model), one) < 1e-5
+    ours, theirs = pl.read_parquet(training.log), pl.read_parquet(two.log)
+    assert ours["loss"].to_list() == pytest.approx(theirs["loss"].to_list(), abs=1e-5)
+    assert ours["train_top1"].to_list() == theirs["train_top1"].to_list()

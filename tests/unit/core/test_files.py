@@ -1,0 +1,126 @@
+"""Files that are whole or not there: after errors, on a full disk and after a kill."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+from synthdiv.embeddings.table import write_embeddings
+from synthdiv.images.archive import write_block
+from synthdiv.images.index import write_index
+
+needs_dev_full = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a disk that is always full")
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+    return path
+
+
+def test_a_file_is_replaced_and_nothing_else_is_left(old):
+    with replace_atomically(old) as temporary:
+        temporary.write_text("new")
+        assert old.read_text() == "old"
+        assert temporary.parent == old.parent
+        assert temporary.name.startswith(".")
+        assert temporary.name.endswith(".tmp")
+    assert old.read_text() == "new"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_missing_folders_are_made(tmp_path):
+    path = tmp_path / "results" / "images" / "index.csv"
+    with replace_atomically(str(path)) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), OSError(5, "Input/output error"), KeyboardInterrupt()], ids=repr)
+def test_an_error_leaves_the_previous_file_and_nothing_else(old, error):
+    def fail():
+        with replace_atomically(old) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        fail()
+    assert caught.value is error
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+def test_a_killed_process_leaves_the_previous_file(old):
+    code = (
+        "import os, signal, sys\n"
+        "from synthdiv.core.files import replace_atomically\n"
+        "with replace_atomically(sys.argv[1]) as temporary:\n"
+        "    temporary.write_text('half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(old)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert old.read_text() == "old"
+
+
+@needs_dev_full
+def test_a_full_disk_is_called_so(old):
+    def write():
+        with replace_atomically(old) as temporary:
+            temporary.symlink_to("/dev/full")
+            temporary.write_text("more than there is room for")
+
+    with pytest.raises(StudyError, match="disk is full") as caught:
+        write()
+    assert str(old) in str(caught.value)
+    assert "run the same command again" in str(caught.value)
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+ROW = {
+    "class_id": 0,
+    "split": "train",
+    "index": 0,
+    "prompt": None,
+    "seed": None,
+    "file": "a",
+    "offset": 0,
+    "size": 1,
+    "flags": [],
+}
+WRITERS = {
+    "block": lambda path: write_block(path, [("key", "png", b"image", {"maximum": 1.0})]),
+    "index": lambda path: write_index(path, [ROW], {}),
+    "embeddings": lambda path: write_embeddings(path, [0], ["train"], [0], np.ones((1, 1)), [1.0], {}),
+}
+
+
+@needs_dev_full
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_every_writer_says_that_the_disk_is_full(old, write):
+    """The temporary file is there already, as a link to a full disk: tarfile and pyarrow write through it."""
+    with replace_atomically(old) as temporary:
+        temporary.write_text("old")
+    temporary.symlink_to("/dev/full")
+    with pytest.raises(StudyError, match="disk is full"):
+        write(old)
+    assert old.read_text() == "old"
+    assert list(old.parent.iterdir()) == [old]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_folder_that_may_not_be_written_to_is_named(old):
+    old.parent.chmod(0o555)
+    try:
+        with pytest.raises(StudyError, match=r"table\.csv could not be written: .*Permission denied"):
+            WRITERS["index"](old)
+    finally:
+        old.parent.chmod(0o755)
+    assert old.read_text() == "old"

@@ -1,0 +1,52 @@
+"""A pipeline's files: those that are loaded, in a snapshot that may hold others."""
+
+from synthdiv.core.hub import list_model_files
+
+
+def test_one_variant_of_the_weights_is_loaded_sharded_or_not(tmp_path):
+    names = [
+        "model_index.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "unet/diffusion_pytorch_model.non_ema.safetensors",
+        "unet/diffusion_pytorch_model.bin",
+        "text_encoder/config.json",
+        "text_encoder/model-00001-of-00002.safetensors",
+        "text_encoder/model-00002-of-00002.safetensors",
+        "text_encoder/model.safetensors.index.json",
+        "text_encoder/model.fp16-00001-of-00002.safetensors",
+        "text_encoder/model.fp16-00002-of-00002.safetensors",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+        "safety_checker/model.safetensors",
+        "v1-5-pruned.safetensors",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    parts = ["unet", "text_encoder", "vae", "tokenizer", "safety_checker"]
+
+    def loaded(variant):
+        return {path.relative_to(tmp_path).as_posix() for path in list_model_files(tmp_path, parts, variant)}
+
+    both = {
+        "unet/config.json",
+        "text_encoder/config.json",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",  # which has no other variant
+        "tokenizer/vocab.json",
+        "tokenizer/merges.txt",
+    }
+    assert loaded("fp16") == both | {
+        "unet/diffusion_pytorch_model.fp16.safetensors",
+        "text_encoder/model.fp16-00001-of-00002.safetensors",
+        "text_encoder/model.fp16-00002-of-00002.safetensors",
+    }
+    assert loaded(None) == both | {
+        "unet/diffusion_pytorch_model.safetensors",
+        "text_encoder/model-00001-of-00002.safetensors",
+        "text_encoder/model-00002-of-00002.safetensors",
+    }

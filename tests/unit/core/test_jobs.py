@@ -1,0 +1,74 @@
+"""A job's log over several attempts, and its end by SIGTERM, each in a process of its own as Snakemake starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+def run_job(log, body, **environment):
+    """Run a job; its log is removed before, as Snakemake does."""
+    log.unlink(missing_ok=True)
+    code = f"from synthdiv.core.jobs import *\nfrom synthdiv.core.errors import StudyError\nstart_job({str(log)!r})\n{body}"
+    known = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "CUDA_"))}
+    return subprocess.run([sys.executable, "-c", code], env=known | environment).returncode
+
+
+STOPPED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("raise StudyError('no such thing')", 1, "error: no such thing"),
+        ("1 / 0", 1, "ZeroDivisionError"),
+        (STOPPED, 128 + signal.SIGTERM, "stopped by SIGTERM; what is finished is kept"),
+        ("import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, "begun"),
+    ],
+)
+def test_what_an_attempt_said_before_it_failed_is_kept(tmp_path, body, status, said):
+    log = tmp_path / "logs" / "rule.log"
+    assert run_job(log, body) == status
+    assert said in log.read_text()
+    assert "finished after" not in log.read_text()
+    assert run_job(log, "print('second')") == 0
+    assert said in log.read_text()
+    assert log.read_text().count("started on") == 2
+    assert run_job(log, "print('third')") == 0
+    assert said not in log.read_text()
+    assert "second" not in log.read_text()
+    assert log.read_text().count("started on") == 1
+
+
+def test_the_log_names_the_slurm_job(tmp_path):
+    log = tmp_path / "rule.log"
+    run_job(log, "", SLURM_JOB_ID="12", CUDA_VISIBLE_DEVICES="0,1")
+    assert ", Slurm job 12, GPUs 0,1\n" in log.read_text()
+    run_job(log, "")
+    assert "Slurm" not in log.read_text()
+
+
+LOADER = """
+import os, signal
+import psutil
+from torch.utils.data import DataLoader
+def read(loader):
+    seen = []
+    for batch in loader:
+        seen += batch.tolist()
+        if len(seen) == 8:  # as Slurm does: all processes of a job at once
+            workers = psutil.Process().children()
+            for worker in workers:
+                worker.send_signal(signal.SIGTERM)
+            psutil.wait_procs(workers, timeout=PATIENCE)  # until they have died, if they do
+    return seen
+assert read(DataLoader(range(64), batch_size=4, num_workers=2, worker_init_fn=INIT)) == list(range(64))
+"""
+
+
+def test_a_loaders_workers_leave_the_end_to_their_parent(tmp_path):
+    assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "outlive_sigterm").replace("PATIENCE", "1")) == 0
+    # without it the parent fails before it can write what it has
+    assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None").replace("PATIENCE", "120")) == 1

@@ -1,0 +1,34 @@
+"""Listings: the tables in their order, and a file that changes when one of them does."""
+
+import pytest
+
+from synthdiv.core.manifests import read_listing, write_listing
+
+
+@pytest.fixture
+def tables(tmp_path):
+    paths = [tmp_path / name for name in ("c5-9.parquet", "c0-4.parquet")]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    return paths
+
+
+def test_a_listing_gives_the_tables_in_the_order_they_came_in(tables, tmp_path):
+    write_listing(tables, tmp_path / "tables.json")
+    assert read_listing(tmp_path / "tables.json") == list(map(str, tables))
+
+
+def test_a_table_stands_for_itself(tables):
+    assert read_listing(tables[0]) == [str(tables[0])]
+
+
+def test_a_listing_changes_with_what_a_table_holds_and_not_with_its_time(tables, tmp_path):
+    listing = tmp_path / "tables.json"
+    write_listing(tables, listing)
+    before = listing.read_bytes()
+    tables[1].touch()
+    write_listing(tables, listing)
+    assert listing.read_bytes() == before
+    tables[1].write_bytes(b"other")
+    write_listing(tables, listing)
+    assert listing.read_bytes() != before

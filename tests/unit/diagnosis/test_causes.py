@@ -1,0 +1,164 @@
+"""Evidence and causes: what each figure counts, and which cause the figures speak for."""
+
+import numpy as np
+import pytest
+from conftest import make_embeddings, make_unit
+
+from synthdiv.diagnosis.causes import SCHEMA, Thresholds, diagnose_classes, find_cause
+from synthdiv.diagnosis.evidence import Natural, Texts, gather_evidence, read_texts, read_vectors, write_texts
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.class_texts import DOMAINS, list_texts
+from synthdiv.prompts.datasets import Dataset
+
+D = 16
+CLASSES = [ClassRow(n, f"k{n}", f"name{n}", f"lemma{n}", f"definition{n}", f"hypernym{n}") for n in range(5)]
+GOOD = {
+    "right": 0.8,
+    "natural_right": 0.8,
+    "particular": 0.4,
+    "spread_ratio": 0.9,
+    "prompted": 0.8,
+    "natural_prompted": 0.8,
+    "reading": 1.0,
+    "best_reading": 1.0,
+    "reads_taken": 0.0,
+    "photographs": 0.9,
+    "natural_photographs": 0.9,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause"),
+    [
+        ({}, "none"),
+        ({"spread_ratio": 0.1}, "diversity"),
+        ({"right": 0.1, "particular": 0.9}, "adherence"),
+        ({"right": 0.1, "particular": 0.3}, "concept not represented"),
+        ({"right": 0.1, "reading": 0.2, "reads_taken": 0.6}, "ambiguity"),
+        ({"right": 0.65, "reading": 0.5, "reads_taken": 0.5}, "ambiguity"),
+        ({"right": 0.1, "reading": 0.2, "best_reading": 0.2}, "concept not represented"),
+        ({"reading": 0.1, "best_reading": 0.1, "natural_prompted": 0.1}, "concept not represented"),
+        ({"photographs": 0.2}, "visual domain"),
+        ({"right": 0.0, "particular": 1.0, "spread_ratio": 0.001}, "diversity"),
+        ({"right": 0.6}, "none"),
+        ({"right": 1.0, "spread_ratio": 3.0}, "none"),
+    ],
+)
+def test_the_cause_that_figures_speak_for(changes, cause):
+    assert find_cause(GOOD | changes, Thresholds()) == cause
+
+
+def test_without_texts_wrong_images_have_no_known_cause():
+    figures = {name: GOOD[name] for name in ("right", "natural_right", "particular", "spread_ratio")}
+    assert find_cause(figures, Thresholds()) == "none"
+    assert find_cause(figures | {"right": 0.1}, Thresholds()) == "undecided"
+    assert find_cause(figures | {"spread_ratio": 0.1}, Thresholds()) == "diversity"
+
+
+def make_images(seed, *, n=60, spread=0.25, of=None):
+    """Images about the classes' axes; class c shows what ``of`` says, if it says something."""
+    rng = np.random.default_rng(seed)
+    ids = np.repeat(np.arange(5), n)
+    shown = np.array([(of or {}).get(c, c) for c in ids])
+    return make_embeddings(ids, np.eye(D)[shown] + spread * rng.normal(size=(len(ids), D)), np.float16)
+
+
+def make_texts(says=None):
+    """A prompt, wordings and kinds of picture of each class; all lie far from the images, as CLIP's texts do."""
+    away = 2 * np.eye(D)[-1]
+    ids, kinds, rows = [], [], []
+    for c in range(5):
+        for kind in ("prompt of x", "name", "name, hypernym"):
+            ids.append(c)
+            kinds.append(kind)
+            rows.append(away + np.eye(D)[(says or {}).get((c, kind), c)])
+        for n, name in enumerate(DOMAINS):
+            ids.append(c)
+            kinds.append(f"domain {name}")
+            rows.append(away + np.eye(D)[c] + 0.1 * np.eye(D)[5 + n])
+    return Texts(np.array(ids), kinds, [f"text {n}" for n in range(len(ids))], make_unit(rows))
+
+
+def diagnose(images, texts, natural=None):
+    natural = natural or Natural([make_images(100)], make_images(101))
+    evidence = gather_evidence(images, natural, texts, 5, dataset="x", seed=1)
+    return diagnose_classes(evidence, CLASSES, set_name="S", seed=1)
+
+
+def test_images_that_are_like_natural_ones_have_no_cause():
+    found = diagnose(make_images(1), make_texts())
+    assert found["cause"].to_list() == ["none"] * 5
+    assert dict(found.schema) == SCHEMA
+    assert (found["right"] > 0.9).all()
+    assert (found["reading"] > 0.9).all()
+
+
+def test_each_planted_cause():
+    images = make_images(1, of={0: 1})
+    found = diagnose(images, make_texts())
+    assert found["cause"].to_list() == ["adherence", "none", "none", "none", "none"]
+    assert found["taken_for"][0] == "name1"
+    assert found["taken_share"][0] > 0.9
+    found = diagnose(images, make_texts({(0, "prompt of x"): 1}))
+    assert found["cause"].to_list() == ["ambiguity", "none", "none", "none", "none"]
+    assert found["best_wording"][0] == "name"
+    every = {(0, kind): 1 for kind in ("prompt of x", "name", "name, hypernym")}
+    assert diagnose(images, make_texts(every))["cause"][0] == "concept not represented"
+    assert diagnose(make_images(1), make_texts(every))["cause"][0] == "concept not represented"
+    assert diagnose(make_images(1, spread=0.05), make_texts())["cause"].to_list() == ["diversity"] * 5
+
+
+def test_the_set_and_the_natural_images_are_not_swapped():
+    natural = Natural([make_images(100)], make_images(101))
+    evidence = gather_evidence(make_images(1, of={0: 1}, n=30), natural, None, 5, dataset="x", seed=1)
+    assert evidence["n_images"].to_list() == [30] * 5
+    assert evidence["n_natural"].to_list() == [60] * 5
+    assert evidence["n_right"][0] < 5
+    assert evidence["n_natural_right"][0] > 50
+    assert evidence["taken_for"][0] == 1
+    assert "prompt_reading" not in evidence.columns
+
+
+def test_readers_of_a_vector_are_the_nearest_natural_images():
+    natural = make_images(100)
+    counts = read_vectors(make_unit(np.eye(D)[:5] + 2 * np.eye(D)[-1]), [natural[:100], natural[100:]], 20, 5)
+    assert counts.sum(axis=1).tolist() == [20] * 5
+    assert (counts.diagonal() >= 18).all()
+
+
+def test_evidence_images_range_from_the_nearest_to_the_farthest():
+    found = diagnose(make_images(1), make_texts())
+    for row in found.iter_rows(named=True):
+        assert len(set(row["evidence"].split())) == 4
+
+
+def test_another_seed_changes_no_cause_but_the_confidence_is_of_the_seed():
+    images, texts, natural = make_images(1, spread=0.14), make_texts(), Natural([make_images(100)], make_images(101))
+    evidence = gather_evidence(images, natural, texts, 5, dataset="x", seed=1)
+    first, again, other = (diagnose_classes(evidence, CLASSES, set_name="S", seed=seed) for seed in (1, 1, 2))
+    assert first.equals(again)
+    assert first["suspected"].to_list() == other["suspected"].to_list()
+
+
+def test_the_texts_of_a_class():
+    dataset = Dataset("x", CLASSES, 1, [row.lemmas for row in CLASSES], {"train": 30, "evaluation": 5})
+    texts = list_texts(CLASSES, {"x": dataset})
+    own = {kind: text for class_id, kind, text in texts if class_id == 2}
+    assert own["prompt of x"] == "lemma2"
+    assert own["name"] == "name2"
+    assert own["name, hypernym"] == "name2, hypernym2"
+    assert own["name, definition"] == "name2, definition2"
+    assert own["domain photograph"] == "a photograph of a name2"
+    assert len(own) == 4 + len(DOMAINS)
+    bare = [ClassRow(0, "k", "name", "lemma", "", "")]
+    assert {kind for _, kind, _ in list_texts(bare, {})} == {"name"} | {f"domain {name}" for name in DOMAINS}
+
+
+def test_texts_come_back_from_their_file(tmp_path):
+    texts = make_texts()
+    write_texts(texts, tmp_path / "texts.parquet")
+    again = read_texts(tmp_path / "texts.parquet")
+    assert again.kinds == texts.kinds
+    assert again.texts == texts.texts
+    np.testing.assert_array_equal(again.class_ids, texts.class_ids)
+    np.testing.assert_allclose(again.vectors, texts.vectors, atol=1e-7)

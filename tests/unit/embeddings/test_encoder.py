@@ -1,0 +1,153 @@
+"""The encoder on the demo's CLIP model."""
+
+import numpy as np
+import open_clip
+import pyarrow.parquet as pq
+import pytest
+import timm
+import torch
+from conftest import make_timm_folder
+from workplace import DEMO
+
+from synthdiv.core.errors import StudyError
+from synthdiv.embeddings.loading import load_encoder
+from synthdiv.embeddings.open_clip_encoder import make_tokenizer
+from synthdiv.images.archive import write_block
+from synthdiv.images.flags import decode_image
+
+SPEC = {
+    "library": "open_clip",
+    "model": str(DEMO / "models" / "clip"),
+    "pretrained": None,
+    "precision": "fp32",
+    "batch_size": 16,
+}
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load_encoder(SPEC, CPU)
+
+
+@pytest.fixture(scope="module")
+def natural():
+    table = pq.read_table(DEMO / "natural" / "fashion-evaluation.parquet")
+    return table["image"].to_pylist()[::25], np.array(table["class_id"].to_pylist()[::25])
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory, natural):
+    from synthdiv.images.archive import read_block
+
+    path = tmp_path_factory.mktemp("block") / "block.tar"
+    write_block(path, [(f"{n:04d}", "png", data, {"n": n}) for n, data in enumerate(natural[0])])
+    columns = zip(*((s.file, s.offset, s.size, -1) for s in read_block(path)), strict=True)
+    return dict(zip(("file", "offset", "size", "class_id"), columns, strict=True))
+
+
+def take(rows, chosen):
+    return {name: column[chosen] for name, column in rows.items()}
+
+
+def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
+    vectors = encoder.embed_images(rows, workers=0).vectors
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
+    model.eval()
+    with torch.inference_mode():
+        batch = torch.stack([preprocess(decode_image(data)) for data in natural[0]])
+        expected = model.encode_image(batch, normalize=True).numpy()
+    assert vectors.dtype == np.float16
+    assert vectors.shape == (40, 64)
+    np.testing.assert_allclose(vectors, expected, atol=1e-3)
+    np.testing.assert_allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
+
+
+def test_images_are_prepared_to_the_bit_as_the_library_prepares_them(encoder, natural):
+    _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
+    images = [decode_image(data).resize((40 + n, 50)) for n, data in enumerate(natural[0])]
+    ours = encoder.prepare(torch.stack([encoder.preprocess(image) for image in images]))
+    np.testing.assert_array_equal(ours.numpy(), torch.stack([preprocess(image) for image in images]).numpy())
+
+
+def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows):
+    vectors = encoder.embed_images(rows, workers=0).vectors
+    np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(None, None, -1)), workers=2).vectors[::-1], vectors)
+    np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(7, 8)), workers=0).vectors[0], vectors[7])
+
+
+def test_without_an_image_there_is_a_sentence(encoder, rows):
+    with pytest.raises(StudyError, match=r"no image is left to embed: do all of them carry an excluded flag"):
+        encoder.embed_images(take(rows, slice(0)), workers=0)
+
+
+def test_prompts_are_encoded_once_each(encoder, monkeypatch):
+    texts = ["bag", "coat", "bag", "bag"] * 10
+    seen = []
+    tokenize = encoder.tokenize
+    monkeypatch.setattr(encoder, "tokenize", lambda batch: seen.extend(batch) or tokenize(batch))
+    vectors, _ = encoder.embed_prompts(texts)
+    assert seen == ["bag", "coat"]
+    np.testing.assert_array_equal(vectors[0], vectors[2])
+    assert not np.array_equal(vectors[0], vectors[1])
+
+
+def test_the_demos_clip_knows_its_classes(encoder, rows, natural):
+    """Zero-shot on natural images that it was not trained on; chance is 10 %."""
+    names = ["t-shirt", "trousers, pants", "pullover, sweater", "dress, frock", "coat, overcoat"]
+    names += ["sandal, open shoe", "buttoned shirt", "sneaker", "bag", "ankle boot, boot"]
+    scores = (
+        encoder.embed_images(rows, workers=0).vectors.astype(float) @ encoder.embed_prompts(names).vectors.astype(float).T
+    )
+    assert (scores.argmax(1) == natural[1]).mean() > 0.5
+
+
+def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
+    """As in Stable Diffusion v1.5, whose text encoder is CLIP's."""
+    from transformers import CLIPTextModel, CLIPTokenizer
+
+    folder = DEMO / "models" / "stable-diffusion"
+    model = CLIPTextModel.from_pretrained(folder, subfolder="text_encoder", variant="fp16").float().eval()
+    tokenizer = CLIPTokenizer.from_pretrained(folder, subfolder="tokenizer")
+    texts = ["bag", "beautiful, very uncommon, extremely small trousers, pants, partially occluded. Hyper-sharp."]
+    ids = tokenizer(texts, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    assert torch.equal(ids, make_tokenizer(SPEC)(texts))
+    with torch.inference_mode():
+        theirs = model(ids).pooler_output @ encoder.model.text_projection
+        ours = encoder.model.encode_text(ids)
+    assert torch.allclose(theirs, ours, atol=1e-3 * ours.abs().max())
+
+
+def test_a_timm_model_gives_timms_own_features(rows, natural, tmp_path):
+    make_timm_folder(tmp_path)
+    spec = SPEC | {"library": "timm", "model": str(tmp_path)}
+    vectors, lengths = load_encoder(spec, CPU).embed_images(rows, workers=0)
+    model = timm.create_model(f"local-dir:{tmp_path}", pretrained=True, num_classes=0).eval()
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model), is_training=False)
+    with torch.inference_mode():
+        expected = model(torch.stack([transform(decode_image(data)) for data in natural[0]])).numpy()
+    np.testing.assert_allclose(vectors * lengths[:, None], expected, atol=2e-3 * np.abs(expected).max())
+    np.testing.assert_allclose(lengths, np.linalg.norm(expected, axis=1), rtol=1e-5)
+    assert len(np.unique(vectors, axis=0)) == 40
+
+
+def test_timms_inception_and_dinov2_are_built_without_their_classifier():
+    """Their published weights can't be had here: the architectures, with random ones."""
+    for name, width in (("inception_v3", 2048), ("vit_small_patch14_dinov2", 384)):
+        model = timm.create_model(name, pretrained=False, num_classes=0)
+        assert model.num_features == width
+
+
+def test_a_timm_model_that_is_not_there(tmp_path):
+    with pytest.raises(StudyError, match="could not be loaded by timm"):
+        load_encoder(SPEC | {"library": "timm", "model": str(tmp_path)}, CPU)
+
+
+def test_openai_weights_need_their_activation():
+    with pytest.raises(StudyError, match="use 'ViT-L-14-quickgelu'"):
+        load_encoder(SPEC | {"model": "ViT-L-14", "pretrained": "openai"}, CPU)
+
+
+def test_a_model_that_is_not_there(tmp_path):
+    with pytest.raises(StudyError, match="could not be loaded"):
+        load_encoder(SPEC | {"model": str(tmp_path)}, CPU)

@@ -1,0 +1,256 @@
+"""Families of pipelines, on real ones with small random weights: what holds for Stable Diffusion must hold for each."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_spec, make_tiny_unet, make_tiny_vae
+from PIL import Image
+from workplace import DEMO
+
+from synthdiv.core.devices import one_thread
+from synthdiv.core.errors import StudyError
+from synthdiv.generation.families import FAMILIES
+from synthdiv.generation.generator import Generator, fingerprint_generator
+
+CPU = torch.device("cpu")
+PROMPTS = ["bag", "a sandal, off to one side", "bag", "dress", "coat", "top"]
+SEEDS = [11, 12, 13, 14, 15, 2**63 - 1]
+TEXT = DEMO / "models" / "stable-diffusion"
+SMALL_TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 37,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 32,
+    "projection_dim": 32,
+}
+
+
+def make_text_parts(kind):
+    from transformers import CLIPTextConfig, CLIPTokenizer
+
+    tokenizer = CLIPTokenizer.from_pretrained(TEXT, subfolder="tokenizer")
+    config = CLIPTextConfig(vocab_size=len(tokenizer), eos_token_id=tokenizer.eos_token_id, **SMALL_TEXT)
+    return kind(config), tokenizer
+
+
+def make_lcm():
+    from diffusers import LatentConsistencyModelPipeline, LCMScheduler
+    from transformers import CLIPTextModel
+
+    text_encoder, tokenizer = make_text_parts(CLIPTextModel)
+    return LatentConsistencyModelPipeline(
+        vae=make_tiny_vae(),
+        text_encoder=text_encoder,
+        tokenizer=tokenizer,
+        unet=make_tiny_unet(cross_attention_dim=32, time_cond_proj_dim=16),
+        scheduler=LCMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+
+
+def make_sdxl():
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+    from transformers import CLIPTextModel, CLIPTextModelWithProjection
+
+    (one, tokenizer), (two, tokenizer_2) = make_text_parts(CLIPTextModel), make_text_parts(CLIPTextModelWithProjection)
+    return StableDiffusionXLPipeline(
+        vae=make_tiny_vae(shift_factor=0.0),
+        text_encoder=one,
+        text_encoder_2=two,
+        tokenizer=tokenizer,
+        tokenizer_2=tokenizer_2,
+        unet=make_tiny_unet(
+            cross_attention_dim=64,
+            addition_embed_type="text_time",
+            addition_time_embed_dim=8,
+            projection_class_embeddings_input_dim=32 + 6 * 8,
+        ),
+        scheduler=EulerDiscreteScheduler(beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012),
+    )
+
+
+def make_sd3():
+    from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+    from transformers import CLIPTextModelWithProjection
+
+    (one, tokenizer), (two, tokenizer_2) = (make_text_parts(CLIPTextModelWithProjection) for _ in range(2))
+    return StableDiffusion3Pipeline(
+        transformer=SD3Transformer2DModel(
+            sample_size=8,
+            patch_size=1,
+            in_channels=4,
+            num_layers=1,
+            attention_head_dim=8,
+            num_attention_heads=4,
+            caption_projection_dim=32,
+            joint_attention_dim=64,
+            pooled_projection_dim=64,
+            out_channels=4,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=make_tiny_vae(shift_factor=0.0),
+        text_encoder=one,
+        tokenizer=tokenizer,
+        text_encoder_2=two,
+        tokenizer_2=tokenizer_2,
+        text_encoder_3=None,  # as those run it whose memory T5 does not fit into
+        tokenizer_3=None,
+    )
+
+
+def make_flux(guidance_embeds=True):
+    from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline, FluxTransformer2DModel
+    from transformers import CLIPTextModel, T5Config, T5EncoderModel, T5Tokenizer
+
+    one, tokenizer = make_text_parts(CLIPTextModel)
+    words = sorted({word for prompt in PROMPTS for word in prompt.split()})
+    pieces = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *((f"▁{word}", -2.0) for word in words)]
+    config = T5Config(vocab_size=len(pieces), d_model=32, d_kv=8, d_ff=37, num_layers=1, num_heads=4)
+    return FluxPipeline(
+        transformer=FluxTransformer2DModel(
+            patch_size=1,
+            in_channels=16,
+            num_layers=1,
+            num_single_layers=1,
+            attention_head_dim=16,
+            num_attention_heads=2,
+            joint_attention_dim=32,
+            pooled_projection_dim=32,
+            axes_dims_rope=(4, 4, 8),
+            guidance_embeds=guidance_embeds,
+        ),
+        scheduler=FlowMatchEulerDiscreteScheduler(),
+        vae=make_tiny_vae(shift_factor=0.0),
+        text_encoder=one,
+        tokenizer=tokenizer,
+        text_encoder_2=T5EncoderModel(config),
+        tokenizer_2=T5Tokenizer(vocab=pieces),
+    )
+
+
+MAKERS = {
+    "LatentConsistencyModelPipeline": make_lcm,
+    "StableDiffusionXLPipeline": make_sdxl,
+    "StableDiffusion3Pipeline": make_sd3,
+    "FluxPipeline": make_flux,
+}
+EMBEDDED = {"LatentConsistencyModelPipeline", "FluxPipeline"}
+"""Families that are told the guidance scale."""
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def pipeline(request, tiny_pipeline, tmp_path_factory):
+    """The folder of a pipeline of every family, and its class."""
+    if request.param == "StableDiffusionPipeline":
+        return tiny_pipeline, request.param
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("models") / request.param
+    MAKERS[request.param]().save_pretrained(folder)
+    return folder, request.param
+
+
+def draw(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
+    return [np.asarray(image) for image in Generator(spec, CPU).draw_images(prompts, seeds, scale)]
+
+
+def make_own_spec(folder, **changes):
+    arguments = {"max_sequence_length": 32} if folder.name == "FluxPipeline" else {}
+    return make_spec(folder, arguments=arguments, **changes)
+
+
+def test_an_image_depends_on_its_prompt_and_seed_alone(pipeline):
+    spec = make_own_spec(pipeline[0])
+    images = draw(spec)
+    assert [image.shape for image in images] == [(16, 16, 3)] * 6
+    assert len({image.tobytes() for image in images}) == 6
+    order = [4, 2, 0, 5, 1, 3]
+    shuffled = draw(spec, [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
+    for place, n in enumerate(order):
+        np.testing.assert_array_equal(shuffled[place], images[n])
+    np.testing.assert_array_equal(draw(spec, PROMPTS[5:], SEEDS[5:])[0], images[5])
+
+
+def test_images_are_those_of_the_pipelines_own_call(pipeline):
+    """With the prompts as text and its own image processor, from the same noise."""
+    spec = make_own_spec(pipeline[0])
+    generator = Generator(spec, CPU)
+    own = generator.pipeline
+    shape = generator.family.shape_noise(own, 16, 16)
+    generators = [torch.Generator().manual_seed(seed) for seed in SEEDS[:4]]
+    noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
+    with one_thread():  # as the generator draws: a convolution's result depends on it
+        expected = own(
+            prompt=PROMPTS[:4],
+            latents=generator.family.pack_noise(own, noise),
+            generator=generators,  # whatever the scheduler draws later
+            guidance_scale=2.5,
+            num_inference_steps=2,
+            height=16,
+            width=16,
+            **spec["arguments"],
+        ).images
+    for image, other in zip(draw(spec)[:4], expected, strict=True):
+        assert isinstance(other, Image.Image)
+        np.testing.assert_array_equal(image, np.asarray(other))
+
+
+def test_the_kind_of_guidance_is_recorded_and_true(pipeline):
+    folder, kind = pipeline
+    spec = make_own_spec(folder)
+    guidance = fingerprint_generator(spec)["guidance"]
+    assert guidance == ("embedded" if kind in EMBEDDED else "classifier-free")
+    low, one, high = (draw(spec, PROMPTS[:1], SEEDS[:1], scale)[0] for scale in (0.5, 1.0, 7.5))
+    assert not np.array_equal(one, high)
+    assert np.array_equal(low, one) == (guidance == "classifier-free")  # which does nothing up to 1
+
+
+def test_a_negative_prompt_is_used_where_guidance_knows_one(pipeline):
+    folder, kind = pipeline
+    spec = make_own_spec(folder, negative_prompt="coat")
+    if kind in EMBEDDED:
+        with pytest.raises(StudyError, match="has embedded guidance, which takes no negative_prompt"):
+            fingerprint_generator(spec)
+    else:
+        assert not np.array_equal(draw(spec)[0], draw(make_own_spec(folder))[0])
+
+
+def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_path):
+    torch.manual_seed(0)
+    folder = tmp_path / "StableDiffusionXLPipeline"
+    make_sdxl().save_pretrained(folder)
+    before, images = fingerprint_generator(make_spec(folder)), draw(make_spec(folder))
+    index = json.loads((folder / "model_index.json").read_text())
+    assert index["force_zeros_for_empty_prompt"] is True
+    (folder / "model_index.json").write_text(json.dumps(index | {"force_zeros_for_empty_prompt": False}))
+    after = fingerprint_generator(make_spec(folder))
+    assert "options" not in before
+    assert after["options"] == {"force_zeros_for_empty_prompt": False}
+    assert before["digest"] != after["digest"]
+    assert not np.array_equal(images, draw(make_spec(folder)))
+
+
+def test_a_model_without_a_scale_says_so(tmp_path):
+    torch.manual_seed(0)
+    make_flux(guidance_embeds=False).save_pretrained(tmp_path)
+    assert fingerprint_generator(make_spec(tmp_path))["guidance"] == "none"
+
+
+def test_a_distilled_consistency_model_is_told_its_scale(tiny_pipeline, tmp_path):
+    shutil.copytree(tiny_pipeline, tmp_path / "lcm")
+    path = tmp_path / "lcm" / "unet" / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"time_cond_proj_dim": 16}))
+    assert fingerprint_generator(make_spec(tmp_path / "lcm"))["guidance"] == "embedded"
+
+
+def test_another_family_is_refused(tiny_pipeline, tmp_path):
+    shutil.copytree(tiny_pipeline, tmp_path / "other")
+    path = tmp_path / "other" / "model_index.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"_class_name": "KandinskyV22CombinedPipeline"}))
+    with pytest.raises(StudyError, match=r"is a KandinskyV22CombinedPipeline, which was never tried .*FluxPipeline"):
+        fingerprint_generator(make_spec(tmp_path / "other"))

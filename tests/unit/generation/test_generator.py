@@ -1,0 +1,255 @@
+"""The generator on a real (tiny, untrained) Stable Diffusion pipeline: what an image depends on, and what it doesn't."""
+
+import functools
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+import torch._dynamo.utils
+from conftest import make_spec, make_tiny_unet
+from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file, save_file
+from workplace import DEMO
+
+from synthdiv.core.devices import claim_device
+from synthdiv.core.errors import StudyError
+from synthdiv.generation.generator import Generator, SafetyChecker, fingerprint_generator, make_scheduler
+from synthdiv.generation.shards import make_recipe
+
+CPU = torch.device("cpu")
+PROMPTS = [
+    "bag",
+    "old, extremely typical, very small coat, centered in the image. Hyper-sharp.",
+    "sandal",
+    "bag",
+    "dress",
+    "top",
+]
+SEEDS = [11, 12, 13, 14, 15, 2**63 - 1]
+
+
+def draw(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
+    return [np.asarray(image) for image in Generator(spec, CPU).draw_images(prompts, seeds, scale)]
+
+
+@pytest.fixture(scope="module")
+def images(tiny_pipeline):
+    return draw(make_spec(tiny_pipeline))
+
+
+def test_images_have_the_size_asked_for_and_differ(images):
+    assert [image.shape for image in images] == [(16, 16, 3)] * 6
+    assert all(not np.array_equal(images[0], other) for other in images[1:])
+
+
+def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
+    order = [4, 2, 0, 5, 1, 3]
+    shuffled = draw(make_spec(tiny_pipeline), [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
+    for place, n in enumerate(order):
+        np.testing.assert_array_equal(shuffled[place], images[n])
+    for n in (0, 5):
+        np.testing.assert_array_equal(draw(make_spec(tiny_pipeline), [PROMPTS[n]], [SEEDS[n]])[0], images[n])
+
+
+def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch):
+    generator = Generator(make_spec(tiny_pipeline) | {"batch_size": 4}, CPU)
+    encoded, encode = [], generator.pipeline.encode_prompt
+
+    @functools.wraps(encode)
+    def listen(prompt, *given, **named):
+        encoded.extend([prompt] if prompt is not None else [])  # the call passes what was encoded before
+        return encode(prompt, *given, **named)
+
+    monkeypatch.setattr(generator.pipeline, "encode_prompt", listen)
+    prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
+    assert len(list(generator.draw_images(prompts, range(10), 2.5))) == 10
+    assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
+
+
+def test_an_image_does_not_depend_on_threads():
+    spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=10)
+    before, drawn = torch.get_num_threads(), []
+    try:
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            drawn.append(draw(spec, ["ankle boot"] * 60, range(60)))
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(*drawn)
+
+
+def test_guidance_at_one_and_below_samples_from_the_prompt_alone(tiny_pipeline):
+    spec = make_spec(tiny_pipeline)
+    np.testing.assert_array_equal(draw(spec, scale=1.0), draw(spec, scale=0.5))
+    assert not np.array_equal(draw(spec, scale=1.0), draw(spec, scale=7.5))
+
+
+def test_the_prompt_and_the_seed_matter(tiny_pipeline, images):
+    spec = make_spec(tiny_pipeline)
+    assert not np.array_equal(draw(spec, ["coat"], [11], 2.5)[0], images[0])
+    assert not np.array_equal(draw(spec, ["bag"], [99], 2.5)[0], images[0])
+
+
+def test_the_fingerprint_is_of_the_contents_not_of_the_place(tiny_pipeline, tmp_path):
+    first = fingerprint_generator(make_spec(tiny_pipeline))
+    moved = tmp_path / "elsewhere"
+    shutil.copytree(tiny_pipeline, moved)
+    (moved / "README.md").write_text("a note")
+    assert fingerprint_generator(make_spec(moved))["digest"] == first["digest"]
+    (moved / "unet" / "diffusion_pytorch_model.fp16.safetensors").write_bytes(b"another variant, which is not loaded")
+    (moved / "safety_checker").mkdir()
+    (moved / "safety_checker" / "config.json").write_text("{}")
+    assert fingerprint_generator(make_spec(moved))["digest"] == first["digest"]
+    weights = moved / "unet" / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["conv_in.bias"] += 1e-3
+    save_file(tensors, weights, metadata={"format": "pt"})
+    assert fingerprint_generator(make_spec(moved))["digest"] != first["digest"]
+
+
+def test_what_changes_an_image_changes_the_recipe(tiny_pipeline):
+    def recipe(**changes):
+        spec = make_spec(tiny_pipeline, **changes)
+        return make_recipe(spec, fingerprint_generator(spec), {"format": "png", "quality": 95})
+
+    base = recipe()
+    for change in (
+        {"steps": 3},
+        {"width": 24},
+        {"dtype": "bfloat16"},
+        {"batch_size": 8},
+        {"negative_prompt": "blurry"},
+        {"arguments": {"guidance_rescale": 0.7}},
+        {"scheduler": "DDIMScheduler"},
+        {"scheduler_options": {"steps_offset": 0}},
+    ):
+        assert recipe(**change) != base, change
+    assert recipe(safety_checker="somewhere") == base
+
+
+def test_schedulers(tiny_pipeline):
+    own = make_scheduler(tiny_pipeline, make_spec(tiny_pipeline))
+    assert type(own).__name__ == "PNDMScheduler"
+    ddim = make_scheduler(tiny_pipeline, make_spec(tiny_pipeline, scheduler="DDIMScheduler"))
+    assert ddim.config.clip_sample is False, "clipped latents ruin images at high guidance without an error"
+    with pytest.raises(StudyError, match="diffusers has no scheduler 'PLMS'"):
+        make_scheduler(tiny_pipeline, make_spec(tiny_pipeline, scheduler="PLMS"))
+
+
+def test_every_sampler_has_a_fingerprint_of_its_own(tiny_pipeline):
+    """Also those whose configuration holds an infinity, which is no JSON number."""
+    names = (
+        "PNDMScheduler",
+        "DDIMScheduler",
+        "DPMSolverMultistepScheduler",
+        "UniPCMultistepScheduler",
+        "EulerDiscreteScheduler",
+    )
+    digests = {fingerprint_generator(make_spec(tiny_pipeline, scheduler=name))["digest"] for name in names}
+    assert len(digests) == len(names)
+
+
+def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
+    spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=30)
+    pndm = draw(spec, ["trousers, pants", "sneaker"], [1, 2], 7.5)
+    ddim = draw(spec | {"scheduler": "DDIMScheduler"}, ["trousers, pants", "sneaker"], [1, 2], 7.5)
+    difference = np.abs(np.float32(pndm) - np.float32(ddim)).mean()
+    assert difference < 25, f"mean difference {difference:.1f} of 255: is DDIM clipping its latents?"
+
+
+def test_a_folder_that_is_no_pipeline_is_refused(tmp_path):
+    with pytest.raises(StudyError, match=r"has no model_index\.json"):
+        fingerprint_generator(make_spec(tmp_path))
+    with pytest.raises(StudyError, match=r"'nobody/nothing' .* could not be had from the hub") as caught:
+        fingerprint_generator(make_spec("nobody/nothing"))
+    assert "snakemake --profile local fetch_models" in str(caught.value)
+
+
+def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path, images):
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    generator = Generator(make_spec(tiny_pipeline), CPU)
+    unet = generator.pipeline.unet
+    unet.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    state = {key: value * 5 for key, value in get_peft_model_state_dict(unet).items()}
+    generator.pipeline.save_lora_weights(tmp_path, unet_lora_layers=state)
+    spec = make_spec(tiny_pipeline, lora=str(tmp_path))
+    assert fingerprint_generator(spec)["digest"] != fingerprint_generator(make_spec(tiny_pipeline))["digest"]
+    assert not np.array_equal(draw(spec), images)
+    np.testing.assert_array_equal(draw(spec | {"lora_scale": 0.0}), images)
+
+
+def test_a_safety_checker_flags_and_leaves_images_alone(tmp_path, images):
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from PIL import Image
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    torch.manual_seed(0)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=8))
+    checker.concept_embeds_weights.data.fill_(100.0)  # no similarity reaches this
+    checker.special_care_embeds_weights.data.fill_(100.0)
+    checker.save_pretrained(tmp_path)
+    CLIPImageProcessor(size=32, crop_size=32).save_pretrained(tmp_path)
+    pictures = [Image.fromarray(image) for image in images]
+    assert SafetyChecker(str(tmp_path), CPU).check_images(pictures) == [False] * 6
+    checker.concept_embeds_weights.data.fill_(-100.0)  # every one does
+    checker.save_pretrained(tmp_path)
+    assert SafetyChecker(str(tmp_path), CPU).check_images(pictures) == [True] * 6
+    assert all(np.array_equal(np.asarray(p), image) for p, image in zip(pictures, images, strict=True))
+
+
+def test_cuda_without_a_gpu_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("there is a GPU")
+    with pytest.raises(StudyError, match="this job sees no GPU"), claim_device("cuda"):
+        pass
+    with claim_device("auto") as device:
+        assert device.type == "cpu"
+
+
+def test_a_stored_image_is_what_the_model_drew(tiny_pipeline, images):
+    from PIL import Image
+
+    from synthdiv.generation.shards import encode_image
+
+    picture = Image.fromarray(images[0])
+    data = encode_image(picture, {"format": "png", "quality": 95})
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), images[0])
+    assert json.loads((tiny_pipeline / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
+
+
+ONE_BLOCK = {
+    "block_out_channels": (16,),
+    "down_block_types": ("CrossAttnDownBlock2D",),
+    "mid_block_type": None,
+    "up_block_types": ("CrossAttnUpBlock2D",),
+}
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+@pytest.mark.parametrize("blocks", [ONE_BLOCK, pytest.param({}, marks=pytest.mark.full)], ids=["one block", "every block"])
+def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline, tmp_path, blocks):
+    """To compile takes seconds a block."""
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_pipeline)
+    pipeline.unet = make_tiny_unet(cross_attention_dim=pipeline.text_encoder.config.hidden_size, **blocks)
+    pipeline.save_pretrained(tmp_path)
+    spec = make_spec(tmp_path)
+    images = draw(spec)
+    before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    compiled = draw(spec | {"compile": True})
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
+    difference = np.abs(np.stack(compiled).astype(int) - np.stack(images))
+    assert difference.max() <= 2

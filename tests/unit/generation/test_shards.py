@@ -1,0 +1,181 @@
+"""Blocks that are found, copied and drawn; the pictures come from a stand-in that any prompt and seed determines."""
+
+import io
+from itertools import islice, repeat
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from standin import FINGERPRINT, draw, make_config
+
+from synthdiv.generation.shards import draw_shard, iter_blocks, redraw_image
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.index import read_index
+from synthdiv.plan.generation import list_shards
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
+
+
+@pytest.fixture
+def config(tmp_path, classes_csv, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
+
+
+def run(config, name, path, *, draw=draw):
+    study = load_study(config)
+    (shard,) = list_shards(study).values()
+    return draw_shard(study, Drawing(name, 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+
+def contents(path):
+    return {
+        (row["class_id"], row["split"], row["index"]): read_bytes(row["file"], row["offset"], row["size"])
+        for row in read_index(path).to_pylist()
+    }
+
+
+def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
+    counts = run(config, "synset", tmp_path / "a.parquet")
+    assert (counts.drawn, counts.copied, counts.found) == (3 * 130, 0, 0)
+    rows = read_index(tmp_path / "a.parquet").to_pylist()
+    assert len(rows) == 390
+    assert [row["index"] for row in rows[:120]] == list(range(120))
+    expected = next(draw([rows[7]["prompt"]], [rows[7]["seed"]], 7.5))
+    image = Image.open(io.BytesIO(contents(tmp_path / "a.parquet")[0, "train", 7]))
+    assert np.array_equal(np.asarray(image), np.asarray(expected))
+
+
+def test_another_dataset_draws_only_what_differs(config, tmp_path):
+    run(config, "synset", tmp_path / "synset.parquet")
+    counts = run(config, "disamb", tmp_path / "disamb.parquet")
+    assert (counts.drawn, counts.found) == (130, 260)
+    synset, disamb = contents(tmp_path / "synset.parquet"), contents(tmp_path / "disamb.parquet")
+    assert {key[0] for key in synset if synset[key] != disamb[key]} == {0}
+
+
+def test_a_second_call_loads_no_model(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    before = (tmp_path / "a.parquet").read_bytes()
+
+    def refuse(*_):
+        raise AssertionError("nothing is to be drawn")
+
+    assert run(config, "synset", tmp_path / "a.parquet", draw=refuse).found == 390
+    assert (tmp_path / "a.parquet").read_bytes() == before
+
+
+@pytest.mark.parametrize(("train", "evaluation"), [(50, 2), (1, 1), (30, 40)])
+def test_more_images_a_class_draw_only_what_is_new(config, tmp_path, train, evaluation):
+    run(config, "synset", tmp_path / "a.parquet")
+    before = contents(tmp_path / "a.parquet")
+    config["images_per_class"] = {"train": 120 + train, "evaluation": 10 + evaluation}
+    counts = run(config, "synset", tmp_path / "b.parquet")
+    assert counts.drawn == 3 * (train + evaluation)
+    assert counts.copied == 3 * (20 + 10)  # the beginnings of the two blocks that were short
+    after = contents(tmp_path / "b.parquet")
+    assert all(after[key] == data for key, data in before.items())
+
+
+def test_fewer_images_a_class_draw_nothing(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    before, blocks = contents(tmp_path / "a.parquet"), set((tmp_path / "archive").rglob("*.tar"))
+    config["images_per_class"] = {"train": 110, "evaluation": 7}
+
+    def refuse(*_):
+        raise AssertionError("nothing is to be drawn")
+
+    assert run(config, "synset", tmp_path / "b.parquet", draw=refuse).found == 3 * 117
+    after = contents(tmp_path / "b.parquet")
+    assert len(after) == 3 * 117
+    assert all(before[key] == data for key, data in after.items())
+    assert set((tmp_path / "archive").rglob("*.tar")) == blocks
+
+
+def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
+    def die_in_the_third_block(prompts, seeds, guidance_scale):
+        yield from islice(draw(prompts, seeds, guidance_scale), 110)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(config, "synset", tmp_path / "a.parquet", draw=die_in_the_third_block)
+    blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
+    assert len(blocks) == 2
+    assert not (tmp_path / "a.parquet").exists()
+    assert not list((tmp_path / "archive").rglob("*.tmp"))
+    assert run(config, "synset", tmp_path / "a.parquet").drawn == 390 - 100
+    assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
+    config["archive"] = "undisturbed"
+    run(config, "synset", tmp_path / "b.parquet")
+    assert contents(tmp_path / "a.parquet") == contents(tmp_path / "b.parquet")
+
+
+def test_shards_do_not_change_images(config, tmp_path):
+    run(config, "synset", tmp_path / "whole.parquet")
+    config |= {"classes_per_shard": 1, "archive": "other"}
+    study = load_study(config)
+    parts = {}
+    for n, shard in enumerate(reversed(list_shards(study).values())):
+        path = tmp_path / f"part{n}.parquet"
+        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+        parts |= contents(path)
+    assert parts == contents(tmp_path / "whole.parquet")
+
+
+def test_classes_of_one_prompt_and_noise_are_drawn_once(config, tmp_path, classes_csv):
+    classes_csv.write_text("class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,crane,crane\n2,n03,crane,crane\n")
+    config |= {"noise": "shared", "images_per_class": {"train": 1, "evaluation": 1}}
+    study = load_study(config)
+    (shard,) = list_shards(study).values()
+    path = tmp_path / "a.parquet"
+    counts = draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw, writers=3)
+    assert (counts.drawn, counts.found) == (2, 4)
+    drawn = contents(path)
+    assert len(drawn) == 6
+    assert drawn[0, "train", 0] == drawn[1, "train", 0] == drawn[2, "train", 0] != drawn[0, "evaluation", 0]
+
+
+def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path, classes_csv):
+    keys = ["short", "long" * 200, "other"]
+    classes_csv.write_text("class_id,key,name,lemmas\n" + "".join(f"{n},{key},crane,crane\n" for n, key in enumerate(keys)))
+    config |= {"noise": "shared", "classes_per_shard": 1}
+    config["datasets"] = {"synset": config["datasets"]["synset"]}
+    study = load_study(config)
+    first, second, _ = list_shards(study).values()
+
+    def run_one(shard, path, draw):
+        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+    def draw_beside_another(*asked):
+        run_one(second, tmp_path / "b.parquet", draw)
+        yield from draw(*asked)
+
+    run_one(first, tmp_path / "a.parquet", draw_beside_another)
+    one, other = contents(tmp_path / "a.parquet"), contents(tmp_path / "b.parquet")
+    assert [one[0, "train", n] for n in range(120)] == [other[1, "train", n] for n in range(120)]
+
+
+def test_black_images_are_flagged_and_kept(config, tmp_path):
+    def draw_black(prompts, seeds, guidance_scale):
+        return repeat(Image.new("RGB", (8, 8)), len(prompts))
+
+    run(config, "synset", tmp_path / "a.parquet", draw=draw_black)
+    flags = pq.read_table(tmp_path / "a.parquet")["flags"].to_pylist()
+    assert flags == [["black"]] * 390
+
+
+def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config):
+    study = load_study(config)
+    seeds = [
+        [seed for block in iter_blocks(study, Drawing(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
+        for name in ("synset", "disamb")
+    ]
+    assert seeds[0] == seeds[1]
+    assert len(set(seeds[0])) == 390
+
+
+def test_one_image_is_redrawn_from_its_row(config, tmp_path):
+    run(config, "synset", tmp_path / "a.parquet")
+    again = redraw_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_draw=lambda spec: draw)
+    assert again == contents(tmp_path / "a.parquet")[1, "evaluation", 4]

@@ -1,0 +1,157 @@
+"""Decoding to RGB, and the flags of images that a training set should not hold unseen."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image, ImageStat
+
+from synthdiv.images.flags import decode_image, flag_image, measure_image
+
+
+def encode(image, image_format="png", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format=image_format, **options)
+    return buffer.getvalue()
+
+
+def flags_of(values):
+    return flag_image(measure_image(Image.fromarray(np.asarray(values, np.uint8))))
+
+
+def halves(low, high):
+    """A grey picture of two equal halves: its deviation is half of their difference."""
+    return np.repeat([[low], [high]], 8, axis=0).repeat(8, axis=1)
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("values", "flags"),
+    [
+        (halves(0, 0), ["black"]),
+        (halves(0, 8), ["black"]),
+        (halves(0, 9), []),
+        (halves(9, 9), ["uniform"]),
+        (halves(255, 255), ["uniform"]),
+        (halves(100, 106), ["uniform"]),
+        (halves(100, 107), []),
+        (noise(), []),
+        (noise() % 9, ["black"]),
+        (128 + noise() % 5, ["uniform"]),
+    ],
+)
+def test_black_and_uniform_images_are_flagged_and_no_others(values, flags):
+    assert flags_of(values) == flags
+
+
+@pytest.mark.parametrize("colour", [(255, 0, 0), (30, 60, 200)])
+def test_a_plain_colour_is_uniform_too(colour):
+    """Nothing is in the picture, though its red differs from its blue."""
+    assert flags_of(np.full((8, 8, 3), colour)) == ["uniform"]
+
+
+def test_the_measure_is_the_brightest_value_and_the_deviation():
+    assert measure_image(Image.fromarray(np.asarray(halves(0, 200), np.uint8))) == {"maximum": 200.0, "deviation": 100.0}
+
+
+@pytest.mark.parametrize("low", [1, 7, 250])
+def test_the_measure_is_pillows(low):
+    image = Image.fromarray(low + noise() % (256 - low))
+    figures = ImageStat.Stat(image)
+    deviation = round(max(figures.stddev), 4)
+    assert measure_image(image) == {"maximum": max(high for _, high in figures.extrema), "deviation": deviation}
+
+
+def test_a_large_plain_picture_is_uniform():
+    """Of so many pixels, the mean square rounds to less than the square of the mean."""
+    image = Image.new("RGB", (1_061_015, 1), (253, 253, 253))
+    assert measure_image(image) == {"maximum": 253.0, "deviation": 0.0}
+
+
+def decoded(data):
+    image = decode_image(data)
+    assert image.mode == "RGB"
+    return np.asarray(image).tolist()
+
+
+def test_transparency_is_laid_on_white():
+    """Black at alpha 0, 51 (a fifth) and 255 leaves 255, 204 and 0 of white; colours show as far as they are opaque."""
+    values = np.array([[[0, 0, 0, 0], [0, 0, 0, 51], [0, 0, 0, 255], [10, 20, 30, 255]]], np.uint8)
+    assert decoded(encode(Image.fromarray(values))) == [[[255] * 3, [204] * 3, [0] * 3, [10, 20, 30]]]
+
+
+@pytest.mark.parametrize("image_format", ["png", "gif"])
+def test_a_transparent_palette_entry_is_white(image_format):
+    image = Image.fromarray(np.array([[0, 1, 2, 1]], np.uint8))
+    image = image.convert("P")
+    image.putpalette([10, 20, 30, 0, 0, 0, 200, 100, 0])
+    expected = [[[10, 20, 30], [255] * 3, [200, 100, 0], [255] * 3]]
+    assert decoded(encode(image, image_format, transparency=1)) == expected
+
+
+@pytest.mark.parametrize("image_format", ["png", "tiff"])
+def test_16_bits_are_scaled_and_not_cut(image_format):
+    image = Image.fromarray(np.array([[0, 257, 200 * 257, 65535]], np.uint16))
+    assert decoded(encode(image, image_format)) == [[[0] * 3, [1] * 3, [200] * 3, [255] * 3]]
+
+
+def test_cmyk_becomes_its_colour():
+    image = Image.new("CMYK", (1, 2), (0, 255, 255, 0))
+    assert decoded(encode(image, "tiff")) == [[[255, 0, 0]], [[255, 0, 0]]]
+    assert np.abs(np.array(decoded(encode(image, "jpeg", quality=100))) - [255, 0, 0]).max() <= 3
+
+
+@pytest.mark.parametrize("image_format", ["png", "webp", "tiff", "bmp"])
+def test_lossless_rgb_is_left_alone(image_format):
+    assert decoded(encode(Image.fromarray(noise()), image_format, lossless=True)) == noise().tolist()
+
+
+TURNS = {
+    1: lambda values: values,
+    2: lambda values: values[:, ::-1],
+    3: lambda values: values[::-1, ::-1],
+    6: lambda values: np.rot90(values, -1),
+    8: lambda values: np.rot90(values, 1),
+}
+
+
+@pytest.mark.parametrize(("orientation", "turn"), TURNS.items())
+def test_the_camera_s_orientation_is_applied(orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert decoded(encode(Image.fromarray(noise()), exif=exif)) == turn(noise()).tolist()
+
+
+def test_a_sloppy_camera_s_exif_does_not_stop_the_run():
+    """Resolution as a text, against the standard, beside an orientation of 6: the picture itself is whole."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 3, b"72\0\0")
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    assert decode_image(encode(Image.fromarray(noise()), "jpeg", exif=exif)).size == (24, 32)
+
+
+@pytest.mark.parametrize("image_format", ["png", "jpeg", "webp", "gif", "tiff", "bmp"])
+@pytest.mark.parametrize("part", [0.02, 0.5, 0.9])
+def test_a_truncated_image_is_refused(image_format, part):
+    data = encode(Image.fromarray(noise()), image_format)
+    with pytest.raises(ValueError, match=r"\w+ \w+") as caught:
+        decode_image(data[: int(part * len(data))])
+    assert " at 0x" not in str(caught.value), "an address differs in every run"
+
+
+@pytest.mark.parametrize("kind", [2, 5], ids=["text", "fraction"])
+def test_a_tiff_whose_pixels_lie_at_no_number_is_refused(kind):
+    data = bytearray(encode(Image.fromarray(noise()), "tiff"))
+    entry = data.index(struct.pack("<HH", 273, 4))  # StripOffsets, a LONG
+    data[entry + 2 : entry + 4] = struct.pack("<H", kind)
+    with pytest.raises(ValueError, match=r"."):
+        decode_image(bytes(data))
+
+
+@pytest.mark.parametrize("data", [b"", b"<html>404</html>", bytes(100)], ids=["empty", "html", "zeros"])
+def test_what_is_no_image_is_refused(data):
+    with pytest.raises(ValueError, match="cannot identify"):
+        decode_image(data)

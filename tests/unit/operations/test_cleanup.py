@@ -1,0 +1,190 @@
+"""What of an archive is in use, and that nothing else is deleted; the pictures come from a stand-in."""
+
+import json
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from standin import FINGERPRINT, draw, make_config
+
+from synthdiv.core.errors import StudyError
+from synthdiv.generation.shards import draw_shard
+from synthdiv.images.archive import mark_use
+from synthdiv.operations.cleanup import check_users, find_users, remove_files, sort_files, tabulate_files
+from synthdiv.plan.generation import list_generation_runs, list_shards
+from synthdiv.plan.loading import load_study
+
+WEEK = 7 * 24 * 3600
+
+
+@pytest.fixture
+def config(tmp_path, classes_csv, monkeypatch):
+    """A study of its own folder, whose archive others may share."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    config = make_config(tmp_path, classes_csv, images_per_class={"train": 60, "evaluation": 10})
+    return config | {"archive": str(tmp_path / "archive")}
+
+
+def draw_all(config):
+    """Draw every dataset in the working folder; returns how many images were drawn."""
+    study, results = load_study(config), Path("results", config["study"])
+    (results / "generators").mkdir(parents=True, exist_ok=True)
+    (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
+    return sum(
+        draw_shard(
+            study,
+            drawing,
+            shard,
+            FINGERPRINT,
+            results / "images" / drawing.collection / f"{shard.name}.parquet",
+            load_draw=lambda: draw,
+        ).drawn
+        for drawing in list_generation_runs(study)
+        for shard in list_shards(study).values()
+    )
+
+
+def look(config, *, later=0.0):
+    """The names of the files of every state that has any."""
+    states = sort_files(load_study(config), Path("results", config["study"]), now=time.time() + later)
+    return {state: {file.path.name for file in files} for state, files in states.items() if files}
+
+
+def blocks(config):
+    return {path.name for path in Path(config["archive"]).rglob("*.tar")}
+
+
+def test_what_an_index_names_or_the_study_plans_is_in_use(config):
+    assert draw_all(config) == 4 * 70
+    drawn = blocks(config)
+    assert len(drawn) == 4 * 3
+    assert look(config, later=2 * WEEK) == {"in an index": drawn}
+    shutil.rmtree(Path("results", config["study"], "images"))
+    assert look(config, later=2 * WEEK) == {"planned": drawn}
+
+
+def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
+    draw_all(config)
+    before = blocks(config)
+    overrides = Path(config["datasets"]["disamb"]["overrides"])
+    overrides.write_text(overrides.read_text().replace("a crane bird", "a tall crane bird"))
+    assert draw_all(config) == 70
+    needed = look(config, later=2 * WEEK)["in an index"]
+    old = before - needed
+    assert len(old) == 3
+    assert look(config) == {"in an index": needed, "young": old}
+    states = sort_files(load_study(config), Path("results", config["study"]), now=time.time() + 2 * WEEK)
+    assert tabulate_files(states).select("state", "files").rows() == [("in an index", 12), ("unused", 3)]
+    freed = sum((path.stat().st_size for path in Path(config["archive"]).rglob("*.tar") if path.name in old), 0)
+    assert remove_files(states["unused"]) == freed
+    assert blocks(config) == needed
+    assert draw_all(config) == 0
+
+
+def test_a_block_that_has_grown_leaves_the_shorter_one_behind(config):
+    draw_all(config)
+    short = blocks(config)
+    config["images_per_class"] = {"train": 100, "evaluation": 10}
+    draw_all(config)
+    assert look(config, later=2 * WEEK)["unused"] == short - look(config)["in an index"]
+    assert len(short - look(config)["in an index"]) == 4
+
+
+def test_what_another_folder_names_is_in_use(config, tmp_path, monkeypatch):
+    draw_all(config)
+    here, own, there = Path.cwd(), blocks(config), tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(there)
+    draw_all(config | {"seed": 9})
+    other = blocks(config) - own
+    assert len(other) == 12
+    monkeypatch.chdir(here)
+    assert set(find_users(config["archive"]).values()) == {here, there}
+    assert look(config, later=2 * WEEK) == {"in an index": own | other}
+    check_users(config["archive"])
+    shutil.rmtree(there / "results")
+    assert look(config, later=2 * WEEK) == {"in an index": own, "unused": other}
+    there.rename(tmp_path / "moved")
+    with pytest.raises(StudyError, match=f"{re.escape(str(there))} used the archive .* and is not there") as caught:
+        check_users(config["archive"])
+    mark = re.search(r"delete (\S+);", str(caught.value))[1]
+    os.remove(mark)
+    check_users(config["archive"])
+
+
+@pytest.mark.parametrize("name", ["here", "there"])
+def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, name):
+    for folder in ("there", "here"):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / folder)
+        mark_use(config["archive"])
+    locks = tmp_path / name / ".snakemake" / "locks"
+    locks.mkdir(parents=True)
+    check_users(config["archive"])
+    (locks / "0.output.lock").write_text("results/x\n")
+    with pytest.raises(StudyError, match=f"Snakemake is running in {re.escape(str(tmp_path / name))}: .*--unlock"):
+        check_users(config["archive"])
+
+
+def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_none_of_ours(config):
+    draw_all(config)
+    folder = next(Path(config["archive"]).rglob("*.tar")).parent
+    leftover = f".{'0' * 64}.tar.node7.123.tmp"
+    for name in (leftover, "notes.tar", f"{'0' * 63}.tar", "README"):
+        (folder / name).write_text("x")
+    (folder.parent / f"{'1' * 64}.tar").write_text("not in a folder of two digits")
+    assert look(config, later=2 * WEEK)["unused"] == {leftover}
+
+
+def test_an_index_that_cannot_be_read_ends_it(config):
+    draw_all(config)
+    index = next(Path("results").rglob("images/**/*.parquet"))
+    index.write_bytes(index.read_bytes()[:100])
+    with pytest.raises(StudyError, match=f"the index {re.escape(str(Path.cwd() / index))} can't be read"):
+        look(config)
+
+
+def test_results_that_may_not_be_read_end_it(config, monkeypatch):
+    """root may read everything, so the refusal is made here: what is not seen must not be taken for unused."""
+    draw_all(config)
+    closed, scandir = str(Path.cwd() / "results" / "s" / "images" / "disamb"), os.scandir
+
+    def refuse(path):
+        if os.fspath(path) == closed:
+            raise PermissionError(13, "Permission denied", closed)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(StudyError, match=f"{re.escape(closed)} can't be read .Permission denied."):
+        look(config)
+
+
+def test_indices_behind_a_link_are_seen(config, tmp_path):
+    draw_all(config)
+    drawn = blocks(config)
+    Path("results/s/images/disamb").rename(tmp_path / "disk")
+    Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
+    config["datasets"] = {"synset": config["datasets"]["synset"]}
+    assert look(config, later=2 * WEEK) == {"in an index": drawn}
+
+
+def test_a_table_of_images_beside_the_indices_is_none_of_them(config):
+    """As a transfer set that a package ships: its images are rows of a Parquet file."""
+    draw_all(config)
+    pl.DataFrame({"image": [b"x"], "class_id": [0]}).write_parquet("results/s/images/digits.parquet")
+    assert look(config) == {"in an index": blocks(config)}
+
+
+def test_an_archive_that_is_not_there_has_no_files(config):
+    assert look(config) == {}
+
+
+def test_an_archive_that_may_not_be_written_to_is_used_without_a_mark(tmp_path, caplog):
+    (tmp_path / "file").write_text("")
+    mark_use(tmp_path / "file" / "archive")
+    assert "will not know of this study" in caplog.text

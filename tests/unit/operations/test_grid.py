@@ -1,0 +1,144 @@
+"""The grid: the paper's counts for its own study, and what an edit would redraw, found from what lies there."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+import yaml
+from standin import FINGERPRINT, draw, make_config
+from workplace import REPOSITORY
+
+from synthdiv.generation.shards import draw_shard
+from synthdiv.operations.grid import Grid, render_table
+from synthdiv.plan.experiments import list_experiments
+from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
+from synthdiv.plan.loading import load_study
+
+
+@pytest.fixture(scope="module")
+def imagenet():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(REPOSITORY)
+        yield load_study(yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
+
+
+def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
+    rows = {(row["dataset"], row["guidance_scale"]): row for row in Grid(imagenet, tmp_path).tabulate_drawings().to_dicts()}
+    counts = {at: (row["images"], row["reused"], row["to_draw"]) for at, row in rows.items() if at[0] != "sweep"}
+    assert counts == {
+        ("synset", "7.5"): (1_250_000, 0, 1_250_000),
+        ("disamb", "7.5"): (1_250_000, 1_118_750, 131_250),  # 105 classes
+        ("disamb", "2.5"): (1_250_000, 0, 1_250_000),
+        ("disamb", "1"): (1_250_000, 0, 1_250_000),
+        ("promptaug", "2.5"): (1_250_000, 0, 1_250_000),
+        ("probes/school-bus", "2.5"): (4_800, 0, 4_800),  # four prompts, Figure 9
+    }
+    assert rows["probes/school-bus", "2.5"]["new_files"] == 4 * 24
+    assert rows["synset", "7.5"]["new_files"] == 25_000
+    assert len(list_experiments(imagenet)) == 36
+
+
+def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
+    assert "GUESS" in Grid(imagenet, tmp_path).describe_cost()
+    rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}
+    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
+    grid = Grid(imagenet, tmp_path)
+    assert grid.describe_cost() == "Hours are of one device, as measured on a GPU (target calibrate)."
+    hours = grid.tabulate_drawings()["hours"]
+    assert hours[1] == round(131_250 / 2 / 3600, 1)
+    assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
+
+
+def test_a_training_on_some_classes_of_each_part_costs_what_one_on_all_of_a_set_does(tmp_path, monkeypatch):
+    """At an image an hour: 3 seeds x 14 epochs x 1,000 images, of whichever sets they are."""
+    monkeypatch.chdir(REPOSITORY)
+    study = load_study(yaml.safe_load(Path("config/demo_cures.yaml").read_text()))
+    rates = {"small": {"images_per_s": 1 / 3600}}
+    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
+    trainings = Grid(study, tmp_path).tabulate_classifiers()
+    assert len(trainings) == 8
+    assert trainings["hours"].to_list() == pytest.approx([3 * 14 * 1000] * 8)
+
+
+@pytest.fixture
+def config(tmp_path, classes_csv, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    sets = {"Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5}}
+    return make_config(tmp_path, classes_csv, images_per_class={"train": 60, "evaluation": 10}, sets=sets)
+
+
+def draw_all(config):
+    study = load_study(config)
+    Path("results/generators").mkdir(parents=True, exist_ok=True)
+    Path("results/generators/gen.json").write_text(json.dumps(FINGERPRINT))
+    for drawing in list_generation_runs(study):
+        for shard in list_shards(study).values():
+            path = Path("results/images") / drawing.collection / f"{shard.name}.parquet"
+            draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+
+
+def look(config):
+    grid = Grid(load_study(config), "results")
+    table = grid.tabulate_drawings()
+    return table.select("done", "reused", "to_draw").rows(), grid.list_reasons()
+
+
+def test_what_is_planned_what_is_done_and_what_is_reused(config):
+    planned, reasons = look(config)
+    assert planned == [(0, 0, 210), (0, 140, 70)]
+    assert reasons == ["synset/g7.5: 3 classes not drawn yet", "disamb/g7.5: 1 classes not drawn yet"]
+    draw_all(config)
+    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
+    draw_all(config)
+    (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a tall crane bird\n")
+    counts, reasons = look(config)
+    assert counts == [(210, 0, 0), (140, 0, 70)]
+    assert len(reasons) == 1
+    assert reasons[0].startswith("disamb/g7.5: prompt edited: n01 ")
+    assert reasons[0].endswith(": 'a crane bird' is now 'a tall crane bird'")
+
+
+def test_a_probe_is_counted_prompt_by_prompt(config):
+    probe = {"class": "n02", "prompts": ["jay", "red jay"], "guidance_scale": 7.5, "images": 60, "reference": "Synset-IM"}
+    config["probes"] = {"jays": probe}
+    assert look(config)[0][2] == (0, 0, 120)
+    draw_all(config)
+    study = load_study(config)
+    drawing, shard = find_run(study, {"probe": "jays"})
+    path = Path("results/images/probes/jays.parquet")
+    draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+    assert look(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
+    probe["prompts"] = ["a jay", "red jay"]
+    counts, reasons = look(config)
+    assert counts[2] == (60, 0, 60)
+    assert reasons == ["probes/jays: prompt edited: n02 jay"]
+
+
+@pytest.mark.parametrize(
+    ("change", "counts", "reason"),
+    [
+        ({"images_per_class": {"train": 60, "evaluation": 20}}, [(180, 0, 60), (60, 160, 20)], "another number of images"),
+        ({"seed": 7}, [(0, 0, 210), (0, 140, 70)], "another seed or noise"),
+        ({"image_format": {"format": "jpeg"}}, [(0, 0, 210), (0, 140, 70)], "another generator or image format"),
+    ],
+)
+def test_what_changes_every_image_is_said(config, change, counts, reason):
+    draw_all(config)
+    found, reasons = look(config | change)
+    assert found == counts
+    assert reasons == [f"synset/g7.5: 3 classes {reason}", f"disamb/g7.5: 1 classes {reason}"]
+
+
+def test_a_lost_index_is_found_again_in_the_archive(config, tmp_path):
+    draw_all(config)
+    (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
+    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_a_table_of_text_is_aligned_and_says_what_is_unknown():
+    table = pl.DataFrame({"name": ["a", "bcd"], "n_images": [1_250_000, None]})
+    assert render_table(table).splitlines() == ["  name   n images", "  a     1,250,000", "  bcd           ?"]

@@ -1,0 +1,665 @@
+"""A study's config: what is refused and how, and what the rules learn from it."""
+
+import csv
+import os
+import re
+
+import pytest
+import yaml
+from workplace import REPOSITORY
+
+from synthdiv.config.loading import check_config
+from synthdiv.core.errors import StudyError
+from synthdiv.plan.checks import check_sources
+from synthdiv.plan.classifiers import find_cured_classes, list_evaluations, list_parts, list_trainings, make_training_recipe
+from synthdiv.plan.experiments import (
+    list_comparisons,
+    list_encoder_experiments,
+    list_experiments,
+    list_queries,
+    list_references,
+)
+from synthdiv.plan.generation import find_owner, list_shards, make_generation_recipe
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.parts import Drawing
+from synthdiv.plan.sets import (
+    choose_features,
+    find_class_ids,
+    find_natural_files,
+    list_encoded_sets,
+    list_encoders,
+    list_grammar_sets,
+    list_image_sets,
+    list_sheet_sets,
+    list_splits,
+    only_evaluates,
+    read_natural_counts,
+)
+from synthdiv.plan.sweeps import find_sweep_figures, find_sweeps
+from synthdiv.plan.transfer import find_feature_set, find_transfer_files, list_transfer_sets, read_transfer_classes
+from synthdiv.plan.user_sources import TIMM_SUBSETS, find_timm_subset
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+
+
+def test_the_demos_36_experiments_are_numbered_as_table_6(demo):
+    ours = [(e.number, e.reference, e.query) for e in list_experiments(load_study(demo))]
+    with open(REPOSITORY / "resources" / "paper" / "table6_experiments.csv") as file:
+        printed = [(int(row["experiment"]), row["reference"], row["query"]) for row in csv.DictReader(file)]
+    rename = {"ImageNet-IM": "Fashion-IM"}
+    assert ours == [(number, rename.get(r, r), rename.get(q, q)) for number, r, q in printed]
+    assert len(ours) == 36
+
+
+def test_experiments_default_to_every_set_in_order(demo):
+    del demo["experiments"]
+    study = load_study(demo)
+    assert list_references(study) == list_queries(study) == list(demo["sets"])
+
+
+def test_a_sweeps_figures_have_their_references_and_queries(demo):
+    study = load_study(demo)
+    assert find_sweeps(study) == {
+        "disamb": {1.0: "Disamb1.0-IM", 2.5: "Disamb2.5-IM", 5.0: "Disamb5.0-IM", 7.5: "Disamb-IM"}
+    }
+    assert list(find_sweeps(study)["disamb"]) == [1.0, 2.5, 5.0, 7.5]
+    at_five = {one.figure: one for one in find_sweep_figures(study) if one.guidance_scale == 5.0}
+    assert {one.set for one in at_five.values()} == {"Disamb5.0-IM"}
+    assert {name: (one.reference, one.query) for name, one in at_five.items()} == {
+        "centroid_distance": (None, None),
+        "prompt_accuracy": ("Disamb2.5-PRMT", "Disamb5.0-IM"),
+        "own_centroid_accuracy": ("Disamb5.0-IM", "Disamb5.0-IM"),
+        "natural_query_accuracy": ("Disamb5.0-IM", "Fashion-IM"),
+        "natural_reference_accuracy": ("Fashion-IM", "Disamb5.0-IM"),
+        "trained_accuracy": ("Disamb5.0-IM", "Fashion-IM"),
+    }
+    assert at_five["trained_accuracy"].classifier == "small"
+    assert [one.set for one in find_sweep_figures(study) if one.guidance_scale is None] == ["Fashion-IM"] * 6
+
+
+def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(demo):
+    demo["datasets"]["synset"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["Synset2.5-IM"] = {"kind": "image", "dataset": "synset", "guidance_scale": 2.5}
+    demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    demo["sets"]["Again-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    study = load_study(demo)
+    found = {one.dataset: one.reference for one in find_sweep_figures(study) if one.figure == "prompt_accuracy"}
+    assert found == {"synset": "Disamb2.5-PRMT", "disamb": "Disamb2.5-PRMT", "promptaug": "PromptAug-PRMT"}
+    assert find_sweeps(study)["promptaug"] == {2.5: "PromptAug-IM", 7.5: "PromptAug7.5-IM"}
+    for name in ("Synset2.5-IM", "PromptAug7.5-IM"):
+        del demo["sets"][name]
+    assert list(find_sweeps(load_study(demo))) == ["disamb", "promptaug"]
+    del demo["sets"]["Again-IM"]
+    assert list(find_sweeps(load_study(demo))) == ["disamb"]
+
+
+def test_a_classifier_that_is_trained_at_one_scale_of_a_sweep_has_no_curve(demo):
+    one = demo["classifiers"]["small"] | {"train": ["Fashion-IM", "Disamb-IM"]}
+    demo["classifiers"] = {"small": demo["classifiers"]["small"], "one": one}
+    trained = [figure for figure in find_sweep_figures(load_study(demo)) if figure.figure == "trained_accuracy"]
+    assert {figure.classifier for figure in trained} == {"small"}
+    assert len(trained) == 5  # four scales, and natural images
+
+
+def test_a_grammars_image_sets_need_an_encoder_that_reads_prompts(demo):
+    assert list_grammar_sets(load_study(demo)) == ["PromptAug-IM"]
+    demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
+    demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
+    assert list_grammar_sets(load_study(demo)) == ["PromptAug-IM", "PromptAug7.5-IM"]
+    demo["sets"] = {name: entry for name, entry in demo["sets"].items() if entry["kind"] == "image"}
+    demo["encoders"] = {"resnet": {"library": "timm", "model": "resnet18"}, **demo["encoders"]}
+    del demo["experiments"]
+    assert list_grammar_sets(load_study(demo)) == []
+
+
+def test_shards_cover_every_class_once(demo):
+    demo["classes_per_shard"] = 3
+    shards = list_shards(load_study(demo))
+    assert [class_id for shard in shards.values() for class_id in shard.class_ids] == list(range(10))
+    assert list(shards) == ["c0-2", "c3-5", "c6-8", "c9-9"]
+
+
+@pytest.mark.parametrize(
+    ("timing", "classes"),
+    [
+        ({"seconds_per_image": 1.2}, 5),  # 20 minutes are 1000 images, and a class has 200
+        ({"seconds_per_image": 1.2, "minutes": 13}, 3),
+        ({"seconds_per_image": 100}, 1),
+        ({"seconds_per_image": 0.001}, 10),
+    ],
+)
+def test_shards_take_so_many_minutes(demo, timing, classes):
+    demo["shard_by_time"] = timing
+    assert len(next(iter(list_shards(load_study(demo)).values())).class_ids) == classes
+
+
+def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
+    study = load_study(demo)
+    synset, disamb = Drawing("synset", 7.5), Drawing("disamb", 7.5)
+    changed = {row.class_id for row in study.classes if row.key in {"tshirt", "shirt", "sneaker", "bag"}}
+    for row in study.classes:
+        assert find_owner(study, synset, row.class_id) == synset
+        assert find_owner(study, disamb, row.class_id) == (disamb if row.class_id in changed else synset)
+        assert find_owner(study, Drawing("disamb", 2.5), row.class_id) == Drawing("disamb", 2.5)
+
+
+def test_a_generator_of_its_own_shares_nothing(demo):
+    demo["generators"]["other"] = dict(demo["generators"]["tiny-sd"], steps=3)
+    demo["datasets"]["disamb"]["generator"] = "other"
+    study = load_study(demo)
+    assert find_owner(study, Drawing("disamb", 7.5), 1) == Drawing("disamb", 7.5)
+
+
+def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path):
+    demo["classes_per_shard"] = 5
+    path = tmp_path / "disamb.csv"
+    text = (REPOSITORY / "resources" / "prompts" / "fashion" / "disamb.csv").read_text()
+    path.write_text(text)
+    demo["datasets"]["disamb"]["overrides"] = str(path)
+    before = load_study(demo)
+    path.write_text(text.replace("tshirt,t-shirt,", "tshirt,tee shirt,"))
+    after = load_study(demo)
+    drawing = Drawing("disamb", 2.5)
+    changed = [
+        n
+        for n in list_shards(before)
+        if make_generation_recipe(before, drawing, list_shards(before)[n])
+        != make_generation_recipe(after, drawing, list_shards(after)[n])
+    ]
+    assert changed == ["c0-4"]
+
+
+def set_at(config, path, value):
+    *parents, last = path.split(".")
+    for key in parents:
+        config = config[key] if key in config else config.setdefault(key, {})
+    if value is None:
+        del config[last]
+    else:
+        config[last] = value
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
+        ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
+        ("datasets.natural", {"builder": "lemmas"}, "datasets.natural: a folder beside its images has this name"),
+        ("study", "my study", "study: the name 'my study' must be letters"),
+        ("study", None, "needs the key study"),
+        ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
+        ("sets.Mine-IM", {"kind": "images", "dataset": "disamb"}, "sets.Mine-IM.kind is 'images'"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "dataset": "disam", "guidance_scale": 2.5},
+            "no dataset 'disam'; did you mean 'disamb'",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "dataset": "disamb", "guidance_scale": 3.5},
+            "is 3.5; dataset 'disamb' is drawn at 1, 2.5, 5, 7.5",
+        ),
+        ("sets.Mine-IM", {"kind": "image", "dataset": "disamb"}, "sets.Mine-IM.guidance_scale is None"),
+        ("sets.Mine-IM", {"kind": "prompt", "dataset": "disamb", "guidance_scale": 2.5}, "takes no guidance_scale"),
+        ("sets.Mine-IM", {"kind": "image", "embeddings": "nowhere.parquet"}, "nowhere.parquet does not exist"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "images": {"train": "nowhere", "evaluation": "nowhere"}},
+            "nowhere does not exist",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "images": {"train": "README.md", "evaluation": "x"}},
+            "README.md is no folder, .tar",
+        ),
+        (
+            "experiments.queries",
+            ["Fashion-IM", "Disam-IM"],
+            "experiments.queries: there is no set 'Disam-IM'; did you mean 'Disamb-IM'",
+        ),
+        ("contact_sheets.sets", ["Nobody"], "contact_sheets.sets: there is no set 'Nobody'"),
+        ("datasets.promptaug.base", "promptaug", "dataset 'promptaug' is based on itself"),
+        ("datasets.disamb.base", "nothing", "its base 'nothing' is not a dataset"),
+        ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
+        ("images_per_class.train", 9000, "needs 9100 different prompts a class"),
+        ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
+        ("generators", None, "the config has no generators"),
+        ("encoders", None, "the config has no encoders"),
+        ("encoders.tiny-clip.model", "ViT-L-14-quickgelu", "name the weights of ViT-L-14-quickgelu in `pretrained`"),
+        ("classes", "nowhere.csv", "the class table nowhere.csv does not exist"),
+    ],
+)
+def test_bad_configs_end_in_a_sentence(demo, path, value, message):
+    set_at(demo, path, value)
+    with pytest.raises(StudyError) as caught:
+        check_sources(load_study(demo))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp_path):
+    for row in load_study(demo).classes[:-1]:
+        (tmp_path / row.key).mkdir()
+        (tmp_path / row.key / "a.png").write_bytes(b"x")
+    demo["sets"]["Mine-IM"] = {"kind": "image", "images": {"train": str(tmp_path), "evaluation": str(tmp_path)}}
+    study = load_study(demo)
+    with pytest.raises(StudyError, match=rf"sets.Mine-IM.images.train: there is no folder {tmp_path}{os.sep}boot, which"):
+        check_sources(study)
+    (tmp_path / "boot").mkdir()
+    with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot holds no image"):
+        check_sources(study)
+    (tmp_path / "boot" / "inner").mkdir()
+    check_sources(study)
+
+
+def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path):
+    table = tmp_path / "counts.csv"
+    table.write_text("key,images\nboot,7\nbag,3\n")
+    demo["sets"]["Fashion-IM"]["images_per_class"] = {"train": str(table), "evaluation": "all"}
+    study = load_study(demo)
+    assert read_natural_counts(study, "Fashion-IM") == {"train": {"bag": 3, "boot": 7}}
+    assert read_natural_counts(study, "FashionStudio-IM") == {"evaluation": 100, "train": 100}
+    for text, message in {
+        "key,images\nhat,7\n": "line 2: there is no class with the key 'hat'",
+        "key,images\nbag,0\n": "line 2: images is '0'; it must be a number from 1 on",
+        "key,images\nbag,few\n": "line 2: images is 'few'",
+        "key,n\nbag,1\n": "has no column images",
+    }.items():
+        table.write_text(text)
+        with pytest.raises(StudyError, match=message):
+            load_study(demo)
+    demo["sets"]["Fashion-IM"]["images_per_class"]["train"] = "some.csv"
+    with pytest.raises(StudyError, match=r"sets.Fashion-IM.images_per_class.train\) some.csv does not exist"):
+        load_study(demo)
+
+
+def test_one_folder_of_images_needs_its_labels(demo, tmp_path):
+    demo["sets"]["Flat-IM"] = {
+        "kind": "image",
+        "images": {"evaluation": {"path": str(tmp_path), "labels": str(tmp_path / "val.txt")}},
+    }
+    with pytest.raises(StudyError, match=r"images.evaluation.labels: the file .*val.txt does not exist"):
+        check_sources(load_study(demo))
+    (tmp_path / "val.txt").touch()
+    assert find_natural_files(load_study(demo), "Flat-IM", "evaluation")["form"] == ["flat"]
+
+
+def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_what_they_share(demo):
+    demo["datasets"]["synset"]["images_per_class"] = {"train": 50}
+    study = load_study(demo)
+    assert study.datasets["synset"].images_per_class == {"train": 50, "evaluation": 100}
+    assert study.datasets["disamb"].images_per_class == {"train": 100, "evaluation": 100}
+    trousers = 1  # its prompt is the same in both
+    assert find_owner(study, Drawing("synset", 7.5), trousers) == Drawing("disamb", 7.5)
+    assert find_owner(study, Drawing("disamb", 7.5), trousers) == Drawing("disamb", 7.5)
+
+
+def test_further_encoders_take_part_where_they_can(demo):
+    demo["encoders"]["dino"] = {"library": "timm", "model": "vit_small_patch14_dinov2"}
+    demo["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
+    demo["experiments"]["queries"] = [*demo["experiments"]["queries"], "Mine-IM"]
+    with pytest.raises(StudyError, match=r"sets\.Mine-IM\.embeddings: mine\.parquet does not exist"):
+        check_sources(load_study(demo))
+    demo["sets"]["Mine-IM"]["embeddings"] = "README.md"
+    study = load_study(demo)
+    assert list_encoders(study) == ["tiny-clip", "dino"]
+    assert list_encoded_sets(study, "tiny-clip") == list(demo["sets"])
+    assert list_encoded_sets(study, "dino") == [name for name in demo["sets"] if name.endswith("-IM") and name != "Mine-IM"]
+    assert len(list_encoder_experiments(study, "tiny-clip")) == 42
+    assert [e.number for e in list_encoder_experiments(study, "dino")] == [
+        1,
+        2,
+        3,
+        4,
+        7,
+        8,
+        9,
+        10,
+        13,
+        14,
+        15,
+        16,
+        19,
+        20,
+        21,
+        22,
+    ]
+    assert (choose_features(study, "tiny-clip"), choose_features(study, "dino")) == ("unit", "raw")
+    assert list_comparisons(study, "dino")[0] == ("Fashion-IM", "FashionStudio-IM")
+
+
+def test_the_first_encoder_must_read_prompts_where_there_are_some(demo):
+    demo["encoders"] = {"dino": {"library": "timm", "model": "vit_small_patch14_dinov2"}} | demo["encoders"]
+    with pytest.raises(
+        StudyError, match=r"embeds images alone, but set 'Disamb2.5-PRMT' is of kind prompt: put an open_clip"
+    ):
+        load_study(demo)
+
+
+def test_without_encoders_the_brought_embeddings_stand_for_one():
+    study = load_study(
+        {
+            "study": "mine",
+            "classes": str(REPOSITORY / "resources/prompts/fashion/classes.csv"),
+            "sets": {"Mine-IM": {"kind": "image", "embeddings": str(REPOSITORY / "README.md")}},
+        }
+    )
+    assert list_encoders(study) == ["brought"]
+    assert list_encoded_sets(study, "brought") == ["Mine-IM"]
+    assert list_comparisons(study, "brought") == []
+
+
+def test_defaults_fill_in_at_every_level():
+    config = check_config(
+        {
+            "study": "s",
+            "classes": "c",
+            "sets": {"AA": {"kind": "image", "embeddings": "a"}},
+            "datasets": {"dd": {"builder": "lemmas"}},
+        }
+    )
+    assert config["images_per_class"] == {"train": 1200, "evaluation": 50}
+    assert config["image_format"] == {"format": "png", "quality": 95}
+    assert config["datasets"]["dd"]["guidance_scales"] == []
+    assert config["archive"] == "archive"
+
+
+@pytest.fixture
+def with_folders(demo, tmp_path):
+    """The demo with a set that only evaluates: folders of three classes."""
+    for key in ("tshirt", "bag", "boot"):
+        (tmp_path / "few" / key).mkdir(parents=True)
+        (tmp_path / "few" / key / "one.png").write_bytes(b"")
+    (tmp_path / "subset.txt").write_text("boot\ntshirt\nbag\n")
+    demo["sets"]["Few-IM"] = {
+        "kind": "image",
+        "images": {"evaluation": str(tmp_path / "few")},
+        "class_subset": str(tmp_path / "subset.txt"),
+    }
+    demo["classifiers"]["small"]["evaluate"].append("Few-IM")
+    return demo
+
+
+def test_a_set_without_a_training_split_only_evaluates(with_folders):
+    study = load_study(with_folders)
+    assert only_evaluates(study, "Few-IM")
+    assert list_splits(study, "Few-IM") == ["evaluation"]
+    assert find_class_ids(study, "Few-IM") == [0, 8, 9]
+    assert find_class_ids(study, "Fashion-IM") is None
+    assert [path.rsplit("/", 1)[1] for path in find_natural_files(study, "Few-IM", "evaluation")["paths"]] == [
+        "tshirt",
+        "bag",
+        "boot",
+    ]
+    assert "Few-IM" not in list_encoded_sets(study, "tiny-clip") + list_image_sets(study) + list_sheet_sets(study)
+    del with_folders["experiments"]
+    assert "Few-IM" not in list_references(load_study(with_folders))
+    with_folders["experiments"] = {"references": ["Few-IM"]}
+    with pytest.raises(StudyError, match=r"experiments.references: 'Few-IM' has no training split"):
+        load_study(with_folders)
+
+
+def test_a_class_subset_is_checked(with_folders, tmp_path):
+    (tmp_path / "subset.txt").write_text("boot\nshoe\n")
+    with pytest.raises(StudyError, match=r"class_subset: .*subset.txt names the class 'shoe', which .*classes.csv has not"):
+        load_study(with_folders)
+    (tmp_path / "subset.txt").write_text("boot\nshirt\nboot\n", encoding="utf-8-sig")
+    assert find_class_ids(load_study(with_folders), "Few-IM") == [6, 9]
+    (tmp_path / "subset.txt").unlink()
+    with pytest.raises(StudyError, match=r"list of classes \(config: sets.Few-IM.class_subset; .*subset.txt does not exist"):
+        load_study(with_folders)
+    with_folders["sets"]["Few-IM"]["class_subset"] = "imagenet-a"
+    with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* has not"):
+        load_study(with_folders)
+    with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
+    with pytest.raises(StudyError, match=r"real_labels only applies to sets with images of their own"):
+        load_study(with_folders)
+
+
+@pytest.fixture
+def cures():
+    with open(REPOSITORY / "config" / "demo_cures.yaml", encoding="utf-8") as file:
+        return yaml.safe_load(file)
+
+
+def test_the_demos_cures(cures, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    study = load_study(cures)
+    for cure in study.config["cures"].values():
+        treated = [find_cured_classes(study, cure["base"], cure[role]) for role in ("diagnosed", "others")]
+        assert not set(treated[0]) & set(treated[1])
+    assert find_cured_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
+    assert list_parts(study, "Lower-diagnosed")[0]["classes"] == ["tshirt", "trouser", "sneaker"]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            lambda c: c["cures"]["lower-guidance"].update(base="Disamb-IM"),
+            "cures.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
+        ),
+        (
+            lambda c: c["cures"]["lower-guidance"].update(others="Disamb5.0-IM"),
+            "Disamb5.0-IM has 0; both must have as many",
+        ),
+        (
+            lambda c: c["mixtures"]["Lower-others"]["parts"][0].update(classes=["dress", "boots"]),
+            "mixtures.Lower-others: there is no class 'boots'; did you mean 'boot'?",
+        ),
+    ],
+)
+def test_a_cure_is_checked(cures, monkeypatch, change, sentence):
+    monkeypatch.chdir(REPOSITORY)
+    change(cures)
+    with pytest.raises(StudyError, match=re.escape(sentence)):
+        load_study(cures)
+
+
+def test_timms_subsets_have_two_hundred_classes_each():
+    for name in TIMM_SUBSETS:
+        assert len(find_timm_subset(name).read_text().split()) == 200
+
+
+def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    path.write_text("{model: resnet18, steps: 10, batch_size: 64}")
+    demo["classifiers"]["small"]["recipe"] = str(path)
+    study = load_study(demo)
+    assert study.recipes["small"]["label_smoothing"] == 0.0
+    assert make_training_recipe(study, "small") == {
+        key: value for key, value in study.recipes["small"].items() if key not in ("crop_pct", "evaluation_size")
+    }
+    path.write_text("{model: resnet18, stepps: 10}")
+    with pytest.raises(StudyError, match=r"recipe.yaml: unknown key stepps: did you mean 'steps'\?"):
+        load_study(demo)
+    path.write_text("{steps: 10}")
+    with pytest.raises(StudyError, match=r"recipe.yaml needs the key model"):
+        load_study(demo)
+
+
+def test_runs_and_evaluations_follow_the_config(demo):
+    demo["mixtures"] = {"Both": {"parts": [{"set": "Fashion-IM", "images_per_class": 5}, {"set": "Disamb-IM", "weight": 2}]}}
+    demo["classifiers"] = {
+        "one": demo["classifiers"]["small"] | {"train": ["Both", "Disamb-IM"], "seeds": [4, 2]},
+        "ready": {
+            "recipe": {"model": "resnetrs152", "pretrained": True},
+            "trained_on": "ImageNet-IM",
+            "evaluate": ["Disamb-IM"],
+        },
+    }
+    study = load_study(demo)
+    assert [run.folder for run in list_trainings(study)] == [
+        "one/Both/seed4",
+        "one/Both/seed2",
+        "one/Disamb-IM/seed4",
+        "one/Disamb-IM/seed2",
+    ]
+    assert list_evaluations(study) == [("one", "Both"), ("one", "Disamb-IM"), ("ready", "ImageNet-IM")]
+    assert list_parts(study, "Both") == [
+        {"set": "Fashion-IM", "images_per_class": 5, "weight": None},
+        {"set": "Disamb-IM", "images_per_class": None, "weight": 2},
+    ]
+    assert list_parts(study, "Disamb-IM") == [{"set": "Disamb-IM", "images_per_class": None, "weight": None}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"mixtures": {"Disamb-IM": {"parts": [{"set": "Fashion-IM"}]}}}, "mixtures.Disamb-IM: a set has this name already"),
+        (
+            {"mixtures": {"Both": {"parts": [{"set": "Disamb2.5-PRMT"}]}}},
+            "classifiers need images, and set 'Disamb2.5-PRMT' has none",
+        ),
+        ({"train": ["Disamb2.5-PRMT"]}, "classifiers need images, and set 'Disamb2.5-PRMT' has none, but prompts"),
+        ({"evaluate": ["PromptAug-PRMT"]}, "are tried on images, and set 'PromptAug-PRMT' has none"),
+        ({"trained_on": "ImageNet-IM"}, "has both train and trained_on"),
+        ({"init_from": {"classifier": "smal", "train": "Disamb-IM"}}, "no classifier 'smal'; did you mean 'small'"),
+        ({"train": [], "recipe": {"model": "resnet18", "pretrained": "no.pth"}}, "the weights file no.pth does not exist"),
+    ],
+)
+def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
+    mixtures = changes.pop("mixtures", {})
+    demo["mixtures"] = mixtures
+    demo["classifiers"]["small"] |= changes
+    with pytest.raises(StudyError, match=message):
+        load_study(demo)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"augmentation": {"re_prob": 0.2, "auto_augment": "rand-m9"}},
+            "small.recipe: multi_crop takes the place of timm's augmentation, which says auto_augment here",
+        ),
+        (
+            {"multi_crop": {"local": {"scale": [0.3, 0.1]}}},
+            r"multi_crop.local.scale is \[0.3, 0.1\]: the smaller number stands first",
+        ),
+        ({"multi_crop": {"blur_sigma": [2, 1]}}, r"multi_crop.blur_sigma is \[2, 1\]: the smaller number stands first"),
+        (
+            {"multi_crop": {"global": {"scale": [0.5, 1.5]}}},
+            "multi_crop.global.scale.1: 1.5 is greater than the maximum of 1",
+        ),
+        (
+            {"multi_crop": {"color_jitter": [0.4, 0.4, 0.4, 0.6]}},
+            "multi_crop.color_jitter.3: 0.6 is greater than the maximum",
+        ),
+        ({"multi_crop": {"color_jitter": [0.4] * 3}}, r"multi_crop.color_jitter: \[0.4, 0.4, 0.4\] is too short"),
+        ({"multi_crop": {"local": {"numbr": 4}}}, "unknown key multi_crop.local.numbr: did you mean 'number'"),
+        ({"multi_crop": {"interpolation": "random"}}, "multi_crop.interpolation is 'random'; it must be one of bilinear"),
+    ],
+)
+def test_several_crops_that_cannot_work_are_refused(demo, changes, message):
+    recipe = {"model": "resnet18", "epochs": 1, "multi_crop": {}}
+    demo["classifiers"]["small"]["recipe"] = recipe | {"augmentation": {"re_prob": 0.2}, "mixup": {"mixup_alpha": 0.1}}
+    load_study(demo)
+    demo["classifiers"]["small"]["recipe"] = recipe | changes
+    with pytest.raises(StudyError, match=message):
+        load_study(demo)
+
+
+def test_a_start_must_have_the_same_seeds(demo):
+    small = demo["classifiers"]["small"]
+    demo["classifiers"]["next"] = small | {"init_from": {"classifier": "small", "train": "Disamb-IM"}, "seeds": [1, 7]}
+    with pytest.raises(StudyError, match=r"next.init_from: small is not trained with seed 7"):
+        load_study(demo)
+
+
+def with_transfer(demo, sets, **others):
+    return demo | {"transfer": {"sets": sets}} | others
+
+
+def test_transfer_and_features_are_done_where_the_config_names_them(demo):
+    assert (list_transfer_sets(load_study(demo)), find_feature_set(load_study(demo))) == ({}, None)
+    study = load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}, features={}))
+    assert list(list_transfer_sets(study)) == ["digits"]
+    assert find_feature_set(study) == "Fashion-IM"
+    assert study.config["transfer"]["trials"] == 30
+    assert study.config["features"] == {"images_per_class": None, "threshold": 1e-5, "eps": 0.5**0.5}
+    assert find_feature_set(load_study(demo | {"features": {"set": "FashionStudio-IM"}})) == "FashionStudio-IM"
+    check_sources(study)
+
+
+@pytest.mark.parametrize(
+    ("entry", "sentence"),
+    [
+        ({}, "config: transfer.sets.x needs one source, torchvision with its root, images, or sklearn; it has none"),
+        ({"torchvision": "DTD"}, "needs one source, torchvision with its root, images, or sklearn; it has torchvision"),
+        ({"sklearn": "digits", "images": {"train": "x"}}, "it has images and sklearn"),
+        ({"sklearn": "digits", "root": "data"}, "config: transfer.sets.x: 'torchvision' is a dependency of 'root'"),
+        ({"sklearn": "digits", "classes": "c.csv"}, "config: transfer.sets.x: 'images' is a dependency of 'classes'"),
+        ({"sklearn": "iris"}, "config: transfer.sets.x.sklearn is 'iris'; it must be one of digits"),
+        (
+            {"torchvision": "MNIST", "root": "."},
+            "transfer.sets.x.torchvision is 'MNIST'; it must be one of FGVCAircraft, Stan",
+        ),
+        ({"torchvisoin": "DTD", "root": "."}, "unknown config key transfer.sets.x.torchvisoin: did you mean 'torchvision'?"),
+    ],
+)
+def test_a_transfer_set_has_one_known_source(demo, entry, sentence):
+    with pytest.raises(StudyError) as caught:
+        load_study(with_transfer(demo, {"x": entry}))
+    assert sentence in str(caught.value)
+
+
+def test_a_transfer_set_that_is_not_there_is_refused_before_anything_runs(demo, tmp_path):
+    study = load_study(with_transfer(demo, {"textures": {"torchvision": "DTD", "root": str(tmp_path)}}))
+    with pytest.raises(StudyError) as caught:
+        check_sources(study)
+    assert str(caught.value) == (
+        f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded by itself: unpack "
+        f"dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there ({tmp_path})"
+    )
+    with pytest.raises(StudyError, match=r"mine.images.train: nowhere is no folder with a folder per class; .*mine.classes"):
+        check_sources(load_study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})))
+    (tmp_path / "train" / "cat").mkdir(parents=True)
+    with pytest.raises(StudyError, match=r"transfer.sets.mine.images.train: the folder .*/cat holds no image"):
+        check_sources(load_study(with_transfer(demo, {"mine": {"images": {"train": str(tmp_path / "train")}}})))
+
+
+def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
+    for split, names in (("train", ("ant", "bee")), ("val", ("bee", "ant"))):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            (tmp_path / split / name / "1.png").write_bytes(b"x")
+    images = {"train": str(tmp_path / "train"), "evaluation": str(tmp_path / "val")}
+    study = load_study(with_transfer(demo, {"mine": {"images": images}}))
+    check_sources(study)
+    assert [row.key for row in read_transfer_classes(study, "mine")] == ["ant", "bee"]
+    assert find_transfer_files(study, "mine")["evaluation"]["paths"] == [f"{tmp_path}/val/ant", f"{tmp_path}/val/bee"]
+    table = {"images": {"train": "resources/demo/natural/fashion-train.parquet"}, "classes": demo["classes"]}
+    study = load_study(with_transfer(demo, {"mine": table}))
+    check_sources(study)
+    assert len(read_transfer_classes(study, "mine")) == 10
+    assert find_transfer_files(study, "mine")["train"]["form"] == ["parquet"]
+
+
+def test_there_must_be_features_to_take(demo):
+    del demo["classifiers"]
+    load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # of the encoder
+    with pytest.raises(StudyError, match="features: there is no classifier whose features could be measured"):
+        load_study(demo | {"features": {}})
+    brought = {key: demo[key] for key in ("study", "classes")}
+    brought["sets"] = {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}
+    with pytest.raises(StudyError, match="transfer: there is no classifier and no encoder whose features could be taken"):
+        load_study(with_transfer(brought, {"digits": {"sklearn": "digits"}}))
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("Fashion", "config: features.set: there is no set 'Fashion'; did you mean 'Fashion-IM'?"),
+        ("Synset-IM", "config: features.set: 'Synset-IM' is no set of natural images (`images`)"),
+    ],
+)
+def test_features_are_of_natural_images(demo, name, sentence):
+    with pytest.raises(StudyError) as caught:
+        load_study(demo | {"features": {"set": name}})
+    assert str(caught.value) == sentence

@@ -1,0 +1,90 @@
+import polars as pl
+import pytest
+
+from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.core.tables import read_table, write_table
+from synthdiv.report.classifier_figures import (
+    plot_classifiers,
+    plot_exchange,
+    plot_predictors,
+    plot_training,
+    state_difference,
+)
+from synthdiv.report.figures import save_figure
+
+MEANS = pl.DataFrame(
+    {
+        "classifier": "small",
+        "train_set": ["Natural-IM", "A-IM", "B-IM", "Natural-IM"],
+        "evaluation_set": ["Natural-IM"] * 3 + ["A-IM"],
+        "top1": [0.5, 0.3, 0.45, 0.6],
+        "top1_low": [0.4, 0.2, 0.4, 0.5],
+        "top1_high": [0.6, 0.4, 0.5, 0.7],
+    }
+)
+DIFFERENCES = pl.DataFrame(
+    {
+        "classifier": "small",
+        "evaluation_set": ["Natural-IM"] * 3,
+        "train_set_a": ["A-IM", "B-IM", "A-IM"],
+        "train_set_b": ["Natural-IM", "Natural-IM", "B-IM"],
+        "difference": [-0.2, -0.05, -0.15],
+        "difference_low": [-0.3, -0.08, -0.2],
+        "difference_high": [-0.1, -0.02, -0.1],
+        "differs": [True, True, False],
+    }
+)
+
+
+def test_the_best_other_training_set_is_compared_with_the_evaluation_sets_own():
+    first, second = state_difference(MEANS, DIFFERENCES)
+    assert first == "on Natural-IM: 0.500 by its own training split, 0.450 by the best other (B-IM);"
+    assert second == "difference +0.050 (95 %: +0.020 to +0.080, beyond noise)"
+    assert state_difference(MEANS.filter(train_set="A-IM"), DIFFERENCES) == []
+    assert state_difference(MEANS.filter(train_set="Natural-IM"), DIFFERENCES) == []
+
+
+def test_the_grid_has_a_number_a_cell_and_says_where_there_is_none(tmp_path):
+    figure = plot_classifiers(MEANS, DIFFERENCES)
+    (ax,) = figure.axes
+    assert sorted(text.get_text() for text in ax.texts) == ["0.300", "0.450", "0.500", "0.600", "n/a", "n/a"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Natural-IM", "A-IM", "B-IM"]
+    save_figure(figure, tmp_path / "grid.png")
+
+
+def test_curves_and_their_third_panel():
+    log = pl.DataFrame(
+        {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "followed_top1": [None, 0.3]},
+        schema_overrides={"followed_top1": pl.Float64},
+    )
+    figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"})
+    assert [len(ax.lines) for ax in figure.axes] == [3, 3, 3]
+    assert figure.axes[2].get_title() == "top-1 on Natural-IM"
+    unfollowed = plot_training({"small": {"A-IM": [log.with_columns(followed_top1=pl.lit(None, pl.Float64))]}}, {})
+    assert unfollowed.axes[2].get_title() == "top-1 on no followed set"
+
+
+def test_what_is_added_to_natural_images_has_a_line_of_its_own():
+    exchange = MEANS.head(3).with_columns(n_natural=pl.Series([10, 20, 10]), synthetic=pl.Series(["", "", "50 S"]))
+    (ax,) = plot_exchange(exchange).axes
+    assert sorted(ax.get_legend_handles_labels()[1]) == ["natural + 50 S", "natural alone"]
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_predictors_are_drawn_also_where_few_have_a_correlation(tmp_path, kept):
+    ranks = pl.DataFrame(
+        {
+            "level": ["set", "class"],
+            "metric": ["recall", "vendi_score"],
+            "n_points": [4, 40],
+            "spearman": [0.5, None if kept < 2 else -0.3],
+            "spearman_low": [None, None if kept < 2 else -0.5],
+            "spearman_high": [None, None if kept < 2 else -0.1],
+        },
+        schema_overrides=dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
+    ).head(kept)
+    write_table(ranks, tmp_path / "predictors.csv")  # of which a column without a value has no kind
+    points = pl.DataFrame(
+        {"train_set": ["A", "B"], "level": "class", "metric": "vendi_score", "value": [1.0, 2.0], "top1": [0.1, 0.2]}
+    )
+    save_figure(plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points), tmp_path / "predictors.png")

@@ -1,0 +1,203 @@
+"""The page of words: every sentence is from the tables, and what is not beyond noise is not said."""
+
+import polars as pl
+
+from synthdiv.core.tables import read_table
+from synthdiv.report.summary import (
+    tell_audit,
+    tell_causes,
+    tell_claims,
+    tell_classifiers,
+    tell_diversity,
+    tell_experiments,
+    tell_split,
+    tell_transfer,
+    write_page,
+)
+
+EXPERIMENTS = pl.DataFrame(
+    {
+        "experiment": [1, 2, 3, 4],
+        "reference": ["N", "A", "B", "N"],
+        "query": ["N", "N", "N", "A"],
+        "centroid_accuracy": [0.75, 0.6, 0.74, 0.5],
+        "centroid_accuracy_low": [0.7, 0.55, 0.69, 0.45],
+        "centroid_accuracy_high": [0.8, 0.65, 0.79, 0.55],
+    }
+)
+DIFFERENCES = pl.DataFrame(
+    {
+        "figure": ["centroid_accuracy"] * 2 + ["mean_cosine"],
+        "experiment_a": [1, 1, 1],
+        "experiment_b": [2, 3, 3],
+        "difference": [0.15, 0.01, 0.2],
+        "difference_low": [0.1, -0.02, 0.1],
+        "difference_high": [0.2, 0.04, 0.3],
+        "differs": [True, False, True],
+    }
+)
+
+
+def test_differences_are_told_with_their_sign_and_only_beyond_noise():
+    said = tell_experiments(EXPERIMENTS, DIFFERENCES, "N")
+    assert said == [
+        "Its own class centroids recognise 75.0 % [70.0, 80.0] of N's images.",
+        "Those of A recognise 60.0 %: -15.0 points [-20.0, -10.0].",
+    ]
+    turned = DIFFERENCES.rename({"experiment_a": "experiment_b", "experiment_b": "experiment_a"})
+    assert tell_experiments(EXPERIMENTS, turned, "N")[1] == "Those of A recognise 60.0 %: +15.0 points [10.0, 20.0]."
+    assert tell_experiments(EXPERIMENTS, DIFFERENCES, "A") == []
+
+
+def test_diversity_is_told_where_intervals_lie_apart():
+    table = pl.DataFrame(
+        {
+            "set": ["N", "A", "B", "A"],
+            "split": ["train"] * 3 + ["evaluation"],
+            "centroid_distance": [0.1, 0.02, 0.09, 0.5],
+            "centroid_distance_low": [0.09, 0.01, 0.08, 0.4],
+            "centroid_distance_high": [0.11, 0.03, 0.1, 0.6],
+        }
+    )
+    assert tell_diversity(table, "N") == [
+        "A is 0.20 times as varied as N (Centroid Distance 0.0200 [0.0100, 0.0300] against 0.1000)."
+    ]
+
+
+def test_shift_is_told_where_it_is_above_zero():
+    table = pl.DataFrame(
+        {
+            "reference": ["P", "P", "P", "Q"],
+            "set": ["A", "B", "A", "A"],
+            "class_id": [None, None, 0, None],
+            "error": [0.3, 0.3, 0.9, 0.8],
+            "error_low": [0.25] * 4,
+            "error_high": [0.35] * 4,
+            "own_error": [0.2] * 4,
+            "shift": [0.1] * 4,
+            "shift_low": [0.05, -0.01, 0.5, 0.5],
+            "shift_high": [0.15] * 4,
+        }
+    )
+    (said,) = tell_split(table, "N", "P")
+    assert said.startswith("30.0 % [25.0, 35.0] of A's images")
+    assert "10.0 points [5.0, 15.0] are centroid-shift, 20.0 points are wrong by" in said
+
+
+def test_causes_are_told_with_their_classes_and_cure():
+    table = pl.DataFrame(
+        {
+            "set": ["A"] * 4,
+            "name": ["crane", "jay", "nail", "mortar"],
+            "cause": ["ambiguity", "none", "diversity", "undecided"],
+            "confidence": [1.0, 1.0, 0.9, 0.5],
+            "taken_for": ["machine", "bird", "screw", "pestle"],
+            "taken_share": [0.9, 0.0, 0.1, 0.5],
+            "best_text": ["crane, bird", "jay", "nail", "mortar"],
+            "spread_ratio": [1.0, 1.0, 0.125, 1.0],
+        }
+    )
+    first, second = tell_causes(table)
+    assert "1 of 4 classes by ambiguity: crane (taken for machine, 90.0 %; “crane, bird” reads as the class)" in first
+    assert "clarify" in first
+    assert "nail (0.12 times natural)" in second
+    assert "guidance" in second
+
+
+def test_trainings_are_held_against_the_natural_one():
+    means = pl.DataFrame(
+        {
+            "classifier": ["c"] * 4,
+            "train_set": ["N", "A", "B", "A"],
+            "evaluation_set": ["N", "N", "N", "A"],
+            "top1": [0.8, 0.4, 0.79, 0.9],
+            "top1_low": [0.75] * 4,
+            "top1_high": [0.85] * 4,
+        }
+    )
+    differences = pl.DataFrame(
+        {
+            "classifier": ["c", "c"],
+            "evaluation_set": ["N", "N"],
+            "train_set_a": ["N", "N"],
+            "train_set_b": ["A", "B"],
+            "difference": [0.4, 0.01],
+            "difference_low": [0.3, -0.01],
+            "difference_high": [0.5, 0.02],
+            "differs": [True, False],
+        }
+    )
+    assert tell_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
+
+
+def test_transfer_is_told_where_it_differs():
+    bounds = {"top1_low": 0.7, "top1_high": 0.9, "difference_low": 0.01, "difference_high": 0.03}
+    means = pl.DataFrame(
+        [
+            {"train_set": "N", "top1": 0.8, "difference": None, "differs": None},
+            {"train_set": "A", "top1": 0.82, "difference": 0.02, "differs": True},
+            {"train_set": "B", "top1": 0.79, "difference": -0.01, "differs": False},
+        ]
+    ).with_columns(transfer_set=pl.lit("digits"), encoder=pl.lit("c"), **{k: pl.lit(v) for k, v in bounds.items()})
+    assert tell_transfer(means, "N") == [
+        "On digits, frozen features of c trained on N reach 80.0 % [70.0, 90.0].",
+        "On digits, c trained on A: 82.0 %, +2.0 points [1.0, 3.0].",
+    ]
+
+
+def test_a_single_training_set_differs_from_none(tmp_path):
+    header = "classifier,evaluation_set,train_set_a,train_set_b,difference,difference_low,difference_high,differs\n"
+    (tmp_path / "differences.csv").write_text(header)
+    means = pl.DataFrame(
+        {
+            "classifier": ["c"],
+            "train_set": ["N"],
+            "evaluation_set": ["N"],
+            "top1": [0.8],
+            "top1_low": [0.75],
+            "top1_high": [0.85],
+        }
+    )
+    said = tell_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
+    assert said == ["c trained on N reaches 80.0 % [75.0, 85.0] on its other images."]
+
+
+def test_the_page_escapes_and_says_where_there_is_nothing():
+    page = write_page("a<b", [("One & two", ["x < y"]), ("Empty", [])])
+    assert "a&lt;b" in page
+    assert "One &amp; two" in page
+    assert "<li>x &lt; y</li>" in page
+    assert "Nothing beyond noise." in page
+    assert "http" not in page
+
+
+def test_claims_are_told_in_a_sentence_each():
+    claims = pl.DataFrame(
+        {
+            "claim": ["Less guidance is more varied."] * 3 + ["Prompts separate", "Varied prompts train better", "Else"],
+            "source": ["A, Section 1"] * 3 + ["A, Section 2", "A, Table 2", "A"],
+            "value": [0.02, 0.04, 0.0, None, -0.05, 0.1],
+            "low": [0.01, 0.03, -0.1, None, -0.08, -0.1],
+            "high": [0.03, 0.05, 0.1, None, -0.02, 0.2],
+            "verdict": ["holds", "holds", "undecided", "holds", "fails", "undecided"],
+        }
+    )
+    assert tell_claims(claims) == [
+        "Less guidance is more varied (A, Section 1): of 3 comparisons, holds in 2 (0.020 to 0.040); "
+        "undecided in 1 (0.000 [-0.100, 0.100]).",
+        "Prompts separate (A, Section 2): of 1 comparison, holds in 1.",
+        "Varied prompts train better (A, Table 2): of 1 comparison, fails in 1 (-0.050 [-0.080, -0.020]).",
+    ]
+
+
+def test_contradictions_alone_are_told_of_the_audit():
+    audit = pl.DataFrame(
+        {
+            "source": ["this study", "paper"],
+            "check": ["means", "identity"],
+            "where": ["x", "row 8"],
+            "verdict": ["note", "contradiction"],
+            "reason": ["about", "off by 7 %"],
+        }
+    )
+    assert tell_audit(audit) == ["paper, identity, row 8: off by 7 %"]

@@ -1,0 +1,66 @@
+"""Rank correlation against scipy, and how often its intervals hold what they should."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from synthdiv.stats.rank_correlation import RESAMPLES, fisher_interval, rank_correlation, resample_classes
+
+
+def test_the_correlation_is_scipys():
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        first, second = generator.integers(0, 6, size=(2, 15)).astype(float)
+        assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic, abs=1e-12)
+    assert math.isnan(rank_correlation(np.ones(5), np.arange(5.0)))
+
+
+def test_few_sets_give_a_wide_interval_and_very_few_none():
+    assert fisher_interval(0.9, 3) is None
+    low, high = fisher_interval(0.9, 7)
+    assert low < 0.35
+    assert high > 0.98
+    assert fisher_interval(1.0, 7) is None
+    narrow = fisher_interval(0.9, 700)
+    assert narrow[1] - narrow[0] < 0.05
+
+
+def test_the_fisher_interval_covers_as_it_says():
+    generator = np.random.default_rng(1)
+    truth = 6 / np.pi * math.asin(0.6 / 2)  # Spearman's of a normal pair correlated 0.6
+    inside = 0
+    for _ in range(1000):
+        first = generator.normal(size=40)
+        second = 0.6 * first + 0.8 * generator.normal(size=40)
+        low, high = fisher_interval(rank_correlation(first, second), 40)
+        inside += low <= truth <= high
+    assert 0.92 <= inside / 1000 <= 0.98
+
+
+def test_whole_classes_are_resampled():
+    """Twenty sets that repeat the same ten classes know no more than one of them."""
+    generator = np.random.default_rng(2)
+    values, accuracies = generator.normal(size=(2, 10))
+    accuracies += values
+    once = resample_classes(values, accuracies, np.arange(10), np.random.default_rng(0))
+    many = resample_classes(
+        np.tile(values, 20), np.tile(accuracies, 20), np.tile(np.arange(10), 20), np.random.default_rng(0)
+    )
+    assert many == pytest.approx(once, abs=0.05)
+    assert resample_classes(values[:3], accuracies[:3], np.arange(3), generator) is None
+
+
+def test_classes_of_unequal_size_are_resampled_as_one_by_one():
+    rng = np.random.default_rng(7)
+    class_ids = rng.integers(0, 6, 40)
+    values, accuracies = rng.integers(0, 9, 40).astype(float), rng.normal(size=40)
+    members = [np.flatnonzero(class_ids == c) for c in range(6)]
+    generator, found = np.random.default_rng(1), []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[n] for n in generator.integers(6, size=6)])
+        found.append(spearmanr(values[rows], accuracies[rows]).statistic)
+    expected = np.nanquantile(found, [0.025, 0.975])
+    interval = resample_classes(values, accuracies, class_ids, np.random.default_rng(1))
+    np.testing.assert_allclose(interval, expected, rtol=1e-12)
