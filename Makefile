@@ -113,6 +113,7 @@ format: $(VENV)/.installed  ## format the code
 lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requirements.in
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
 	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in envs/development.in
+	sed -i "s/^# lock: .*/# lock: $$(sha256sum < envs/requirements.txt | cut -c1-16)/" envs/synthdiv.yaml
 
 config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
 	$(BIN)/python -m synthdiv.config.reference_docs > config/README.md.new

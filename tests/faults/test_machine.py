@@ -175,7 +175,7 @@ class Checkout:
         folder = self.folder
         folder.mkdir(parents=True)
         shutil.copy(REPOSITORY / "Snakefile", folder)
-        for name in ("workflow", "profiles", "envs", "resources/prompts"):
+        for name in ("src", "workflow", "profiles", "envs", "resources/prompts"):
             shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / "local").symlink_to("profiles/local")
         (folder / "resources" / "demo").symlink_to(small_study.DEMO)
@@ -194,15 +194,16 @@ class Checkout:
         config["sets"] = {key: config["sets"][key] for key in ("Natural-IM", "Synset-IM")}
         (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(config | changes, sort_keys=False))
 
-    def start(self, *arguments, study):
+    def start(self, *arguments, study, package=None):
         command = [sys.executable, "-m", "snakemake", "--profile", "local", *arguments, "--configfile", f"{study}.yaml"]
         environment = os.environ | {"HF_TOKEN": TOKEN, "HUGGING_FACE_HUB_TOKEN": TOKEN, "HF_HUB_OFFLINE": "1"}
+        environment["PYTHONPATH"] = str(package or self.folder / "src")
         return subprocess.Popen(
             command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
-    def run(self, *arguments, study):
-        process = self.start(*arguments, study=study)
+    def run(self, *arguments, study, package=None):
+        process = self.start(*arguments, study=study, package=package)
         said, _ = process.communicate(timeout=900)
         return process.returncode, said
 
@@ -274,6 +275,13 @@ def test_a_second_run_of_a_study_is_refused_and_told_what_to_do(crowd):
     assert "Directory cannot be locked" in crowd.said["3"]
     assert "no other Snakemake process is trying to create the same files" in crowd.said["3"]
     assert "Traceback" not in crowd.said["3"]
+
+
+def test_the_package_of_another_clone_is_refused(checkout):
+    code, said = checkout.run("--dry-run", "draw", study="first", package=REPOSITORY / "src")
+    assert code != 0
+    assert f"this workflow is in {checkout.folder}, but the package synthdiv was imported from {REPOSITORY}" in said
+    assert "Traceback" not in said
 
 
 def test_a_token_is_in_no_log_result_or_message(checkout):

@@ -78,6 +78,8 @@ from synthdiv.plan.transfer import (
     list_transfer_sets,
 )
 
+# for envs/synthdiv.post-deploy.sh
+os.environ["SYNTHDIV_REPOSITORY"] = str(REPOSITORY)
 # the threads of a job that wait for each other sleep, and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -1,0 +1,28 @@
+"""That the lists of packages, the lock and what is made from them agree."""
+
+import hashlib
+import re
+import tomllib
+
+from workplace import REPOSITORY
+
+ENVS = REPOSITORY / "envs"
+
+
+def read_requirements(name):
+    lines = [line.partition("#")[0].strip() for line in (ENVS / name).read_text().splitlines()]
+    return [re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines if line]
+
+
+def test_the_lock_holds_every_package_of_both_lists():
+    locked = re.findall(r"^([\w.-]+)==", (ENVS / "requirements.txt").read_text(), flags=re.MULTILINE)
+    lists = read_requirements("requirements.in"), read_requirements("development.in")
+    assert {name for names in lists for name in names} <= set(locked), "run `make lock`"
+    assert not set(lists[0]) & set(lists[1])
+    (backend,) = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert re.match(r"[\w-]+", backend)[0] in lists[1]
+
+
+def test_the_conda_environment_is_made_again_when_the_lock_changes():
+    digest = hashlib.sha256((ENVS / "requirements.txt").read_bytes()).hexdigest()
+    assert f"# lock: {digest[:16]}\n" in (ENVS / "synthdiv.yaml").read_text(), "run `make lock`"
