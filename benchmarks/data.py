@@ -30,7 +30,7 @@ class World:
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         return Embeddings(ids, np.arange(first, first + count), rows.astype(np.float16), np.ones(count, np.float32))
 
-    def draw_blocks(self, count: int, seed: int) -> Iterator[Embeddings]:
+    def generate_blocks(self, count: int, seed: int) -> Iterator[Embeddings]:
         """A set in blocks."""
         for first in range(0, count, ROW_GROUP):
             yield self.draw(first, min(ROW_GROUP, count - first), count, seed)
@@ -39,7 +39,7 @@ class World:
 def write_tables(folder: Path, world: World, count: int, seed: int) -> list[Path]:
     """A set as Parquet shards of the training split, about 100,000 rows each."""
     paths, waiting = [], []
-    for block in world.draw_blocks(count, seed):
+    for block in world.generate_blocks(count, seed):
         waiting.append(block)
         if len(waiting) == 12:
             paths.append(_write(folder / f"{count}-{len(paths):03}.parquet", waiting))

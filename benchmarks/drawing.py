@@ -1,4 +1,4 @@
-"""Drawing and embedding through the workflow's own jobs against plain loops over the same models: `make bench`.
+"""GenerationRun and embedding through the workflow's own jobs against plain loops over the same models: `make bench`.
 
 Ours does what a job does: seeds and noise of each image's own, flags, blocks in the archive and the index, full batches; the
 peers do what one would write by hand, and save the same format. On a GPU if there is one.
@@ -25,11 +25,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.generator import Generator, fingerprint_generator
-from synthdiv.generation.shards import draw_shard
+from synthdiv.generation.shards import generate_shard
 from synthdiv.images.index import locate_images, read_index
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.study import Study
 
 IMAGES = 20  # a class and split: 400 in all
@@ -47,7 +47,7 @@ def make_study(folder: Path) -> Study:
     return load_study(config | {"archive": str(folder / "archive")})
 
 
-def draw_with_plain_pipeline(study: Study, folder: Path) -> Any:
+def generate_with_plain_pipeline(study: Study, folder: Path) -> Any:
     """The pipeline looped over the same prompts, at the same batch size, saving the same format."""
     spec = study.config["generators"]["tiny-sd"]
     pipeline = StableDiffusionPipeline.from_pretrained(spec["model"], variant=spec["variant"], dtype=torch.float32)
@@ -56,7 +56,7 @@ def draw_with_plain_pipeline(study: Study, folder: Path) -> Any:
     prompts = [row.lemmas for row in study.classes for _ in range(2 * IMAGES)]
     size = spec["batch_size"]
 
-    def draw() -> None:
+    def generate() -> None:
         folder.mkdir(exist_ok=True)
         for start in range(0, len(prompts), size):
             texts = prompts[start : start + size]
@@ -71,21 +71,23 @@ def draw_with_plain_pipeline(study: Study, folder: Path) -> Any:
             for n, image in enumerate(images):
                 image.save(folder / f"{start + n:05d}.png")
 
-    return draw
+    return generate
 
 
-def draw_with_ours(study: Study, folder: Path) -> Any:
-    """The shard that a job of draw_images draws; its archive is emptied first."""
+def generate_with_ours(study: Study, folder: Path) -> Any:
+    """The shard that a job of generate_images draws; its archive is emptied first."""
     spec = study.config["generators"]["tiny-sd"]
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
     (shard,) = list_shards(study).values()
 
-    def draw() -> None:
+    def generate() -> None:
         shutil.rmtree(folder / "archive", ignore_errors=True)
         path = folder / "index.parquet"
-        draw_shard(study, Drawing("synset", SCALE), shard, fingerprint, path, load_draw=lambda: generator.draw_images)
+        generate_shard(
+            study, GenerationRun("synset", SCALE), shard, fingerprint, path, load_generate=lambda: generator.generate_images
+        )
 
-    return draw
+    return generate
 
 
 class Files(Dataset):
@@ -140,7 +142,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         study = make_study(folder)
-        ours, theirs = draw_with_ours(study, folder), draw_with_plain_pipeline(study, folder / "plain")
+        ours, theirs = generate_with_ours(study, folder), generate_with_plain_pipeline(study, folder / "plain")
         ours()
         theirs()
         run_comparisons(

@@ -50,7 +50,7 @@ def compare_neighbours(world: World) -> Iterator[Comparison]:
     queries = world.draw(0, QUERIES, QUERIES, seed=2)
     bound = 0.8 if torch.cpu._is_avx512_bf16_supported() else 1.25
     for count in (100_000, 300_000):
-        blocks = list(world.draw_blocks(count, seed=1))
+        blocks = list(world.generate_blocks(count, seed=1))
         center = np.mean([block.vectors.astype(np.float64).mean(axis=0) for block in blocks], axis=0)
         wide = np.concatenate([block.vectors for block in blocks]).astype(np.float32)
         asked = queries.vectors.astype(np.float32)
@@ -105,7 +105,7 @@ def measure_growth(world: World) -> pl.DataFrame:
     rows = []
     for count, asked in ((30_000, 1000), (100_000, 1000), (300_000, 1000), (100_000, 8000), (100_000, 20_000)):
         queries = world.draw(0, asked, asked, seed=2)
-        blocks = list(world.draw_blocks(count, seed=1))
+        blocks = list(world.generate_blocks(count, seed=1))
         center = np.mean([block.vectors.astype(np.float64).mean(axis=0) for block in blocks], axis=0)
         find_nearest(queries[:10], blocks[:1], K, center=center)
         wall = time.perf_counter()
@@ -175,7 +175,7 @@ def measure_memory(paths: list[str], queries: int) -> None:
     """Print the peak of anonymous memory over that after the imports, while neighbours are found (run as a process)."""
     limit_threads(2)
     find_nearest(
-        World().draw(0, 10, 10, seed=2), World().draw_blocks(8192, seed=1), K, engine="torch"
+        World().draw(0, 10, 10, seed=2), World().generate_blocks(8192, seed=1), K, engine="torch"
     )  # loads the libraries
     asked = World().draw(0, queries, queries, seed=2)
     before = read_anonymous_memory()

@@ -23,14 +23,14 @@ from timm.data import create_dataset, create_loader
 
 from synthdiv.classifiers.prediction import load_batches
 from synthdiv.classifiers.recipes import build_model, build_transform, resolve_data
-from synthdiv.classifiers.sampler import Draws
+from synthdiv.classifiers.sampler import TrainingSampler
 from synthdiv.classifiers.training import Training, _Trainer
 from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.config.loading import check_config, read_schema
 from synthdiv.core.jobs import limit_threads
 from synthdiv.images.archive import read_block, write_block
 from synthdiv.images.index import write_index
-from synthdiv.images.torch_dataset import DrawnImages, ImageDataset
+from synthdiv.images.torch_dataset import ImageDataset, SampledImages
 
 CPU = torch.device("cpu")
 BOUND = 1 / 0.97
@@ -76,12 +76,12 @@ def open_ours(recipe: dict[str, Any], index: Path, workers: int) -> Callable[[],
     """An epoch of batches as a training takes them."""
     images = gather_training_set([Part("own", [index])], ["x"] * (IMAGES // BATCH), exclude_flags=[], seed=0)
     model = build_model(recipe, 10)
-    dataset = DrawnImages(ImageDataset(images.rows, build_transform(recipe, model, is_training=True)), 0)
-    draws = Draws(images.sizes, images.weights, 0)
+    dataset = SampledImages(ImageDataset(images.rows, build_transform(recipe, model, is_training=True)), 0)
+    sampler = TrainingSampler(images.sizes, images.weights, 0)
     data = resolve_data(recipe, model, is_training=True)
 
     def read() -> None:
-        batches = draws.iterate_batches(0, IMAGES, BATCH)
+        batches = sampler.iterate_batches(0, IMAGES, BATCH)
         assert sum(len(batch) for batch, _ in load_batches(dataset, data, CPU, workers=workers, batches=batches)) == IMAGES
 
     return read
@@ -122,7 +122,7 @@ def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, 
         study_seed=0,
         exclude_flags=[],
         initial=None,
-        followed=[],
+        monitored=[],
         model=str(folder / "model.safetensors"),
         log=str(folder / "log.parquet"),
         checkpoint=str(folder / "checkpoint.pt"),

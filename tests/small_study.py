@@ -91,7 +91,7 @@ def make_classifiers():
                 "train": ["Natural-IM", "Natural4", "Mixed"],
                 "evaluate": evaluate,
                 "seeds": [5],
-                "follow": "Subset-IM",
+                "monitor": "Subset-IM",
             },
             "tuned": {
                 "recipe": RECIPE,
@@ -131,7 +131,7 @@ def make_place(folder, **changes):
 
 def make_full_place(folder):
     """The study with everything that a study may have: a probe and classifiers too."""
-    place = make_place(folder, classes_per_shard=3, device="cpu", probes={"bag": PROBE}, **make_classifiers())
+    place = make_place(folder, classes_per_shard=3, device="cpu", prompt_probes={"bag": PROBE}, **make_classifiers())
     (folder / "subset.txt").write_text("trouser\nbag\n")
     subset = {"kind": "image", "images": {"evaluation": "natural/val"}, "class_subset": "subset.txt"}
     place.config["sets"]["Subset-IM"] = subset
@@ -147,14 +147,14 @@ def list_jobs(output):
     return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
 
 
-def list_draws(plan):
+def list_generated(plan):
     """The messages of those that draw images."""
     return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
 
 
-def drawn(place):
-    """How many images each job says it drew, by its log's path below draw_images/."""
-    root = place.results / "logs" / "draw_images"
+def generated(place):
+    """How many images each job says it drew, by its log's path below generate_images/."""
+    root = place.results / "logs" / "generate_images"
     counts = {}
     for path in sorted(root.rglob("*.log")):
         counts[str(path.relative_to(root).with_suffix(""))] = counts_of(path)

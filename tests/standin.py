@@ -8,7 +8,7 @@ from synthdiv.core.fingerprints import make_digest
 FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
 
 
-def draw(prompts, seeds, guidance_scale):
+def generate(prompts, seeds, guidance_scale):
     """Noise that prompt, seed and guidance scale determine, and nothing else."""
     for prompt, seed in zip(prompts, seeds, strict=True):
         rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))

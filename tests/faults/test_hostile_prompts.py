@@ -145,5 +145,5 @@ def test_a_prompt_in_a_probe_is_a_text(tmp_path, monkeypatch):
     config = make_study(tmp_path)
     prompts = [text.strip() for text in TEXTS.values()]
     probe = {"class": "bag", "prompts": prompts, "guidance_scale": 7.5, "images": 1, "reference": "Natural-IM"}
-    study = accept(config | {"probes": {"hostile": probe}}, tmp_path)
-    assert [study.probes["hostile"].prompt(3, "probe", n) for n in range(len(prompts))] == prompts
+    study = accept(config | {"prompt_probes": {"hostile": probe}}, tmp_path)
+    assert [study.prompt_probes["hostile"].prompt(3, "probe", n) for n in range(len(prompts))] == prompts

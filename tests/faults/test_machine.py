@@ -22,7 +22,7 @@ import small_study
 import yaml
 from PIL import Image
 from shared import make_once
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 from traps import CALL, untouched
 from workplace import REPOSITORY
 
@@ -30,12 +30,12 @@ from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.tables import write_table
-from synthdiv.generation.shards import draw_shard
+from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import read_index
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 
 TOKEN = "hf_" + "Zq7" * 11
 LEMMAS = [
@@ -78,10 +78,10 @@ def standin(tmp_path, classes_csv, monkeypatch):
     return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
 
 
-def draw_all(config, path):
+def generate_all(config, path):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    return draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+    return generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def read_all(path):
@@ -96,7 +96,7 @@ def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_
         with pytest.raises(
             StudyError, match=r"the disk is full: archive/.* Everything finished before it is kept; make room"
         ):
-            draw_all(standin, tmp_path / "results" / "a.parquet")
+            generate_all(standin, tmp_path / "results" / "a.parquet")
         blocks = sorted((tmp_path / "archive").rglob("*.tar"))
         kept = {block: block.read_bytes() for block in blocks}
         assert 0 < len(kept) < 9
@@ -104,9 +104,9 @@ def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_
         assert not list((tmp_path / "archive").rglob("*.tmp"))
         assert not (tmp_path / "results" / "a.parquet").exists()
         remount(tmp_path / "archive", "size=4m")
-        counts = draw_all(standin, tmp_path / "results" / "a.parquet")
+        counts = generate_all(standin, tmp_path / "results" / "a.parquet")
         assert counts.found == sum(len(read_block(block)) // 1 for block in kept)
-        assert counts.drawn == 390 - counts.found
+        assert counts.generated == 390 - counts.found
         assert {block: block.read_bytes() for block in kept} == kept
 
 
@@ -126,26 +126,26 @@ def test_a_disk_that_may_only_be_read_is_called_so(tmp_path, standin):
     with small_disk(tmp_path / "archive", "size=1m"):
         remount(tmp_path / "archive", "ro")
         with pytest.raises(StudyError, match=r"archive/.* could not be written: Read-only file system"):
-            draw_all(standin, tmp_path / "results" / "a.parquet")
+            generate_all(standin, tmp_path / "results" / "a.parquet")
 
 
 def test_an_archive_that_is_a_file_is_named(tmp_path, standin):
     (tmp_path / "archive").write_text("a file")
     with untouched(tmp_path), pytest.raises(StudyError, match=r"archive/.* could not be written: "):
-        draw_all(standin | {"archive": "archive"}, tmp_path / "results" / "a.parquet")
+        generate_all(standin | {"archive": "archive"}, tmp_path / "results" / "a.parquet")
     assert (tmp_path / "archive").read_text() == "a file"
 
 
 def test_what_a_kill_left_half_written_is_ignored(tmp_path, standin):
-    draw_all(standin, tmp_path / "results" / "a.parquet")
+    generate_all(standin, tmp_path / "results" / "a.parquet")
     first = read_all(tmp_path / "results" / "a.parquet")
     victim, *others = sorted((tmp_path / "archive").rglob("*.tar"))
     left = victim.with_name(f".{victim.name}.elsewhere.4711.tmp")
     left.write_bytes(victim.read_bytes()[:700])
     victim.unlink()
     times = {path: path.stat().st_mtime_ns for path in others}
-    counts = draw_all(standin, tmp_path / "results" / "b.parquet")
-    assert counts.drawn in (10, 20, 50)
+    counts = generate_all(standin, tmp_path / "results" / "b.parquet")
+    assert counts.generated in (10, 20, 50)
     assert read_all(tmp_path / "results" / "b.parquet") == first
     assert {path: path.stat().st_mtime_ns for path in others} == times
 
@@ -218,10 +218,10 @@ def run_crowd(folder):
     place.write("first")
     place.write("second", images_per_class={"train": 8, "evaluation": 4})
     with untouched(place.folder):
-        first = place.start("draw", "results/first/prompts/synset.csv", study="first")
+        first = place.start("generate", "results/first/prompts/synset.csv", study="first")
         while not list((place.folder / ".snakemake" / "locks").glob("*")) and first.poll() is None:
             time.sleep(0.05)
-        second, third = place.start("draw", study="second"), place.start("draw", study="first")
+        second, third = place.start("generate", study="second"), place.start("generate", study="first")
         said = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
     codes = {name: run.returncode for name, run in zip("123", (first, second, third), strict=True)}
     (folder / "ended.json").write_text(json.dumps([codes, said]))
@@ -278,7 +278,7 @@ def test_a_second_run_of_a_study_is_refused_and_told_what_to_do(crowd):
 
 
 def test_the_package_of_another_clone_is_refused(checkout):
-    code, said = checkout.run("--dry-run", "draw", study="first", package=REPOSITORY / "src")
+    code, said = checkout.run("--dry-run", "generate", study="first", package=REPOSITORY / "src")
     assert code != 0
     assert f"this workflow is in {checkout.folder}, but the package synthdiv was imported from {REPOSITORY}" in said
     assert "Traceback" not in said
@@ -292,7 +292,7 @@ def test_a_token_is_in_no_log_result_or_message(checkout):
             | {"model": "nobody/nothing"}
         },
     )
-    code, said = checkout.run("draw", study="failing")
+    code, said = checkout.run("generate", study="failing")
     assert code != 0
     assert "the generator 'nobody/nothing' (revision main) is no folder and could not be had from the hub" in said
     assert TOKEN not in "".join(checkout.said.values()) + said

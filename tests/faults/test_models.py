@@ -48,11 +48,11 @@ def edit_json(path, **changes):
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
-def draw(model, **changes):
+def generate(model, **changes):
     """What a job does with a generator: its fingerprint, its tokenizer, loading it, an image."""
     spec = make_spec(model, **changes)
     fingerprint_generator(spec)
-    next(Generator(spec, CPU).draw_images(["a"], [1], 7.5))
+    next(Generator(spec, CPU).generate_images(["a"], [1], 7.5))
 
 
 def cut(path, size):
@@ -108,7 +108,7 @@ def test_a_spoilt_generator_ends_in_a_sentence(place, tiny_pipeline, spoil, mess
     shutil.copytree(tiny_pipeline, folder)
     spoil(folder)
     with pytest.raises(StudyError) as caught:
-        draw(folder)
+        generate(folder)
     assert message in str(caught.value)
     assert str(folder) in str(caught.value) or "scheduler" in message
 
@@ -116,7 +116,7 @@ def test_a_spoilt_generator_ends_in_a_sentence(place, tiny_pipeline, spoil, mess
 def test_a_pickle_beside_the_weights_is_left_alone(place, tiny_pipeline):
     shutil.copytree(tiny_pipeline, place / "model")
     torch.save({"weight": Trap()}, place / "model" / UNET.replace(".safetensors", ".bin"))
-    draw(place / "model")
+    generate(place / "model")
 
 
 def test_a_tokenizers_own_code_is_left_alone(place, tiny_pipeline):
@@ -164,7 +164,7 @@ def test_what_does_not_fit_a_generator_ends_in_a_sentence(place, tiny_pipeline, 
     for name in ("lora.bin", "loras/pytorch_lora_weights.bin", "pickle.safetensors"):
         torch.save({"weight": Trap()}, place / name)
     with pytest.raises(StudyError) as caught:
-        draw(tiny_pipeline, **changes)
+        generate(tiny_pipeline, **changes)
     assert message in str(caught.value)
 
 
@@ -267,7 +267,7 @@ def test_a_safety_checker_of_pickles_is_not_loaded(place):
 def test_a_token_is_in_no_message_about_a_model_that_is_not_there(place, monkeypatch, variable, caplog):
     monkeypatch.setenv(variable, TOKEN)
     for load in (
-        lambda: draw("nobody/nothing-at-all"),
+        lambda: generate("nobody/nothing-at-all"),
         lambda: encoder(model="hf-hub:nobody/nothing-at-all"),
         lambda: encoder(model="hf-hub:nobody/nothing-at-all", library="timm"),
         lambda: build_model(make_recipe(model="hf-hub:nobody/nothing-at-all", model_options={}, pretrained=True), None),

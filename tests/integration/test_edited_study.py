@@ -21,8 +21,8 @@ from small_study import (
     RECIPE,
     contents,
     counts_of,
-    drawn,
-    list_draws,
+    generated,
+    list_generated,
     list_jobs,
     make_place,
 )
@@ -43,25 +43,25 @@ def edit_override(place):
 def test_an_edited_override_redraws_one_class_and_what_follows(place):
     blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
     plan = edit_override(place)
-    assert list_draws(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
+    assert list_generated(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
     assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
     assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seed 5"]
     assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
     assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
-    ran = place.run("draw", "experiments")
-    assert [drawn(place)[f"{name}/c0-2"] for name in EDITED] == [(10, 0, 20)] * 3
+    ran = place.run("generate", "experiments")
+    assert [generated(place)[f"{name}/c0-2"] for name in EDITED] == [(10, 0, 20)] * 3
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
     assert "Draw disamb at guidance scale 2.5, classes c3-3" not in ran.stdout
-    assert "Nothing to be done" in place.plan("draw", "experiments").stdout
+    assert "Nothing to be done" in place.plan("generate", "experiments").stdout
     check_unused(place)
 
 
 @pytest.mark.full
 def test_a_study_with_every_edit_is_brought_to_its_end(place):
     """Smaller: each edit by itself, to what it is about."""
-    place.config["probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
+    place.config["prompt_probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
     place.run("review")
@@ -74,7 +74,7 @@ def test_a_study_with_every_edit_is_brought_to_its_end(place):
 def check_unused(place):
     """What nothing uses any more, and only that, is removed from the archive: every index still finds its images."""
     indices = sorted((place.results / "images").rglob("*.parquet"))
-    before, planned = {path: contents(path) for path in indices}, list_jobs(place.plan("draw").stdout)
+    before, planned = {path: contents(path) for path in indices}, list_jobs(place.plan("generate").stdout)
     blocks = set((place.folder / "archive").rglob("*.tar"))
     assert "are younger than a week and stay" in place.run("list_unused").stdout
     for path in blocks:
@@ -85,7 +85,7 @@ def check_unused(place):
     assert len(set((place.folder / "archive").rglob("*.tar"))) == len(blocks) - number < len(blocks)
     assert {path: contents(path) for path in indices} == before
     assert "Nothing can be removed" in place.run("list_unused").stdout
-    assert list_jobs(place.plan("draw").stdout) == planned
+    assert list_jobs(place.plan("generate").stdout) == planned
 
 
 def test_a_new_natural_image_is_seen(place):
@@ -94,23 +94,23 @@ def test_a_new_natural_image_is_seen(place):
     shutil.copy(next(folder.iterdir()), folder / "new.png")
     plan = place.plan()
     assert "Index the natural images of Natural-IM" in list_jobs(plan.stdout)
-    assert not list_draws(plan)
+    assert not list_generated(plan)
 
 
 def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
-    log, table = place.results / "logs" / "draw_probe" / "bag.log", place.results / "tables" / "probes.csv"
+    log, table = place.results / "logs" / "generate_prompt_probe" / "bag.log", place.results / "tables" / "prompt_probes.csv"
     assert counts_of(log) == (12, 0, 0)
     found = [pl.read_csv(table)]
-    place.config["probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
+    place.config["prompt_probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
     place.write_config()
-    place.run("results/small/figures/probes.png")
+    place.run("results/small/figures/prompt_probes.png")
     assert counts_of(log) == (6, 0, 6)
     found.append(pl.read_csv(table))
     for prompt, rows in (("trunk", found[0]), ("typical bag", found[1])):
         assert rows.select("prompt", "n_images", "n_pairs").rows() == [("bag", 6, None), (prompt, 6, 6)]
     same = [name for name in found[0].columns if not name.endswith("_p_adjusted")]
     assert found[0].select(same).row(0) == found[1].select(same).row(0)
-    rows = read_index(place.results / "images" / "probes" / "bag.parquet").to_pylist()
+    rows = read_index(place.results / "images" / "prompt_probes" / "bag.parquet").to_pylist()
     assert [row["seed"] for row in rows[:6]] == [row["seed"] for row in rows[6:]]
     # by plain NumPy, from the tables on disk
     embeddings = place.results / "embeddings" / "clip"
@@ -118,7 +118,9 @@ def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
     of_sets = of_sets.filter(split="train")
     vectors, ids = np.array(of_sets["embedding"].to_list(), dtype=np.float64), of_sets["class_id"].to_numpy()
     centroids = np.stack([vectors[ids == c].sum(0) / np.linalg.norm(vectors[ids == c].sum(0)) for c in range(4)])
-    own = np.array(pl.read_parquet(embeddings / "probes" / "bag.parquet")["embedding"].to_list(), dtype=np.float64)[6:]
+    own = np.array(pl.read_parquet(embeddings / "prompt_probes" / "bag.parquet")["embedding"].to_list(), dtype=np.float64)[
+        6:
+    ]
     cosines = own @ centroids.T / np.linalg.norm(own, axis=1)[:, None]
     row = found[1].row(1, named=True)
     assert row["centroid_accuracy"] == (cosines.argmax(1) == 3).mean()
@@ -132,7 +134,10 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
     place.run("review")
-    folder, log = place.results / "review" / "Disamb-IM", place.results / "logs" / "draw_review" / "Disamb-IM" / "c0-2.log"
+    folder, log = (
+        place.results / "review" / "Disamb-IM",
+        place.results / "logs" / "generate_review" / "Disamb-IM" / "c0-2.log",
+    )
     assert counts_of(log) == (15, 0, 0)
     table = pl.read_csv(folder / "accuracy.csv")
     assert sorted(table["key"]) == ["bag", "sneaker", "trouser", "tshirt"]
@@ -142,7 +147,7 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     history = (folder / "history.csv").read_bytes()
     overrides = place.folder / "overrides.csv"
     overrides.write_text(overrides.read_text() + "trouser,top\n")
-    assert list_draws(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
+    assert list_generated(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
     place.run("review")
     assert counts_of(log) == (5, 0, 10)
     assert (folder / "history.csv").read_bytes().startswith(history)
@@ -160,7 +165,7 @@ def test_more_images_a_class_draw_only_what_is_new(place):
     place.config["images_per_class"] = {"train": 8, "evaluation": 4}
     place.write_config()
     place.run(str(index.relative_to(place.folder)))
-    assert drawn(place)["disamb/g2.5/c0-2"] == (6, 18, 12)
+    assert generated(place)["disamb/g2.5/c0-2"] == (6, 18, 12)
     after = contents(index)
     assert len(after) == len(before) + 6
     assert all(after[at] == data for at, data in before.items())

@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
 from PIL import Image
-from small_study import RECIPE, contents, drawn, list_draws
+from small_study import RECIPE, contents, generated, list_generated
 
-from synthdiv.classifiers.checkpoint import read_facts
-from synthdiv.generation.shards import redraw_image
+from synthdiv.classifiers.checkpoint import read_metadata
+from synthdiv.generation.shards import regenerate_image
 from synthdiv.images.index import read_index
 
 
@@ -152,7 +152,7 @@ def test_the_sweep_and_the_grammar(finished):
 
 
 def test_what_two_datasets_share_is_drawn_once(finished):
-    assert drawn(finished) == {
+    assert generated(finished) == {
         "synset/g7.5/c0-2": (30, 0, 0),
         "synset/g7.5/c3-3": (10, 0, 0),
         "disamb/g7.5/c0-2": (20, 0, 10),  # trousers are as in Synset
@@ -177,7 +177,7 @@ def test_one_image_is_redrawn_alone_byte_for_byte(finished):
 
     for shard, at in (("c0-2", (2, "train", 5)), ("c3-3", (3, "evaluation", 0))):
         path = finished.results / "images" / "promptaug" / "g2.5" / f"{shard}.parquet"
-        again = redraw_image(path, *at, load_draw=lambda spec: Generator(spec, torch.device("cpu")).draw_images)
+        again = regenerate_image(path, *at, load_generate=lambda spec: Generator(spec, torch.device("cpu")).generate_images)
         assert again == contents(path)[at]
 
 
@@ -209,18 +209,18 @@ def test_every_classifier_is_tabulated(finished):
 
 
 def test_the_figures_and_the_exchange(finished):
-    for name in ("classifiers", "training", "exchange", "predictors"):
+    for name in ("classifiers", "training", "exchange_rate", "predictors"):
         with Image.open(finished.results / "figures" / f"{name}.png") as image:
             assert min(image.size) > 200
-    exchange = pl.read_csv(finished.results / "tables" / "exchange.csv")
-    counts = exchange.filter(classifier="tiny").select("train_set", "n_natural", "n_synthetic").rows()
+    exchange_rate = pl.read_csv(finished.results / "tables" / "exchange_rate.csv")
+    counts = exchange_rate.filter(classifier="tiny").select("train_set", "n_natural", "n_synthetic").rows()
     assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20)]
 
 
 def test_a_mixtures_weights_reach_the_training(finished):
-    facts = read_facts(finished.results / "classifiers" / "tiny" / "Mixed" / "seed5" / "model.safetensors")
-    assert facts["parts"] == [["Natural-IM", 16], ["Disamb2.5-IM", 20]]
-    assert (facts["n_train"], facts["held_fixed"], facts["epochs"]) == (36, "epochs", pytest.approx(140 / 36))
+    metadata = read_metadata(finished.results / "classifiers" / "tiny" / "Mixed" / "seed5" / "model.safetensors")
+    assert metadata["parts"] == [["Natural-IM", 16], ["Disamb2.5-IM", 20]]
+    assert (metadata["n_train"], metadata["held_fixed"], metadata["epochs"]) == (36, "epochs", pytest.approx(140 / 36))
 
 
 def test_there_is_nothing_left_to_do(place):
@@ -273,10 +273,10 @@ def test_a_classifier_that_cannot_be_is_a_sentence(finished, changes, message):
 
 
 def test_an_edited_or_another_probe_draws_only_that_probe(finished):
-    probe = finished.config["probes"]["bag"]
-    for name, probes in (
+    probe = finished.config["prompt_probes"]["bag"]
+    for name, prompt_probes in (
         ("bag", {"bag": probe | {"prompts": ["bag", "typical bag"]}}),
         ("hat", {"bag": probe, "hat": probe}),
     ):
-        plan = finished.plan(config=finished.config | {"probes": probes})
-        assert list_draws(plan) == [f"Draw the probe {name}"]
+        plan = finished.plan(config=finished.config | {"prompt_probes": prompt_probes})
+        assert list_generated(plan) == [f"Draw the probe {name}"]

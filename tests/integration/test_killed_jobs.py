@@ -12,7 +12,7 @@ import time
 import psutil
 import pytest
 from safetensors.torch import load_file
-from small_study import RECIPE, contents, drawn, make_place
+from small_study import RECIPE, contents, generated, make_place
 
 pytestmark = pytest.mark.full
 
@@ -38,7 +38,7 @@ def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path, monkeypa
     place.run("--unlock")
     place.run(target)
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
-    new, copied, found = drawn(place)["disamb/g2.5/c0-1"]
+    new, copied, found = generated(place)["disamb/g2.5/c0-1"]
     assert (copied, new + found) == (0, 500)
     assert found >= 110
     calm = tmp_path / "calm"

@@ -87,7 +87,7 @@ def pool(study, encoder, homonyms):
     prompts |= {("homonym", class_id): text for class_id, text in homonyms.items()}
     texts = [text for text in prompts.values() for _ in range(POOL)]
     seeds = np.random.default_rng(SEED).integers(2**63, size=len(texts)).tolist()
-    vectors = embed(encoder, list(generator.draw_images(texts, seeds, 2.5)))
+    vectors = embed(encoder, list(generator.generate_images(texts, seeds, 2.5)))
     return dict(zip(prompts, vectors.reshape(len(prompts), POOL, -1), strict=True))
 
 
@@ -122,15 +122,15 @@ def plant(rng, pool, texts, homonyms, n_classes):
     kept = [n for n, kind in enumerate(texts.kinds) if not kind.startswith("prompt of") or kind == own[n]]
     kinds = ["prompt of planted" if texts.kinds[n].startswith("prompt of") else texts.kinds[n] for n in kept]
     said = Texts(class_ids[kept], kinds, [texts.texts[n] for n in kept], texts.vectors[kept])
-    drawn = number(np.repeat(np.arange(n_classes), IMAGES), np.concatenate([images[c] for c in range(n_classes)]))
-    return drawn, said, planted
+    generated = number(np.repeat(np.arange(n_classes), IMAGES), np.concatenate([images[c] for c in range(n_classes)]))
+    return generated, said, planted
 
 
 def test_planted_causes_are_found_and_untouched_classes_are_left_alone(study, natural, pool, texts, homonyms):
     confusion: Counter = Counter()
     for repeat in range(REPEATS):
-        drawn, said, planted = plant(np.random.default_rng([SEED, repeat]), pool, texts, homonyms, len(study.classes))
-        evidence = gather_evidence(drawn, natural, said, len(study.classes), dataset="planted", seed=repeat)
+        generated, said, planted = plant(np.random.default_rng([SEED, repeat]), pool, texts, homonyms, len(study.classes))
+        evidence = gather_evidence(generated, natural, said, len(study.classes), dataset="planted", seed=repeat)
         found = diagnose_classes(evidence, study.classes, set_name="planted", seed=repeat)
         confusion.update((planted[c], cause) for c, cause in zip(found["class_id"], found["cause"], strict=True))
     for (what, cause), count in sorted(confusion.items()):

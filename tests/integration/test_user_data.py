@@ -64,7 +64,7 @@ def test_the_order_of_brought_embeddings_changes_no_byte_of_any_table(tmp_path):
 def test_brought_embeddings_need_no_model(tmp_path):
     place = make_own_place(tmp_path / "place")
     done = place.run()
-    assert "draw_images" not in done.stdout
+    assert "generate_images" not in done.stdout
     assert "embed_class_texts" not in done.stdout
     tables = place.results / "tables"
     causes = pl.read_csv(tables / "causes.csv")

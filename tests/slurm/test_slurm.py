@@ -11,14 +11,14 @@ import pytest
 import yaml
 from cluster import find_missing, run_cluster
 from conftest import make_recipe
-from small_study import drawn, write_natural
+from small_study import generated, write_natural
 from workplace import REPOSITORY, Workplace
 
 pytestmark = pytest.mark.slurm
 
 PER_CLASS = {"train": 100, "evaluation": 50}
 IMAGES, BLOCKS = 4 * 150, 4 * 3  # of four classes, in blocks of 50
-DRAWING = "draw_images/synset/g7.5/c0-3"
+DRAWING = "generate_images/synset/g7.5/c0-3"
 TRAINING = "train_classifier/pair/Natural-IM/seed1"
 NATURAL = {"train": "natural/train", "evaluation": "natural/val"}
 CONFIG = {
@@ -134,12 +134,12 @@ class Run:
         return self.log.read_text()
 
 
-AFTER_DRAWING = ["experiments", "results/faults/tables/flags.csv"]
+AFTER_GENERATION = ["experiments", "results/faults/tables/flags.csv"]
 """What comes of the drawn images and takes few jobs."""
 
 
 @pytest.fixture
-def undrawn(finished, tmp_path):
+def ungenerated(finished, tmp_path):
     """A copy of the finished study that lacks its drawn images and what comes of them."""
     place = finished.copy_to(tmp_path / "place")
     for path in (place.folder / "archive", place.results / "images" / "synset", place.results / "embeddings/clip/synset"):
@@ -167,13 +167,13 @@ def find_job(cluster, comment):
     return jobs[0] if jobs else None
 
 
-def wait_for_drawing(run, cluster, blocks=2):
+def wait_for_generation(run, cluster, blocks=2):
     """Wait until some blocks are there; gives the job that draws, and the blocks."""
 
-    def drawing_is_under_way():
+    def generation_is_under_way():
         return len(list_blocks(run.place)) >= blocks and find_job(cluster, "rule_draw_images")
 
-    job = run.wait_for(drawing_is_under_way)
+    job = run.wait_for(generation_is_under_way)
     return job, list_blocks(run.place)
 
 
@@ -191,12 +191,12 @@ def read_log(place, rule):
     return (place.results / "logs" / f"{rule}.log").read_text()
 
 
-def check_drawn_once(place, before):
+def check_generated_once(place, before):
     """No block was drawn twice: those that were there are untouched, and the last attempt drew the others alone."""
     after = list_blocks(place)
     assert len(after) == BLOCKS
     assert before.items() <= after.items()
-    new, copied, found = drawn(place)["synset/g7.5/c0-3"]
+    new, copied, found = generated(place)["synset/g7.5/c0-3"]
     assert (new + found, copied) == (IMAGES, 0)
     if read_attempts(place, DRAWING) > 1:
         assert found >= 50 * len(before)
@@ -234,34 +234,34 @@ def test_a_training_on_two_gpus_starts_once_and_sees_both(finished, cluster):
     assert ", GPUs 0,1\n" in log
 
 
-def test_a_cancelled_drawing_job_goes_on(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING)
-    job, before = wait_for_drawing(run, cluster)
+def test_a_cancelled_drawing_job_goes_on(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION)
+    job, before = wait_for_generation(run, cluster)
     cluster.run("scancel", job["JobId"])
     output = run.finish()
     assert f"SLURM-job '{job['JobId']}' failed, SLURM status is: 'CANCELLED'" in output
-    assert "stopped by SIGTERM; what is finished is kept" in read_log(undrawn, DRAWING)
-    assert read_attempts(undrawn, DRAWING) == 2
-    check_drawn_once(undrawn, before)
-    assert not list((undrawn.folder / "archive").rglob("*.tmp"))
-    check_tables(undrawn, local_tables)
+    assert "stopped by SIGTERM; what is finished is kept" in read_log(ungenerated, DRAWING)
+    assert read_attempts(ungenerated, DRAWING) == 2
+    check_generated_once(ungenerated, before)
+    assert not list((ungenerated.folder / "archive").rglob("*.tmp"))
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_killed_process_is_tried_again(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING)
-    _, before = wait_for_drawing(run, cluster)
-    (process,) = find_processes(undrawn, "draw_images")
+def test_a_killed_process_is_tried_again(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION)
+    _, before = wait_for_generation(run, cluster)
+    (process,) = find_processes(ungenerated, "generate_images")
     process.kill()
     output = run.finish()
     assert "SLURM status is: 'FAILED'" in output
-    assert read_attempts(undrawn, DRAWING) == 2
-    check_drawn_once(undrawn, before)
-    check_tables(undrawn, local_tables)
+    assert read_attempts(ungenerated, DRAWING) == 2
+    check_generated_once(ungenerated, before)
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_dead_nodes_job_goes_on_elsewhere(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING)
-    job, before = wait_for_drawing(run, cluster)
+def test_a_dead_nodes_job_goes_on_elsewhere(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION)
+    job, before = wait_for_generation(run, cluster)
     cluster.kill_node(job["NodeList"])
 
     def runs_elsewhere():
@@ -274,63 +274,63 @@ def test_a_dead_nodes_job_goes_on_elsewhere(undrawn, cluster, local_tables):
         cluster.start_node(job["NodeList"])
         cluster.wait_for_nodes()
     run.finish()
-    assert read_log(undrawn, DRAWING).count(f", Slurm job {job['JobId']}, GPUs ") == 2  # it was put back into the queue
-    check_drawn_once(undrawn, before)
-    check_tables(undrawn, local_tables)
+    assert read_log(ungenerated, DRAWING).count(f", Slurm job {job['JobId']}, GPUs ") == 2  # it was put back into the queue
+    check_generated_once(ungenerated, before)
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_controller_that_is_away_for_a_while(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING)
-    _, before = wait_for_drawing(run, cluster)
+def test_a_controller_that_is_away_for_a_while(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION)
+    _, before = wait_for_generation(run, cluster)
     cluster.kill("slurmctld")
     time.sleep(20)
     cluster.start_controller()
     cluster.wait_for_nodes()
     if run.process.wait(1500) != 0:
-        undrawn.run(*AFTER_DRAWING, profile="slurm")
-    check_drawn_once(undrawn, before)
-    check_tables(undrawn, local_tables)
+        ungenerated.run(*AFTER_GENERATION, profile="slurm")
+    check_generated_once(ungenerated, before)
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_job_that_hangs_runs_into_its_time_limit(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING, "--set-resources", "draw_images:runtime=attempt")
-    _, before = wait_for_drawing(run, cluster)
-    (process,) = find_processes(undrawn, "draw_images")
+def test_a_job_that_hangs_runs_into_its_time_limit(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:runtime=attempt")
+    _, before = wait_for_generation(run, cluster)
+    (process,) = find_processes(ungenerated, "generate_images")
     process.suspend()
     output = run.finish()
     assert "SLURM status is: 'TIMEOUT'" in output
-    assert "stopped by SIGTERM; what is finished is kept" in read_log(undrawn, DRAWING)
-    check_drawn_once(undrawn, before)
-    check_tables(undrawn, local_tables)
+    assert "stopped by SIGTERM; what is finished is kept" in read_log(ungenerated, DRAWING)
+    check_generated_once(ungenerated, before)
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_job_that_takes_too_much_memory_gets_more(undrawn, cluster, local_tables):
-    Run(undrawn, *AFTER_DRAWING, "--set-resources", "draw_images:mem_mb=700*attempt").finish()
-    jobs = [job for job in cluster.list_jobs() if job["WorkDir"] == str(undrawn.folder)]
-    drawing = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_draw_images")]
+def test_a_job_that_takes_too_much_memory_gets_more(ungenerated, cluster, local_tables):
+    Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:mem_mb=700*attempt").finish()
+    jobs = [job for job in cluster.list_jobs() if job["WorkDir"] == str(ungenerated.folder)]
+    run = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_draw_images")]
     # a cluster whose cgroups watch says OUT_OF_MEMORY; this one says why in the node's log alone
-    assert drawing == [("FAILED", "700M"), ("COMPLETED", "1400M")]
+    assert run == [("FAILED", "700M"), ("COMPLETED", "1400M")]
     assert any("exceeded memory limit" in log.read_text() for log in cluster.folder.glob("slurmd-node*.log"))
-    check_tables(undrawn, local_tables)
+    check_tables(ungenerated, local_tables)
 
 
-def test_a_killed_snakemake_is_started_again(undrawn, cluster, local_tables):
-    run = Run(undrawn, *AFTER_DRAWING)
-    job, before = wait_for_drawing(run, cluster)
+def test_a_killed_snakemake_is_started_again(ungenerated, cluster, local_tables):
+    run = Run(ungenerated, *AFTER_GENERATION)
+    job, before = wait_for_generation(run, cluster)
     run.process.kill()
     run.process.wait()
-    assert "--unlock" in undrawn.run(*AFTER_DRAWING, profile="slurm", check=False).stdout
-    undrawn.run("--unlock", profile="slurm")
-    refused = undrawn.run(*AFTER_DRAWING, profile="slurm", check=False)
+    assert "--unlock" in ungenerated.run(*AFTER_GENERATION, profile="slurm", check=False).stdout
+    ungenerated.run("--unlock", profile="slurm")
+    refused = ungenerated.run(*AFTER_GENERATION, profile="slurm", check=False)
     assert refused.returncode != 0
     assert f"scancel {job['JobId']}" in refused.stdout
     cluster.run("scancel", job["JobId"])
     while cluster.run("squeue", "--noheader", "--jobs", job["JobId"]).strip():
         time.sleep(0.2)
-    before |= list_blocks(undrawn)
-    undrawn.run(*AFTER_DRAWING, profile="slurm")
-    check_drawn_once(undrawn, before)
-    check_tables(undrawn, local_tables)
+    before |= list_blocks(ungenerated)
+    ungenerated.run(*AFTER_GENERATION, profile="slurm")
+    check_generated_once(ungenerated, before)
+    check_tables(ungenerated, local_tables)
 
 
 def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_path, local_tables):

@@ -13,14 +13,14 @@ from synthdiv.plan.loading import load_study
 JOBS = {
     "fingerprint_generator": 1,
     "index_natural": 1,
-    "draw_images": 1000,  # 10 drawings in 100 shards
+    "generate_images": 1000,  # 10 drawings in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,
     "score_experiment": 60,  # the matrix's 36, and those of the sweeps
     "train_classifier": 5,
     "evaluate_classifier": 6,
     "audit_tables": 1,
-    "judge_claims": 1,
+    "check_claims": 1,
 }
 
 
@@ -52,11 +52,11 @@ def test_one_edited_prompt_replans_one_shard_of_each_drawing_that_uses_it(place,
     overrides.write_text(overrides.read_text().replace(",a kite bird,", ",a kite in the sky,"))
     after = load_study(place.config)
     changed = [
-        (drawing.collection, shard)
-        for drawing in list_generation_runs(before)
+        (run.collection, shard)
+        for run in list_generation_runs(before)
         for shard in list_shards(before)
-        if make_generation_recipe(before, drawing, list_shards(before)[shard])
-        != make_generation_recipe(after, drawing, list_shards(after)[shard])
+        if make_generation_recipe(before, run, list_shards(before)[shard])
+        != make_generation_recipe(after, run, list_shards(after)[shard])
     ]
     scales = {"disamb": ["7.5", "2.5", "1"], "promptaug": ["2.5"], "sweep": ["1.5", "2", "3.5", "5", "10"]}
     assert changed == [(f"{name}/g{scale}", "c020-029") for name in scales for scale in scales[name]]

@@ -10,14 +10,14 @@ from workplace import REPOSITORY, Workplace
 from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.transfer_sets import locate_parts
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.user_sources import find_timm_subset
 
 JOBS = {
     "imagenet_sd": {
         "fingerprint_generator": 1,
         "index_natural": 5,  # ImageNet, and the four sets that only evaluate
-        "draw_images": 160,  # 8 drawings in 20 shards
+        "generate_images": 160,  # 8 drawings in 20 shards
         "embed_images": 180,  # and ImageNet's
         "train_classifier": 15,
         "evaluate_classifier": 15,
@@ -26,7 +26,7 @@ JOBS = {
         "extract_features": 165,  # 15 trainings, ten transfer sets and ImageNet
         "classify_transfer": 160,  # and the encoder's embeddings
     },
-    "imagenet_sd_1k": {"draw_images": 300, "embed_images": 400, "train_classifier": 4, "evaluate_classifier": 4},
+    "imagenet_sd_1k": {"generate_images": 300, "embed_images": 400, "train_classifier": 4, "evaluate_classifier": 4},
 }
 FINGERPRINT = {"pipeline": "StableDiffusionPipeline", "digest": "0" * 64}
 
@@ -74,14 +74,14 @@ def test_imagenet_100_finds_the_images_of_all_of_imagenet(monkeypatch):
     places = [next(row.class_id for row in study.classes if row.key == key) for study in (few, all_classes)]
     assert places[0] != places[1]
 
-    def list_blocks(study, drawing, class_id):
-        return [block.path for block in iter_blocks(study, drawing, [class_id], FINGERPRINT)]
+    def list_blocks(study, run, class_id):
+        return [block.path for block in iter_blocks(study, run, [class_id], FINGERPRINT)]
 
-    for drawing in (Drawing("c_d", 7.5), Drawing("c_d", 2.0), Drawing("inside", 7.5)):
-        mine, theirs = (list_blocks(study, drawing, place) for study, place in zip((few, all_classes), places, strict=True))
+    for run in (GenerationRun("c_d", 7.5), GenerationRun("c_d", 2.0), GenerationRun("inside", 7.5)):
+        mine, theirs = (list_blocks(study, run, place) for study, place in zip((few, all_classes), places, strict=True))
         assert mine == theirs
-    whole = set(list_blocks(few, Drawing("scaled", 2.0), places[0]))
-    assert set(list_blocks(few, Drawing("inside", 2.0), places[0])) <= whole
+    whole = set(list_blocks(few, GenerationRun("scaled", 2.0), places[0]))
+    assert set(list_blocks(few, GenerationRun("inside", 2.0), places[0])) <= whole
     assert len(whole) == 65000 // 50 + 1
 
 
@@ -89,9 +89,11 @@ def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
     """The two demos share their generator: what the first has drawn from the same prompt, the second finds."""
     monkeypatch.chdir(REPOSITORY)
     first, second = load_study(read_config("config")), load_study(read_config("demo_sd"))
-    drawn = {name for block in iter_blocks(first, Drawing("synset", 7.5), range(10), FINGERPRINT) for name in block.names}
-    asked = {name for block in iter_blocks(second, Drawing("c", 7.5), range(10), FINGERPRINT) for name in block.names}
-    assert asked < drawn
+    generated = {
+        name for block in iter_blocks(first, GenerationRun("synset", 7.5), range(10), FINGERPRINT) for name in block.names
+    }
+    asked = {name for block in iter_blocks(second, GenerationRun("c", 7.5), range(10), FINGERPRINT) for name in block.names}
+    assert asked < generated
     assert len(asked) == 10 * (100 + 25)
 
 
@@ -99,5 +101,5 @@ def test_the_second_demo_is_planned(tmp_path):
     place = Workplace.make(tmp_path, read_config("demo_sd"))
     plan = place.plan("--quiet", "rules").stdout
     counts = {rule: int(number) for rule, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
-    expected = {"draw_images": 7, "plot_transfer": 1, "plot_features": 1, "plot_tradeoff": 1, "judge_claims": 1}
+    expected = {"generate_images": 7, "plot_transfer": 1, "plot_features": 1, "plot_tradeoff": 1, "check_claims": 1}
     assert {rule: counts[rule] for rule in expected} == expected

@@ -55,7 +55,7 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
         "Tabulate which modifiers reach the images",
         "Plot which modifiers reach the images",
     ]
-    assert counts["draw_images"] == 12  # six drawings of two shards
+    assert counts["generate_images"] == 12  # six drawings of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
     assert counts["index_natural"] == 2
@@ -65,28 +65,36 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
         f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
     )
     assert counts["evaluate_classifier"] == 7
-    assert counts["audit_tables"] == counts["judge_claims"] == 1
-    assert counts["draw_probe"] == counts["embed_probe"] == counts["score_probes"] == counts["plot_probes"] == 1
-    assert not {"draw_review", "classify_review", "match_review", "write_review"} & counts.keys()
+    assert counts["audit_tables"] == counts["check_claims"] == 1
+    assert (
+        counts["generate_prompt_probe"]
+        == counts["embed_prompt_probe"]
+        == counts["score_prompt_probes"]
+        == counts["plot_prompt_probes"]
+        == 1
+    )
+    assert not {"generate_review", "classify_review", "match_review", "write_review"} & counts.keys()
 
 
 def test_without_probes_nothing_of_them_is_planned(workplace, demo_config):
-    del demo_config["probes"]
+    del demo_config["prompt_probes"]
     done = workplace(demo_config).plan()
-    assert not [rule for rule in count_jobs(done.stdout) if rule.endswith(("_probe", "_probes")) and rule != "train_probe"]
-    assert "tables/probes.csv" not in done.stdout
+    assert not [
+        rule for rule in count_jobs(done.stdout) if rule.endswith(("_probe", "_probes")) and rule != "train_linear_probe"
+    ]
+    assert "tables/prompt_probes.csv" not in done.stdout
 
 
-@pytest.mark.parametrize("judged_by", ["classifier", "natural images", "prompts"])
-def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(workplace, demo_config, judged_by):
+@pytest.mark.parametrize("reviewed_by", ["classifier", "natural images", "prompts"])
+def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(workplace, demo_config, reviewed_by):
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
-    expected = {"draw_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "list_tables": 1}
-    if judged_by == "classifier":
+    expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
+    if reviewed_by == "classifier":
         expected |= {"classify_review": 1, "train_classifier": 3, "index_natural": 1}
     else:
         del demo_config["classifiers"]
-        expected |= {"match_review": 1, "embed_images": 2, "list_tables": 3}
-        if judged_by == "natural images":
+        expected |= {"match_review": 1, "embed_images": 2, "write_manifest": 3}
+        if reviewed_by == "natural images":
             expected |= {"embed_images": 4, "index_natural": 1}
         else:
             for part in ("sets", "experiments", "contact_sheets"):
@@ -118,7 +126,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", "--profile", "slurm", "-n"],
         cwd=clone,
-        env=os.environ | {"PATH": str(commands)},
+        env=os.environ | {"PATH": str(commands), "PYTHONPATH": str(clone / "src")},
         capture_output=True,
         text=True,
         timeout=120,
@@ -130,7 +138,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
 @pytest.mark.parametrize(
     ("target", "rules", "not_rules"),
     [
-        ("draw", {"draw_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
+        ("generate", {"generate_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
         ("embed", {"embed_images", "embed_prompts"}, {"score_experiment", "plot_experiments"}),
         ("classifiers", {"train_classifier", "rank_predictors"}, {"plot_contact_sheet", "check_prompts"}),
         (
@@ -138,7 +146,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_
             {"measure_spread", "evaluate_classifier", "plot_guidance"},
             {"tabulate_experiments", "plot_classifiers"},
         ),
-        ("adherence", {"draw_images", "measure_adherence", "plot_adherence"}, {"score_experiment", "embed_prompts"}),
+        ("adherence", {"generate_images", "measure_adherence", "plot_adherence"}, {"score_experiment", "embed_prompts"}),
         ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
     ],
 )
@@ -300,7 +308,7 @@ def test_natural_images_and_classifiers_alone_are_planned_without_what_is_drawn(
     config = {key: demo_config[key] for key in ("classes", "device", "encoders")} | {"study": "natural", "sets": natural}
     counts = count_jobs(workplace(config | {"classifiers": {"small": classifier}}).plan().stdout)
     assert {"train_classifier", "evaluate_classifier", "plot_classifiers", "plot_training"} <= counts.keys()
-    assert not {"plot_guidance", "draw_images", "fingerprint_generator", "embed_prompts"} & counts.keys()
+    assert not {"plot_guidance", "generate_images", "fingerprint_generator", "embed_prompts"} & counts.keys()
 
 
 def test_the_diagnosis_of_the_demo(workplace, demo_config):

@@ -1,14 +1,14 @@
 """What the tables are worth: whether they contradict themselves, and what they say of what others found.
 
 1. audit_tables checks what must hold, of this study's tables and, where the config names them, of published ones.
-2. judge_claims tests what was claimed of such sets by this study's tables.
+2. check_claims tests what was claimed of such sets by this study's tables.
 3. compare_published puts published figures beside this study's, where the config names them.
 """
 
 
 localrules:
     audit_tables,
-    judge_claims,
+    check_claims,
     compare_published,
 
 
@@ -40,22 +40,22 @@ rule audit_tables:
         "../scripts/audit_tables.py"
 
 
-rule judge_claims:
+rule check_claims:
     input:
         claims=listed_claims,
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         differences="<results>/tables/experiment_differences.csv",
-        metrics=judged_metrics,
-        classifiers=judged_classifiers,
-        predictors=judged_predictors,
-        transfer=judged_transfer,
+        metrics=claim_metrics,
+        classifiers=claim_classifiers,
+        predictors=claim_predictors,
+        transfer=claim_transfer,
     output:
         table="<results>/tables/claims.csv",
     log:
-        "<logs>/judge_claims.log",
+        "<logs>/check_claims.log",
     benchmark:
-        "<benchmarks>/judge_claims.jsonl"
+        "<benchmarks>/check_claims.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     resources:
@@ -66,9 +66,9 @@ rule judge_claims:
         published=STUDY.config["published"],
         roles=claim_roles,
     message:
-        "Judge what others claim"
+        "Reviewer what others claim"
     script:
-        "../scripts/judge_claims.py"
+        "../scripts/check_claims.py"
 
 
 rule compare_published:

@@ -4,21 +4,21 @@
 2. evaluate_classifier tries it on sets, as each seed trained it; its predictions are kept.
 3. tabulate_classifiers makes the tables from them.
 4. rank_predictors asks which metric, computed before any training, ranks what training then gives.
-5. measure_exchange says how many natural images a training set is worth.
+5. measure_exchange_rate says how many natural images a training set is worth.
 """
 
 
 localrules:
     tabulate_classifiers,
     rank_predictors,
-    measure_exchange,
+    measure_exchange_rate,
 
 
 rule train_classifier:
     input:
         indices=training_indices,
         initial=initial_weights,
-        followed=followed_indices,
+        monitored=monitored_indices,
         pretrained=pretrained_files,
     output:
         model=ensure(
@@ -49,7 +49,7 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
-        models=tried_models,
+        models=evaluated_models,
         indices=evaluation_indices,
         pretrained=pretrained_files,
     output:
@@ -140,22 +140,22 @@ rule rank_predictors:
         "../scripts/rank_predictors.py"
 
 
-rule measure_exchange:
+rule measure_exchange_rate:
     input:
         means="<results>/tables/classifier_means.csv",
         models=trained_models,
     output:
-        table="<results>/tables/exchange.csv",
+        table="<results>/tables/exchange_rate.csv",
         figure=report(
-            "<results>/figures/exchange.png",
-            caption="../report/exchange.rst",
+            "<results>/figures/exchange_rate.png",
+            caption="../report/exchange_rate.rst",
             category="8 Classifiers",
             labels={"figure": "Natural against synthetic images"},
         ),
     log:
-        "<logs>/measure_exchange.log",
+        "<logs>/measure_exchange_rate.log",
     benchmark:
-        "<benchmarks>/measure_exchange.jsonl"
+        "<benchmarks>/measure_exchange_rate.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     resources:
@@ -165,8 +165,8 @@ rule measure_exchange:
         evaluations=first_evaluations,
         natural=natural_sets,
         runs=classifier_runs,
-        trainings=exchanged_sets,
+        trainings=exchange_rate_sets,
     message:
         "Measure how many natural images a training set is worth"
     script:
-        "../scripts/measure_exchange.py"
+        "../scripts/measure_exchange_rate.py"

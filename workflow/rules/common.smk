@@ -37,7 +37,7 @@ from synthdiv.plan.experiments import (
     list_comparisons,
     list_diagnosed,
     list_encoder_experiments,
-    list_judges,
+    list_diagnosis_references,
     list_metric_references,
     list_queries,
     list_references,
@@ -52,8 +52,8 @@ from synthdiv.plan.generation import (
     make_prompt_recipe,
 )
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
-from synthdiv.plan.review import choose_judge, list_reviewable, plan_review
+from synthdiv.plan.parts import GenerationRun
+from synthdiv.plan.review import choose_reviewer, list_reviewable, plan_review
 from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.plan.sets import (
     choose_features,
@@ -71,7 +71,7 @@ from synthdiv.plan.sets import (
     list_text_encoders,
     read_natural_counts,
 )
-from synthdiv.plan.sweeps import find_sweep_figures, find_sweeps
+from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.plan.transfer import (
     find_feature_set,
     find_transfer_files,
@@ -158,7 +158,7 @@ def list_folders():
     """The folders, in the study's results, of collections in several tables: a table a shard."""
     if len(list_shards(STUDY)) == 1:
         return []
-    drawn = [f"images/{drawing.collection}" for drawing in list_generation_runs(STUDY)]
+    generated = [f"images/{run.collection}" for run in list_generation_runs(STUDY)]
     first = list_encoders(STUDY)[0]
     datasets = {name: STUDY.sets[name]["dataset"] for name in list_reviewable(STUDY)}
     reviewed = [f"images/review/{name}" for name in datasets]
@@ -169,19 +169,19 @@ def list_folders():
         for encoder in STUDY.config["encoders"]
         for name in list_encoded_sets(STUDY, encoder)
     ]
-    return list(dict.fromkeys(drawn + embedded + reviewed))
+    return list(dict.fromkeys(generated + embedded + reviewed))
 
 
-def listed_tables(wildcards):
+def manifest_tables(wildcards):
     return [
         f"<results>/{wildcards.folder}/{shard}.parquet" for shard in list_shards(STUDY)
     ]
 
 
-def whole_table(folder):
+def find_manifest(folder):
     """What stands for all tables of a folder: their listing, or the one table itself."""
     name = (
-        "tables.json"
+        "manifest.json"
         if len(list_shards(STUDY)) > 1
         else f"{next(iter(list_shards(STUDY)))}.parquet"
     )
@@ -192,7 +192,7 @@ def sweep_experiments():
     """The experiments that the sweeps' figures are from, in the matrix or not."""
     return [
         one
-        for one in find_sweep_figures(STUDY)
+        for one in find_sweep_metrics(STUDY)
         if one.reference and one.classifier is None
     ]
 
@@ -220,7 +220,7 @@ def name_encodings():
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     scale=one_of(
-        format_scale(drawing.guidance_scale) for drawing in list_generation_runs(STUDY)
+        format_scale(run.guidance_scale) for run in list_generation_runs(STUDY)
     ),
     shard=one_of(list_shards(STUDY)),
     generator=one_of(STUDY.config["generators"]),
@@ -239,7 +239,7 @@ wildcard_constraints:
     classifier=one_of(STUDY.config["classifiers"]),
     training=one_of(training for _, training in list_evaluations(STUDY)),
     seed=r"\d+",
-    probe=one_of(STUDY.probes),
+    probe=one_of(STUDY.prompt_probes),
     transfer_set=one_of(list_transfer_sets(STUDY)),
     featured=one_of(list_featured()),
     encoding=one_of(name_encodings().values()),
@@ -249,7 +249,7 @@ wildcard_constraints:
 include: "common/prompts.smk"
 include: "common/images.smk"
 include: "common/embeddings.smk"
-include: "common/probes.smk"
+include: "common/prompt_probes.smk"
 include: "common/experiments.smk"
 include: "common/metrics.smk"
 include: "common/embedding_classifiers.smk"

@@ -5,14 +5,14 @@
 3. split_error tells what of a set's error its own spread makes, and what the place of its classes.
 4. tabulate_diagnosis names a cause for each class, and puts the splits together.
 5. tabulate_tradeoff puts the diversity of each set beside its semantic error and the share of another visual domain.
-6. compare_cures says whether a cure helps the diagnosed classes more than others.
+6. compare_interventions says whether a cure helps the diagnosed classes more than others.
 """
 
 
 localrules:
     tabulate_diagnosis,
     tabulate_tradeoff,
-    compare_cures,
+    compare_interventions,
 
 
 rule embed_class_texts:
@@ -74,7 +74,7 @@ rule gather_evidence:
 rule split_error:
     input:
         embeddings=own_embeddings,
-        references=judge_embeddings,
+        references=diagnosis_reference_embeddings,
         target=natural_embeddings,
     output:
         table=ensure("<results>/diagnosis/{set}/error_split.parquet", non_empty=True),
@@ -91,7 +91,7 @@ rule split_error:
         turn=1,
     params:
         n_classes=len(STUDY.classes),
-        references=list_judges(STUDY),
+        references=list_diagnosis_references(STUDY),
     message:
         "Split the error of {wildcards.set}"
     script:
@@ -144,7 +144,7 @@ rule tabulate_tradeoff:
         mem_mb=2000,
         runtime=30,
     params:
-        described=drawn_prompts,
+        described=generation_prompts,
         natural=find_natural(STUDY),
     message:
         "Put diversity beside semantic error"
@@ -152,16 +152,16 @@ rule tabulate_tradeoff:
         "../scripts/tabulate_tradeoff.py"
 
 
-rule compare_cures:
+rule compare_interventions:
     input:
-        predictions=cure_predictions,
+        predictions=intervention_predictions,
         classes=STUDY.config["classes"],
     output:
-        table="<results>/tables/cures.csv",
+        table="<results>/tables/interventions.csv",
     log:
-        "<logs>/compare_cures.log",
+        "<logs>/compare_interventions.log",
     benchmark:
-        "<benchmarks>/compare_cures.jsonl"
+        "<benchmarks>/compare_interventions.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     resources:
@@ -170,8 +170,8 @@ rule compare_cures:
     params:
         classifier=first_classifier(),
         evaluation=first_evaluation(),
-        trainings=cure_trainings,
+        trainings=intervention_trainings,
     message:
         "Compare what cures change"
     script:
-        "../scripts/compare_cures.py"
+        "../scripts/compare_interventions.py"

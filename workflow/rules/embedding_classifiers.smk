@@ -1,6 +1,6 @@
 """Classifiers on embeddings: what a reference teaches, beyond centroids and a few neighbours.
 
-1. train_probe fits a linear probe, a logistic regression, to the embeddings of a reference.
+1. train_linear_probe fits a linear probe, a logistic regression, to the embeddings of a reference.
 2. classify_embeddings tries it and other classifiers on the queries.
 3. tabulate_embedding_classifiers puts their accuracies together.
 """
@@ -10,7 +10,7 @@ localrules:
     tabulate_embedding_classifiers,
 
 
-rule train_probe:
+rule train_linear_probe:
     input:
         reference=reference_embeddings,
     output:
@@ -18,9 +18,9 @@ rule train_probe:
             "<results>/linear_probes/{encoder}/{reference}.npz", non_empty=True
         ),
     log:
-        "<logs>/train_probe/{encoder}/{reference}.log",
+        "<logs>/train_linear_probe/{encoder}/{reference}.log",
     benchmark:
-        "<benchmarks>/train_probe/{encoder}/{reference}.jsonl"
+        "<benchmarks>/train_linear_probe/{encoder}/{reference}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     threads: scoring_threads
@@ -28,18 +28,18 @@ rule train_probe:
         mem_mb=growing(16000),
         runtime=growing(480),
     params:
-        options=probe_options,
+        options=linear_probe_options,
     message:
         "Train a logistic regression on {wildcards.reference} ({wildcards.encoder})"
     script:
-        "../scripts/train_probe.py"
+        "../scripts/train_linear_probe.py"
 
 
 rule classify_embeddings:
     input:
         reference=reference_embeddings,
         queries=classified_embeddings,
-        probe=trained_probe,
+        probe=trained_linear_probe,
     output:
         predictions=ensure(
             "<results>/classifications/{encoder}/{reference}.parquet", non_empty=True

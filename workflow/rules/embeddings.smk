@@ -64,10 +64,10 @@ rule embed_prompts:
 
 rule import_embeddings:
     input:
-        files=brought_files,
+        files=user_embedding_files,
         classes=ancient(STUDY.config["classes"]),
     output:
-        table=ensure("<results>/embeddings/brought/{set}.parquet", non_empty=True),
+        table=ensure("<results>/embeddings/user/{set}.parquet", non_empty=True),
     log:
         "<logs>/import_embeddings/{set}.log",
     benchmark:
@@ -80,7 +80,7 @@ rule import_embeddings:
         mem_mb=growing(16000),
         runtime=growing(60),
     params:
-        source=brought_source,
+        source=user_embedding_source,
         n_classes=len(STUDY.classes),
     message:
         "Check and import the embedding tables of {wildcards.set}"

@@ -194,7 +194,7 @@ rule plot_error_split:
         mem_mb=4000,
         runtime=30,
     params:
-        reference=next(iter(list_judges(STUDY)), None),
+        reference=next(iter(list_diagnosis_references(STUDY)), None),
     message:
         "Plot the split of the error"
     script:
@@ -277,7 +277,7 @@ rule plot_training:
         mem_mb=2000,
         runtime=30,
     params:
-        followed=followed_sets,
+        monitored=monitored_sets,
         runs=classifier_runs,
     message:
         "Plot the curves of training"

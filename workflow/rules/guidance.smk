@@ -50,8 +50,8 @@ rule tabulate_guidance:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        drawn_by=sweep_generators,
-        figures=sweep_figures,
+        generated_by=sweep_generators,
+        figures=sweep_metrics,
         generators=swept_generators,
     message:
         "Tabulate the figures along the guidance scale"

@@ -1,7 +1,7 @@
 """Images: drawn ones as blocks in the archive, natural ones where they lie; both as index tables.
 
 1. fingerprint_generator says once what a generator is: its weights and its scheduler.
-2. draw_images draws what a shard of a dataset lacks, and writes its index.
+2. generate_images draws what a shard of a dataset lacks, and writes its index.
 3. index_natural lists natural images and decodes each once.
 4. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
 """
@@ -33,7 +33,7 @@ rule fingerprint_generator:
         "../scripts/fingerprint_generator.py"
 
 
-rule draw_images:
+rule generate_images:
     input:
         sources=prompt_sources,
         fingerprint=generator_fingerprint,
@@ -43,23 +43,23 @@ rule draw_images:
             "<results>/images/{dataset}/g{scale}/{shard}.parquet", non_empty=True
         ),
     log:
-        "<logs>/draw_images/{dataset}/g{scale}/{shard}.log",
+        "<logs>/generate_images/{dataset}/g{scale}/{shard}.log",
     benchmark:
-        "<benchmarks>/draw_images/{dataset}/g{scale}/{shard}.jsonl"
+        "<benchmarks>/generate_images/{dataset}/g{scale}/{shard}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: draw_threads
+    threads: generation_threads
     resources:
         gpu=gpus,
         mem_mb=growing(16000),
         # the same for every attempt: it goes on where the last one stopped
         runtime=240,
     params:
-        recipe=draw_recipe,
+        recipe=generation_recipe,
     message:
         "Draw {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
     script:
-        "../scripts/draw_images.py"
+        "../scripts/generate_images.py"
 
 
 rule index_natural:

@@ -29,7 +29,7 @@ rule write_summary:
         runtime=30,
     params:
         natural=find_natural(STUDY),
-        reference=next(iter(list_judges(STUDY)), None),
+        reference=next(iter(list_diagnosis_references(STUDY)), None),
         study=STUDY.name,
         tables=summary_names,
     message:

@@ -2,7 +2,7 @@
 
 By hand in "Diversity and Diffusion", Section 2. No part of `all`; target `review`.
 
-1. draw_review draws images of every class of the reviewed set, as draw_images does, in a split of their own.
+1. generate_review draws images of every class of the reviewed set, as generate_images does, in a split of their own.
 2. classify_review has them judged by a classifier trained on natural images, as evaluate_classifier does for sets; or, where
    there is none, match_review by class centroids in the first encoder's space.
 3. write_review writes the classes of lowest accuracy as a page, with a proposed clarification of each, and keeps what earlier
@@ -10,23 +10,23 @@ By hand in "Diversity and Diffusion", Section 2. No part of `all`; target `revie
 """
 
 
-use rule draw_images as draw_review with:
+use rule generate_images as generate_review with:
     input:
         sources=reviewed_sources,
         fingerprint=generator_fingerprint,
     output:
         index=ensure("<results>/images/review/{set}/{shard}.parquet", non_empty=True),
     log:
-        "<logs>/draw_review/{set}/{shard}.log",
+        "<logs>/generate_review/{set}/{shard}.log",
     benchmark:
-        "<benchmarks>/draw_review/{set}/{shard}.jsonl"
+        "<benchmarks>/generate_review/{set}/{shard}.jsonl"
     message:
         "Draw the review of {wildcards.set}, classes {wildcards.shard}"
 
 
 use rule evaluate_classifier as classify_review with:
     input:
-        models=tried_models,
+        models=evaluated_models,
         indices=review_index,
         pretrained=pretrained_files,
     output:
@@ -40,7 +40,7 @@ use rule evaluate_classifier as classify_review with:
     params:
         evaluation=review_evaluation,
     message:
-        "Judge the review of {wildcards.set} by {wildcards.classifier}, trained on {wildcards.training}"
+        "Reviewer the review of {wildcards.set} by {wildcards.classifier}, trained on {wildcards.training}"
 
 
 rule match_review:
@@ -63,7 +63,7 @@ rule match_review:
         n_classes=len(STUDY.classes),
         names=review_names,
     message:
-        "Judge the review of {wildcards.set} by class centroids ({wildcards.encoder})"
+        "Reviewer the review of {wildcards.set} by class centroids ({wildcards.encoder})"
     script:
         "../scripts/match_review.py"
 

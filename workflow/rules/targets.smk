@@ -2,7 +2,7 @@
 
 
 localrules:
-    draw,
+    generate,
     embed,
     classifiers,
     transfer,
@@ -13,7 +13,7 @@ localrules:
     report,
 
 
-rule draw:
+rule generate:
     input:
         all_indices,
     message:

@@ -44,7 +44,7 @@ rule index_transfer:
 
 rule extract_features:
     input:
-        models=tried_models,
+        models=evaluated_models,
         index="<results>/images/{featured}.parquet",
         pretrained=pretrained_files,
     output:

@@ -14,7 +14,7 @@ import torch
 
 from synthdiv.core.devices import claim_device
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.core.jobs import announce, run_as_job
 from synthdiv.operations.calibration import measure_classifier, measure_encoder, measure_generator
 from synthdiv.plan.loading import load_study
 
@@ -27,24 +27,26 @@ def main(smk: SimpleNamespace) -> None:
         name = (
             torch.cuda.get_device_name(device) if device.type == "cuda" else f"{smk.threads} cores of {platform.machine()}"
         )
-        facts: dict[str, Any] = {"device": name, "torch": torch.__version__}
-        facts |= {"generators": {}, "encoders": {}, "classifiers": {}}
+        metadata: dict[str, Any] = {"device": name, "torch": torch.__version__}
+        metadata |= {"generators": {}, "encoders": {}, "classifiers": {}}
         for generator, spec in study.config["generators"].items():
-            facts["generators"][generator] = found = measure_generator(spec, device)
+            metadata["generators"][generator] = found = measure_generator(spec, device)
             proposed = f"; proposed batch_size: {found['proposed_batch_size']}" if "proposed_batch_size" in found else ""
             proposed += f"; {spec['batch_size']} does not fit" if found["batch_size"] != spec["batch_size"] else ""
-            tell(f"generator {generator}: {found['images_per_s']} images/s at batch size {found['batch_size']}{proposed}")
+            announce(
+                f"generator {generator}: {found['images_per_s']} images/s at batch size {found['batch_size']}{proposed}"
+            )
         for encoder, spec in study.config["encoders"].items():
-            facts["encoders"][encoder] = found = measure_encoder(spec, device)
-            tell(f"encoder {encoder}: {found['images_per_s']} images/s")
+            metadata["encoders"][encoder] = found = measure_encoder(spec, device)
+            announce(f"encoder {encoder}: {found['images_per_s']} images/s")
         for classifier, recipe in study.recipes.items():
             entry = study.config["classifiers"][classifier]
             if entry["train"]:
                 found = measure_classifier(recipe, len(study.classes), entry["processes"], device)
-                facts["classifiers"][classifier] = found
-                tell(f"classifier {classifier}: {found['images_per_s']} images/s")
+                metadata["classifiers"][classifier] = found
+                announce(f"classifier {classifier}: {found['images_per_s']} images/s")
     with replace_atomically(smk.output.calibration) as temporary:
-        Path(temporary).write_text(json.dumps(facts, indent=2) + "\n")
+        Path(temporary).write_text(json.dumps(metadata, indent=2) + "\n")
 
 
 if __name__ == "__main__":

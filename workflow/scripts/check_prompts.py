@@ -29,12 +29,12 @@ def main(smk: SimpleNamespace) -> None:
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         generators[name] = load_generator_tokenizer(folder)
     tables = []
-    probed = [(probe, find_generator(study, name, PROBE)) for name, probe in study.probes.items()]
-    drawn = [
+    probed = [(probe, find_generator(study, name, PROBE)) for name, probe in study.prompt_probes.items()]
+    generated = [
         (dataset, find_generator(study, name) if study.config["datasets"][name]["guidance_scales"] else None)
         for name, dataset in study.datasets.items()
     ]
-    for dataset, generator in drawn + probed:
+    for dataset, generator in generated + probed:
         readers = dict(encoders)
         if generator is not None:
             readers[generator] = generators[generator]

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.centroids import sum_classes
@@ -20,7 +20,7 @@ from synthdiv.metrics.embedding_classifiers import fit_classifiers
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fit, classify and write."""
-    reference = EmbeddingTables(read_listing(smk.input.reference), "train")
+    reference = EmbeddingTables(read_manifest(smk.input.reference), "train")
     probe = None
     if smk.input.probe:
         with np.load(smk.input.probe, allow_pickle=False) as stored:
@@ -30,7 +30,7 @@ def main(smk: SimpleNamespace) -> None:
     n_train = int(totals.counts.sum())
     tables = []
     for name, path in zip(smk.params.queries, smk.input.queries, strict=True):
-        query = EmbeddingTables(read_listing(path), "evaluation").read()
+        query = EmbeddingTables(read_manifest(path), "evaluation").read()
         for classifier, predicted in classify(query).items():
             columns = {"class_id": query.class_ids, "index": query.indices, "predicted": predicted}
             head = [pl.lit(classifier).alias("classifier"), pl.lit(name).alias("query"), pl.lit(n_train).alias("n_train")]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.analysis.encoder_agreement import compare_encoders
-from synthdiv.analysis.matrix import FIGURES
+from synthdiv.analysis.matrix import METRICS
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table, write_table
 
@@ -23,17 +23,17 @@ def main(smk: SimpleNamespace) -> None:
     tables = [
         matrix.select(
             "encoder",
-            pl.lit(figure).alias("figure"),
+            pl.lit(metric).alias("metric"),
             pl.format("{} x {}", "reference", "query").alias("item"),
-            *(pl.col(f"{figure}{end}").cast(pl.Float64).alias(name) for end, name in ENDS),
+            *(pl.col(f"{metric}{end}").cast(pl.Float64).alias(name) for end, name in ENDS),
         )
-        for figure in FIGURES
+        for metric in METRICS
     ]
     metrics = read_table(smk.input.metrics).filter((pl.col("split") == "train") & pl.col("images_per_class").is_not_null())
     tables.append(
         metrics.select(
             "encoder",
-            pl.col("metric").alias("figure"),
+            pl.col("metric").alias("metric"),
             pl.concat_str("set", "reference", separator=" x ", ignore_nulls=True).alias("item"),
             "value",
             "low",

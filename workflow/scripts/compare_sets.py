@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.set_comparison import compare_sets
@@ -24,7 +24,7 @@ def main(smk: SimpleNamespace) -> None:
     kinds = tuple(smk.config["sets"][name]["kind"] for name in names)
     count, seed = options["images_per_class"], options["seed"]
     reference, other = (
-        take_equal(EmbeddingTables(read_listing(path), "train"), count, seed)
+        take_equal(EmbeddingTables(read_manifest(path), "train"), count, seed)
         for path in (smk.input.reference, smk.input.embeddings)
     )
     pair = zip((reference, other), kinds, strict=True)

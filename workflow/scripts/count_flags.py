@@ -11,10 +11,10 @@ import polars as pl
 
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.images.flags import FLAGS
-from synthdiv.images.index import read_facts
+from synthdiv.images.index import read_metadata
 
 
 @run_as_job
@@ -22,10 +22,10 @@ def main(smk: SimpleNamespace) -> None:
     """Count and write."""
     excluded = ["undecodable", *smk.params.exclude_flags]
     parts = []
-    for path in chain.from_iterable(map(read_listing, smk.input.indices)):
-        facts = read_facts(path)
-        drawn = "dataset" in facts
-        name = f"{facts['dataset']} at {format_scale(facts['guidance_scale'])}" if drawn else facts["set"]
+    for path in chain.from_iterable(map(read_manifest, smk.input.indices)):
+        metadata = read_metadata(path)
+        generated = "dataset" in metadata
+        name = f"{metadata['dataset']} at {format_scale(metadata['guidance_scale'])}" if generated else metadata["set"]
         parts.append(pl.read_parquet(path, columns=["split", "flags"]).with_columns(images=pl.lit(name)))
     table = (
         pl.concat(parts)

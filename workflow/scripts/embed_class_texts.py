@@ -21,8 +21,8 @@ from synthdiv.prompts.class_texts import list_texts
 def main(smk: SimpleNamespace) -> None:
     """List the texts, embed them and write."""
     study = load_study(smk.config)
-    drawn = {drawing.dataset: study.datasets[drawing.dataset] for drawing in list_generation_runs(study)}
-    class_ids, kinds, texts = zip(*list_texts(study.classes, drawn), strict=True)
+    generated = {run.dataset: study.datasets[run.dataset] for run in list_generation_runs(study)}
+    class_ids, kinds, texts = zip(*list_texts(study.classes, generated), strict=True)
     with claim_device(study.config["device"]) as device:
         vectors = OpenClipEncoder(smk.params.recipe["encoder"], device).embed_prompts(texts).vectors
     write_texts(Texts(np.array(class_ids), list(kinds), list(texts), vectors), smk.output.table)

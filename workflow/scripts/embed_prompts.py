@@ -32,8 +32,8 @@ def main(smk: SimpleNamespace) -> None:
     with claim_device(study.config["device"]) as device:
         features = OpenClipEncoder(encoder_spec, device).embed_prompts([dataset.prompt(*place) for place in places])
     class_ids, splits, indices = zip(*places, strict=True)
-    facts = {"encoder": encoder_spec, "open_clip": OpenClipEncoder.version, "torch": torch.__version__}
-    write_embeddings(smk.output.table, class_ids, splits, indices, *features, facts)
+    metadata = {"encoder": encoder_spec, "open_clip": OpenClipEncoder.version, "torch": torch.__version__}
+    write_embeddings(smk.output.table, class_ids, splits, indices, *features, metadata)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import polars as pl
 from synthdiv.classifiers.evaluation import classify_sets
 from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.jobs import report_work, run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.plan.loading import load_study
 
@@ -22,7 +22,7 @@ from synthdiv.plan.loading import load_study
 def main(smk: SimpleNamespace) -> None:
     """Load the models, classify each set, write."""
     study, options = load_study(smk.config), smk.params.evaluation
-    indices = map(read_listing, smk.input.indices)
+    indices = map(read_manifest, smk.input.indices)
     sets = {entry["set"]: (paths, entry) for entry, paths in zip(options["sets"], indices, strict=True)}
     with claim_device(study.config["device"]) as device:
         start = time.monotonic()

@@ -10,7 +10,7 @@ import torch
 
 from synthdiv.classifiers.recipes import build_model
 from synthdiv.core.hub import fetch_pipeline, fetch_weights
-from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.core.jobs import announce, run_as_job
 from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.families import find_family
 from synthdiv.plan.loading import load_study
@@ -23,18 +23,18 @@ def main(smk: SimpleNamespace) -> None:
     for name, spec in study.config["generators"].items():
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         find_family(spec["model"], folder)
-        tell(f"generator {name}: {folder}")
+        announce(f"generator {name}: {folder}")
         for key, what in (("lora", "LoRA"), ("safety_checker", "safety checker")):
             if spec[key] is not None:
-                tell(f"generator {name}, {what}: {fetch_weights(spec[key], what)}")
+                announce(f"generator {name}, {what}: {fetch_weights(spec[key], what)}")
     for name, spec in study.config["encoders"].items():
         load_encoder(spec, torch.device("cpu"))
-        tell(f"encoder {name}: {spec['model']} {spec['pretrained'] or ''}".rstrip())
+        announce(f"encoder {name}: {spec['model']} {spec['pretrained'] or ''}".rstrip())
     for name, recipe in study.recipes.items():
         if recipe["pretrained"] is True:
             build_model(recipe, None)
-            tell(f"classifier {name}: {recipe['model']}")
-    tell("All models are here. Jobs on machines without a network: set HF_HUB_OFFLINE=1 for them.")
+            announce(f"classifier {name}: {recipe['model']}")
+    announce("All models are here. Jobs on machines without a network: set HF_HUB_OFFLINE=1 for them.")
 
 
 if __name__ == "__main__":

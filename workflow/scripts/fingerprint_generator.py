@@ -16,9 +16,9 @@ from synthdiv.generation.generator import fingerprint_generator
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fingerprint the generator and write the result."""
-    facts = fingerprint_generator(smk.params.generator)
+    metadata = fingerprint_generator(smk.params.generator)
     with replace_atomically(smk.output.fingerprint) as temporary:
-        Path(temporary).write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n")
+        Path(temporary).write_text(json.dumps(metadata, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

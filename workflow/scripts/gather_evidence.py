@@ -7,7 +7,7 @@ Outputs: table, a row a class.
 from types import SimpleNamespace
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.diagnosis.evidence import Natural, gather_evidence, read_texts
 from synthdiv.embeddings.table import EmbeddingTables
@@ -18,10 +18,10 @@ from synthdiv.metrics.set_metrics import take_equal
 def main(smk: SimpleNamespace) -> None:
     """Read the set, the natural images and the texts, and measure."""
     options = smk.params.options
-    drawn = EmbeddingTables(read_listing(smk.input.embeddings), "train")
-    natural = read_listing(smk.input.natural)
+    generated = EmbeddingTables(read_manifest(smk.input.embeddings), "train")
+    natural = read_manifest(smk.input.natural)
     evidence = gather_evidence(
-        take_equal(drawn, options["images_per_class"], options["seed"]),
+        take_equal(generated, options["images_per_class"], options["seed"]),
         Natural(EmbeddingTables(natural, "train"), EmbeddingTables(natural, "evaluation").read()),
         read_texts(smk.input.texts) if smk.input.texts else None,
         smk.params.n_classes,

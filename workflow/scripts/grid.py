@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.core.jobs import announce, run_as_job
 from synthdiv.operations.grid import Grid, describe_sources, render_table
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
@@ -20,27 +20,25 @@ def main(smk: SimpleNamespace) -> None:
     study = load_study(smk.config)
     grid = Grid(study, smk.params.results)
     embeddings, classifiers = grid.tabulate_embeddings(), grid.tabulate_classifiers()
-    shards = (
-        f", {len(next(iter(list_shards(study).values())).class_ids):,} a shard" if grid.drawings or len(embeddings) else ""
-    )
-    tell(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
+    shards = f", {len(next(iter(list_shards(study).values())).class_ids):,} a shard" if grid.runs or len(embeddings) else ""
+    announce(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
     natural = describe_sources(study, smk.params.results)
     if natural:
-        tell("Natural images\n" + "".join(f"  {line}\n" for line in natural))
-    if grid.drawings:
-        drawings = grid.tabulate_drawings()
-        tell(f"Drawn images\n{render_table(drawings)}")
-        total = drawings.select(pl.col("images", "done", "reused", "to_draw", "new_files", "new_GB", "hours").sum())
-        tell(f"{render_table(total)}  in all\n")
+        announce("Natural images\n" + "".join(f"  {line}\n" for line in natural))
+    if grid.runs:
+        runs = grid.tabulate_generation()
+        announce(f"Drawn images\n{render_table(runs)}")
+        total = runs.select(pl.col("images", "done", "reused", "to_generate", "new_files", "new_GB", "hours").sum())
+        announce(f"{render_table(total)}  in all\n")
         reasons = grid.list_reasons() or ["nothing: all images are there"]
-        tell("What would be drawn, and why\n" + "".join(f"  {line}\n" for line in reasons))
+        announce("What would be drawn, and why\n" + "".join(f"  {line}\n" for line in reasons))
     if len(embeddings):
-        tell(f"Embeddings of images\n{render_table(embeddings)}\n")
-    tell(f"Experiments (reference x query, numbered; ✓ is done)\n{render_table(grid.tabulate_experiments())}\n")
+        announce(f"Embeddings of images\n{render_table(embeddings)}\n")
+    announce(f"Experiments (reference x query, numbered; ✓ is done)\n{render_table(grid.tabulate_experiments())}\n")
     if len(classifiers):
-        tell(f"Classifiers\n{render_table(classifiers)}\n")
-    if grid.drawings or len(embeddings) or len(classifiers):
-        tell(grid.describe_cost())
+        announce(f"Classifiers\n{render_table(classifiers)}\n")
+    if grid.runs or len(embeddings) or len(classifiers):
+        announce(grid.describe_cost())
 
 
 if __name__ == "__main__":

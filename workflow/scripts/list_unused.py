@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from tqdm import tqdm
 
-from synthdiv.core.jobs import run_as_job, tell
+from synthdiv.core.jobs import announce, run_as_job
 from synthdiv.operations.cleanup import check_users, remove_files, sort_files, tabulate_files
 from synthdiv.operations.grid import render_table
 from synthdiv.plan.loading import load_study
@@ -24,19 +24,21 @@ def main(smk: SimpleNamespace) -> None:
     if smk.params.delete:
         check_users(archive)
     states = sort_files(study, smk.params.results, now=time.time())
-    tell(f"\nThe archive {archive}\n{render_table(tabulate_files(states))}\n")
+    announce(f"\nThe archive {archive}\n{render_table(tabulate_files(states))}\n")
     for file in states["unused"]:
         logging.info("unused: %s", file.path)
     if states["young"]:
-        tell(f"{len(states['young']):,} files are younger than a week and stay: a run that was stopped may go on with them.")
+        announce(
+            f"{len(states['young']):,} files are younger than a week and stay: a run that was stopped may go on with them."
+        )
     unused = f"{len(states['unused']):,} unused files"
     if not states["unused"]:
-        tell("Nothing can be removed.")
+        announce("Nothing can be removed.")
     elif smk.params.delete:
         freed = remove_files(tqdm(states["unused"], unit="file", desc="remove", mininterval=2))
-        tell(f"Removed {unused}: {freed / 1e6:,.1f} MB.")
+        announce(f"Removed {unused}: {freed / 1e6:,.1f} MB.")
     else:
-        tell(f"Target remove_unused deletes the {unused}, whose names are in {smk.log[0]}; they can be drawn again.")
+        announce(f"Target remove_unused deletes the {unused}, whose names are in {smk.log[0]}; they can be drawn again.")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from synthdiv.analysis.experiments import match_centroids, sum_reference
 from synthdiv.core.fingerprints import REVIEW
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.diagnosis.review import list_predictions
 from synthdiv.embeddings.table import EmbeddingTables
@@ -19,8 +19,8 @@ from synthdiv.metrics.centroids import compute_centroids
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Find the nearest centroids, and write."""
-    images = EmbeddingTables(read_listing(smk.input.images), REVIEW).read()
-    blocks = EmbeddingTables(read_listing(smk.input.reference), "train")
+    images = EmbeddingTables(read_manifest(smk.input.images), REVIEW).read()
+    blocks = EmbeddingTables(read_manifest(smk.input.reference), "train")
     width = images.vectors.shape[1]
     totals = sum_reference(blocks, smk.params.n_classes, width=width, names=tuple(smk.params.names))
     nearest, _ = match_centroids(images, compute_centroids(totals))

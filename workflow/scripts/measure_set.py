@@ -10,7 +10,7 @@ import polars as pl
 
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.set_metrics import measure_set, take_equal
@@ -22,7 +22,7 @@ def main(smk: SimpleNamespace) -> None:
     count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
     tables = []
     for split in SPLITS:
-        blocks = EmbeddingTables(read_listing(smk.input.embeddings), split)
+        blocks = EmbeddingTables(read_manifest(smk.input.embeddings), split)
         tables.append(measure_set(blocks, smk.params.n_classes, split=split))
         equal = [take_equal(blocks, count, seed)]
         tables.append(measure_set(equal, smk.params.n_classes, split=split, images_per_class=count))

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
@@ -18,7 +18,7 @@ from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_cl
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Measure and write."""
-    blocks = EmbeddingTables(read_listing(smk.input.embeddings), "train")
+    blocks = EmbeddingTables(read_manifest(smk.input.embeddings), "train")
     spread = measure_spread(blocks, compute_centroids(sum_classes(blocks, smk.params.n_classes)))
     columns = {"class_id": spread.class_ids, "index": spread.indices, "square": spread.squares}
     write_table(pl.DataFrame(columns), smk.output.spread)

@@ -7,7 +7,7 @@ Outputs: figure, a PNG.
 from types import SimpleNamespace
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.images.index import read_index, select_images
 from synthdiv.plan.loading import load_study
 from synthdiv.report.figures import draw_contact_sheet, save_figure, spread_evenly
@@ -20,8 +20,8 @@ def main(smk: SimpleNamespace) -> None:
     layout = smk.params.sheet
     class_ids = spread_evenly(len(study.classes), layout["classes"])
     columns = {}
-    for name, listing in zip(layout["columns"], smk.input.indices, strict=True):
-        indices = map(read_index, read_listing(listing))
+    for name, manifest in zip(layout["columns"], smk.input.indices, strict=True):
+        indices = map(read_index, read_manifest(manifest))
         chosen = [select_images(index, class_ids=class_ids, split="train", exclude_flags=[]) for index in indices]
         columns[name] = [row for table in chosen for row in table.to_pylist()]
     names = [study.classes[class_id].name for class_id in class_ids]

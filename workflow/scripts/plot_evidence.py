@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.images.index import read_index, select_images
 from synthdiv.report.diagnosis_figures import choose_evidence, plot_evidence
@@ -31,15 +31,15 @@ def main(smk: SimpleNamespace) -> None:
     cells = []
     for row in chosen.iter_rows(named=True):
         wanted = [int(index) for index in row["evidence"].split()]
-        drawn = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
-        cells.append(([drawn[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
+        generated = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
+        cells.append(([generated[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
     save_figure(plot_evidence(chosen, cells), smk.output.figure)
 
 
-def find_rows(listing: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+def find_rows(manifest: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
     """The training rows of some classes, each class's in the order of the index."""
     found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
-    for path in read_listing(listing):
+    for path in read_manifest(manifest):
         for row in select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]).to_pylist():
             found[row["class_id"]].append(row)
     return found

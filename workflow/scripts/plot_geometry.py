@@ -7,7 +7,7 @@ Outputs: figure, a PNG.
 from types import SimpleNamespace
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
 from synthdiv.metrics.set_metrics import take_equal
@@ -21,7 +21,7 @@ def main(smk: SimpleNamespace) -> None:
     """Choose the classes and plot."""
     classes = read_classes(smk.input.classes)
     images, prompts = (
-        take_equal(EmbeddingTables(read_listing(path), "train"), SHOWN, smk.params.seed)
+        take_equal(EmbeddingTables(read_manifest(path), "train"), SHOWN, smk.params.seed)
         for path in (smk.input.images, smk.input.prompts)
     )
     chosen = choose_classes(images, compute_centroids(sum_classes([prompts], len(classes))))

@@ -6,10 +6,10 @@ Outputs: figure, PNG.
 
 from types import SimpleNamespace
 
-from synthdiv.analysis.tradeoff import plot_tradeoff
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.report.figures import save_figure
+from synthdiv.report.tradeoff_figure import plot_tradeoff
 
 
 @run_as_job

@@ -20,7 +20,7 @@ def main(smk: SimpleNamespace) -> None:
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     for (classifier, training, _), path in zip(smk.params.runs, smk.input.logs, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
-    save_figure(plot_training(logs, smk.params.followed), smk.output.figure)
+    save_figure(plot_training(logs, smk.params.monitored), smk.output.figure)
 
 
 if __name__ == "__main__":

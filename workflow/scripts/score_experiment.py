@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from synthdiv.analysis.experiments import score_experiment
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 
@@ -18,8 +18,8 @@ def main(smk: SimpleNamespace) -> None:
     """Read both sets, classify the queries, and keep the predictions."""
     names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
-        EmbeddingTables(read_listing(smk.input.reference), "train"),
-        EmbeddingTables(read_listing(smk.input.query), "evaluation").read(),
+        EmbeddingTables(read_manifest(smk.input.reference), "train"),
+        EmbeddingTables(read_manifest(smk.input.query), "evaluation").read(),
         smk.params.n_classes,
         query_kind=smk.config["sets"][names[1]]["kind"],
         names=names,

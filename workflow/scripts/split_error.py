@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.diagnosis.error_split import classify_queries
 from synthdiv.embeddings.table import EmbeddingTables
@@ -20,12 +20,12 @@ from synthdiv.metrics.centroids import compute_centroids, sum_classes
 def main(smk: SimpleNamespace) -> None:
     """Find the centroids, classify and write."""
 
-    def find_centroids(listing: str) -> np.ndarray:
-        return compute_centroids(sum_classes(EmbeddingTables(read_listing(listing), "train"), smk.params.n_classes))
+    def find_centroids(manifest: str) -> np.ndarray:
+        return compute_centroids(sum_classes(EmbeddingTables(read_manifest(manifest), "train"), smk.params.n_classes))
 
     references = dict(zip(smk.params.references, map(find_centroids, smk.input.references), strict=True))
-    query = EmbeddingTables(read_listing(smk.input.embeddings), "evaluation").read()
-    target = EmbeddingTables(read_listing(smk.input.target), "evaluation").read() if smk.input.target else None
+    query = EmbeddingTables(read_manifest(smk.input.embeddings), "evaluation").read()
+    target = EmbeddingTables(read_manifest(smk.input.target), "evaluation").read() if smk.input.target else None
     write_table(classify_queries(query, find_centroids(smk.input.embeddings), references, target), smk.output.table)
 
 

@@ -18,7 +18,7 @@ from synthdiv.analysis.classifier_tables import (
     tabulate_gaps,
     tabulate_run,
 )
-from synthdiv.classifiers.checkpoint import read_facts
+from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.prompts.class_tables import read_classes
@@ -36,8 +36,8 @@ def main(smk: SimpleNamespace) -> None:
         predictions = read_table(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
         tables.append(predictions)
         for (seed,), run in predictions.group_by("seed", maintain_order=True):
-            facts = PRETRAINED if seed is None else read_facts(models[classifier, training, seed])
-            rows += tabulate_run(run, head | {"seed": seed} | {key: facts[key] for key in PRETRAINED})
+            metadata = PRETRAINED if seed is None else read_metadata(models[classifier, training, seed])
+            rows += tabulate_run(run, head | {"seed": seed} | {key: metadata[key] for key in PRETRAINED})
     runs = pl.DataFrame(rows, infer_schema_length=None)
     whole = pl.concat(tables)
     for path in (smk.output.table, smk.output.parquet):

@@ -19,11 +19,11 @@ from synthdiv.prompts.class_tables import read_classes
 def main(smk: SimpleNamespace) -> None:
     """Read, tabulate, compare and write."""
     names = [row.name for row in read_classes(smk.input.classes)]
-    facts = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
-    kinds = {name: one["guidance"] for name, one in zip(smk.params.generators, facts, strict=True)}
+    metadata = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
+    kinds = {name: one["guidance"] for name, one in zip(smk.params.generators, metadata, strict=True)}
     rows = []
     for one, path in zip(smk.params.figures, smk.input.sources, strict=True):
-        head = {"guidance": kinds[smk.params.drawn_by[one["dataset"]]]} | one
+        head = {"guidance": kinds[smk.params.generated_by[one["dataset"]]]} | one
         rows.append((head, read_outcomes(read_table(path), one["figure"], one["query"])))
     whole, per_class = tabulate_guidance(rows, names)
     write_table(whole, smk.output.table)

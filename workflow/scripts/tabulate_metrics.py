@@ -25,8 +25,8 @@ def main(smk: SimpleNamespace) -> None:
         tables.append(_read(path, path.parents[1].name, path.stem, None))
     for path in map(Path, smk.input.pairs):
         tables.append(_read(path, path.parents[2].name, path.stem, path.parent.name))
-    metrics = pl.concat(tables)
-    whole, per_class = metrics.filter(pl.col("class_id").is_null()).drop("class_id"), metrics.drop_nulls("class_id")
+    table = pl.concat(tables)
+    whole, per_class = table.filter(pl.col("class_id").is_null()).drop("class_id"), table.drop_nulls("class_id")
     per_class = per_class.join(names, on="class_id", how="left", maintain_order="left")
     write_table(whole, smk.output.table)
     write_table(whole, smk.output.parquet)
@@ -36,18 +36,18 @@ def main(smk: SimpleNamespace) -> None:
         & (pl.col("metric") == "centroid_distance")
         & pl.col("images_per_class").is_null()
     )
-    figures: list[pl.Expr] = [
+    metrics: list[pl.Expr] = [
         pl.col("value").alias("centroid_distance"),
         pl.lit(len(classes)).alias("n_classes"),
         pl.col("n_images"),
         pl.col("low").alias("centroid_distance_low"),
         pl.col("high").alias("centroid_distance_high"),
     ]
-    distances = whole.filter(chosen).select("set", "split", *figures)
+    distances = whole.filter(chosen).select("set", "split", *metrics)
     write_table(distances, smk.output.centroid_distance)
     write_table(distances, smk.output.centroid_distance_parquet)
     write_table(
-        per_class.filter(chosen).select("set", "split", "class_id", "name", figures[0], *figures[2:]),
+        per_class.filter(chosen).select("set", "split", "class_id", "name", metrics[0], *metrics[2:]),
         smk.output.centroid_distance_per_class,
     )
 

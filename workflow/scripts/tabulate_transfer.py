@@ -17,10 +17,10 @@ from synthdiv.core.tables import read_table, write_table
 def main(smk: SimpleNamespace) -> None:
     """Count what is right, and write."""
     predictions, trials = [], []
-    for of, right, tried in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
+    for of, right, evaluated in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
         head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in of.items()]
         predictions.append(read_table(right).select(*head, pl.all()))
-        trials.append(read_table(tried).select(*head, pl.all()))
+        trials.append(read_table(evaluated).select(*head, pl.all()))
     runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
     write_table(runs, smk.output.table)
     write_table(average_transfer(runs, pl.concat(predictions), smk.params.natural), smk.output.means)

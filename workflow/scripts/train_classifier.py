@@ -17,7 +17,7 @@ from synthdiv.classifiers.training_set import Part
 from synthdiv.core.devices import claim_devices
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import limit_threads, run_as_job, stop_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.plan.loading import load_study
 
 
@@ -33,7 +33,7 @@ def main(smk: SimpleNamespace) -> None:
     parts = [
         Part(
             part["set"],
-            read_listing(path),
+            read_manifest(path),
             part["images_per_class"],
             part["weight"],
             study.find_classes(part["classes"]) if "classes" in part else None,
@@ -51,7 +51,7 @@ def main(smk: SimpleNamespace) -> None:
             study_seed=study.seed,
             exclude_flags=options["exclude_flags"],
             initial=next(iter(smk.input.initial), None),
-            followed=[path for listing in smk.input.followed for path in read_listing(listing)],
+            monitored=[path for manifest in smk.input.monitored for path in read_manifest(manifest)],
             model=smk.output.model,
             log=smk.output.log,
             checkpoint=str(Path(smk.output.model).with_name("checkpoint.pt")),

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.review import introduce_review, keep_history, read_columns, tabulate_classes, vote_seeds
 from synthdiv.images.index import read_index
@@ -23,7 +23,7 @@ def main(smk: SimpleNamespace) -> None:
     """Count the votes, append to the history, write table and page."""
     study, page, reviewed = load_study(smk.config), smk.params.page, smk.wildcards.set
     images: dict[int, list[dict]] = {row.class_id: [] for row in study.classes}
-    for path in chain.from_iterable(map(read_listing, smk.input.indices)):
+    for path in chain.from_iterable(map(read_manifest, smk.input.indices)):
         for row in read_index(path).to_pylist():
             images[row["class_id"]].append(row)
     prompts = [images[row.class_id][0]["prompt"] for row in study.classes]
@@ -31,7 +31,7 @@ def main(smk: SimpleNamespace) -> None:
     dataset = study.sets[reviewed]["dataset"]
     overrides = find_overrides(study, dataset)
     table = tabulate_classes(votes, study.classes, prompts, read_columns(overrides))
-    made = {key: page[key] for key in ("drawn_by", "judged_by")}
+    made = {key: page[key] for key in ("generated_by", "reviewed_by")}
     before = keep_history(page["history"], table, **made)
     introduction = introduce_review(
         dataset=dataset,
@@ -48,7 +48,7 @@ def main(smk: SimpleNamespace) -> None:
         title=f"Review of {reviewed}",
         introduction=introduction,
         shown=page["classes"],
-        judged_by=page["judged_by"],
+        reviewed_by=page["reviewed_by"],
     )
     write_table(table, smk.output.table)
     with replace_atomically(smk.output.page) as temporary:

@@ -88,23 +88,23 @@ def main() -> None:
     clip_folder, pipeline_folder = args.models / "clip", args.models / "stable-diffusion"
     args.models.mkdir(parents=True, exist_ok=True)
 
-    def record(stage: str, facts: dict) -> None:
+    def record(stage: str, metadata: dict) -> None:
         machine = {"torch": torch.__version__, "threads": args.threads, "machine": platform.machine(), "seed": args.seed}
         path = args.models / f"training_{stage}.json"
-        path.write_text(json.dumps(facts | machine, indent=2) + "\n")
-        print(f"{stage}: {facts}")
+        path.write_text(json.dumps(metadata | machine, indent=2) + "\n")
+        print(f"{stage}: {metadata}")
 
     if "clip" in args.stages:
         record("clip", train_clip(items, clip_folder, steps=args.clip_steps, seed=args.seed))
     if "vae" in args.stages:
-        vae, facts = train_vae(items, steps=args.vae_steps, seed=args.seed)
+        vae, metadata = train_vae(items, steps=args.vae_steps, seed=args.seed)
         vae.half().save_pretrained(pipeline_folder / "vae", variant="fp16")
-        record("vae", facts)
+        record("vae", metadata)
     if "unet" in args.stages:
         vae = AutoencoderKL.from_pretrained(pipeline_folder / "vae", variant="fp16").float()
         tokenizer = CLIPTokenizer.from_pretrained(clip_folder)
         text_encoder = convert_text_encoder(clip_folder)
-        unet, facts = train_unet(items, vae, text_encoder, tokenizer, steps=args.unet_steps, seed=args.seed)
+        unet, metadata = train_unet(items, vae, text_encoder, tokenizer, steps=args.unet_steps, seed=args.seed)
         pipeline = StableDiffusionPipeline(
             vae=vae,
             text_encoder=text_encoder,
@@ -116,7 +116,7 @@ def main() -> None:
             requires_safety_checker=False,
         )
         pipeline.to(torch.float16).save_pretrained(pipeline_folder, variant="fp16")
-        record("unet", facts)
+        record("unet", metadata)
     write_card(args.models, [row.name for row in read_classes(CLASSES)])
 
 

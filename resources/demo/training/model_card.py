@@ -54,14 +54,14 @@ SHAPES = {
 
 def write_card(models: Path, class_names: list[str]) -> None:
     """Write ``README.md`` beside the models."""
-    rows, facts = [], {}
+    rows, metadata = [], {}
     for stage, (kind, shape, unit) in SHAPES.items():
-        facts = json.loads((models / f"training_{stage}.json").read_text())
-        extra = f"reconstruction {facts['reconstruction_psnr_db']} dB" if stage == "vae" else ""
-        extra = f"scale {facts['logit_scale']}" if stage == "clip" else extra
+        metadata = json.loads((models / f"training_{stage}.json").read_text())
+        extra = f"reconstruction {metadata['reconstruction_psnr_db']} dB" if stage == "vae" else ""
+        extra = f"scale {metadata['logit_scale']}" if stage == "clip" else extra
         rows.append(
-            f"| {kind} | {shape} | {facts['parameters'] / 1e6:.2f} M | {facts[unit]:,} {unit} | {facts['seconds']:,} "
-            f"| {facts['threads']} | {facts['final_loss']} | {extra} |"
+            f"| {kind} | {shape} | {metadata['parameters'] / 1e6:.2f} M | {metadata[unit]:,} {unit} | {metadata['seconds']:,} "
+            f"| {metadata['threads']} | {metadata['final_loss']} | {extra} |"
         )
     words = [
         f"| {word} | "
@@ -71,9 +71,9 @@ def write_card(models: Path, class_names: list[str]) -> None:
     ]
     text = CARD.format(
         rows="\n".join(rows),
-        seed=facts["seed"],
-        torch=facts["torch"],
-        machine=facts["machine"],
+        seed=metadata["seed"],
+        torch=metadata["torch"],
+        machine=metadata["machine"],
         bare=CHANCE_BARE,
         unsaid=CHANCE_UNSAID,
         neutral=CHANCE_NEUTRAL,

@@ -68,7 +68,7 @@ def vary_prompts(dataset: Dataset, images: Embeddings, split: str) -> tuple[pl.D
     return pl.DataFrame(rows, schema=schema, orient="row"), list(places)
 
 
-def check_drawn(images: Embeddings, variants: pl.DataFrame, prompts: Sequence[str], index: pl.DataFrame) -> None:
+def check_generated(images: Embeddings, variants: pl.DataFrame, prompts: Sequence[str], index: pl.DataFrame) -> None:
     """Make sure that the images were drawn from the prompts that the grammar gives them.
 
     Parameters
@@ -83,12 +83,12 @@ def check_drawn(images: Embeddings, variants: pl.DataFrame, prompts: Sequence[st
     StudyError
         If one was not: which.
     """
-    drawn = {(class_id, n): text for class_id, n, text in index.select("class_id", "index", "prompt").iter_rows()}
+    generated = {(class_id, n): text for class_id, n, text in index.select("class_id", "index", "prompt").iter_rows()}
     for image, prompt in variants.filter("own").unique("image", keep="first").select("image", "prompt").iter_rows():
         at = (int(images.class_ids[image]), int(images.indices[image]))
-        if drawn.get(at) != prompts[prompt]:
+        if generated.get(at) != prompts[prompt]:
             raise StudyError(
-                f"the image of class_id {at[0]}, index {at[1]} was drawn from {drawn.get(at)!r}, but the grammar gives it "
+                f"the image of class_id {at[0]}, index {at[1]} was drawn from {generated.get(at)!r}, but the grammar gives it "
                 f"{prompts[prompt]!r}: draw and embed the set again"
             )
 

@@ -55,22 +55,24 @@ def tabulate_run(predictions: pl.DataFrame, head: Mapping[str, Any]) -> list[dic
     """
     rows = []
     for (name,), table in predictions.group_by("evaluation_set", maintain_order=True):
-        count, right = len(table), table["right1"].to_numpy()
+        count, right = len(table), table["correct_top1"].to_numpy()
         calibration = compute_calibration_error(table["confidence"].to_numpy(), right)
         row = {**head, "evaluation_set": name, "n_evaluation": count}
         rows.append(
-            row | _measure(float(right.sum()), float(table["right5"].sum()), count) | {"calibration_error": calibration}
+            row
+            | _measure(float(right.sum()), float(table["correct_top5"].sum()), count)
+            | {"calibration_error": calibration}
         )
     return rows
 
 
-def _measure(right1: float, right5: float, count: int) -> dict[str, float]:
+def _measure(correct_top1: float, correct_top5: float, count: int) -> dict[str, float]:
     """Shares with their intervals; for a mean over seeds, the number that is right is one too."""
-    figures: dict[str, float] = {}
-    for name, right in (("top1", right1), ("top5", right5)):
+    metrics: dict[str, float] = {}
+    for name, right in (("top1", correct_top1), ("top5", correct_top5)):
         low, high = wilson_interval(right, count)
-        figures |= {name: right / count, f"{name}_low": low, f"{name}_high": high}
-    return figures
+        metrics |= {name: right / count, f"{name}_low": low, f"{name}_high": high}
+    return metrics
 
 
 def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
@@ -83,10 +85,10 @@ def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     for keys, table in runs.group_by(KEYS, maintain_order=True):
         count, seeds = int(table["n_evaluation"][0]), len(table)
         head = dict(zip(KEYS, keys, strict=True)) | {"n_seeds": seeds, "n_train": table["n_train"][0], "n_evaluation": count}
-        right1, right5 = (float(np.mean(table[name].to_numpy())) * count for name in ("top1", "top5"))
-        figures = _measure(right1, right5, count)
+        correct_top1, correct_top5 = (float(np.mean(table[name].to_numpy())) * count for name in ("top1", "top5"))
+        metrics = _measure(correct_top1, correct_top5, count)
         deviations = {f"{name}_deviation": table[name].std() for name in ("top1", "top5")}
-        rows.append(head | figures | deviations | {"calibration_error": table["calibration_error"].mean()})
+        rows.append(head | metrics | deviations | {"calibration_error": table["calibration_error"].mean()})
     return pl.DataFrame(rows, infer_schema_length=None).cast({"top1_deviation": pl.Float64, "top5_deviation": pl.Float64})
 
 
@@ -94,7 +96,9 @@ def tabulate_classes(predictions: pl.DataFrame, class_names: Sequence[str]) -> p
     """Top-1 of each class, over all seeds, from the predictions of all runs (with classifier and train_set)."""
     names = pl.DataFrame({"class_id": range(len(class_names)), "name": class_names}, schema_overrides={"class_id": pl.Int32})
     counted = predictions.group_by([*KEYS, "class_id"], maintain_order=True).agg(
-        n_seeds=pl.col("seed").n_unique(), n_evaluation=pl.len() // pl.col("seed").n_unique(), top1=pl.col("right1").mean()
+        n_seeds=pl.col("seed").n_unique(),
+        n_evaluation=pl.len() // pl.col("seed").n_unique(),
+        top1=pl.col("correct_top1").mean(),
     )
     intervals = [wilson_interval(top1 * n, n) for top1, n in counted.select("top1", "n_evaluation").iter_rows()]
     counted = counted.with_columns(
@@ -132,7 +136,7 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
     """
     found: list[dict[str, Any]] = []
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
-        shares = _share_seeds(own, "right1")
+        shares = _share_seeds(own, "correct_top1")
         part: list[dict[str, Any]] = []
         for a, b in combinations(shares, 2):
             result = compare_means(shares[a], shares[b])
@@ -171,18 +175,18 @@ def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFram
     found: list[dict[str, Any]] = []
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
         part: list[dict[str, Any]] = []
-        for figure in ("top1", "top5"):
-            shares = _share_seeds(own, figure.replace("top", "right"))
+        for metric in ("top1", "top5"):
+            shares = _share_seeds(own, f"correct_{metric}")
             if natural is None or natural not in shares:
                 continue
             best = shares.pop(natural)
-            for training, drawn in shares.items():
-                head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "figure": figure}
-                middles = {"natural": math.fsum(best) / len(best), "drawn": math.fsum(drawn) / len(drawn)}
-                part.append(head | middles | describe_difference(compare_means(best, drawn), len(best)))
+            for training, generated in shares.items():
+                head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "metric": metric}
+                middles = {"natural": math.fsum(best) / len(best), "generated": math.fsum(generated) / len(generated)}
+                part.append(head | middles | describe_difference(compare_means(best, generated), len(best)))
         found += correct_rows(part)
-    names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "figure"), pl.String)
-    table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "drawn"), pl.Float64) | DIFFERENCE_SCHEMA)
+    names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "metric"), pl.String)
+    table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "generated"), pl.Float64) | DIFFERENCE_SCHEMA)
     ratio = pl.col("difference") / pl.col("natural")
     return table.with_columns(relative_gap=pl.when(pl.col("natural") > 0).then(ratio))
 

@@ -12,7 +12,7 @@ import polars as pl
 from synthdiv.stats.rank_correlation import rank_correlation
 
 SCHEMA = {
-    "figure": pl.String,
+    "metric": pl.String,
     "encoder": pl.String,
     "other_encoder": pl.String,
     "n_values": pl.Int64,
@@ -45,9 +45,9 @@ def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
         same order), n_reversed (in the opposite order).
     """
     found: list[dict[str, Any]] = []
-    for figure in values["figure"].unique(maintain_order=True):
+    for metric in values["metric"].unique(maintain_order=True):
         of = {
-            name: {row["item"]: row for row in values.filter(figure=figure, encoder=name).iter_rows(named=True)}
+            name: {row["item"]: row for row in values.filter(metric=metric, encoder=name).iter_rows(named=True)}
             for name in encoders
         }
         for other in encoders[1:]:
@@ -65,7 +65,7 @@ def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
             spearman = rank_correlation(first, second)
             found.append(
                 {
-                    "figure": figure,
+                    "metric": metric,
                     "encoder": encoders[0],
                     "other_encoder": other,
                     "n_values": len(items),

@@ -25,7 +25,7 @@ def count_kinds(parts: Sequence[tuple[str, int]], natural: Collection[str]) -> d
     }
 
 
-def measure_exchange(means: pl.DataFrame, kinds: Mapping[str, Mapping[str, int | str]]) -> pl.DataFrame:
+def measure_exchange_rate(means: pl.DataFrame, kinds: Mapping[str, Mapping[str, int | str]]) -> pl.DataFrame:
     """For each training set, how many natural images alone would lead to its accuracy.
 
     Between the numbers of natural images that were tried, accuracy is taken as linear in their logarithm; beyond them

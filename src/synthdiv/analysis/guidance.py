@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.analysis.matrix import find_right
+from synthdiv.analysis.matrix import find_correct
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.stats.differences import compare_means, compare_proportions, correct_rows, describe_difference
 from synthdiv.stats.intervals import mean_interval, wilson_interval
@@ -27,7 +27,7 @@ SCHEMA = {
     "guidance": pl.String,
     "guidance_scale": pl.Float64,
     "set": pl.String,
-    "figure": pl.String,
+    "metric": pl.String,
     "classifier": pl.String,
     "reference": pl.String,
     "query": pl.String,
@@ -42,7 +42,7 @@ SCHEMA = {
 CHOICE_SCHEMA = {
     "dataset": pl.String,
     "guidance": pl.String,
-    "figure": pl.String,
+    "metric": pl.String,
     "classifier": pl.String,
     "class_id": pl.Int64,
     "class": pl.String,
@@ -53,12 +53,12 @@ CHOICE_SCHEMA = {
 }
 
 Head = dict[str, Any]
-"""What some outcomes are of: guidance (its kind), and the fields of :class:`synthdiv.plan.parts.SweepFigure`."""
+"""What some outcomes are of: guidance (its kind), and the fields of :class:`synthdiv.plan.parts.SweepMetric`."""
 Groups = dict[int | None, dict[float, tuple[Head, pl.DataFrame]]]
 """The outcomes at each guidance scale, of each class or (None) of all."""
 
 
-def read_outcomes(source: pl.DataFrame, figure: str, query: str | None) -> pl.DataFrame:
+def read_outcomes(source: pl.DataFrame, metric: str, query: str | None) -> pl.DataFrame:
     """What a figure is the mean of: class_id, index, outcome; sorted by class_id and index.
 
     Parameters
@@ -79,12 +79,12 @@ def read_outcomes(source: pl.DataFrame, figure: str, query: str | None) -> pl.Da
         seeds that were right.
     """
     image = ["class_id", "index"]
-    if figure == "centroid_distance":
+    if metric == "centroid_distance":
         found = source.rename({"square": "outcome"})
-    elif figure == "trained_accuracy":
-        found = source.filter(evaluation_set=query).group_by(image).agg(outcome=pl.col("right1").mean())
+    elif metric == "trained_accuracy":
+        found = source.filter(evaluation_set=query).group_by(image).agg(outcome=pl.col("correct_top1").mean())
     else:
-        found = source.with_columns(outcome=pl.Series(find_right(source, "centroid_accuracy")))
+        found = source.with_columns(outcome=pl.Series(find_correct(source, "centroid_accuracy")))
     return found.select(pl.col(image).cast(pl.Int64), "outcome").sort(image)
 
 
@@ -122,7 +122,7 @@ def tabulate_guidance(
 def _measure(head: Head, outcomes: pl.DataFrame) -> dict[str, Any]:
     values, class_ids = outcomes["outcome"].to_numpy().astype(np.float64), outcomes["class_id"].to_numpy()
     interval: tuple[float, float] | None
-    if head["figure"] == "centroid_distance":
+    if head["metric"] == "centroid_distance":
         _, starts = np.unique(class_ids, return_index=True)
         of_classes = [math.fsum(part) / len(part) for part in np.split(values, starts[1:])]
         value = math.fsum(of_classes) / len(of_classes)
@@ -131,7 +131,7 @@ def _measure(head: Head, outcomes: pl.DataFrame) -> dict[str, Any]:
         value = math.fsum(values) / len(values)
         interval = wilson_interval(math.fsum(values), len(values))
     low, high = interval or (None, None)
-    return {"value": value, "low": low, "high": high, "n": len(values), "unit": UNITS.get(head["figure"], "fraction")}
+    return {"value": value, "low": low, "high": high, "n": len(values), "unit": UNITS.get(head["metric"], "fraction")}
 
 
 def choose_scales(rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequence[str]) -> pl.DataFrame:
@@ -157,11 +157,11 @@ def choose_scales(rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequen
     sweeps: dict[tuple, dict[float, tuple[Head, pl.DataFrame]]] = {}
     for head, outcomes in rows:
         if head["guidance_scale"] is not None:
-            key = (head["dataset"], head["guidance"], head["figure"], head["classifier"])
+            key = (head["dataset"], head["guidance"], head["metric"], head["classifier"])
             sweeps.setdefault(key, {})[head["guidance_scale"]] = (head, outcomes)
     found: list[dict[str, Any]] = []
     for key, by_scale in sweeps.items():
-        named = dict(zip(("dataset", "guidance", "figure", "classifier"), key, strict=True))
+        named = dict(zip(("dataset", "guidance", "metric", "classifier"), key, strict=True))
         whole: Groups = {None: dict(sorted(by_scale.items()))}
         of_classes: Groups = {}
         for scale, (head, outcomes) in whole[None].items():

@@ -17,7 +17,7 @@ from synthdiv.stats.differences import compare_means, compare_proportions, corre
 from synthdiv.stats.intervals import mean_interval, new_classes_interval, wilson_interval
 
 ACCURACIES = ("centroid_accuracy", *(f"knn{k}_accuracy" for k in KNN))
-FIGURES = (*ACCURACIES, "mean_cosine")
+METRICS = (*ACCURACIES, "mean_cosine")
 
 
 def summarise_predictions(predictions: pl.DataFrame) -> dict[str, Any]:
@@ -35,18 +35,18 @@ def summarise_predictions(predictions: pl.DataFrame) -> dict[str, Any]:
         ``*_high``. None where not applicable. Accuracies have Wilson's interval, the cosine a normal one, for other
         queries of the same classes.
     """
-    figures: dict[str, Any] = {"n_queries": len(predictions)}
+    metrics: dict[str, Any] = {"n_queries": len(predictions)}
     spans: dict[str, tuple[float, float] | None] = {}
     for name in ACCURACIES:
-        right = find_right(predictions, name)
-        figures[name] = None if right is None else int(right.sum()) / len(right)
+        right = find_correct(predictions, name)
+        metrics[name] = None if right is None else int(right.sum()) / len(right)
         spans[name] = None if right is None else wilson_interval(int(right.sum()), len(right))
-    figures["mean_cosine"] = math.fsum(predictions["cosine"]) / len(predictions)
+    metrics["mean_cosine"] = math.fsum(predictions["cosine"]) / len(predictions)
     spans["mean_cosine"] = mean_interval(predictions["cosine"].to_numpy(), predictions["class_id"].to_numpy())
-    return figures | _name_bounds(spans)
+    return metrics | _name_bounds(spans)
 
 
-def find_right(predictions: pl.DataFrame, accuracy: str) -> np.ndarray | None:
+def find_correct(predictions: pl.DataFrame, accuracy: str) -> np.ndarray | None:
     """Which queries an accuracy's predictions get right, as a bool array; None where not applicable."""
     predicted = predictions[accuracy.replace("_accuracy", "_class")]
     return None if predicted.null_count() else (predicted == predictions["class_id"]).to_numpy()
@@ -89,7 +89,7 @@ def tabulate_experiments(
         ]
         per_class += of_classes
         new: dict[str, tuple[float, float] | None] = {}
-        for name in FIGURES:
+        for name in METRICS:
             values = [row[name] for row in of_classes]
             new[name] = None if None in values else new_classes_interval(np.array(values))
         experiments.append(head | summarise_predictions(predictions) | _name_bounds(new, "_new_classes"))
@@ -97,7 +97,7 @@ def tabulate_experiments(
 
 
 def _make_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
-    kinds = {name: pl.Float64 for name in rows[0] if name.startswith(FIGURES)}
+    kinds = {name: pl.Float64 for name in rows[0] if name.startswith(METRICS)}
     return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
 
 
@@ -119,9 +119,9 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
         difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
     """
     found: list[dict[str, Any]] = []
-    for figure in FIGURES:
+    for metric in METRICS:
         part: list[dict[str, Any]] = []
-        values = {number: _values_of(figure, predictions) for number, _, _, predictions in rows}
+        values = {number: _values_of(metric, predictions) for number, _, _, predictions in rows}
         of_classes = {
             number: _average_classes(predictions, own)
             for (number, _, _, predictions), own in zip(rows, values.values(), strict=True)
@@ -132,20 +132,20 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
             if x is None or y is None:
                 continue
             if query_a == query_b:
-                result, count = (compare_means if figure == "mean_cosine" else compare_proportions)(x, y), len(x)
+                result, count = (compare_means if metric == "mean_cosine" else compare_proportions)(x, y), len(x)
             else:
                 of_a, of_b = of_classes[a], of_classes[b]
                 common = sorted(of_a.keys() & of_b.keys())
                 result = compare_means(np.array([of_a[c] for c in common]), np.array([of_b[c] for c in common]))
                 count = len(common)
             part.append(
-                {"figure": figure, "experiment_a": a, "experiment_b": b}
+                {"metric": metric, "experiment_a": a, "experiment_b": b}
                 | {"paired_by": "query" if query_a == query_b else "class"}
                 | describe_difference(result, count)
             )
         found += correct_rows(part)
     kinds = {
-        "figure": pl.String,
+        "metric": pl.String,
         "experiment_a": pl.Int64,
         "experiment_b": pl.Int64,
         "paired_by": pl.String,
@@ -153,8 +153,8 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
     return pl.DataFrame(found, schema=kinds | DIFFERENCE_SCHEMA)
 
 
-def _values_of(figure: str, predictions: pl.DataFrame) -> np.ndarray | None:
-    return predictions["cosine"].to_numpy() if figure == "mean_cosine" else find_right(predictions, figure)
+def _values_of(metric: str, predictions: pl.DataFrame) -> np.ndarray | None:
+    return predictions["cosine"].to_numpy() if metric == "mean_cosine" else find_correct(predictions, metric)
 
 
 def _average_classes(predictions: pl.DataFrame, values: np.ndarray) -> dict[int, float]:
@@ -193,9 +193,9 @@ def summarise_matrix(experiments: pl.DataFrame, kinds: Mapping[str, str]) -> pl.
         part = experiments.filter(wanted)
         if not len(part):
             continue
-        means = {figure: None if part[figure].null_count() else math.fsum(part[figure]) / len(part) for figure in FIGURES}
+        means = {metric: None if part[metric].null_count() else math.fsum(part[metric]) / len(part) for metric in METRICS}
         wins = (
             None if means["knn5_accuracy"] is None else (part["knn5_accuracy"] > part["centroid_accuracy"]).sum() / len(part)
         )
         found.append({"rows": name, "n_experiments": len(part)} | means | {"knn5_wins": wins})
-    return pl.DataFrame(found, schema_overrides=dict.fromkeys((*FIGURES, "knn5_wins"), pl.Float64), infer_schema_length=None)
+    return pl.DataFrame(found, schema_overrides=dict.fromkeys((*METRICS, "knn5_wins"), pl.Float64), infer_schema_length=None)

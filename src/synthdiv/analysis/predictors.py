@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.analysis.matrix import FIGURES
+from synthdiv.analysis.matrix import METRICS
 from synthdiv.stats.rank_correlation import fisher_interval, rank_correlation, resample_classes
 
 CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
@@ -114,11 +114,11 @@ def gather_points(
     measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
     measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")
     tables = [accuracies.join(measured, on=["train_set", *own], how="inner")]
-    scores = [experiments.unpivot(on=list(FIGURES), index=["reference", "query", *own], variable_name="metric")]
+    scores = [experiments.unpivot(on=list(METRICS), index=["reference", "query", *own], variable_name="metric")]
     if embedding_classifiers is not None:
         name = pl.format("{} on embeddings", "classifier").alias("metric")
-        tried = embedding_classifiers.filter(pl.col("encoder") == encoder, ~pl.col("classifier").str.starts_with("knn"))
-        scores.append(tried.select("reference", "query", name, pl.col("accuracy").alias("value")))
+        evaluated = embedding_classifiers.filter(pl.col("encoder") == encoder, ~pl.col("classifier").str.starts_with("knn"))
+        scores.append(evaluated.select("reference", "query", name, pl.col("accuracy").alias("value")))
     for score in scores:
         renamed = score.filter(pl.col("reference").is_in(list(sets)))
         renamed = renamed.rename({"reference": "train_set", "query": "evaluation_set"})

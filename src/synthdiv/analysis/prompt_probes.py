@@ -21,7 +21,7 @@ from synthdiv.metrics.centroids import compute_centroid_shift, compute_centroids
 from synthdiv.stats.differences import Difference, adjust_p_values, compare_means, compare_proportions
 from synthdiv.stats.intervals import mean_interval, wilson_interval
 
-FIGURES = ("centroid_accuracy", "mean_cosine", "centroid_distance")
+METRICS = ("centroid_accuracy", "mean_cosine", "centroid_distance")
 """Each is compared with the probe's first prompt."""
 SCHEMA: dict[str, Any] = {
     "probe": pl.String,
@@ -30,19 +30,19 @@ SCHEMA: dict[str, Any] = {
     "reference": pl.String,
     "prompt": pl.String,
     "n_images": pl.Int64,
-    **{f"{figure}{end}": pl.Float64 for figure in FIGURES for end in ("", "_low", "_high")},
+    **{f"{metric}{end}": pl.Float64 for metric in METRICS for end in ("", "_low", "_high")},
     "centroid_shift": pl.Float64,
-    "taken_for": pl.String,
-    "taken_for_share": pl.Float64,
-    "also_taken_for": pl.String,
+    "predicted_class": pl.String,
+    "predicted_class_share": pl.Float64,
+    "also_predicted_class": pl.String,
     "n_pairs": pl.Int64,
     **{
-        f"{figure}_{part}": pl.Float64
-        for figure in FIGURES
+        f"{metric}_{part}": pl.Float64
+        for metric in METRICS
         for part in ("difference", "difference_low", "difference_high", "p_adjusted")
     },
 }
-"""A row a prompt. ``taken_for`` is the wrong class that most images are nearest to; the columns of differences are empty
+"""A row a prompt. ``predicted_class`` is the wrong class that most images are nearest to; the columns of differences are empty
 for a probe's first prompt."""
 
 
@@ -73,9 +73,9 @@ class PromptScores:
     squares: np.ndarray
     shift: float
 
-    def values(self, figure: str) -> np.ndarray:
+    def values(self, metric: str) -> np.ndarray:
         """What a figure is the mean of."""
-        return {"centroid_accuracy": self.right, "mean_cosine": self.cosines, "centroid_distance": self.squares}[figure]
+        return {"centroid_accuracy": self.right, "mean_cosine": self.cosines, "centroid_distance": self.squares}[metric]
 
 
 def score_prompts(images: Embeddings, n_prompts: int, images_per_prompt: int, centroids: np.ndarray) -> list[PromptScores]:
@@ -150,17 +150,17 @@ def tabulate_prompts(
             "centroid_distance": mean_interval(own.squares, one_class),
         }
         row = head | {"prompt": prompt, "n_images": count}
-        for figure, span in spans.items():
+        for metric, span in spans.items():
             low, high = span or (None, None)
-            row |= {figure: math.fsum(own.values(figure)) / count, f"{figure}_low": low, f"{figure}_high": high}
+            row |= {metric: math.fsum(own.values(metric)) / count, f"{metric}_low": low, f"{metric}_high": high}
         mistakes = Counter(own.nearest[~own.right].tolist())
-        taken = [
+        predicted = [
             (class_names[class_id], number / count)
             for class_id, number in sorted(mistakes.items(), key=lambda item: (-item[1], item[0]))
         ]
-        first = taken[0] if taken else (None, None)
-        row |= {"centroid_shift": own.shift, "taken_for": first[0], "taken_for_share": first[1]}
-        row["also_taken_for"] = "; ".join(f"{name} {share:.3f}" for name, share in taken[1:]) or None
+        first = predicted[0] if predicted else (None, None)
+        row |= {"centroid_shift": own.shift, "predicted_class": first[0], "predicted_class_share": first[1]}
+        row["also_predicted_class"] = "; ".join(f"{name} {share:.3f}" for name, share in predicted[1:]) or None
         rows.append(row | _compare(own, scores[0]))
     return rows
 
@@ -170,11 +170,11 @@ def _compare(own: PromptScores, first: PromptScores) -> dict[str, Any]:
         return {}
     noises, mine, theirs = np.intersect1d(own.noises, first.noises, return_indices=True)
     columns: dict[str, Any] = {"n_pairs": len(noises)}
-    for figure in FIGURES if len(noises) > 1 else ():
-        compare = compare_proportions if figure == "centroid_accuracy" else compare_means
-        found: Difference = compare(own.values(figure)[mine], first.values(figure)[theirs])
-        columns |= {f"{figure}_difference": found.difference, f"{figure}_difference_low": found.low}
-        columns |= {f"{figure}_difference_high": found.high, f"{figure}_p_value": found.p_value}
+    for metric in METRICS if len(noises) > 1 else ():
+        compare = compare_proportions if metric == "centroid_accuracy" else compare_means
+        found: Difference = compare(own.values(metric)[mine], first.values(metric)[theirs])
+        columns |= {f"{metric}_difference": found.difference, f"{metric}_difference_low": found.low}
+        columns |= {f"{metric}_difference_high": found.high, f"{metric}_p_value": found.p_value}
     return columns
 
 
@@ -192,10 +192,10 @@ def finish_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
         Columns as :data:`SCHEMA` says: ``<figure>_p_adjusted`` (Benjamini and Hochberg) instead of ``<figure>_p_value``.
     """
     finished = [dict(row) for row in rows]
-    for figure in FIGURES:
-        compared = [row for row in finished if f"{figure}_p_value" in row]
+    for metric in METRICS:
+        compared = [row for row in finished if f"{metric}_p_value" in row]
         if compared:
-            adjusted = adjust_p_values(np.array([row.pop(f"{figure}_p_value") for row in compared]))
+            adjusted = adjust_p_values(np.array([row.pop(f"{metric}_p_value") for row in compared]))
             for row, value in zip(compared, adjusted.tolist(), strict=True):
-                row[f"{figure}_p_adjusted"] = value
+                row[f"{metric}_p_adjusted"] = value
     return pl.DataFrame(finished, schema=SCHEMA)

@@ -18,7 +18,7 @@ KEYS = ["transfer_set", "encoder", "train_set"]
 TRIALS: dict[str, Any] = {
     "seed": pl.Int64,
     "fit": pl.String,
-    "strength": pl.Float64,
+    "c": pl.Float64,
     "validation_top1": pl.Float64,
     "converged": pl.Boolean,
     "n_train": pl.Int64,
@@ -34,20 +34,20 @@ MEANS: dict[str, Any] = {
 
 
 def list_predictions(found: Transfer, evaluation: Embeddings, seed: int | None) -> pl.DataFrame:
-    """A row an evaluation image: seed, class_id, index, predicted, right1."""
+    """A row an evaluation image: seed, class_id, index, predicted, correct_top1."""
     columns = {
         "seed": [seed] * len(evaluation),
         "class_id": evaluation.class_ids,
         "index": evaluation.indices,
         "predicted": found.predicted,
-        "right1": found.predicted == evaluation.class_ids,
+        "correct_top1": found.predicted == evaluation.class_ids,
     }
     return pl.DataFrame(columns, schema_overrides={"seed": pl.Int64})
 
 
 def describe_fits(found: Transfer, seed: int | None) -> pl.DataFrame:
     """A row a fit: each trial, and the final one to training and validation split."""
-    chosen = {"strength": found.strength, "converged": found.converged}
+    chosen = {"c": found.c, "converged": found.converged}
     rows = [{"fit": "trial"} | trial for trial in found.trials] + [{"fit": "final"} | chosen]
     common = {"seed": seed, "n_train": found.n_train, "d": found.d}
     return pl.DataFrame([row | common for row in rows], schema=TRIALS)
@@ -70,15 +70,15 @@ def tabulate_transfer(predictions: pl.DataFrame, trials: pl.DataFrame) -> pl.Dat
     rows = []
     by_run = dict(trials.group_by(*KEYS, "seed", maintain_order=True))
     for key, own in predictions.group_by(*KEYS, "seed", maintain_order=True):
-        count, right = len(own), int(own["right1"].sum())
-        tried, final = (by_run[key].filter(fit=fit) for fit in ("trial", "final"))
+        count, right = len(own), int(own["correct_top1"].sum())
+        evaluated, final = (by_run[key].filter(fit=fit) for fit in ("trial", "final"))
         low, high = wilson_interval(right, count)
-        chosen = tried.filter(pl.col("strength") == final["strength"][0])["validation_top1"].to_list()
+        chosen = evaluated.filter(pl.col("c") == final["c"][0])["validation_top1"].to_list()
         sizes = {"n_classes": own["class_id"].n_unique(), "n_train": final["n_train"][0], "n_evaluation": count}
-        figures = {"d": final["d"][0], "top1": right / count, "top1_low": low, "top1_high": high}
-        fits = {"strength": final["strength"][0], "trials": len(tried), "validation_top1": next(iter(chosen), None)}
-        fits |= {"converged": final["converged"][0], "trials_not_converged": int((~tried["converged"]).sum())}
-        rows.append(dict(zip([*KEYS, "seed"], key, strict=True)) | sizes | figures | fits)
+        metrics = {"d": final["d"][0], "top1": right / count, "top1_low": low, "top1_high": high}
+        fits = {"c": final["c"][0], "trials": len(evaluated), "validation_top1": next(iter(chosen), None)}
+        fits |= {"converged": final["converged"][0], "trials_not_converged": int((~evaluated["converged"]).sum())}
+        rows.append(dict(zip([*KEYS, "seed"], key, strict=True)) | sizes | metrics | fits)
     kinds = {"seed": pl.Int64, "train_set": pl.String, "validation_top1": pl.Float64}
     return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
 
@@ -105,7 +105,10 @@ def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str
         ``MEANS``.
     """
     shares = {
-        key: own.group_by("class_id", "index").agg(pl.col("right1").mean()).sort("class_id", "index")["right1"].to_numpy()
+        key: own.group_by("class_id", "index")
+        .agg(pl.col("correct_top1").mean())
+        .sort("class_id", "index")["correct_top1"]
+        .to_numpy()
         for key, own in predictions.group_by(*KEYS, maintain_order=True)
     }
     rows, compared = [], []
@@ -113,8 +116,8 @@ def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str
         count, top1 = int(own["n_evaluation"][0]), float(np.mean(own["top1"].to_numpy()))
         low, high = wilson_interval(top1 * count, count)
         sizes = {"n_seeds": len(own)} | own.select("n_classes", "n_train", "n_evaluation").row(0, named=True)
-        figures = {"top1": top1, "top1_low": low, "top1_high": high, "top1_deviation": own["top1"].std()}
-        row = dict(zip(KEYS, key, strict=True)) | sizes | figures
+        metrics = {"top1": top1, "top1_low": low, "top1_high": high, "top1_deviation": own["top1"].std()}
+        row = dict(zip(KEYS, key, strict=True)) | sizes | metrics
         base = shares.get((*key[:2], natural))
         if base is None or key[2] == natural:
             rows.append(row)

@@ -74,7 +74,7 @@ class Matrix:
         half = 2 * self.halves.get("centroid_accuracy", 0.0)
         return half + Z * math.sqrt((first * (1 - first) + second * (1 - second)) / count)
 
-    def judge(self, holds: bool) -> str:
+    def decide(self, holds: bool) -> str:
         """The verdict of a rule that holds about."""
         return "holds" if holds else "contradiction" if self.printed else "note"
 
@@ -131,10 +131,10 @@ def check_means(matrix: Matrix, means: Sequence[tuple[str, str, float, float]]) 
     """
     known = matrix.rows.drop_nulls("knn5_accuracy")
     rows = []
-    for where, figure, given, half in means if len(known) else ():
-        values = known["knn5_accuracy"] > known["centroid_accuracy"] if figure == "knn5_wins" else known[figure]
+    for where, metric, given, half in means if len(known) else ():
+        values = known["knn5_accuracy"] > known["centroid_accuracy"] if metric == "knn5_wins" else known[metric]
         mean = math.fsum(values) / len(known)
-        tolerance = half + matrix.halves.get(figure, 0.0)
-        reason = f"the mean of {figure} over the {len(known)} rows with k-NN"
-        rows.append(check_same("means of rows", f"{where}, {figure}", mean, given, tolerance, reason))
+        tolerance = half + matrix.halves.get(metric, 0.0)
+        reason = f"the mean of {metric} over the {len(known)} rows with k-NN"
+        rows.append(check_same("means of rows", f"{where}, {metric}", mean, given, tolerance, reason))
     return rows

@@ -38,7 +38,7 @@ class Finding:
         For what is no sample but a fact about the given vectors: whether it was shown. Without an interval.
     """
 
-    figure: str
+    metric: str
     value: float
     low: float | None = None
     high: float | None = None
@@ -48,7 +48,7 @@ class Finding:
     limit: float = 0.0
     certain: bool | None = None
 
-    def judge(self, p_adjusted: float | None) -> str:
+    def decide(self, p_adjusted: float | None) -> str:
         """The verdict: undecided where the interval holds the limit, or chance explains it among so many comparisons."""
         if self.certain is not None:
             return "holds" if self.certain else "undecided"
@@ -59,11 +59,11 @@ class Finding:
         return "holds" if self.sign * (self.value - self.limit) > 0 else "fails"
 
 
-def describe_test(figure: str, found: Difference, count: int) -> Finding:
+def describe_test(metric: str, found: Difference, count: int) -> Finding:
     """The finding of a paired test; without interval and probability where there were too few pairs."""
     if math.isnan(found.p_value):
-        return Finding(figure, found.difference, n_pairs=count)
-    return Finding(figure, found.difference, found.low, found.high, count, found.p_value)
+        return Finding(metric, found.difference, n_pairs=count)
+    return Finding(metric, found.difference, found.low, found.high, count, found.p_value)
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Evidence:
     @cached_property
     def _differences(self) -> dict[tuple[str, int, int], dict[str, Any]]:
         rows = self.experiment_differences.iter_rows(named=True)
-        return {(row["figure"], row["experiment_a"], row["experiment_b"]): row for row in rows}
+        return {(row["metric"], row["experiment_a"], row["experiment_b"]): row for row in rows}
 
     @cached_property
     def _tops(self) -> dict[str, dict[Cell, dict[int, float]]]:
@@ -134,14 +134,14 @@ class Evidence:
         if {first, second} <= self.spreads.keys():
             yield from _pair(f"Centroid Distance: {first} less {second}", self.spreads[first], self.spreads[second])
 
-    def compare_experiments(self, figure: str, first: Cell, second: Cell) -> Iterator[Finding]:
+    def compare_experiments(self, metric: str, first: Cell, second: Cell) -> Iterator[Finding]:
         """A figure of two experiments, with the paired test of the matrix."""
         if not {first, second} <= self._numbers.keys():
             return
         a, b = self._numbers[first], self._numbers[second]
-        row = self._differences.get((figure, a, b)) or self._differences.get((figure, b, a))
+        row = self._differences.get((metric, a, b)) or self._differences.get((metric, b, a))
         if row is not None:
-            what = f"{figure}: {' x '.join(first)} less {' x '.join(second)}; paired by {row['paired_by']}"
+            what = f"{metric}: {' x '.join(first)} less {' x '.join(second)}; paired by {row['paired_by']}"
             yield _read_difference(what, row, 1 if row["experiment_a"] == a else -1)
 
     def compare_trainings(self, first: str, second: str, evaluation: str | None) -> Iterator[Finding]:
@@ -164,7 +164,7 @@ class Evidence:
     def compare_gaps(self, better: str, worse: str, evaluation: str, shifted: str) -> Iterator[Finding]:
         """By how much the gap between two training sets is larger on one evaluation set than on another."""
         for classifier, cells in self._tops.items():
-            four = [(name, tried) for tried in (evaluation, shifted) for name in (better, worse)]
+            four = [(name, evaluated) for evaluated in (evaluation, shifted) for name in (better, worse)]
             if set(four) <= cells.keys():
                 a, b, c, d = (cells[cell] for cell in four)
                 common = sorted(a.keys() & b.keys() & c.keys() & d.keys())
@@ -202,11 +202,11 @@ class Evidence:
                     sign = 1 if gap["train_set_a"] == natural else -1
                     value = sign * gap["difference"] + row["difference"]
                     half = math.hypot(*((one["difference_high"] - one["difference_low"]) / 2 for one in (gap, row)))
-                    figure = (
+                    metric = (
                         f"top-1 of {row['encoder']}, {natural} less {name} as training sets: on {natural} less as frozen "
                         f"features on {row['transfer_set']}"
                     )
-                    yield Finding(figure, value, value - half, value + half)
+                    yield Finding(metric, value, value - half, value + half)
 
     def compare_causes(self, prompts: str, images: str) -> Iterator[Finding]:
         """The error by own centroids less what the prompts' centroids add to it."""
@@ -234,15 +234,15 @@ class Evidence:
         if len(known):
             wins = int((known["knn5_accuracy"] > known["centroid_accuracy"]).sum())
             low, high = wilson_interval(wins, len(known))
-            figure = "share of experiments in which k-NN (k = 5) beats centroids, taken as independent"
-            yield Finding(figure, wins / len(known), low, high, len(known), sign=-1, limit=0.5)
+            metric = "share of experiments in which k-NN (k = 5) beats centroids, taken as independent"
+            yield Finding(metric, wins / len(known), low, high, len(known), sign=-1, limit=0.5)
 
     def correlate(self, metric: str, sign: int) -> Iterator[Finding]:
         """The rank correlation of a metric of training sets with accuracy after training."""
         rows = () if self.predictors is None else self.predictors.filter(level="set", metric=metric).iter_rows(named=True)
         for row in rows:
-            figure = f"rank correlation of {metric} with top-1 of {row['classifier']} on {row['evaluation_set']}, over sets"
-            yield Finding(figure, row["spearman"], row["spearman_low"], row["spearman_high"], row["n_sets"], sign=sign)
+            metric = f"rank correlation of {metric} with top-1 of {row['classifier']} on {row['evaluation_set']}, over sets"
+            yield Finding(metric, row["spearman"], row["spearman_low"], row["spearman_high"], row["n_sets"], sign=sign)
 
     def separate(self, prompt_sets: Sequence[str]) -> Iterator[Finding]:
         """Whether a plane lies between prompts and images, as no plane lies between the same vectors under other labels."""
@@ -252,21 +252,21 @@ class Evidence:
         for (name, reference), part in rows.group_by("set", "reference", maintain_order=True):
             values = dict(part.select("metric", "value").iter_rows())
             if (name in prompt_sets) != (reference in prompt_sets) and "separable" in values:
-                figure = (
+                metric = (
                     f"linear separability of {name} and {reference}: held-out accuracy; holds where a separating plane was "
                     "verified and permuted labels have none"
                 )
                 shown = values["separable"] == 1 and values["separation_permuted_separable"] == 0
-                yield Finding(figure, values["separation_heldout_accuracy"], certain=shown)
+                yield Finding(metric, values["separation_heldout_accuracy"], certain=shown)
 
 
-def _pair(figure: str, first: Mapping[int, float], second: Mapping[int, float]) -> Iterator[Finding]:
+def _pair(metric: str, first: Mapping[int, float], second: Mapping[int, float]) -> Iterator[Finding]:
     common = sorted(first.keys() & second.keys())
     if common:
         one, other = (np.array([values[n] for n in common]) for values in (first, second))
-        yield describe_test(f"{figure}; paired by class", compare_means(one, other), len(common))
+        yield describe_test(f"{metric}; paired by class", compare_means(one, other), len(common))
 
 
-def _read_difference(figure: str, row: Mapping[str, Any], sign: int) -> Finding:
+def _read_difference(metric: str, row: Mapping[str, Any], sign: int) -> Finding:
     low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
-    return describe_test(figure, Difference(sign * row["difference"], low, high, row["p_value"]), row["n_pairs"])
+    return describe_test(metric, Difference(sign * row["difference"], low, high, row["p_value"]), row["n_pairs"])

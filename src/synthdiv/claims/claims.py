@@ -20,7 +20,7 @@ from synthdiv.claims.published import STUDIES
 from synthdiv.stats.differences import correct_rows
 
 SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("claim", "source", "figure", "expected"), pl.String),
+    **dict.fromkeys(("claim", "source", "metric", "expected"), pl.String),
     **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "n_pairs": pl.Int64,
     **dict.fromkeys(("p_value", "p_adjusted"), pl.Float64),
@@ -29,7 +29,7 @@ SCHEMA: dict[str, Any] = {
 Roles = Mapping[str, Any]
 
 
-def judge_claims(
+def check_claims(
     claims: Sequence[Mapping[str, str]], evidence: Evidence, roles: Roles, published: str | None
 ) -> pl.DataFrame:
     """Test every claim on every set that plays its roles.
@@ -71,10 +71,10 @@ def judge_claims(
         if finding is None:
             row["verdict"] = "not measured"
         else:
-            row |= {name: getattr(finding, name) for name in ("figure", "value", "low", "high", "n_pairs", "p_value")}
+            row |= {name: getattr(finding, name) for name in ("metric", "value", "low", "high", "n_pairs", "p_value")}
             row["expected"] = _describe_limit(finding)
             row["p_adjusted"] = None if finding.p_value is None else next(corrected)["p_adjusted"]
-            row["verdict"] = finding.judge(row["p_adjusted"])
+            row["verdict"] = finding.decide(row["p_adjusted"])
         rows.append(row)
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -96,13 +96,13 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
             for base, changed in roles["clarified"]:
                 yield from evidence.compare_trainings(changed, base, natural)
         case "natural_training":
-            for name in roles["drawn"]:
+            for name in roles["generated"]:
                 yield from evidence.compare_trainings(natural, name, natural)
         case "natural_diversity":
-            for name in roles["drawn"]:
+            for name in roles["generated"]:
                 yield from evidence.compare_spreads(natural, name)
         case "own_easier":
-            for name in roles["drawn"]:
+            for name in roles["generated"]:
                 yield from evidence.compare_cells((name, name), (natural, natural))
         case "guidance_diversity":
             for lower, higher, _ in _walk_sweeps(roles, evidence.spreads.__contains__):
@@ -128,10 +128,10 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
         case "dictionary_training":
             for base, changed in roles["extended"]:
                 yield from evidence.compare_trainings(changed, base, natural)
-        case "crops_training" | "crops_drawn":
+        case "crops_training" | "crops_generated":
             for crops, plain in roles["cropped"]:
-                for name in roles["drawn"]:
-                    beside = natural if claim == "crops_drawn" else None
+                for name in roles["generated"]:
+                    beside = natural if claim == "crops_generated" else None
                     yield from evidence.compare_classifiers(crops, plain, name, natural, beside)
         case "augmented_recognised":
             for base, changed in roles["augmented"]:
@@ -139,9 +139,9 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
         case "augmented_own_harder":
             for base, changed in roles["augmented"]:
                 yield from evidence.compare_cells((base, base), (changed, changed))
-        case "distance_foretells":
+        case "distance_predicts":
             yield from evidence.correlate("centroid_distance", 1)
-        case "frechet_mean_foretells":
+        case "frechet_mean_predicts":
             yield from evidence.correlate("frechet_mean_term", -1)
         case "own_centroids":
             for prompts, name in roles["prompts"]:
@@ -163,10 +163,10 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
             yield from evidence.count_wins()
         case "shift_gap":
             for shifted in roles["shifted"]:
-                for name in roles["drawn"]:
+                for name in roles["generated"]:
                     yield from evidence.compare_gaps(natural, name, natural, shifted)
         case "transfer_gap":
-            for name in roles["drawn"]:
+            for name in roles["generated"]:
                 yield from evidence.compare_transfers(natural, name)
         case "scaled_training":
             for fewer, more in roles["scaled"]:

@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from synthdiv.analysis.matrix import FIGURES
+from synthdiv.analysis.matrix import METRICS
 from synthdiv.claims.published import STUDIES, read_printed
 
 SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("source", "where", "reference", "query", "class", "figure"), pl.String),
+    **dict.fromkeys(("source", "where", "reference", "query", "class", "metric"), pl.String),
     **dict.fromkeys(("published", "value", "low", "high"), pl.Float64),
     "note": pl.String,
 }
@@ -61,63 +61,63 @@ def compare_published(
         Distance is its own set.
     """
     rows: list[dict[str, Any]] = []
-    for stem, (where, figures) in MATRIX.items():
+    for stem, (where, metrics) in MATRIX.items():
         if stem in files:
-            rows += _read_experiments(files[stem], where, figures)
+            rows += _read_experiments(files[stem], where, metrics)
     if "centroid_distance" in files:
         rows += _read_distances(files["centroid_distance"])
-    for stem, figures in TRAININGS.items():
+    for stem, metrics in TRAININGS.items():
         if stem in files:
-            rows += _read_trainings(files[stem], figures)
-    ours = _index_figures(experiments, per_class, distances, means)
+            rows += _read_trainings(files[stem], metrics)
+    ours = _index_metrics(experiments, per_class, distances, means)
     for row in rows:
-        own = ours.get((row["figure"], row["class"], row["reference"], row["query"]), (None, None, None))
+        own = ours.get((row["metric"], row["class"], row["reference"], row["query"]), (None, None, None))
         row |= {"source": STUDIES[study]} | dict(zip(("value", "low", "high"), own, strict=True))
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def _read_experiments(path: Path | str, where: str | None, figures: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    printed = read_printed(path, figures)
+def _read_experiments(path: Path | str, where: str | None, metrics: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    printed = read_printed(path, metrics)
     for row in printed.rows:
         head = {"where": where or row["where"], "reference": row["reference"], "query": row["query"]}
         head["class"] = row.get("class", "all")
-        for figure in printed.halves:
-            if row[figure] is not None:
-                yield head | {"figure": figure, "published": row[figure]}
+        for metric in printed.halves:
+            if row[metric] is not None:
+                yield head | {"metric": metric, "published": row[metric]}
 
 
 def _read_distances(path: Path | str) -> Iterator[dict[str, Any]]:
     for row in read_printed(path, ("centroid_distance_printed",)).rows:
         name = f"{row['set']}-IM"
         head = {"where": row["where"], "reference": name, "query": name, "class": row["class"]}
-        yield head | {"figure": "centroid_distance", "published": row["centroid_distance_printed"]}
+        yield head | {"metric": "centroid_distance", "published": row["centroid_distance_printed"]}
 
 
-def _read_trainings(path: Path | str, figures: tuple[str, ...]) -> Iterator[dict[str, Any]]:
-    printed = read_printed(path, figures)
+def _read_trainings(path: Path | str, metrics: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    printed = read_printed(path, metrics)
     for row in printed.rows:
         where = f"Table {row['table']}, line {row['line']}" if "table" in row else row["where"]
         head = {"where": where, "reference": f"{row['train_set']}-IM", "query": f"{row['evaluation_set']}-IM"}
-        for figure in printed.halves:
-            if row[figure] is not None:
-                yield head | {"class": "all", "figure": figure, "published": row[figure], "note": row.get("note")}
+        for metric in printed.halves:
+            if row[metric] is not None:
+                yield head | {"class": "all", "metric": metric, "published": row[metric], "note": row.get("note")}
 
 
-def _index_figures(
+def _index_metrics(
     experiments: pl.DataFrame, per_class: pl.DataFrame, distances: pl.DataFrame | None, means: pl.DataFrame | None
 ) -> dict[tuple[str, str, str, str], tuple[float | None, ...]]:
     """The study's figures with their bounds, by figure, class, reference and query."""
     found = {}
 
-    def add(row: Mapping[str, Any], class_name: str, reference: str, query: str, figures: Iterable[str]) -> None:
-        for figure in figures:
-            values = tuple(row.get(figure + end) for end in ("", "_low", "_high"))
-            found[figure, class_name, reference, query] = values
+    def add(row: Mapping[str, Any], class_name: str, reference: str, query: str, metrics: Iterable[str]) -> None:
+        for metric in metrics:
+            values = tuple(row.get(metric + end) for end in ("", "_low", "_high"))
+            found[metric, class_name, reference, query] = values
 
     for row in experiments.iter_rows(named=True):
-        add(row, "all", row["reference"], row["query"], FIGURES)
+        add(row, "all", row["reference"], row["query"], METRICS)
     for row in per_class.iter_rows(named=True):
-        add(row, row["name"], row["reference"], row["query"], FIGURES)
+        add(row, row["name"], row["reference"], row["query"], METRICS)
     if distances is not None:
         for row in distances.filter(split="train").iter_rows(named=True):
             add(row, "all", row["set"], row["set"], ["centroid_distance"])

@@ -62,7 +62,7 @@ def check_identity(matrix: Matrix) -> tuple[list[Row], dict[str, tuple[float, fl
                 f"{matrix.where}, {one} and {other}",
                 f"{cosines[other, other] / cosines[one, one]:.4f} within {100 * IDENTITY_TOLERANCE:g} %",
                 f"{cosines[one, other] / cosines[other, one]:.4f}",
-                matrix.judge((one, other) not in failing),
+                matrix.decide((one, other) not in failing),
                 f"the two sides differ by {100 * math.expm1(value):.1f} %{because}",
             )
         )
@@ -74,7 +74,7 @@ def check_identity(matrix: Matrix) -> tuple[list[Row], dict[str, tuple[float, fl
                 matrix.name_row(name, name),
                 f"{mean:.4f} +- {deviation:.4f}",
                 f"{cosines[name, name]:.4f}",
-                matrix.judge(False),
+                matrix.decide(False),
                 f"{count} pairs with {name} fail; the others imply this cosine with itself (mean and standard deviation)",
             )
         )
@@ -138,7 +138,7 @@ def check_jensen(
             where,
             f"at least {least:.3g}",
             f"{distance:.3g}",
-            matrix.judge(factor <= 1),
+            matrix.decide(factor <= 1),
             reason + (fits if 1 < factor < math.inf else ""),
         )
         for where, least, distance, factor, reason in drafts
@@ -176,7 +176,7 @@ def check_own_centroids(matrix: Matrix) -> list[Row]:
                 matrix.name_row(name, name),
                 f"at least {100 * (other + limit):.1f} %",
                 f"{100 * own:.1f} %",
-                matrix.judge(not fails),
+                matrix.decide(not fails),
                 reason,
             )
         )
@@ -205,7 +205,7 @@ def check_neighbours(matrix: Matrix) -> list[Row]:
                     matrix.name_row(row["reference"], row["query"]),
                     f"at most {100 * limit:.1f} points below k-NN (k = 1)",
                     f"{100 * abs(gap):.1f} points {side}",
-                    matrix.judge(gap <= limit),
+                    matrix.decide(gap <= limit),
                     f"the {len(gaps)} rows with k-NN have a median of {100 * middle:.1f} points and a robust deviation of "
                     f"{100 * scale:.1f}",
                 )
@@ -238,7 +238,7 @@ def check_shift(matrix: Matrix) -> list[Row]:
                 f"{matrix.name_row(name, name)} less {matrix.name_row(prompts, name)}",
                 "a centroid-shift of 0 points or more",
                 f"{100 * shift:.1f} points",
-                matrix.judge(holds),
+                matrix.decide(holds),
                 reason,
             )
         )
@@ -254,7 +254,7 @@ def check_independence(matrix: Matrix) -> list[Row]:
             matrix.name_row(name, name),
             "an evaluation split of its own",
             "the same prompts in both splits" if name in matrix.repeated else "two splits",
-            matrix.judge(name not in matrix.repeated),
+            matrix.decide(name not in matrix.repeated),
             "one prompt a class is compared with itself: 100 % by construction"
             if name in matrix.repeated
             else "references are its training split, queries its evaluation split",

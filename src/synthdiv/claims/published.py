@@ -29,7 +29,7 @@ class PrintedTable:
     halves: dict[str, float]
 
 
-def read_printed(path: Path | str, figures: tuple[str, ...]) -> PrintedTable:
+def read_printed(path: Path | str, metrics: tuple[str, ...]) -> PrintedTable:
     """Read a printed table.
 
     Parameters
@@ -44,9 +44,9 @@ def read_printed(path: Path | str, figures: tuple[str, ...]) -> PrintedTable:
     PrintedTable
         A column's precision is that of its figure of most decimals: 100 in a column of 99.6 stands for 100.0.
     """
-    rows: list[dict[str, Any]] = [dict(row) for _, row in read_csv_rows(path, required=figures, what="published table")]
+    rows: list[dict[str, Any]] = [dict(row) for _, row in read_csv_rows(path, required=metrics, what="published table")]
     halves = {}
-    for name in figures:
+    for name in metrics:
         share = 100 if name.endswith("_pct") else 1
         texts = [row.pop(name) for row in rows]
         decimals = max(len(text.partition(".")[2]) for text in texts)
@@ -67,8 +67,8 @@ def audit_published(files: Mapping[str, Path | str]) -> list[Row]:
     """
     matrix = read_matrix(files["table6_experiments"], files["sets"])
     distances = read_printed(files["centroid_distance"], ("centroid_distance_printed",))
-    figures = [(row["set"], row["class"], row["where"], row["centroid_distance_printed"]) for row in distances.rows]
-    whole = {f"{name}-IM": (f"{where}, {name}", value) for name, which, where, value in figures if which == "all"}
+    metrics = [(row["set"], row["class"], row["where"], row["centroid_distance_printed"]) for row in distances.rows]
+    whole = {f"{name}-IM": (f"{where}, {name}", value) for name, which, where, value in metrics if which == "all"}
     rows = audit_matrix(matrix, whole)
     most = max(value for _, value in whole.values())
     rows += [
@@ -80,14 +80,14 @@ def audit_published(files: Mapping[str, Path | str]) -> list[Row]:
             "note",
             f"{value / most:.0f} times the most varied set: either an uncommon class, or another unit",
         )
-        for name, which, where, value in figures
+        for name, which, where, value in metrics
         if which != "all" and value > most
     ]
     means = read_printed(files["table6_means"], ("printed_pct",))
     half = means.halves["printed"]
     precise = {"knn5_wins": 0.005}  # a whole percentage
     rows += check_means(
-        matrix, [(row["where"], row["figure"], row["printed"], precise.get(row["figure"], half)) for row in means.rows]
+        matrix, [(row["where"], row["metric"], row["printed"], precise.get(row["metric"], half)) for row in means.rows]
     )
     rows += _compare_tables(matrix, files)
     return rows + _check_shares(files)
@@ -96,8 +96,8 @@ def audit_published(files: Mapping[str, Path | str]) -> list[Row]:
 def read_matrix(experiments: Path | str, sets: Path | str) -> Matrix:
     """Table 6, with what the paper says of its sets."""
     described = {row["set"]: row for _, row in read_csv_rows(sets, required=("set", "evaluation_per_class"), what="sets")}
-    figures = ("centroid_accuracy_pct", "knn1_accuracy_pct", "knn5_accuracy_pct", "mean_cosine")
-    printed = read_printed(experiments, figures)
+    metrics = ("centroid_accuracy_pct", "knn1_accuracy_pct", "knn5_accuracy_pct", "mean_cosine")
+    printed = read_printed(experiments, metrics)
     counts = {name: N_CLASSES * int(row["evaluation_per_class"]) for name, row in described.items()}
     table = pl.DataFrame(
         [row | {"experiment": int(row["experiment"]), "n_queries": counts[row["query"]]} for row in printed.rows],
@@ -119,14 +119,14 @@ def _compare_tables(matrix: Matrix, files: Mapping[str, Path | str]) -> list[Row
     for name, table in (("table5_modalities", "Table 5"), ("tables_3_4_and_figure_9", None)):
         printed = read_printed(files[name], ("centroid_accuracy_pct", "mean_cosine"))
         for row in printed.rows:
-            for figure, half in printed.halves.items():
-                given, pair = row[figure], (row["reference"], row["query"])
+            for metric, half in printed.halves.items():
+                given, pair = row[metric], (row["reference"], row["query"])
                 if given is None or row.get("class", "all") != "all":
                     continue
-                where = f"{table or row['where']}, {pair[0]} x {pair[1]}, {figure}"
-                tolerance = half + matrix.halves[figure]
+                where = f"{table or row['where']}, {pair[0]} x {pair[1]}, {metric}"
+                tolerance = half + matrix.halves[metric]
                 reason = f"{matrix.name_row(*pair)} has the same figure"
-                rows.append(check_same("the same figure twice", where, matrix.find(figure)[pair], given, tolerance, reason))
+                rows.append(check_same("the same figure twice", where, matrix.find(metric)[pair], given, tolerance, reason))
     return rows
 
 

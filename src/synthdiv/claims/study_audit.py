@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 
 import polars as pl
 
-from synthdiv.analysis.matrix import FIGURES
+from synthdiv.analysis.matrix import METRICS
 from synthdiv.claims.audit import Matrix, Row, check_granularity, check_means, check_same
 from synthdiv.claims.consistency import audit_matrix
 
@@ -42,15 +42,15 @@ def audit_study(
     )
     rows = audit_matrix(matrix, {name: (f"centroid_distance.csv, {name}, train", value) for name, value in spread.items()})
     given = summary.filter(rows="with k-NN")
-    means = [(name, given[name][0]) for name in (*FIGURES, "knn5_wins")] if len(given) else []
+    means = [(name, given[name][0]) for name in (*METRICS, "knn5_wins")] if len(given) else []
     rows += check_means(matrix, [("matrix_summary.csv", name, value, 0.0) for name, value in means if value is not None])
     rows += _compare_classes(matrix, per_class)
     if classifiers is not None:
         for (name, count), part in classifiers.group_by("evaluation_set", "n_evaluation", maintain_order=True):
             shares = [
-                (f"{row['classifier']} on {row['train_set']}, seed {row['seed']}, {figure}", row[figure])
+                (f"{row['classifier']} on {row['train_set']}, seed {row['seed']}, {metric}", row[metric])
                 for row in part.iter_rows(named=True)
-                for figure in ("top1", "top5")
+                for metric in ("top1", "top5")
             ]
             rows += check_granularity(f"classifiers.csv, evaluation set {name}", shares, int(count))
     return rows
@@ -59,17 +59,17 @@ def audit_study(
 def _compare_classes(matrix: Matrix, per_class: pl.DataFrame) -> list[Row]:
     """The figures of the classes, weighed by their queries, are the whole's: of each figure the row that fits worst."""
     rows = []
-    for figure in FIGURES:
+    for metric in METRICS:
         weighed = (
-            per_class.drop_nulls(figure)
+            per_class.drop_nulls(metric)
             .group_by("experiment")
-            .agg((pl.col(figure) * pl.col("n_queries")).sum() / pl.col("n_queries").sum())
-            .join(matrix.rows.select("experiment", pl.col(figure).alias("whole")), on="experiment")
-            .sort((pl.col(figure) - pl.col("whole")).abs(), "experiment", descending=[True, False])
+            .agg((pl.col(metric) * pl.col("n_queries")).sum() / pl.col("n_queries").sum())
+            .join(matrix.rows.select("experiment", pl.col(metric).alias("whole")), on="experiment")
+            .sort((pl.col(metric) - pl.col("whole")).abs(), "experiment", descending=[True, False])
         )
         if len(weighed):
-            number, mean, whole = weighed.select("experiment", figure, "whole").row(0)
-            where = f"per_class.parquet and {matrix.where}, {figure}, row {number}"
+            number, mean, whole = weighed.select("experiment", metric, "whole").row(0)
+            where = f"per_class.parquet and {matrix.where}, {metric}, row {number}"
             reason = f"the mean over classes is the whole's; of {len(weighed)} rows the one that fits worst"
             rows.append(check_same("the same figure twice", where, whole, mean, 0.0, reason))
     return rows

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 METADATA_KEY = "synthdiv"
 
 
-def write_classifier(path: Path | str, model: nn.Module, facts: Mapping[str, Any]) -> None:
+def write_classifier(path: Path | str, model: nn.Module, metadata: Mapping[str, Any]) -> None:
     """Write a classifier's weights and facts."""
     from safetensors.torch import save_model
 
     with replace_atomically(path) as temporary:
-        save_model(model, str(temporary), metadata={METADATA_KEY: json.dumps(facts, sort_keys=True)})
+        save_model(model, str(temporary), metadata={METADATA_KEY: json.dumps(metadata, sort_keys=True)})
 
 
-def read_facts(path: Path | str) -> dict[str, Any]:
+def read_metadata(path: Path | str) -> dict[str, Any]:
     """What a classifier's file says of it; the weights are not read.
 
     Raises
@@ -53,11 +53,11 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     """
     from safetensors.torch import load_model
 
-    facts = read_facts(path)
+    metadata = read_metadata(path)
     try:
         load_model(model, path)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise StudyError(
-            f"the weights {path} do not fit: they are of {facts['model']} with {len(facts['class_keys'])} classes ({reason})"
+            f"the weights {path} do not fit: they are of {metadata['model']} with {len(metadata['class_keys'])} classes ({reason})"
         ) from None

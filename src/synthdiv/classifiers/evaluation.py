@@ -16,7 +16,7 @@ import torch
 from timm.data import ImageNetInfo
 from torch import nn
 
-from synthdiv.classifiers.checkpoint import load_weights, read_facts
+from synthdiv.classifiers.checkpoint import load_weights, read_metadata
 from synthdiv.classifiers.prediction import predict
 from synthdiv.classifiers.recipes import Recipe, build_model, build_transform, choose_layout, resolve_data
 from synthdiv.classifiers.training_set import gather_images
@@ -33,8 +33,8 @@ SCHEMA: dict[str, Any] = {
     "index": pl.Int32,
     "predicted": pl.List(pl.Int32),
     "confidence": pl.Float32,
-    "right1": pl.Boolean,
-    "right5": pl.Boolean,
+    "correct_top1": pl.Boolean,
+    "correct_top5": pl.Boolean,
 }
 
 
@@ -70,7 +70,7 @@ def classify_sets(
     -------
     list of polars.DataFrame
         For each set and seed a row an image: seed, evaluation_set, class_id, index, predicted (the likeliest classes, at
-        most five), confidence (the first one's probability), right1 and right5 (whether the first is right, or any).
+        most five), confidence (the first one's probability), correct_top1 and correct_top5 (whether the first is right, or any).
 
     Raises
     ------
@@ -118,8 +118,8 @@ def classify_sets(
                 "index": images.rows["index"],
                 "predicted": found.classes.tolist(),
                 "confidence": found.confidences,
-                "right1": right[:, 0],
-                "right5": right.any(axis=1),
+                "correct_top1": right[:, 0],
+                "correct_top5": right.any(axis=1),
             }
             tables.append(pl.DataFrame(columns, schema=SCHEMA))
     return tables
@@ -147,7 +147,7 @@ def load_classifier(recipe: Recipe, class_keys: Sequence[str], weights: str | No
     if weights is None:
         model = build_model(recipe, None)
         return model, map_outputs(model, class_keys, recipe["model"])
-    trained = read_facts(weights)["class_keys"]
+    trained = read_metadata(weights)["class_keys"]
     if trained != list(class_keys):
         raise StudyError(
             f"the classifier {weights} was trained on {len(trained)} classes ({trained[0]}, ...), not on this study's "

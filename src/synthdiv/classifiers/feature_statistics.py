@@ -253,8 +253,8 @@ def measure_features(embeddings: Embeddings, *, threshold: float, eps: float) ->
     counts = {"d": d, "n_dead": dead, "n_classes": len(np.unique(class_ids)), "n_images": count}
     table = []
     parameters = {"sparsity": {"threshold": threshold}, "coding_length": {"eps": eps}}
-    for name, (figure, interval) in found.items():
+    for name, (metric, interval) in found.items():
         low, high = interval or (None, None)
-        figures = {"statistic": name, "value": figure, "low": low, "high": high, "definition": DEFINITIONS[name]}
-        table.append(figures | parameters.get(name, {}) | counts)
+        metrics = {"statistic": name, "value": metric, "low": low, "high": high, "definition": DEFINITIONS[name]}
+        table.append(metrics | parameters.get(name, {}) | counts)
     return pl.DataFrame(table, schema=SCHEMA)

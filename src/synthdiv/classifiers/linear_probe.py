@@ -43,14 +43,14 @@ class Transfer:
     """
 
     predicted: np.ndarray
-    strength: float
+    c: float
     converged: bool
     n_train: int
     d: int
     trials: list[dict[str, Any]]
 
 
-def space_strengths(trials: int) -> list[float]:
+def space_c_values(trials: int) -> list[float]:
     """So many C, evenly spaced on a logarithmic scale, the strongest regularisation first; of one, the middle."""
     if trials == 1:
         return [math.sqrt(WEAKEST * STRONGEST)]
@@ -89,19 +89,19 @@ def transfer_features(
     """
     whole = join_embeddings([train, validation])
     held = np.arange(len(whole)) >= len(train) if len(validation) else hold_out(train, seed)
-    rows, strengths = _take_rows(whole, features), space_strengths(trials)
-    tried = []
+    rows, c_values = _take_rows(whole, features), space_c_values(trials)
+    evaluated = []
     if trials > 1 and held.any():
         model, fitted, tested = LogisticRegression(max_iter=max_iterations, warm_start=True), rows[~held], rows[held]
-        for strength in strengths:
-            converged = _fit(model.set_params(C=strength), fitted, whole.class_ids[~held])
+        for c in c_values:
+            converged = _fit(model.set_params(C=c), fitted, whole.class_ids[~held])
             top1 = float(model.score(tested, whole.class_ids[held]))
-            tried.append({"strength": strength, "validation_top1": top1, "converged": converged})
-    best = max(tried, key=lambda trial: trial["validation_top1"])["strength"] if tried else strengths[len(strengths) // 2]
+            evaluated.append({"c": c, "validation_top1": top1, "converged": converged})
+    best = max(evaluated, key=lambda trial: trial["validation_top1"])["c"] if evaluated else c_values[len(c_values) // 2]
     model = LogisticRegression(C=best, max_iter=max_iterations)
     converged = _fit(model, rows, whole.class_ids)
     predicted = model.predict(_take_rows(evaluation, features))
-    return Transfer(predicted, best, converged, len(whole), rows.shape[1], tried)
+    return Transfer(predicted, best, converged, len(whole), rows.shape[1], evaluated)
 
 
 def _take_rows(embeddings: Embeddings, features: str) -> np.ndarray:

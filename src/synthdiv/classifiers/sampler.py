@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 
-class Draws:
+class TrainingSampler:
     """A stream of images from one or more parts.
 
     An epoch has as many draws as there are images. Each part has its share of them, by its weight; it gives its images in a
@@ -62,10 +62,10 @@ class Draws:
             This process's rank, and how many processes take turns.
         """
         for batch in range(start + first * size, stop, every * size):
-            draws = np.arange(batch, batch + size)
-            epochs, places = np.divmod(draws, self.length)
+            sampler = np.arange(batch, batch + size)
+            epochs, places = np.divmod(sampler, self.length)
             images = np.concatenate([self.epoch(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)])
-            yield list(zip(draws.tolist(), images.tolist(), strict=True))
+            yield list(zip(sampler.tolist(), images.tolist(), strict=True))
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:

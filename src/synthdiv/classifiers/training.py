@@ -48,7 +48,7 @@ from synthdiv.classifiers.recipes import (
     count_steps,
     resolve_data,
 )
-from synthdiv.classifiers.sampler import Draws
+from synthdiv.classifiers.sampler import TrainingSampler
 from synthdiv.classifiers.training_set import Part, TrainingSet, gather_images, gather_training_set
 from synthdiv.core.devices import describe_use
 from synthdiv.core.errors import StudyError
@@ -57,7 +57,7 @@ from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.jobs import report_work, start_job, stop_job
 from synthdiv.core.tables import write_table
 from synthdiv.images.index import locate_images
-from synthdiv.images.torch_dataset import DrawnImages, ImageDataset, seed_randomness
+from synthdiv.images.torch_dataset import ImageDataset, SampledImages, seed_randomness
 from synthdiv.plan.parts import EVALUATION_KEYS
 
 logger = logging.getLogger(__name__)
@@ -74,7 +74,7 @@ LOG_SCHEMA = {
     "learning_rate": pl.Float64,
     "loss": pl.Float64,
     "train_top1": pl.Float64,
-    "followed_top1": pl.Float64,
+    "monitored_top1": pl.Float64,
     "images_per_s": pl.Float64,
     "elapsed_s": pl.Float64,
 }
@@ -120,7 +120,7 @@ class Training:
     study_seed: int
     exclude_flags: Sequence[str]
     initial: str | None
-    followed: Sequence[str]
+    monitored: Sequence[str]
     model: str
     log: str
     checkpoint: str
@@ -214,8 +214,8 @@ class _Trainer:
         self.set = gather_training_set(
             training.parts, training.class_names, exclude_flags=training.exclude_flags, seed=training.study_seed
         )
-        self.draws = Draws(self.set.sizes, self.set.weights, training.seed)
-        self.steps = count_steps(recipe, self.draws.length)
+        self.sampler = TrainingSampler(self.set.sizes, self.set.weights, training.seed)
+        self.steps = count_steps(recipe, self.sampler.length)
         self.device_batch = recipe["device_batch_size"] or recipe["batch_size"] // world
         self.rounds = recipe["batch_size"] // (world * self.device_batch)
 
@@ -253,15 +253,15 @@ class _Trainer:
     def run(self, interruption: _Interruption) -> None:
         self._resume()
         size = self.recipe["batch_size"]
-        rounds = self.draws.iterate_batches(
+        rounds = self.sampler.iterate_batches(
             self.step * size, self.steps * size, self.device_batch, first=self.rank, every=self.world
         )
         images = ImageDataset(self.set.rows, build_transform(self.recipe, self.model, is_training=True))
         batches = load_batches(
-            DrawnImages(images, self.training.seed), self.data, self.device, workers=self.training.workers, batches=rounds
+            SampledImages(images, self.training.seed), self.data, self.device, workers=self.training.workers, batches=rounds
         )
         every = max(1, self.steps // LOG_ROWS)
-        trials = {math.ceil(self.steps * (n + 1) / TRIALS) for n in range(TRIALS)} if self.training.followed else set()
+        trials = {math.ceil(self.steps * (n + 1) / TRIALS) for n in range(TRIALS)} if self.training.monitored else set()
         self.model.train()
         start, saved = time.monotonic() - self.elapsed, time.monotonic()
         quiet = self.rank > 0
@@ -272,8 +272,8 @@ class _Trainer:
                 self.elapsed = time.monotonic() - start
                 last = self.step == self.steps
                 if self.step % every == 0 or last or self.step in trials:
-                    followed = self._try_followed() if self.step in trials else None
-                    self._log(followed)
+                    monitored = self._evaluate_monitored() if self.step in trials else None
+                    self._log(monitored)
                 due = time.monotonic() - saved >= 60 * self.training.checkpoint_minutes
                 due, stopped = self._agree(due, interruption.came)
                 if (due or stopped) and not last:
@@ -346,15 +346,15 @@ class _Trainer:
         return self.ema.module if self.ema is not None else self.model
 
     @cached_property
-    def followed(self) -> ImageDataset:
+    def monitored(self) -> ImageDataset:
         """What the process tries of the followed set."""
-        table = gather_images(self.training.followed, "evaluation", exclude_flags=self.training.exclude_flags)
+        table = gather_images(self.training.monitored, "evaluation", exclude_flags=self.training.exclude_flags)
         table = table.take(list(range(self.rank, len(table), self.world)))
         return ImageDataset(locate_images(table), build_transform(self.recipe, self.model, is_training=False))
 
-    def _try_followed(self) -> float:
+    def _evaluate_monitored(self) -> float:
         """Top-1 on the followed set; the processes share its images."""
-        model, images = self.final.eval(), self.followed
+        model, images = self.final.eval(), self.monitored
         data = resolve_data(self.recipe, model, is_training=False)
         (found,) = predict(
             [model], images, self.recipe, data, self.device, batch_size=2 * self.device_batch, workers=self.training.workers
@@ -366,7 +366,7 @@ class _Trainer:
             dist.all_reduce(counts)
         return float(counts[0] / counts[1])
 
-    def _log(self, followed: float | None) -> None:
+    def _log(self, monitored: float | None) -> None:
         if self.world > 1:
             dist.all_reduce(self.sums)
         loss, hits = self.sums.tolist()
@@ -380,11 +380,11 @@ class _Trainer:
         self.rows.append(
             {
                 "step": self.step,
-                "epoch": seen / self.draws.length,
+                "epoch": seen / self.sampler.length,
                 "learning_rate": self.optimizer.param_groups[0]["lr"],
                 "loss": loss / crops,
                 "train_top1": None if self.mixup is not None else hits / crops,
-                "followed_top1": followed,
+                "monitored_top1": monitored,
                 "images_per_s": images / (self.elapsed - elapsed),
                 "elapsed_s": self.elapsed,
             }
@@ -432,20 +432,20 @@ class _Trainer:
 
     def _finish(self) -> None:
         training = self.training
-        facts = {
+        metadata = {
             "class_keys": list(training.class_keys),
             "model": self.recipe["model"],
             "model_options": dict(self.recipe["model_options"]),
-            "n_train": self.draws.length,
+            "n_train": self.sampler.length,
             "parts": [[part.set, size] for part, size in zip(training.parts, self.set.sizes, strict=True)],
             "seed": training.seed,
             "steps": self.steps,
-            "epochs": self.steps * self.recipe["batch_size"] / self.draws.length,
+            "epochs": self.steps * self.recipe["batch_size"] / self.sampler.length,
             "held_fixed": "steps" if "steps" in self.recipe else "epochs",
             "timm": timm.__version__,
             "torch": torch.__version__,
         }
-        write_classifier(training.model, self.final, facts)
+        write_classifier(training.model, self.final, metadata)
         write_table(pl.DataFrame(self.rows, schema=LOG_SCHEMA), training.log)
         Path(training.checkpoint).unlink(missing_ok=True)
         report_work(self.steps * self.recipe["batch_size"], self.elapsed, **describe_use(self.device))

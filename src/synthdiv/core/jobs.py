@@ -92,7 +92,7 @@ def start_job(log: str | Path | None) -> None:
         atexit.register(_end, time.monotonic(), kept)
 
 
-def tell(text: str) -> None:
+def announce(text: str) -> None:
     """Say something to whoever waits at the terminal, and to the log."""
     aloud.info(text)
 
@@ -103,7 +103,7 @@ def _speak_to(terminal: int) -> None:
     aloud.handlers = [handler]
 
 
-def report_work(images: int, seconds: float, **facts: Any) -> None:
+def report_work(images: int, seconds: float, **metadata: Any) -> None:
     """Say in the log, for the table of jobs, what the job did.
 
     Parameters
@@ -115,7 +115,7 @@ def report_work(images: int, seconds: float, **facts: Any) -> None:
     facts : JSON values
         What :func:`synthdiv.core.devices.describe_use` says.
     """
-    logger.info("%s%s", WORK, json.dumps({"images": images, "seconds": round(seconds, 3), **facts}, sort_keys=True))
+    logger.info("%s%s", WORK, json.dumps({"images": images, "seconds": round(seconds, 3), **metadata}, sort_keys=True))
 
 
 def outlive_sigterm(worker: int) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from synthdiv.core.files import replace_atomically
 
 
-def write_listing(tables: Iterable[Path | str], path: Path | str) -> None:
+def write_manifest(tables: Iterable[Path | str], path: Path | str) -> None:
     """Write the listing of some tables, in their order."""
     rows = []
     for table in tables:
@@ -24,7 +24,7 @@ def write_listing(tables: Iterable[Path | str], path: Path | str) -> None:
         temporary.write_text(json.dumps(rows, indent=0) + "\n")
 
 
-def read_listing(path: Path | str) -> list[str]:
+def read_manifest(path: Path | str) -> list[str]:
     """The tables that a listing stands for; a table stands for itself."""
     if Path(path).suffix != ".json":
         return [str(path)]

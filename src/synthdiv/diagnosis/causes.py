@@ -41,11 +41,13 @@ SCHEMA: dict[str, Any] = {
     "class_id": pl.Int64,
     **dict.fromkeys(("key", "name", "cause", "suspected"), pl.String),
     "confidence": pl.Float64,
-    "taken_for": pl.String,
-    "taken_share": pl.Float64,
+    "predicted_class": pl.String,
+    "predicted_class_share": pl.Float64,
     **dict.fromkeys(("n_images", "n_natural"), pl.Int64),
-    **dict.fromkeys(("right", "natural_right", "particular", "spread_ratio", "prompted", "natural_prompted"), pl.Float64),
-    **dict.fromkeys(("reading", "best_reading", "reads_taken", "photographs", "natural_photographs"), pl.Float64),
+    **dict.fromkeys(
+        ("accuracy", "natural_accuracy", "particular", "spread_ratio", "prompted", "natural_prompted"), pl.Float64
+    ),
+    **dict.fromkeys(("retrieval", "best_retrieval", "retrieved_other", "photographs", "natural_photographs"), pl.Float64),
     **dict.fromkeys(("best_wording", "best_text", "domain", "evidence"), pl.String),
 }
 """Of the table of causes: a row a set and class."""
@@ -79,7 +81,7 @@ class Thresholds:
 
     missing: float = 0.25
     leaning: float = 0.1
-    reads: float = 0.6
+    retrieves: float = 0.6
     second: float = 0.2
     particular: float = 0.5
     prompted: float = 0.25
@@ -88,7 +90,7 @@ class Thresholds:
     collapse: float = 0.02
 
 
-def find_cause(figures: dict[str, float], limits: Thresholds) -> str:
+def find_cause(metrics: dict[str, float], limits: Thresholds) -> str:
     """The cause that a class's figures speak for.
 
     Parameters
@@ -98,26 +100,26 @@ def find_cause(figures: dict[str, float], limits: Thresholds) -> str:
         apart, and wrong images are "undecided".
     limits : Thresholds
     """
-    right, natural = (figures[name] for name in ("right", "natural_right"))
-    with_texts = "reading" in figures
-    reads = with_texts and figures["reading"] >= limits.reads
-    any_reads = with_texts and max(figures["reading"], figures["best_reading"]) >= limits.reads
-    if figures["spread_ratio"] < limits.collapse:
+    right, natural = (metrics[name] for name in ("accuracy", "natural_accuracy"))
+    with_texts = "retrieval" in metrics
+    retrieves = with_texts and metrics["retrieval"] >= limits.retrieves
+    any_retrieves = with_texts and max(metrics["retrieval"], metrics["best_retrieval"]) >= limits.retrieves
+    if metrics["spread_ratio"] < limits.collapse:
         return "diversity"
-    reads_other = with_texts and any_reads and figures["reads_taken"] > limits.second
-    if reads_other and natural - right > limits.leaning:
+    retrieves_other = with_texts and any_retrieves and metrics["retrieved_other"] > limits.second
+    if retrieves_other and natural - right > limits.leaning:
         return "ambiguity"
     if natural - right > limits.missing:
         if not with_texts:
             return "undecided"
-        if reads:
-            return "adherence" if figures["particular"] >= limits.particular else "concept not represented"
-        return "ambiguity" if any_reads else "concept not represented"
-    if with_texts and not any_reads and figures["natural_prompted"] < limits.prompted:
+        if retrieves:
+            return "adherence" if metrics["particular"] >= limits.particular else "concept not represented"
+        return "ambiguity" if any_retrieves else "concept not represented"
+    if with_texts and not any_retrieves and metrics["natural_prompted"] < limits.prompted:
         return "concept not represented"
-    if with_texts and figures["natural_photographs"] - figures["photographs"] > limits.domain:
+    if with_texts and metrics["natural_photographs"] - metrics["photographs"] > limits.domain:
         return "visual domain"
-    return "diversity" if figures["spread_ratio"] < limits.spread else "none"
+    return "diversity" if metrics["spread_ratio"] < limits.spread else "none"
 
 
 def diagnose_classes(
@@ -140,49 +142,49 @@ def diagnose_classes(
     Returns
     -------
     polars.DataFrame
-        The columns of ``SCHEMA``: cause, suspected (the cause though it be undecided), confidence, taken_for (a name: what
-        most of the wrong images are taken for) and taken_share; the figures of :func:`find_cause`, with best_wording,
+        The columns of ``SCHEMA``: cause, suspected (the cause though it be undecided), confidence, predicted_class (a name: what
+        most of the wrong images are taken for) and predicted_class_share; the figures of :func:`find_cause`, with best_wording,
         best_text, domain, and evidence (indices of training images); null where there is nothing to rest on.
     """
     limits = limits or Thresholds()
     rows = []
     for row in evidence.iter_rows(named=True):
         rng = np.random.default_rng([seed, row["class_id"]])
-        figures = find_figures(row)
-        cause = find_cause(figures, limits)
-        again = [find_cause(find_figures(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
+        metrics = find_metrics(row)
+        cause = find_cause(metrics, limits)
+        again = [find_cause(find_metrics(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
         confidence = again.count(cause) / RESAMPLES
-        own, taken = classes[row["class_id"]], classes[row["taken_for"]]
+        own, predicted = classes[row["class_id"]], classes[row["predicted_class"]]
         rows.append(
             {"set": set_name, "class_id": row["class_id"], "key": own.key, "name": own.name}
             | {"cause": cause if confidence >= CONFIDENT else "undecided", "suspected": cause, "confidence": confidence}
-            | {"taken_for": taken.name, "taken_share": row["n_taken"] / row["n_images"]}
+            | {"predicted_class": predicted.name, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
             | {"n_images": row["n_images"], "n_natural": row["n_natural"]}
-            | figures
+            | metrics
             | {"best_wording": row.get("best_wording"), "best_text": row.get("best_text"), "domain": row.get("domain")}
             | {"evidence": " ".join(map(str, row["evidence"]))}
         )
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
-def find_figures(row: dict[str, Any]) -> dict[str, float]:
+def find_metrics(row: dict[str, Any]) -> dict[str, float]:
     """Shares and ratios out of a row of evidence: what :func:`find_cause` asks for."""
-    wrong = row["n_images"] - row["n_right"]
-    figures = {
-        "right": row["n_right"] / row["n_images"],
-        "natural_right": row["n_natural_right"] / row["n_natural"],
-        "particular": row["n_taken"] / wrong if wrong else 0.0,
+    wrong = row["n_images"] - row["n_correct"]
+    metrics = {
+        "accuracy": row["n_correct"] / row["n_images"],
+        "natural_accuracy": row["n_natural_correct"] / row["n_natural"],
+        "particular": row["n_predicted_class"] / wrong if wrong else 0.0,
         "spread_ratio": row["spread"] / row["natural_spread"] if row["natural_spread"] > 0 else 1.0,
     }
-    if "prompt_reading" not in row:
-        return figures
-    ideal, readers = max(1, row["natural_reading"]), row["n_readers"]
-    return figures | {
+    if "prompt_retrieved_own" not in row:
+        return metrics
+    ideal, readers = max(1, row["natural_retrieved_own"]), row["n_retrieved"]
+    return metrics | {
         "prompted": row["n_prompted"] / row["n_images"],
         "natural_prompted": row["n_natural_prompted"] / row["n_natural"],
-        "reading": row["prompt_reading"] / ideal,
-        "best_reading": row["best_reading"] / ideal,
-        "reads_taken": (row["prompt_reads_taken"] - row["natural_reads_taken"]) / readers,
+        "retrieval": row["prompt_retrieved_own"] / ideal,
+        "best_retrieval": row["best_retrieval"] / ideal,
+        "retrieved_other": (row["prompt_retrieved_other"] - row["natural_retrieved_other"]) / readers,
         "photographs": row["n_photographs"] / row["n_images"],
         "natural_photographs": row["n_natural_photographs"] / row["n_natural"],
     }
@@ -190,22 +192,24 @@ def find_figures(row: dict[str, Any]) -> dict[str, float]:
 
 def resample_counts(row: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
     """A row of evidence as other images and readers of the same class might have given it."""
-    drawn = dict(row)
-    rest = row["n_images"] - row["n_right"] - row["n_taken"]
-    right, taken, _ = rng.multinomial(row["n_images"], np.array([row["n_right"], row["n_taken"], rest]) / row["n_images"])
-    drawn |= {"n_right": int(right), "n_taken": int(taken)}
-    counts = {"n_natural_right": "n_natural"}
-    if "prompt_reading" in row:
+    resampled = dict(row)
+    rest = row["n_images"] - row["n_correct"] - row["n_predicted_class"]
+    right, predicted, _ = rng.multinomial(
+        row["n_images"], np.array([row["n_correct"], row["n_predicted_class"], rest]) / row["n_images"]
+    )
+    resampled |= {"n_correct": int(right), "n_predicted_class": int(predicted)}
+    counts = {"n_natural_correct": "n_natural"}
+    if "prompt_retrieved_own" in row:
         counts |= {"n_prompted": "n_images", "n_natural_prompted": "n_natural"}
         counts |= {"n_photographs": "n_images", "n_natural_photographs": "n_natural"}
-        counts |= dict.fromkeys(("natural_reading", "best_reading"), "n_readers")
-        own, other = row["prompt_reading"], row["prompt_reads_taken"]
-        shares = np.array([own, other, row["n_readers"] - own - other]) / row["n_readers"]
-        reading, reads_taken, _ = rng.multinomial(row["n_readers"], shares)
-        drawn |= {"prompt_reading": int(reading), "prompt_reads_taken": int(reads_taken)}
+        counts |= dict.fromkeys(("natural_retrieved_own", "best_retrieval"), "n_retrieved")
+        own, other = row["prompt_retrieved_own"], row["prompt_retrieved_other"]
+        shares = np.array([own, other, row["n_retrieved"] - own - other]) / row["n_retrieved"]
+        retrieval, retrieved_other, _ = rng.multinomial(row["n_retrieved"], shares)
+        resampled |= {"prompt_retrieved_own": int(retrieval), "prompt_retrieved_other": int(retrieved_other)}
     for name, whole in counts.items():
-        drawn[name] = int(rng.binomial(row[whole], row[name] / row[whole]))
+        resampled[name] = int(rng.binomial(row[whole], row[name] / row[whole]))
     for name in ("spread", "natural_spread"):
         error = row[f"{name}_error"]
-        drawn[name] = max(0.0, rng.normal(row[name], error)) if error == error else row[name]
-    return drawn
+        resampled[name] = max(0.0, rng.normal(row[name], error)) if error == error else row[name]
+    return resampled

@@ -22,12 +22,12 @@ import polars as pl
 from synthdiv.analysis.experiments import classify_by_centroids
 from synthdiv.embeddings.table import Embeddings, make_unit
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
-from synthdiv.metrics.class_clusters import measure_angles, rotate_cloud, scale_cloud
+from synthdiv.metrics.class_clusters import measure_angles, rotate_cluster, scale_cluster
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.stats.differences import compare_proportions
 from synthdiv.stats.intervals import Z, mean_interval, wilson_interval
 
-WORLDS = ("moved", "scaled", "both")
+COUNTERFACTUALS = ("moved", "scaled", "both")
 """The counterfactual ones, beside the query set as it is."""
 TERMS: dict[str, Any] = {
     **dict.fromkeys(("reference", "set", "target"), pl.String),
@@ -59,29 +59,31 @@ def classify_queries(
     Returns
     -------
     polars.DataFrame
-        A row a reference and query: reference, class_id, index, right, own_right, and moved, scaled, both (null without a
+        A row a reference and query: reference, class_id, index, right, own_correct, and moved, scaled, both (null without a
         target).
     """
-    worlds = {} if target is None else imagine_worlds(query, target)
-    own_right = classify_by_centroids(query, own) == query.class_ids
+    counterfactuals = {} if target is None else make_counterfactuals(query, target)
+    own_correct = classify_by_centroids(query, own) == query.class_ids
     parts = []
     for name, centroids in references.items():
         columns: dict[str, Any] = {
             "class_id": query.class_ids,
             "index": query.indices,
-            "right": classify_by_centroids(query, centroids) == query.class_ids,
-            "own_right": own_right,
+            "correct": classify_by_centroids(query, centroids) == query.class_ids,
+            "own_correct": own_correct,
         }
-        for world in WORLDS:
-            columns[world] = (
-                classify_by_centroids(worlds[world], centroids) == query.class_ids if worlds else [None] * len(query)
+        for counterfactual in COUNTERFACTUALS:
+            columns[counterfactual] = (
+                classify_by_centroids(counterfactuals[counterfactual], centroids) == query.class_ids
+                if counterfactuals
+                else [None] * len(query)
             )
-        part = pl.DataFrame(columns, schema_overrides=dict.fromkeys(WORLDS, pl.Boolean))
+        part = pl.DataFrame(columns, schema_overrides=dict.fromkeys(COUNTERFACTUALS, pl.Boolean))
         parts.append(part.select(pl.lit(name).alias("reference"), pl.all()))
     return pl.concat(parts)
 
 
-def imagine_worlds(query: Embeddings, target: Embeddings) -> dict[str, Embeddings]:
+def make_counterfactuals(query: Embeddings, target: Embeddings) -> dict[str, Embeddings]:
     """The queries with each class's cloud moved onto the target's centroid, scaled to its mean angle, or both.
 
     Parameters
@@ -97,17 +99,17 @@ def imagine_worlds(query: Embeddings, target: Embeddings) -> dict[str, Embedding
     n_classes = int(max(query.class_ids.max(), target.class_ids.max())) + 1
     here, there = (compute_centroids(sum_classes([one], n_classes)) for one in (query, target))
     rows, others = make_unit(query.vectors), make_unit(target.vectors)
-    worlds = {name: np.empty_like(rows) for name in WORLDS}
+    counterfactuals = {name: np.empty_like(rows) for name in COUNTERFACTUALS}
     for class_id in range(n_classes):
         mine = query.class_ids == class_id
-        cloud = rows[mine]
-        wide = measure_angles(cloud, here[class_id]).mean()
+        cluster = rows[mine]
+        wide = measure_angles(cluster, here[class_id]).mean()
         factor = measure_angles(others[target.class_ids == class_id], there[class_id]).mean() / wide if wide else 1.0
-        scaled = scale_cloud(cloud, here[class_id], factor)
-        worlds["moved"][mine] = rotate_cloud(cloud, here[class_id], there[class_id])
-        worlds["scaled"][mine] = scaled
-        worlds["both"][mine] = rotate_cloud(scaled, here[class_id], there[class_id])
-    return {name: Embeddings(query.class_ids, query.indices, made, query.lengths) for name, made in worlds.items()}
+        scaled = scale_cluster(cluster, here[class_id], factor)
+        counterfactuals["moved"][mine] = rotate_cluster(cluster, here[class_id], there[class_id])
+        counterfactuals["scaled"][mine] = scaled
+        counterfactuals["both"][mine] = rotate_cluster(scaled, here[class_id], there[class_id])
+    return {name: Embeddings(query.class_ids, query.indices, made, query.lengths) for name, made in counterfactuals.items()}
 
 
 def _iterate_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
@@ -157,7 +159,7 @@ def tabulate_split(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow]
 
 
 def _split(queries: pl.DataFrame) -> dict[str, Any]:
-    wrong, own_wrong = ~queries["right"].to_numpy(), ~queries["own_right"].to_numpy()
+    wrong, own_wrong = ~queries["correct"].to_numpy(), ~queries["own_correct"].to_numpy()
     shift = compare_proportions(wrong, own_wrong)
     found: dict[str, Any] = {"n_queries": len(queries)}
     for name, values in (("error", wrong), ("own_error", own_wrong)):
@@ -227,8 +229,8 @@ def _index_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterab
 
 def _find_terms(queries: pl.DataFrame, targets: pl.DataFrame) -> dict[str, Any]:
     ids = queries["class_id"].to_numpy()
-    actual, moved, scaled, both = (queries[name].to_numpy().astype(float) for name in ("right", *WORLDS))
-    goal = targets["right"].to_numpy().astype(float)
+    actual, moved, scaled, both = (queries[name].to_numpy().astype(float) for name in ("correct", *COUNTERFACTUALS))
+    goal = targets["correct"].to_numpy().astype(float)
     found: dict[str, Any] = {
         "n_queries": len(queries),
         "accuracy": math.fsum(actual) / len(actual),

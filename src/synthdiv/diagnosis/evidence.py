@@ -24,7 +24,7 @@ from synthdiv.metrics.set_metrics import take_equal
 from synthdiv.prompts.class_texts import DOMAINS, WORDINGS, name_prompts
 
 SHOWN = 4
-READERS = 50
+RETRIEVED = 50
 """Natural images that read a text, the nearest ones; fewer where the smallest class has fewer."""
 
 
@@ -87,7 +87,7 @@ class Natural:
 
 
 def gather_evidence(
-    drawn: Embeddings, natural: Natural, texts: Texts | None, n_classes: int, *, dataset: str, seed: int
+    generated: Embeddings, natural: Natural, texts: Texts | None, n_classes: int, *, dataset: str, seed: int
 ) -> pl.DataFrame:
     """The figures that the causes rest on.
 
@@ -109,33 +109,33 @@ def gather_evidence(
     Returns
     -------
     polars.DataFrame
-        A row a class: class_id; n_images and n_natural; of the images, n_right and n_natural_right (nearest to their own
-        class's natural centroid), taken_for and n_taken (the most frequent other class); n_prompted and n_natural_prompted
-        (nearest to their own class's prompts), n_taken_prompted (nearest to those of taken_for); n_readers, prompt_reading,
-        natural_reading (how many of the readers of the class's prompts, and of its natural centroid, are of the class),
-        prompt_reads_taken and natural_reads_taken (of taken_for), best_wording, best_text and best_reading; spread and
+        A row a class: class_id; n_images and n_natural; of the images, n_correct and n_natural_correct (nearest to their own
+        class's natural centroid), predicted_class and n_predicted_class (the most frequent other class); n_prompted and n_natural_prompted
+        (nearest to their own class's prompts), n_predicted_prompted (nearest to those of predicted_class); n_retrieved, prompt_retrieved_own,
+        natural_retrieved_own (how many of the readers of the class's prompts, and of its natural centroid, are of the class),
+        prompt_retrieved_other and natural_retrieved_other (of predicted_class), best_wording, best_text and best_retrieval; spread and
         natural_spread (Centroid Distance, at equal numbers) with their standard errors; n_photographs and
         n_natural_photographs, domain (the most frequent kind of picture that is no photograph); evidence (the indices of
         ``SHOWN`` images, evenly spread from the nearest to the farthest from the class's natural centroid).
     """
     sums = sum_classes(natural.train, n_classes)
     centroids = compute_centroids(sums)
-    images, control = drawn, natural.evaluation
+    images, control = generated, natural.evaluation
     n_images = np.bincount(images.class_ids, minlength=n_classes)
     n_natural = np.bincount(control.class_ids, minlength=n_classes)
-    taken = count_classes(images, classify_by_centroids(images, centroids), n_classes)
-    others = taken.copy()
+    predicted = count_classes(images, classify_by_centroids(images, centroids), n_classes)
+    others = predicted.copy()
     np.fill_diagonal(others, -1)
-    taken_for = others.argmax(axis=1)
+    predicted_class = others.argmax(axis=1)
     every = np.arange(n_classes)
     columns: dict[str, Any] = {
         "class_id": every,
         "n_images": n_images,
         "n_natural": n_natural,
-        "n_right": taken.diagonal(),
-        "n_natural_right": count_classes(control, classify_by_centroids(control, centroids), n_classes).diagonal(),
-        "taken_for": taken_for,
-        "n_taken": others.max(axis=1),
+        "n_correct": predicted.diagonal(),
+        "n_natural_correct": count_classes(control, classify_by_centroids(control, centroids), n_classes).diagonal(),
+        "predicted_class": predicted_class,
+        "n_predicted_class": others.max(axis=1),
     }
     columns |= _measure_spreads(images, natural, n_classes, seed)
     columns["evidence"] = [_choose_shown(images[images.class_ids == n], centroids[n]) for n in every]
@@ -145,21 +145,21 @@ def gather_evidence(
         prompted = count_classes(images, classify_by_centroids(images, prompts), n_classes)
         columns |= {
             "n_prompted": prompted.diagonal(),
-            "n_taken_prompted": prompted[every, taken_for],
+            "n_predicted_prompted": prompted[every, predicted_class],
             "n_natural_prompted": count_classes(control, classify_by_centroids(control, prompts), n_classes).diagonal(),
         }
-        count = int(min(READERS, sums.counts.min()))
-        ideal = read_vectors(centroids, natural.train, count, n_classes, center=sums.mean)
-        reading = read_vectors(prompts, natural.train, count, n_classes)
+        count = int(min(RETRIEVED, sums.counts.min()))
+        ideal = retrieve_classes(centroids, natural.train, count, n_classes, center=sums.mean)
+        retrieval = retrieve_classes(prompts, natural.train, count, n_classes)
         columns |= {
-            "n_readers": np.full(n_classes, count),
-            "prompt_reading": reading.diagonal(),
-            "natural_reading": ideal.diagonal(),
-            "prompt_reads_taken": reading[every, taken_for],
-            "natural_reads_taken": ideal[every, taken_for],
+            "n_retrieved": np.full(n_classes, count),
+            "prompt_retrieved_own": retrieval.diagonal(),
+            "natural_retrieved_own": ideal.diagonal(),
+            "prompt_retrieved_other": retrieval[every, predicted_class],
+            "natural_retrieved_other": ideal[every, predicted_class],
         }
         columns |= _find_best_wordings(texts, natural.train, count, n_classes)
-        columns |= _judge_domains(texts, images, control, n_classes)
+        columns |= _classify_domains(texts, images, control, n_classes)
     return pl.DataFrame(columns)
 
 
@@ -168,7 +168,7 @@ def count_classes(images: Embeddings, found: np.ndarray, n_classes: int) -> np.n
     return np.bincount(images.class_ids * n_classes + found, minlength=n_classes**2).reshape(n_classes, n_classes)
 
 
-def read_vectors(
+def retrieve_classes(
     vectors: np.ndarray, natural: Iterable[Embeddings], count: int, n_classes: int, *, center: np.ndarray | None = None
 ) -> np.ndarray:
     """Of which classes the natural images are that are nearest to each class's vector.
@@ -227,17 +227,17 @@ def _find_best_wordings(texts: Texts, natural: Iterable[Embeddings], count: int,
         vectors = texts.average_classes(kind, n_classes)
         if vectors is None:
             continue
-        found = read_vectors(vectors, natural, count, n_classes).diagonal()
+        found = retrieve_classes(vectors, natural, count, n_classes).diagonal()
         spelled = {
             int(n): text for n, one, text in zip(texts.class_ids, texts.kinds, texts.texts, strict=True) if one == kind
         }
         for class_id in range(n_classes):
             best[class_id] = max(best[class_id], (int(found[class_id]), kind, spelled[class_id]), key=lambda one: one[0])
-    reading, wording, text = (list(column) for column in zip(*best, strict=True))
-    return {"best_reading": reading, "best_wording": wording, "best_text": text}
+    retrieval, wording, text = (list(column) for column in zip(*best, strict=True))
+    return {"best_retrieval": retrieval, "best_wording": wording, "best_text": text}
 
 
-def _judge_domains(texts: Texts, images: Embeddings, control: Embeddings, n_classes: int) -> dict[str, Any]:
+def _classify_domains(texts: Texts, images: Embeddings, control: Embeddings, n_classes: int) -> dict[str, Any]:
     """How many images are nearest to the text of a photograph among those of their class, one a kind of picture."""
     kinds = np.stack([_of_kind(texts, f"domain {name}", n_classes) for name in DOMAINS], axis=1)  # (C, kinds, d)
     found = {}

@@ -15,13 +15,13 @@ import polars as pl
 from synthdiv.stats.intervals import mean_interval
 
 SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("cure", "classifier", "evaluation_set", "group", "train_set", "classes"), pl.String),
+    **dict.fromkeys(("intervention", "classifier", "evaluation_set", "group", "train_set", "classes"), pl.String),
     **dict.fromkeys(("n_classes", "n_images", "n_seeds"), pl.Int64),
     **dict.fromkeys(("top1_before", "top1_after", "change", "change_low", "change_high"), pl.Float64),
 }
 
 
-def compare_cure(
+def compare_intervention(
     before: pl.DataFrame,
     after: Mapping[str, pl.DataFrame],
     treated: Mapping[str, Sequence[int]],
@@ -54,15 +54,15 @@ def compare_cure(
     middles, halves = [], []
     for group, predictions in after.items():
         x, y = (_share_right(table, treated[group]) for table in (predictions, before))
-        change = (x["right1"] - y["right1"]).to_numpy()
+        change = (x["correct_top1"] - y["correct_top1"]).to_numpy()
         low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)  # one image a class
         middles.append(float(change.mean()))
         halves.append((high - low) / 2)
-        figures = {"top1_before": y["right1"].mean(), "top1_after": x["right1"].mean(), "change": middles[-1]}
+        metrics = {"top1_before": y["correct_top1"].mean(), "top1_after": x["correct_top1"].mean(), "change": middles[-1]}
         counts = {"n_classes": len(treated[group]), "n_images": len(x), "n_seeds": predictions["seed"].n_unique()}
         names = ", ".join(class_names[n] for n in treated[group])
         own = {"train_set": head["train_set"][group], "group": group, "classes": names}
-        rows.append({**head, **own, **counts, **figures, "change_low": low, "change_high": high})
+        rows.append({**head, **own, **counts, **metrics, "change_low": low, "change_high": high})
     more, half = middles[0] - middles[1], math.hypot(*halves)
     contrast = {"group": " - ".join(after), "change": more, "change_low": more - half, "change_high": more + half}
     return [*rows, {**head, "train_set": None} | contrast]
@@ -71,4 +71,4 @@ def compare_cure(
 def _share_right(predictions: pl.DataFrame, class_ids: Sequence[int]) -> pl.DataFrame:
     """Of each image of some classes, the share of seeds that got it right."""
     own = predictions.filter(pl.col("class_id").is_in(list(class_ids)))
-    return own.group_by("class_id", "index").agg(pl.col("right1").mean()).sort("class_id", "index")
+    return own.group_by("class_id", "index").agg(pl.col("correct_top1").mean()).sort("class_id", "index")

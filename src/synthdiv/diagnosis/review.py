@@ -19,19 +19,19 @@ from synthdiv.core.tables import read_table, write_table
 from synthdiv.prompts.class_tables import ClassRow, distinguish_names
 from synthdiv.stats.intervals import wilson_interval
 
-FIGURES: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     "n_images": pl.Int64,
     "accuracy": pl.Float64,
     "accuracy_low": pl.Float64,
     "accuracy_high": pl.Float64,
-    "taken_for": pl.String,
-    "taken_for_share": pl.Float64,
+    "predicted_class": pl.String,
+    "predicted_class_share": pl.Float64,
 }
 SCHEMA: dict[str, Any] = {
     "class_id": pl.Int32,
     "key": pl.String,
     "name": pl.String,
-    **FIGURES,
+    **METRICS,
     **dict.fromkeys(("prompt", "lemmas", "definition", "hypernym", "proposed_override"), pl.String),
 }
 HISTORY: dict[str, Any] = {
@@ -39,9 +39,9 @@ HISTORY: dict[str, Any] = {
     "key": pl.String,
     "name": pl.String,
     "prompt": pl.String,
-    **FIGURES,
-    "drawn_by": pl.String,
-    "judged_by": pl.String,
+    **METRICS,
+    "generated_by": pl.String,
+    "reviewed_by": pl.String,
 }
 """A row a class and what a review said of it; ``review`` numbers the reviews."""
 PREDICTIONS: dict[str, Any] = {
@@ -103,7 +103,7 @@ def tabulate_classes(
     Returns
     -------
     polars.DataFrame
-        Columns as :data:`SCHEMA` says; ``taken_for`` is the wrong class that most images were taken for. A class of which
+        Columns as :data:`SCHEMA` says; ``predicted_class`` is the wrong class that most images were taken for. A class of which
         every image was left out has no accuracy, and comes first.
     """
     rows, names = [], distinguish_names(classes)
@@ -117,8 +117,8 @@ def tabulate_classes(
         rows.append(
             {"class_id": row.class_id, "key": row.key, "name": names[row.class_id], "n_images": count}
             | {"accuracy": right / count if count else None, "accuracy_low": low, "accuracy_high": high}
-            | {"taken_for": names[worst] if counts[worst] else None}
-            | {"taken_for_share": counts[worst] / count if counts[worst] else None, "prompt": prompts[row.class_id]}
+            | {"predicted_class": names[worst] if counts[worst] else None}
+            | {"predicted_class_share": counts[worst] / count if counts[worst] else None, "prompt": prompts[row.class_id]}
             | {"lemmas": row.lemmas, "definition": row.definition, "hypernym": row.hypernym}
             | {"proposed_override": propose_override(row, prompts[row.class_id], columns)}
         )
@@ -157,7 +157,7 @@ def read_columns(path: Path | str | None) -> list[str]:
         return next(csv.reader(file))
 
 
-def keep_history(path: Path | str, table: pl.DataFrame, *, drawn_by: str, judged_by: str) -> pl.DataFrame:
+def keep_history(path: Path | str, table: pl.DataFrame, *, generated_by: str, reviewed_by: str) -> pl.DataFrame:
     """Append to the history what a review says of classes and was not said of them last; nothing in it is changed.
 
     A job that is done again, after it was stopped or for another page, appends nothing.
@@ -168,7 +168,7 @@ def keep_history(path: Path | str, table: pl.DataFrame, *, drawn_by: str, judged
         The history, a CSV; it need not be there.
     table : polars.DataFrame
         From :func:`tabulate_classes`.
-    drawn_by, judged_by : str
+    generated_by, reviewed_by : str
         The generator and guidance scale, and the judge.
 
     Returns
@@ -181,7 +181,7 @@ def keep_history(path: Path | str, table: pl.DataFrame, *, drawn_by: str, judged
     history = read_table(path, HISTORY) if path.exists() else pl.DataFrame(schema=HISTORY)
     last = {row["key"]: row for row in history.iter_rows(named=True)}
     number = (history["review"].max() or 0) + 1  # type: ignore[operator]
-    said = table.with_columns(review=pl.lit(number), drawn_by=pl.lit(drawn_by), judged_by=pl.lit(judged_by))
+    said = table.with_columns(review=pl.lit(number), generated_by=pl.lit(generated_by), reviewed_by=pl.lit(reviewed_by))
     own = said.sort("class_id").select(*(pl.col(name).cast(kind) for name, kind in HISTORY.items())).to_dicts()
     new = [row for row in own if _without_number(row) != _without_number(last.get(row["key"], {}))]
     if new:
@@ -198,7 +198,7 @@ def _without_number(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def introduce_review(
-    *, dataset: str, overrides: str | None, reads_overrides: bool, images: int, drawn_by: str, judged_by: str
+    *, dataset: str, overrides: str | None, reads_overrides: bool, images: int, generated_by: str, reviewed_by: str
 ) -> list[str]:
     """What the page says first: how it came about, and what to do with it.
 
@@ -212,12 +212,12 @@ def introduce_review(
         Whether it decides the prompts of that very dataset.
     images : int
         Of each class.
-    drawn_by, judged_by : str
+    generated_by, reviewed_by : str
         The generator and guidance scale, and the judge.
     """
     made = (
-        f"{images} images of each class, drawn by {drawn_by} with the prompts of dataset {dataset}, in a split of their "
-        f"own; judged by {judged_by}. The classes of lowest accuracy come first; below an image stands what it was taken "
+        f"{images} images of each class, drawn by {generated_by} with the prompts of dataset {dataset}, in a split of their "
+        f"own; judged by {reviewed_by}. The classes of lowest accuracy come first; below an image stands what it was taken "
         "for. Brackets are 95 % intervals."
     )
     caution = (

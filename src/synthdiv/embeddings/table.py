@@ -58,7 +58,7 @@ def write_embeddings(
     indices: Sequence[int] | np.ndarray,
     vectors: np.ndarray,
     lengths: np.ndarray,
-    facts: Mapping[str, Any],
+    metadata: Mapping[str, Any],
     *,
     seeds: Sequence[int] | None = None,
 ) -> None:
@@ -101,7 +101,7 @@ def write_embeddings(
                 pa.field("index", pa.int32(), nullable=False),
                 pa.field("length", pa.float64(), nullable=False),
             ],
-            metadata={METADATA_KEY: json.dumps(dict(facts), sort_keys=True).encode()},
+            metadata={METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode()},
         ),
     )
     if seeds is not None:
@@ -222,6 +222,6 @@ def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
     )
 
 
-def read_facts(path: Path | str) -> dict[str, Any]:
+def read_metadata(path: Path | str) -> dict[str, Any]:
     """What the table's metadata says of its encoder."""
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])

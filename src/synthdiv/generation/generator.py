@@ -80,7 +80,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     index = read_configuration(folder / "model_index.json", spec["model"])
     files = list_model_files(folder, [name for name in index if not name.startswith("_")], spec["variant"])
     scheduler = make_scheduler(folder, spec)
-    facts: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "pipeline": index["_class_name"],
         "weights": hash_files(files, folder),
         "scheduler": type(scheduler).__name__,
@@ -88,12 +88,12 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     }
     options = list_options(index)
     if options:
-        facts["options"] = options
+        metadata["options"] = options
     if spec["lora"] is not None:
-        facts["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
-        facts["lora_scale"] = spec["lora_scale"]
-    facts = json.loads(json.dumps(facts, default=str))
-    return facts | {"model": spec["model"], "guidance": guidance, "digest": make_digest(facts)}
+        metadata["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
+        metadata["lora_scale"] = spec["lora_scale"]
+    metadata = json.loads(json.dumps(metadata, default=str))
+    return metadata | {"model": spec["model"], "guidance": guidance, "digest": make_digest(metadata)}
 
 
 def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
@@ -214,7 +214,7 @@ class Generator:
         for name in self.spec["arguments"]:
             check_known(name, open_to, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
 
-    def draw_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
+    def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
         """Draw one image a prompt, batch by batch.
 
         Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
@@ -243,12 +243,12 @@ class Generator:
             with one_thread():
                 if not self._encoded.keys() >= set(texts):
                     self._encode(texts, islice(prompts, start, None), guidance_scale)
-                drawn = self._draw_batch(texts, numbers, guidance_scale)[:count]
-            for pixels in drawn:
+                generated = self._generate_batch(texts, numbers, guidance_scale)[:count]
+            for pixels in generated:
                 yield Image.fromarray(pixels)
 
     @torch.inference_mode()
-    def _draw_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
+    def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
         """A batch's pixels: uint8, of shape (images, height, width, 3)."""
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])

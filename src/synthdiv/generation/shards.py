@@ -18,9 +18,9 @@ from tqdm import tqdm
 from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
-from synthdiv.images.index import read_facts, read_index, write_index
+from synthdiv.images.index import read_index, read_metadata, write_index
 from synthdiv.plan.generation import find_generator, find_prompts
-from synthdiv.plan.parts import Drawing, Shard
+from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.study import Study
 
 logger = logging.getLogger(__name__)
@@ -46,10 +46,10 @@ class Block:
 
 
 @dataclass(frozen=True)
-class DrawingCounts:
-    """What a call of :func:`draw_shard` did, in images."""
+class GenerationCounts:
+    """What a call of :func:`generate_shard` did, in images."""
 
-    drawn: int
+    generated: int
     copied: int
     found: int
 
@@ -65,13 +65,15 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
     }
 
 
-def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], fingerprint: Mapping[str, Any]) -> Iterator[Block]:
+def iter_blocks(
+    study: Study, run: GenerationRun, class_ids: Iterable[int], fingerprint: Mapping[str, Any]
+) -> Iterator[Block]:
     """The blocks of some classes of a drawing, in order.
 
     Where a class has fewer images than a block that is there already, and that block begins with them, it is theirs too.
     """
-    dataset = find_prompts(study, drawing)
-    spec = study.config["generators"][find_generator(study, drawing.dataset, drawing.split)]
+    dataset = find_prompts(study, run)
+    spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
     recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
 
     def describe(class_id: int, split: str, indices: range, noises: range) -> tuple[list[str], list[int], list[str]]:
@@ -79,8 +81,7 @@ def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
         prompts = [dataset.prompt(class_id, split, index) for index in indices]
         seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
         names = [
-            name_image(recipe_digest, drawing.guidance_scale, prompt, seed)
-            for prompt, seed in zip(prompts, seeds, strict=True)
+            name_image(recipe_digest, run.guidance_scale, prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         return prompts, seeds, names
 
@@ -88,9 +89,9 @@ def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
         return locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
 
     for class_id in class_ids:
-        for split, run in dataset.list_runs():
-            for start in range(0, len(run), BLOCK_SIZE):
-                indices = run[start : start + BLOCK_SIZE]
+        for split, numbers in dataset.list_runs():
+            for start in range(0, len(numbers), BLOCK_SIZE):
+                indices = numbers[start : start + BLOCK_SIZE]
                 noises = range(start, start + len(indices))
                 prompts, seeds, names = describe(class_id, split, indices, noises)
                 path = locate(names)
@@ -102,14 +103,14 @@ def iter_blocks(study: Study, drawing: Drawing, class_ids: Iterable[int], finger
                 yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
 
 
-def count_drawn(study: Study, drawing: Drawing, class_id: int, fingerprint: Mapping[str, Any]) -> int:
+def count_generated(study: Study, run: GenerationRun, class_id: int, fingerprint: Mapping[str, Any]) -> int:
     """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first.
 
     The prompts of a probe are edited one by one: each is looked for.
     """
-    blocks = iter_blocks(study, drawing, [class_id], fingerprint)
+    blocks = iter_blocks(study, run, [class_id], fingerprint)
     first = next(blocks)
-    if not first.path.exists() and find_prompts(study, drawing).repeat is None:
+    if not first.path.exists() and find_prompts(study, run).repeat is None:
         return 0
     return sum(len(block.indices) for block in (first, *blocks) if block.path.exists())
 
@@ -137,7 +138,7 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
 
 
 def fill_block(
-    study: Study, drawing: Drawing, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
+    study: Study, run: GenerationRun, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
 ) -> None:
     """Write one block: first the images that are kept from a shorter one, then new ones.
 
@@ -147,28 +148,30 @@ def fill_block(
         return
     key = study.classes[block.class_id].key
     image_format = study.config["image_format"]
-    data_of = [(read_bytes(image.file, image.offset, image.size), image.facts) for image in kept]
+    data_of = [(read_bytes(image.file, image.offset, image.size), image.metadata) for image in kept]
     for n, image in enumerate(images, start=len(kept)):
-        facts = {
+        metadata = {
             "name": block.names[n],
             "class_key": key,
             "split": block.split,
             "index": block.noises[n],
             "prompt": block.prompts[n],
             "seed": block.seeds[n],
-            "guidance_scale": drawing.guidance_scale,
+            "guidance_scale": run.guidance_scale,
             **measure_image(image),
         }
-        data_of.append((encode_image(image, image_format), facts))
+        data_of.append((encode_image(image, image_format), metadata))
     extension = EXTENSIONS[image_format["format"]]
     members = [
-        (name_member(key, block.split, index), extension, data, facts)
-        for index, (data, facts) in zip(block.noises, data_of, strict=True)
+        (name_member(key, block.split, index), extension, data, metadata)
+        for index, (data, metadata) in zip(block.noises, data_of, strict=True)
     ]
     write_block(block.path, members)
 
 
-def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: Draw, *, writers: int = 1) -> tuple[int, int]:
+def generate_blocks(
+    study: Study, run: GenerationRun, blocks: Sequence[Block], generate: Draw, *, writers: int = 1
+) -> tuple[int, int]:
     """Draw blocks in order, each written as soon as it is full. Returns how many images were drawn, and how many copied.
 
     The images of all blocks are one stream, so that only the very last batch is filled up. Full blocks are encoded and
@@ -176,31 +179,31 @@ def draw_blocks(study: Study, drawing: Drawing, blocks: Sequence[Block], draw: D
     """
     kept = [find_shorter(block) for block in blocks]
     wanted = [(block, n) for block, there in zip(blocks, kept, strict=True) for n in range(len(there), len(block.names))]
-    images = draw([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], drawing.guidance_scale)
+    images = generate([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], run.guidance_scale)
     writing: deque[Future[None]] = deque()
     with tqdm(total=len(wanted), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
         for block, there in zip(blocks, kept, strict=True):
-            drawn = list(islice(images, len(block.names) - len(there)))
-            progress.update(len(drawn))
+            generated = list(islice(images, len(block.names) - len(there)))
+            progress.update(len(generated))
             if len(writing) == writers:
                 writing.popleft().result()
-            writing.append(pool.submit(fill_block, study, drawing, block, there, drawn))
+            writing.append(pool.submit(fill_block, study, run, block, there, generated))
         for future in writing:
             future.result()
     return len(wanted), sum(map(len, kept))
 
 
-def draw_shard(
+def generate_shard(
     study: Study,
-    drawing: Drawing,
+    run: GenerationRun,
     shard: Shard,
     fingerprint: Mapping[str, Any],
     path: Path | str,
     *,
-    load_draw: Callable[[], Draw],
+    load_generate: Callable[[], Draw],
     writers: int = 1,
     load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
-) -> DrawingCounts:
+) -> GenerationCounts:
     """Draw what a shard lacks and write its index.
 
     Every finished block stays, whatever happens to the job: a second call finds it.
@@ -213,7 +216,7 @@ def draw_shard(
         The generator's, from :func:`synthdiv.generation.generator.fingerprint_generator`.
     path : Path or str
         The index table to write.
-    load_draw : callable
+    load_generate : callable
         Loads the model and returns its drawing function; called only if a block is missing.
     writers : int
         Threads that encode and write blocks while the next are drawn.
@@ -222,24 +225,24 @@ def draw_shard(
 
     Returns
     -------
-    DrawingCounts
+    GenerationCounts
         Images drawn, copied from a shorter block, and found.
     """
     mark_use(study.config["archive"])
-    blocks = list(iter_blocks(study, drawing, shard.class_ids, fingerprint))
+    blocks = list(iter_blocks(study, run, shard.class_ids, fingerprint))
     # with shared noise, classes of one prompt have their blocks in common
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
-    drawn = copied = 0
+    generated = copied = 0
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
     if missing:
-        drawn, copied = draw_blocks(study, drawing, missing, load_draw(), writers=writers)
+        generated, copied = generate_blocks(study, run, missing, load_generate(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
-    generator, dataset = find_generator(study, drawing.dataset, drawing.split), find_prompts(study, drawing)
-    facts = {
-        "dataset": drawing.dataset,
-        "guidance_scale": drawing.guidance_scale,
+    generator, dataset = find_generator(study, run.dataset, run.split), find_prompts(study, run)
+    metadata = {
+        "dataset": run.dataset,
+        "guidance_scale": run.guidance_scale,
         "generator": study.config["generators"][generator],
         "fingerprint": fingerprint["digest"],
         "guidance": fingerprint["guidance"],
@@ -249,14 +252,14 @@ def draw_shard(
         "prompts": {study.classes[n].key: make_digest(dataset.describe_class(n)) for n in shard.class_ids},
         "seed": study.seed,
     }
-    write_index(path, rows, facts)
-    logger.info("drawn %d images, copied %d, found %d", drawn, copied, found)
-    return DrawingCounts(drawn, copied, found)
+    write_index(path, rows, metadata)
+    logger.info("drawn %d images, copied %d, found %d", generated, copied, found)
+    return GenerationCounts(generated, copied, found)
 
 
 def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] | None) -> list[dict[str, Any]]:
     stored = read_block(block.path)
-    flags = [flag_image(image.facts) for image in stored]
+    flags = [flag_image(image.metadata) for image in stored]
     if check is not None:
         decoded = [decode_image(read_bytes(image.file, image.offset, image.size)) for image in stored]
         for listed, unsafe in zip(flags, check(decoded), strict=True):
@@ -277,24 +280,26 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
     ]
 
 
-def redraw_image(path: Path | str, class_id: int, split: str, index: int, *, load_draw: Callable[[Mapping], Draw]) -> bytes:
+def regenerate_image(
+    path: Path | str, class_id: int, split: str, index: int, *, load_generate: Callable[[Mapping], Draw]
+) -> bytes:
     """Draw one image of an index again, alone, from its row: the bytes are those that the archive holds.
 
     Parameters
     ----------
     path : Path or str
-        An index that :func:`draw_shard` wrote.
+        An index that :func:`generate_shard` wrote.
     class_id, split, index
         The image.
-    load_draw : callable
+    load_generate : callable
         From the generator's entry to its drawing function.
     """
-    facts = read_facts(path)
+    metadata = read_metadata(path)
     row = next(
         row
         for row in read_index(path).to_pylist()
         if (row["class_id"], row["split"], row["index"]) == (class_id, split, index)
     )
-    draw = load_draw(facts["generator"])
-    image = next(draw([row["prompt"]], [row["seed"]], facts["guidance_scale"]))
-    return encode_image(image, facts["image_format"])
+    generate = load_generate(metadata["generator"])
+    image = next(generate([row["prompt"]], [row["seed"]], metadata["guidance_scale"]))
+    return encode_image(image, metadata["image_format"])

@@ -37,7 +37,7 @@ class StoredImage:
     file: str
     offset: int
     size: int
-    facts: dict[str, Any]
+    metadata: dict[str, Any]
 
 
 def locate_block(archive: Path | str, family: str, name: str) -> Path:
@@ -73,8 +73,8 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
         The images in order. Each becomes ``<key>.<extension>`` and ``<key>.json``.
     """
     with replace_atomically(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
-        for key, extension, data, facts in members:
-            text = json.dumps(facts, sort_keys=True, ensure_ascii=False).encode()
+        for key, extension, data, metadata in members:
+            text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
             for name, content in ((f"{key}.{extension}", data), (f"{key}.json", text)):
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
@@ -118,7 +118,7 @@ def read_block(path: Path) -> list[StoredImage]:
                     images.append(StoredImage(last.file, last.offset, last.size, json.loads(file.read())))
                 else:
                     images.append(StoredImage(str(path), member.offset_data, member.size, {}))
-        if not images or not all(image.facts for image in images):
+        if not images or not all(image.metadata for image in images):
             raise tarfile.ReadError("an image has no facts")
         check_tar_end(path, member)
     except (tarfile.TarError, ValueError, IndexError) as error:

@@ -40,7 +40,7 @@ TOGETHER = 10_000
 """Rows that are gathered before they become columns: those of a million images would take gigabytes."""
 
 
-def write_index(path: Path | str, rows: Iterable[dict[str, Any]], facts: dict[str, Any]) -> int:
+def write_index(path: Path | str, rows: Iterable[dict[str, Any]], metadata: dict[str, Any]) -> int:
     """Write an index, sorted by class_id, split (train first) and index, with ``facts`` in the file's metadata.
 
     Returns
@@ -57,7 +57,7 @@ def write_index(path: Path | str, rows: Iterable[dict[str, Any]], facts: dict[st
     assert isinstance(frame, pl.DataFrame)
     order = frame.select(pl.arg_sort_by("class_id", pl.col("split") != "train", "split", "index")).to_series()
     table = table.take(order.to_arrow())
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(facts, sort_keys=True).encode()})
+    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
     with replace_atomically(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     return table.num_rows
@@ -68,7 +68,7 @@ def read_index(path: Path | str) -> pa.Table:
     return pq.read_table(path)
 
 
-def read_facts(path: Path | str) -> dict[str, Any]:
+def read_metadata(path: Path | str) -> dict[str, Any]:
     """What the index says of all its images: for drawn ones the recipe and the guidance scale."""
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 

@@ -44,7 +44,7 @@ COUNTS = {
     "key": pl.String,
     "name": pl.String,
     "n_found": pl.Int64,
-    "n_taken": pl.Int64,
+    "n_predicted_class": pl.Int64,
     "n_undecodable": pl.Int64,
     "undecodable": pl.String,
 }
@@ -247,8 +247,8 @@ def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Genera
     """Images that lie in files of their own, or in tars: a thread takes a class, since small images decode in a moment."""
 
     def check(images: list[Chosen]) -> tuple[Path, list[dict[str, Any]]]:
-        listing = [[one.image.file, one.image.offset, one.image.size, one.image.changed] for one in images]
-        path = checked / f"{make_digest(listing)}.json"
+        manifest = [[one.image.file, one.image.offset, one.image.size, one.image.changed] for one in images]
+        path = checked / f"{make_digest(manifest)}.json"
         if path.exists():
             return path, json.loads(path.read_text())
         seen = [_look(read_bytes(one.image.file, one.image.offset, one.image.size)) for one in images]
@@ -260,9 +260,9 @@ def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Genera
     groups = [list(group) for _, group in groupby(chosen, key=lambda one: one.image.class_id)]
     for images, (path, seen) in zip(groups, pool.map(check, groups), strict=True):
         used.add(path)
-        for one, facts in zip(images, seen, strict=True):
+        for one, metadata in zip(images, seen, strict=True):
             place = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
-            yield one, facts.get("undecodable"), place | {"flags": _flag(facts)}
+            yield one, metadata.get("undecodable"), place | {"flags": _flag(metadata)}
     for path in set(checked.glob("*.json")) - used:
         path.unlink()
 
@@ -291,13 +291,13 @@ def _copy_block(
         write_block(
             path,
             [
-                (member, _guess_extension(data), data, {"source": one.image.name} | facts)
-                for member, (one, data), facts in zip(members, block, seen, strict=True)
+                (member, _guess_extension(data), data, {"source": one.image.name} | metadata)
+                for member, (one, data), metadata in zip(members, block, seen, strict=True)
             ],
         )
     for (one, _), stored in zip(block, read_block(path), strict=True):
         place = {"file": stored.file, "offset": stored.offset, "size": stored.size}
-        yield one, stored.facts.get("undecodable"), place | {"flags": _flag(stored.facts)}
+        yield one, stored.metadata.get("undecodable"), place | {"flags": _flag(stored.metadata)}
 
 
 def count_images(
@@ -321,18 +321,22 @@ def count_images(
     Returns
     -------
     polars.DataFrame
-        A row a class that was taken: split, class_id, key, name, n_found, n_taken, n_undecodable, undecodable (their names).
+        A row a class that was taken: split, class_id, key, name, n_found, n_predicted_class, n_undecodable, undecodable (their names).
     """
     broken = index.filter((pl.col("split") == split) & pl.col("flags").list.contains("undecodable"))
     wanted = set(broken.select("class_id", "index").iter_rows())
-    n_found, n_taken, names = Counter(image.class_id for image in found), Counter[int](), defaultdict[int, list[str]](list)
+    n_found, n_predicted_class, names = (
+        Counter(image.class_id for image in found),
+        Counter[int](),
+        defaultdict[int, list[str]](list),
+    )
     for one in chosen:
-        n_taken[one.image.class_id] += 1
+        n_predicted_class[one.image.class_id] += 1
         if (one.image.class_id, one.index) in wanted:
             names[one.image.class_id].append(one.image.name)
     rows = [
-        (split, n, classes[n].key, classes[n].name, n_found[n], n_taken[n], len(names[n]), "; ".join(names[n]))
-        for n in sorted(n_taken)
+        (split, n, classes[n].key, classes[n].name, n_found[n], n_predicted_class[n], len(names[n]), "; ".join(names[n]))
+        for n in sorted(n_predicted_class)
     ]
     return pl.DataFrame(rows, schema=COUNTS, orient="row")
 

@@ -47,7 +47,7 @@ class ImageDataset(Dataset):
         return self.transform(image), int(rows["class_id"][n])
 
 
-class DrawnImages(Dataset):
+class SampledImages(Dataset):
     """Images as a training draws them: what the augmentation does to one is a function of the seed and the draw's number.
 
     timm's and torchvision's transforms take their random numbers from the global generators, so these are seeded for each

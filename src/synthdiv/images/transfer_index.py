@@ -68,8 +68,8 @@ def find_transfer_images(
 
 
 def _find_file(path: str, class_id: int) -> Found:
-    facts = os.stat(path)
-    return Found(class_id, path, path, 0, facts.st_size, facts.st_mtime_ns)
+    metadata = os.stat(path)
+    return Found(class_id, path, path, 0, metadata.st_size, metadata.st_mtime_ns)
 
 
 def _take(images: list[Found], chosen: Iterable[bool], wanted: bool) -> list[Found]:

@@ -7,7 +7,7 @@ import numpy as np
 from synthdiv.embeddings.table import make_unit
 
 
-def rotate_cloud(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def rotate_cluster(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """Turn the sphere by the shortest rotation that takes one unit vector to another; what is at right angles to both stays.
 
     Parameters
@@ -51,7 +51,7 @@ def measure_angles(vectors: np.ndarray, centroid: np.ndarray) -> np.ndarray:
     return 2 * np.arctan2(np.linalg.norm(vectors - centroid, axis=1), np.linalg.norm(vectors + centroid, axis=1))
 
 
-def scale_cloud(vectors: np.ndarray, centroid: np.ndarray, factor: float) -> np.ndarray:
+def scale_cluster(vectors: np.ndarray, centroid: np.ndarray, factor: float) -> np.ndarray:
     """Multiply the angle of each vector with the centroid, and keep the direction in which it lies.
 
     Parameters

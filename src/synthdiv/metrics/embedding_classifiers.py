@@ -200,7 +200,7 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
     return logs.argmax(axis=1)
 
 
-def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int) -> dict[str, Any]:
+def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed: int) -> dict[str, Any]:
     """A logistic regression on unit vectors, with validated regularisation.
 
     Parameters
@@ -221,12 +221,12 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
     """
     rows = _make_all_unit(reference.vectors)
     rows *= math.sqrt(rows.shape[1])  # values of about 1
-    ordered = sorted(strengths)
-    strength = ordered[len(ordered) // 2]
+    ordered = sorted(c_values)
+    c = ordered[len(ordered) // 2]
     counts = np.unique(reference.class_ids, return_counts=True)[1]
     if len(ordered) > 1 and counts.min() >= 5:
-        strength = _choose_strength(rows, reference.class_ids, hold_out(reference, seed), ordered)
-    model = _fit_regression(rows, reference.class_ids, strength)
+        c = _choose_c(rows, reference.class_ids, hold_out(reference, seed), ordered)
+    model = _fit_regression(rows, reference.class_ids, c)
     weights, offsets = model.coef_, model.intercept_
     if len(model.classes_) == 2:
         weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
@@ -234,7 +234,7 @@ def train_probe(reference: Embeddings, *, strengths: Sequence[float], seed: int)
         "weights": weights,
         "offsets": offsets,
         "classes": model.classes_,
-        "strength": strength,
+        "c": c,
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
@@ -248,11 +248,11 @@ def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _choose_strength(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, strengths: Sequence[float]) -> float:
+def _choose_c(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, c_values: Sequence[float]) -> float:
     """The strength whose fit to the other rows is right on most of those held out, the first of equals."""
-    fitted, tried = rows[~held], rows[held]
-    scores = [_fit_regression(fitted, class_ids[~held], c).score(tried, class_ids[held]) for c in strengths]
-    return strengths[int(np.argmax(scores))]
+    fitted, evaluated = rows[~held], rows[held]
+    scores = [_fit_regression(fitted, class_ids[~held], c).score(evaluated, class_ids[held]) for c in c_values]
+    return c_values[int(np.argmax(scores))]
 
 
 def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
@@ -266,11 +266,11 @@ def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
     return place < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
 
 
-def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, strength: float) -> LogisticRegression:
-    return LogisticRegression(C=strength, max_iter=2000).fit(rows, class_ids)
+def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, c: float) -> LogisticRegression:
+    return LogisticRegression(C=c, max_iter=2000).fit(rows, class_ids)
 
 
-def classify_by_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray:
+def classify_by_linear_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray:
     """The classes that a logistic regression gives queries: int64 array of shape (n,)."""
     rows = make_unit(query.vectors) * math.sqrt(query.vectors.shape[1])
     return np.asarray(probe["classes"])[(rows @ probe["weights"].T + probe["offsets"]).argmax(axis=1)]
@@ -299,7 +299,7 @@ def fit_classifiers(
         As in the config's ``embedding_classifiers``. A mixture and a density need two vectors a class, and are left out
         where there are fewer.
     probe : mapping or None
-        From :func:`train_probe`.
+        From :func:`train_linear_probe`.
     seed : int
         Where mixtures start.
 
@@ -324,7 +324,7 @@ def fit_classifiers(
         if variance is not None:
             found["kernel_density"] = classify_density(reference, query, n_classes, variance)
         if probe is not None:
-            found["logistic_regression"] = classify_by_probe(probe, query)
+            found["logistic_regression"] = classify_by_linear_probe(probe, query)
         return found
 
     return classify

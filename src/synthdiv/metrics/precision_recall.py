@@ -71,7 +71,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
             f"k is {k}; it must lie between 1 and one less than the sets' sizes, {len(references)} and {len(queries)}"
         )
     center = references.astype(np.float64).mean(axis=0)
-    real, fake = _Cloud(references, center), _Cloud(queries, center)
+    real, fake = _Points(references, center), _Points(queries, center)
     near_real, near_fake = _find_radii(real, k), _find_radii(fake, k)
     counts = np.zeros(len(queries), dtype=np.int64)
     recalled = np.zeros(len(references), dtype=bool)
@@ -86,7 +86,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
     return Manifold(counts > 0, recalled, counts / k, covered)
 
 
-class _Cloud:
+class _Points:
     """Vectors, and in fp32 their differences x from a common centre, |x|^2 and 1."""
 
     def __init__(self, vectors: np.ndarray, center: np.ndarray) -> None:
@@ -103,14 +103,14 @@ class _Cloud:
         return len(self.vectors)
 
 
-def _square_distances(first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.ndarray:
+def _square_distances(first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
     """|x|^2 - 2 x.y + |y|^2, as one matrix product."""
     others = second.rough[b] * np.float32(-2)
     others[:, -2], others[:, -1] = 1, second.rough[b, -2]
     return first.rough[a] @ others.T
 
 
-def _exact(first: _Cloud, second: _Cloud, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _exact(first: _Points, second: _Points, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     found = np.empty(len(rows))
     for part in split_rows(len(rows), PAIRS):
         gap = first.vectors[rows[part]].astype(np.float64) - second.vectors[columns[part]]
@@ -118,7 +118,7 @@ def _exact(first: _Cloud, second: _Cloud, rows: np.ndarray, columns: np.ndarray)
     return found
 
 
-def _compare(squares: np.ndarray, radii: np.ndarray, first: _Cloud, second: _Cloud, a: slice, b: slice) -> np.ndarray:
+def _compare(squares: np.ndarray, radii: np.ndarray, first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
     """Whether squared distances are at most the squared radii (of rows or of columns)."""
     error = np.float32(first.error + second.error)
     inside = squares <= (radii - error).astype(np.float32)
@@ -129,22 +129,22 @@ def _compare(squares: np.ndarray, radii: np.ndarray, first: _Cloud, second: _Clo
     return inside
 
 
-def _find_radii(cloud: _Cloud, k: int) -> np.ndarray:
+def _find_radii(points: _Points, k: int) -> np.ndarray:
     """The squared distance of each vector's k-th nearest other one, in fp64."""
-    radii = np.empty(len(cloud))
-    error = 2 * cloud.error
-    for a in split_rows(len(cloud), BLOCK):
+    radii = np.empty(len(points))
+    error = 2 * points.error
+    for a in split_rows(len(points), BLOCK):
         best = np.full((a.stop - a.start, k + 1), np.inf, dtype=np.float32)
         kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-        for b in split_rows(len(cloud), BLOCK):
-            squares = _square_distances(cloud, cloud, a, b)
+        for b in split_rows(len(points), BLOCK):
+            squares = _square_distances(points, points, a, b)
             best = np.partition(np.concatenate([best, squares], axis=1), k, axis=1)[:, : k + 1]
             near = np.flatnonzero(squares <= (best[:, k] + 2 * error)[:, None])
             kept.append((near // squares.shape[1], near % squares.shape[1] + b.start, squares.ravel()[near]))
         rows, columns, rough = (np.concatenate(parts) for parts in zip(*kept, strict=True))
         wanted = (rough <= best[rows, k] + 2 * error) & (columns != rows + a.start)
         rows, columns = rows[wanted], columns[wanted]
-        exact = _exact(cloud, cloud, rows + a.start, columns)
+        exact = _exact(points, points, rows + a.start, columns)
         order = np.lexsort((exact, rows))
         first = np.searchsorted(rows[order], np.arange(a.stop - a.start))
         radii[a] = exact[order][first + k - 1]

@@ -89,14 +89,14 @@ def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least
     def measure(size: int, scale: float) -> float:
         generator.spec = {**spec, "batch_size": size}
         prompts, seeds = ["a photograph"] * size, list(range(size))
-        return size / time_work(lambda: list(generator.draw_images(prompts, seeds, scale)), device, at_least=at_least)
+        return size / time_work(lambda: list(generator.generate_images(prompts, seeds, scale)), device, at_least=at_least)
 
     size = spec["batch_size"]
-    facts: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
     if device.type == "cuda":
-        facts["batches"] = _measure_batches(measure, size, device)
-        size, facts["proposed_batch_size"] = choose_batch_size(facts["batches"], size)
-    return facts | {
+        metadata["batches"] = _measure_batches(measure, size, device)
+        size, metadata["proposed_batch_size"] = choose_batch_size(metadata["batches"], size)
+    return metadata | {
         "batch_size": size,
         "images_per_s": round(measure(size, GUIDED), 4),
         "images_per_s_unguided": round(measure(size, UNGUIDED), 4),

@@ -56,8 +56,8 @@ def list_files(archive: Path | str) -> Iterator[ArchiveFile]:
             for entry in entries:
                 if BLOCK.fullmatch(entry.name) or LEFTOVER.fullmatch(entry.name):
                     with suppress(FileNotFoundError):  # of a job that has just finished writing it
-                        facts = entry.stat()
-                        yield ArchiveFile(Path(entry.path), folder.parent.name, facts.st_size, facts.st_mtime)
+                        metadata = entry.stat()
+                        yield ArchiveFile(Path(entry.path), folder.parent.name, metadata.st_size, metadata.st_mtime)
 
 
 def list_indices(folder: Path) -> Iterator[Path]:
@@ -108,12 +108,12 @@ def read_named(folders: Iterable[Path]) -> set[str]:
 def plan_names(study: Study, results: Path | str) -> set[str]:
     """The file names of the blocks that a study consists of, whether they are drawn or not."""
     grid, names = Grid(study, results), set()
-    for drawing in tqdm(grid.drawings, unit="drawing", desc="plan", mininterval=2):
-        fingerprint = grid.fingerprints.get(find_generator(study, drawing.dataset, drawing.split))
+    for run in tqdm(grid.runs, unit="run", desc="plan", mininterval=2):
+        fingerprint = grid.fingerprints.get(find_generator(study, run.dataset, run.split))
         if fingerprint is not None:
-            shards = list_run_indices(study, drawing).values()
+            shards = list_run_indices(study, run).values()
             class_ids = [class_id for shard in shards for class_id in shard.class_ids]
-            names |= {block.path.name for block in iter_blocks(study, drawing, class_ids, fingerprint)}
+            names |= {block.path.name for block in iter_blocks(study, run, class_ids, fingerprint)}
     return names
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale, make_digest
-from synthdiv.generation.shards import count_drawn
-from synthdiv.images.index import read_facts
+from synthdiv.generation.shards import count_generated
+from synthdiv.images.index import read_metadata
 from synthdiv.images.transfer_sets import locate_parts
 from synthdiv.plan.classifiers import list_evaluations, list_parts, list_trainings
 from synthdiv.plan.experiments import list_encoder_experiments
@@ -30,7 +30,7 @@ from synthdiv.plan.generation import (
     list_run_indices,
     list_shards,
 )
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import list_transfer_sets
@@ -50,7 +50,7 @@ SHOWN = 12
 class ClassState:
     """What there is of one class of a drawing, in images."""
 
-    drawing: Drawing
+    run: GenerationRun
     class_id: int
     total: int
     done: int
@@ -86,57 +86,59 @@ class Grid:
         return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
     @cached_property
-    def drawings(self) -> list[Drawing]:
+    def runs(self) -> list[GenerationRun]:
         """What is drawn for sets, and the probes."""
-        return list_generation_runs(self.study) + [find_run(self.study, {"probe": name})[0] for name in self.study.probes]
+        return list_generation_runs(self.study) + [
+            find_run(self.study, {"probe": name})[0] for name in self.study.prompt_probes
+        ]
 
     @cached_property
     def states(self) -> list[ClassState]:
         """Every class of every drawing."""
-        return [state for drawing in self.drawings for state in self._compare(drawing)]
+        return [state for run in self.runs for state in self._compare(run)]
 
-    def _compare(self, drawing: Drawing) -> list[ClassState]:
+    def _compare(self, run: GenerationRun) -> list[ClassState]:
         study = self.study
-        dataset, generator = find_prompts(study, drawing), find_generator(study, drawing.dataset, drawing.split)
+        dataset, generator = find_prompts(study, run), find_generator(study, run.dataset, run.split)
         total, fingerprint = sum(dataset.images_per_class.values()), self.fingerprints.get(generator)
         states = []
-        for index, shard in list_run_indices(study, drawing).items():
+        for index, shard in list_run_indices(study, run).items():
             path = self.results / "images" / index
-            facts = read_facts(path) if path.exists() else None
+            metadata = read_metadata(path) if path.exists() else None
             for class_id in shard.class_ids:
-                reason = self._find_reason(drawing, class_id, facts, path)
-                owner, done, reused = find_owner(study, drawing, class_id), 0, None
+                reason = self._find_reason(run, class_id, metadata, path)
+                owner, done, reused = find_owner(study, run, class_id), 0, None
                 if reason is None:
                     done = total
-                elif owner != drawing:
+                elif owner != run:
                     reused = owner.collection
                 elif fingerprint is not None:
-                    done = count_drawn(study, drawing, class_id, fingerprint)
-                states.append(ClassState(drawing, class_id, total, done, reused, reason if done < total else None))
+                    done = count_generated(study, run, class_id, fingerprint)
+                states.append(ClassState(run, class_id, total, done, reused, reason if done < total else None))
         return states
 
-    def _find_reason(self, drawing: Drawing, class_id: int, facts: Mapping[str, Any] | None, path: Path) -> str | None:
+    def _find_reason(self, run: GenerationRun, class_id: int, metadata: Mapping[str, Any] | None, path: Path) -> str | None:
         """Why a class of a drawing would be drawn; None if its index stands."""
         study = self.study
-        dataset, generator = find_prompts(study, drawing), find_generator(study, drawing.dataset, drawing.split)
+        dataset, generator = find_prompts(study, run), find_generator(study, run.dataset, run.split)
         key = study.classes[class_id].key
-        if facts is None or key not in facts["prompts"]:
+        if metadata is None or key not in metadata["prompts"]:
             return "not drawn yet"
-        fingerprint = self.fingerprints.get(generator, {"digest": facts["fingerprint"]})["digest"]
+        fingerprint = self.fingerprints.get(generator, {"digest": metadata["fingerprint"]})["digest"]
         # JSON knows no tuples and no other keys than texts: compare what both sides become
         own = json.loads(json.dumps([study.config["generators"][generator], fingerprint, study.config["image_format"]]))
-        if own != [facts["generator"], facts["fingerprint"], facts["image_format"]]:
+        if own != [metadata["generator"], metadata["fingerprint"], metadata["image_format"]]:
             return "another generator or image format"
-        if [study.seed, study.config["noise"]] != [facts["seed"], facts["noise"]]:
+        if [study.seed, study.config["noise"]] != [metadata["seed"], metadata["noise"]]:
             return "another seed or noise"
-        if facts["prompts"][key] != make_digest(dataset.describe_class(class_id)):
-            return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(drawing, class_id, path)}"
-        if dict(dataset.images_per_class) != facts["images_per_class"]:
+        if metadata["prompts"][key] != make_digest(dataset.describe_class(class_id)):
+            return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(run, class_id, path)}"
+        if dict(dataset.images_per_class) != metadata["images_per_class"]:
             return "another number of images"
         return None
 
-    def _show_edit(self, drawing: Drawing, class_id: int, path: Path) -> str:
-        dataset = find_prompts(self.study, drawing)
+    def _show_edit(self, run: GenerationRun, class_id: int, path: Path) -> str:
+        dataset = find_prompts(self.study, run)
         if dataset.per_image:
             return ""
         rows = pl.scan_parquet(path).filter(pl.col("class_id") == class_id).select("prompt").head(1).collect()
@@ -145,35 +147,35 @@ class Grid:
 
     # Tables
 
-    def tabulate_drawings(self) -> pl.DataFrame:
+    def tabulate_generation(self) -> pl.DataFrame:
         """A row a drawing: images planned, done, reused and to draw, files, gigabytes and hours."""
         rows = []
-        for drawing in self.drawings:
-            own = [state for state in self.states if state.drawing == drawing]
-            generator = find_generator(self.study, drawing.dataset, drawing.split)
+        for run in self.runs:
+            own = [state for state in self.states if state.run == run]
+            generator = find_generator(self.study, run.dataset, run.split)
             reused = sum(state.total for state in own if state.reused_from)
-            to_draw = sum(state.total - state.done for state in own if not state.reused_from)
-            blocks = sum(math.ceil(len(run) / BLOCK_SIZE) for _, run in find_prompts(self.study, drawing).list_runs())
+            to_generate = sum(state.total - state.done for state in own if not state.reused_from)
+            blocks = sum(math.ceil(len(indices) / BLOCK_SIZE) for _, indices in find_prompts(self.study, run).list_runs())
             rows.append(
                 {
-                    "dataset": drawing.dataset if drawing.split is None else drawing.collection,
-                    "guidance_scale": format_scale(drawing.guidance_scale),
+                    "dataset": run.dataset if run.split is None else run.collection,
+                    "guidance_scale": format_scale(run.guidance_scale),
                     "generator": generator,
-                    "shards": len(list_run_indices(self.study, drawing)),
+                    "shards": len(list_run_indices(self.study, run)),
                     "images": sum(state.total for state in own),
                     "done": sum(state.done for state in own),
                     "reused": reused,
-                    "to_draw": to_draw,
+                    "to_generate": to_generate,
                     "new_files": blocks * sum(1 for state in own if state.done < state.total and not state.reused_from),
-                    "new_GB": round(to_draw * self.bytes_per_image(generator) / 1e9, 1),
-                    "hours": round(to_draw * self.seconds_per_image(drawing) / 3600, 1),
+                    "new_GB": round(to_generate * self.bytes_per_image(generator) / 1e9, 1),
+                    "hours": round(to_generate * self.seconds_per_image(run) / 3600, 1),
                 }
             )
         return pl.DataFrame(rows)
 
-    def seconds_per_image(self, drawing: Drawing) -> float:
+    def seconds_per_image(self, run: GenerationRun) -> float:
         """What drawing an image takes, on one GPU: without guidance one prediction a step and not two."""
-        generator, guided = find_generator(self.study, drawing.dataset, drawing.split), drawing.guidance_scale > 1
+        generator, guided = find_generator(self.study, run.dataset, run.split), run.guidance_scale > 1
         measured = self.calibration.get("generators", {}).get(generator)
         if measured:
             return 1 / measured["images_per_s" if guided else "images_per_s_unguided"]
@@ -183,9 +185,9 @@ class Grid:
 
     def bytes_per_image(self, generator: str) -> float:
         """The size of an image's file: of those that were drawn, or a guess."""
-        for drawing in list_generation_runs(self.study):
-            if find_generator(self.study, drawing.dataset) == generator:
-                paths = sorted((self.results / "images" / drawing.collection).glob("*.parquet"))[:1]
+        for run in list_generation_runs(self.study):
+            if find_generator(self.study, run.dataset) == generator:
+                paths = sorted((self.results / "images" / run.collection).glob("*.parquet"))[:1]
                 for path in paths:
                     return pl.read_parquet(path, columns=["size"])["size"].mean()  # type: ignore[return-value]
         spec = self.study.config["generators"][generator]
@@ -194,16 +196,16 @@ class Grid:
     def list_reasons(self) -> list[str]:
         """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
         lines = []
-        for drawing in self.drawings:
-            own = [state for state in self.states if state.drawing == drawing and not state.reused_from]
+        for run in self.runs:
+            own = [state for state in self.states if state.run == run and not state.reused_from]
             reasons = Counter(state.reason for state in own if state.reason)
             edited = [reason for reason in reasons if reason.startswith(EDITED)]
             for reason, count in reasons.items():
                 if not reason.startswith(EDITED):
-                    lines.append(f"{drawing.collection}: {count:,} classes {reason}")
-            lines += [f"{drawing.collection}: {reason}" for reason in edited[:SHOWN]]
+                    lines.append(f"{run.collection}: {count:,} classes {reason}")
+            lines += [f"{run.collection}: {reason}" for reason in edited[:SHOWN]]
             if len(edited) > SHOWN:
-                lines.append(f"{drawing.collection}: and {len(edited) - SHOWN} more edited prompts")
+                lines.append(f"{run.collection}: and {len(edited) - SHOWN} more edited prompts")
         return lines
 
     def tabulate_embeddings(self) -> pl.DataFrame:
@@ -244,8 +246,8 @@ class Grid:
         rows = []
         for name, training in list_evaluations(self.study):
             entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
-            runs = [run for run in list_trainings(self.study) if (run.classifier, run.training) == (name, training)]
-            done = sum((self.results / "classifiers" / run.folder / "model.safetensors").exists() for run in runs)
+            runs = [one for one in list_trainings(self.study) if (one.classifier, one.training) == (name, training)]
+            done = sum((self.results / "classifiers" / one.folder / "model.safetensors").exists() for one in runs)
             images = self._count_trained(training, recipe) if runs else 0
             rate = self.calibration.get("classifiers", {}).get(name, {}).get("images_per_s", GUESSED_RATES["classifiers"])
             hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
@@ -255,7 +257,7 @@ class Grid:
             "trained_on": pl.String,
             "trainings": pl.Int64,
             "done": pl.Int64,
-            "tried_on_sets": pl.Int64,
+            "evaluated_on_sets": pl.Int64,
             "hours": pl.Float64,
         }
         return pl.DataFrame(rows, schema=schema, orient="row")

@@ -14,9 +14,9 @@ from synthdiv.config.loading import check_known
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.images.transfer_sets import find_root
-from synthdiv.plan.classifiers import find_cured_classes, list_evaluations
+from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
-from synthdiv.plan.parts import BROUGHT, FOLDERS
+from synthdiv.plan.parts import FOLDERS, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
     find_class_ids,
@@ -57,14 +57,14 @@ def check_study(study: Study) -> None:
     _check_sets(study)
     _check_matrix(study)
     _check_encoders(study)
-    for name in study.config["probes"]:
-        _check_probe(study, name)
+    for name in study.config["prompt_probes"]:
+        _check_prompt_probe(study, name)
     _check_review(study)
     _check_mixtures(study)
     for name in study.config["classifiers"]:
         _check_classifier(study, name)
-    for name, cure in study.config["cures"].items():
-        _check_cure(study, f"config: cures.{name}", cure)
+    for name, intervention in study.config["interventions"].items():
+        _check_intervention(study, f"config: cures.{name}", intervention)
     _check_features(study)
 
 
@@ -86,9 +86,9 @@ def _check_generators(study: Study) -> None:
     for name in study.config["datasets"]:
         if name in FOLDERS:
             raise StudyError(f"config: datasets.{name}: a folder beside its images has this name; choose another")
-    drawn = [(f"datasets.{name}", entry) for name, entry in study.config["datasets"].items()]
-    drawn += [(f"probes.{name}", entry) for name, entry in study.config["probes"].items()]
-    for where, entry in drawn:
+    generated = [(f"datasets.{name}", entry) for name, entry in study.config["datasets"].items()]
+    generated += [(f"probes.{name}", entry) for name, entry in study.config["prompt_probes"].items()]
+    for where, entry in generated:
         if "generator" in entry:
             check_known(entry["generator"], study.config["generators"], f"{where}.generator", "generator")
         elif not study.config["generators"] and entry.get("guidance_scales", True):
@@ -109,8 +109,10 @@ def _check_generators(study: Study) -> None:
 
 
 def _check_encoders(study: Study) -> None:
-    if BROUGHT in study.config["encoders"]:
-        raise StudyError(f"config: encoders.{BROUGHT}: this name stands for the embeddings that you bring; choose another")
+    if USER_PROVIDED in study.config["encoders"]:
+        raise StudyError(
+            f"config: encoders.{USER_PROVIDED}: this name stands for the embeddings that you bring; choose another"
+        )
     for name, spec in list_text_encoders(study).items():
         brings_its_own = spec["model"].startswith("hf-hub:") or Path(spec["model"]).is_dir()
         if spec["pretrained"] is None and not brings_its_own:
@@ -157,8 +159,8 @@ def _check_sets(study: Study) -> None:
             raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {AN_ENCODER}")
 
 
-def _check_probe(study: Study, name: str) -> None:
-    entry, where = study.config["probes"][name], f"probes.{name}"
+def _check_prompt_probe(study: Study, name: str) -> None:
+    entry, where = study.config["prompt_probes"][name], f"probes.{name}"
     check_known(entry["reference"], study.sets, f"{where}.reference", "set")
     if entry["reference"] not in list_image_sets(study):
         raise StudyError(
@@ -207,7 +209,7 @@ def _check_trains(study: Study, name: str, where: str) -> None:
 
 def _check_classifier(study: Study, name: str) -> None:
     entry, recipe, where = study.config["classifiers"][name], study.recipes[name], f"classifiers.{name}"
-    for listed in entry["evaluate"] + ([entry["follow"]] if "follow" in entry else []):
+    for listed in entry["evaluate"] + ([entry["monitor"]] if "monitor" in entry else []):
         _check_images(study, listed, where, "are tried on")
     if isinstance(recipe["pretrained"], str) and not Path(recipe["pretrained"]).is_file():
         raise StudyError(f"config: {where}.recipe.pretrained: the weights file {recipe['pretrained']} does not exist")
@@ -273,16 +275,20 @@ def _check_initial(study: Study, name: str) -> None:
             raise StudyError(f"config: {where}: {source['classifier']} is not trained with seed {lacking[0]}")
 
 
-def _check_cure(study: Study, where: str, cure: Mapping[str, str]) -> None:
+def _check_intervention(study: Study, where: str, intervention: Mapping[str, str]) -> None:
     trained: list[str] = next((one["train"] for one in study.config["classifiers"].values() if one["train"]), [])
     for role in ("base", "diagnosed", "others"):
-        if cure[role] not in trained:
+        if intervention[role] not in trained:
             among = ", ".join(trained) or "nothing"
-            raise StudyError(f"{where}.{role}: the first classifier is not trained on {cure[role]!r}, but on {among}")
-    first, second = (len(find_cured_classes(study, cure["base"], cure[role])) for role in ("diagnosed", "others"))
+            raise StudyError(
+                f"{where}.{role}: the first classifier is not trained on {intervention[role]!r}, but on {among}"
+            )
+    first, second = (
+        len(find_treated_classes(study, intervention["base"], intervention[role])) for role in ("diagnosed", "others")
+    )
     if first != second or not first:
         raise StudyError(
-            f"{where}: {cure['diagnosed']} has {first} classes of other sets than {cure['base']}, {cure['others']} has "
+            f"{where}: {intervention['diagnosed']} has {first} classes of other sets than {intervention['base']}, {intervention['others']} has "
             f"{second}; both must have as many, given as `classes` of a mixture's part"
         )
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from synthdiv.plan.parts import EVALUATION_KEYS, ClassifierRun
+from synthdiv.plan.parts import EVALUATION_KEYS, TrainingRun
 from synthdiv.plan.study import Study
 
 
 @cache
-def list_trainings(study: Study) -> list[ClassifierRun]:
+def list_trainings(study: Study) -> list[TrainingRun]:
     """Every classifier on every training set with every seed, in the order of the config."""
     return [
-        ClassifierRun(name, training, seed)
+        TrainingRun(name, training, seed)
         for name, entry in study.config["classifiers"].items()
         for training in entry["train"]
         for seed in entry["seeds"]
@@ -44,7 +44,7 @@ def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
     return {key: value for key, value in sorted(study.recipes[classifier].items()) if key not in EVALUATION_KEYS}
 
 
-def find_cured_classes(study: Study, base: str, training: str) -> list[int]:
+def find_treated_classes(study: Study, base: str, training: str) -> list[int]:
     """The classes of a mixture that come from other sets than the base, where its parts name them."""
     parts = [part for part in study.mixtures.get(training, []) if part["set"] != base]
     return sorted({class_id for part in parts for class_id in study.find_classes(part.get("classes", []))})

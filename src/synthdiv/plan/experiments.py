@@ -60,8 +60,8 @@ def list_metric_references(study: Study) -> list[str]:
 @cache
 def find_natural(study: Study) -> str | None:
     """What others are held against: natural images, or the first reference of images whose embeddings were brought."""
-    brought = [name for name in list_metric_references(study) if "embeddings" in study.sets[name]]
-    return find_natural_images(study) or next((name for name in brought if study.sets[name]["kind"] == "image"), None)
+    user_provided = [name for name in list_metric_references(study) if "embeddings" in study.sets[name]]
+    return find_natural_images(study) or next((name for name in user_provided if study.sets[name]["kind"] == "image"), None)
 
 
 @cache
@@ -74,7 +74,7 @@ def list_diagnosed(study: Study) -> list[str]:
 
 
 @cache
-def list_judges(study: Study) -> list[str]:
+def list_diagnosis_references(study: Study) -> list[str]:
     """The sets whose class centroids split the error: the prompts, and the natural images."""
     prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name]["kind"] == "prompt"]
     natural = find_natural(study)

@@ -12,16 +12,16 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, RECIPE_VERSION, REVIEW, format_scale, make_digest
-from synthdiv.plan.parts import Drawing, Shard
+from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.study import Study
 from synthdiv.prompts.datasets import Dataset
 
 
 @cache
-def list_generation_runs(study: Study) -> list[Drawing]:
+def list_generation_runs(study: Study) -> list[GenerationRun]:
     """Every dataset at every guidance scale, in the order of the config."""
     return [
-        Drawing(name, float(scale))
+        GenerationRun(name, float(scale))
         for name, dataset in study.config["datasets"].items()
         for scale in dataset["guidance_scales"]
     ]
@@ -50,29 +50,29 @@ def _count_classes_per_shard(study: Study) -> int:
 
 def find_generator(study: Study, dataset: str, split: str | None = None) -> str:
     """The name of the generator that draws a dataset, or, in the split of probes, a probe."""
-    entry = study.config["probes" if split == PROBE else "datasets"][dataset]
+    entry = study.config["prompt_probes" if split == PROBE else "datasets"][dataset]
     return entry.get("generator") or next(iter(study.config["generators"]))
 
 
-def list_run_indices(study: Study, drawing: Drawing) -> dict[str, Shard]:
+def list_run_indices(study: Study, run: GenerationRun) -> dict[str, Shard]:
     """The indices of a drawing for sets, or of a probe, from images/ on, and the classes of each."""
-    if drawing.split == PROBE:
-        _, shard = find_run(study, {"probe": drawing.dataset})
-        return {f"{drawing.collection}.parquet": shard}
-    return {f"{drawing.collection}/{name}.parquet": shard for name, shard in list_shards(study).items()}
+    if run.split == PROBE:
+        _, shard = find_run(study, {"probe": run.dataset})
+        return {f"{run.collection}.parquet": shard}
+    return {f"{run.collection}/{name}.parquet": shard for name, shard in list_shards(study).items()}
 
 
-def find_prompts(study: Study, drawing: Drawing) -> Dataset:
+def find_prompts(study: Study, run: GenerationRun) -> Dataset:
     """The prompts of a drawing, and how many images it has of each class and split."""
-    if drawing.split == PROBE:
-        return study.probes[drawing.dataset]
-    dataset = study.datasets[drawing.dataset]
-    if drawing.split == REVIEW:
+    if run.split == PROBE:
+        return study.prompt_probes[run.dataset]
+    dataset = study.datasets[run.dataset]
+    if run.split == REVIEW:
         return replace(dataset, images_per_class={REVIEW: study.config["review"]["images"]})
     return dataset
 
 
-def find_run(study: Study, names: Mapping[str, str]) -> tuple[Drawing, Shard]:
+def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Shard]:
     """What a job draws, and of which classes, by the names that its rule's wildcards give.
 
     Parameters
@@ -82,17 +82,17 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[Drawing, Shard]:
     """
     if "probe" in names:
         name = names["probe"]
-        entry = study.config["probes"][name]
+        entry = study.config["prompt_probes"][name]
         (class_id,) = [row.class_id for row in study.classes if row.key == entry["class"]]
-        return Drawing(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
+        return GenerationRun(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
     shard = list_shards(study)[names["shard"]]
     if "set" in names:
         entry = study.sets[names["set"]]
-        return Drawing(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
+        return GenerationRun(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
     return get_run(study, names["dataset"], names["scale"]), shard
 
 
-def get_run(study: Study, dataset: str, scale: str) -> Drawing:
+def get_run(study: Study, dataset: str, scale: str) -> GenerationRun:
     """The drawing of a dataset and a guidance scale in its text form.
 
     Raises
@@ -100,48 +100,48 @@ def get_run(study: Study, dataset: str, scale: str) -> Drawing:
     StudyError
         If the dataset is not drawn at that scale.
     """
-    for drawing in list_generation_runs(study):
-        if drawing.dataset == dataset and format_scale(drawing.guidance_scale) == scale:
-            return drawing
+    for run in list_generation_runs(study):
+        if run.dataset == dataset and format_scale(run.guidance_scale) == scale:
+            return run
     raise StudyError(f"dataset {dataset!r} is not drawn at guidance scale {scale}: add it to its guidance_scales")
 
 
 @cache
-def _list_owners(study: Study) -> dict[tuple[str, float, int, str], Drawing]:
+def _list_owners(study: Study) -> dict[tuple[str, float, int, str], GenerationRun]:
     """The drawing that holds most of a class's images, or the first, by (generator, scale, class_id, prompts)."""
-    owners: dict[tuple[str, float, int, str], Drawing] = {}
+    owners: dict[tuple[str, float, int, str], GenerationRun] = {}
     by_size = sorted(
         list_generation_runs(study), key=lambda one: -sum(study.datasets[one.dataset].images_per_class.values())
     )
-    for drawing in by_size:
+    for run in by_size:
         for row in study.classes:
-            owners.setdefault(_make_owner_key(study, drawing, row.class_id), drawing)
+            owners.setdefault(_make_owner_key(study, run, row.class_id), run)
     return owners
 
 
-def _make_owner_key(study: Study, drawing: Drawing, class_id: int) -> tuple[str, float, int, str]:
-    prompts = make_digest(study.datasets[drawing.dataset].describe_class(class_id))
-    return find_generator(study, drawing.dataset), drawing.guidance_scale, class_id, prompts
+def _make_owner_key(study: Study, run: GenerationRun, class_id: int) -> tuple[str, float, int, str]:
+    prompts = make_digest(study.datasets[run.dataset].describe_class(class_id))
+    return find_generator(study, run.dataset), run.guidance_scale, class_id, prompts
 
 
-def find_owner(study: Study, drawing: Drawing, class_id: int) -> Drawing:
+def find_owner(study: Study, run: GenerationRun, class_id: int) -> GenerationRun:
     """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals).
 
     What is drawn in a split of its own belongs to itself.
     """
-    if drawing.split is not None:
-        return drawing
-    return _list_owners(study)[_make_owner_key(study, drawing, class_id)]
+    if run.split is not None:
+        return run
+    return _list_owners(study)[_make_owner_key(study, run, class_id)]
 
 
-def make_generation_recipe(study: Study, drawing: Drawing, shard: Shard) -> dict[str, Any]:
+def make_generation_recipe(study: Study, run: GenerationRun, shard: Shard) -> dict[str, Any]:
     """What decides the images of a shard, apart from the generator's fingerprint: small, key-sorted, JSON-able."""
-    generator, dataset = find_generator(study, drawing.dataset, drawing.split), find_prompts(study, drawing)
+    generator, dataset = find_generator(study, run.dataset, run.split), find_prompts(study, run)
     recipe = {
         "recipe_version": RECIPE_VERSION,
         "generator": {key: value for key, value in study.config["generators"][generator].items() if key != "model"},
         "image_format": study.config["image_format"],
-        "guidance_scale": drawing.guidance_scale,
+        "guidance_scale": run.guidance_scale,
         "images_per_class": dataset.images_per_class,
         "noise": study.config["noise"],
         "seed": study.seed,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from synthdiv.core.fingerprints import PROBE, format_scale
 
-BROUGHT = "brought"
+USER_PROVIDED = "user"
 """Stands for the encoder of the embedding tables that users bring."""
-FOLDERS = (BROUGHT, "natural", "probes", "prompts", "review", "transfer")
+FOLDERS = (USER_PROVIDED, "natural", "prompt_probes", "prompts", "review", "transfer")
 """What lies beside datasets under images/ and embeddings/<encoder>/, so that no dataset is called like it."""
 
 
@@ -25,7 +25,7 @@ class Shard:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class GenerationRun:
     """What is drawn: a dataset at a guidance scale, for sets or, as a split of its own, for a review; or a probe."""
 
     dataset: str
@@ -35,7 +35,11 @@ class Drawing:
     @property
     def collection(self) -> str:
         """Where a probe, or what is drawn for sets, lies under images/ and embeddings/<encoder>/."""
-        return f"probes/{self.dataset}" if self.split == PROBE else f"{self.dataset}/g{format_scale(self.guidance_scale)}"
+        return (
+            f"prompt_probes/{self.dataset}"
+            if self.split == PROBE
+            else f"{self.dataset}/g{format_scale(self.guidance_scale)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class ClassifierRun:
+class TrainingRun:
     """A training: a classifier on one training set, with one seed."""
 
     classifier: str
@@ -62,10 +66,10 @@ class ClassifierRun:
 
 
 @dataclass(frozen=True)
-class SweepFigure:
+class SweepMetric:
     """One figure at one guidance scale of a sweep: what it is of, and which sets it is between."""
 
-    figure: str
+    metric: str
     dataset: str
     guidance_scale: float | None
     """None for the natural set, which stands beside the sweep."""
@@ -78,7 +82,7 @@ class SweepFigure:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Reviewer:
     """Who says what a review's images show: a trained classifier, or the class centroids of an encoder's embeddings.
 
     Attributes

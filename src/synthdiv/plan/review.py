@@ -9,7 +9,7 @@ from functools import cache
 
 from synthdiv.core.errors import StudyError
 from synthdiv.plan.classifiers import list_evaluations
-from synthdiv.plan.parts import Judge
+from synthdiv.plan.parts import Reviewer
 from synthdiv.plan.sets import find_natural_images, list_encoders, list_text_encoders
 from synthdiv.plan.study import Study
 
@@ -17,8 +17,8 @@ from synthdiv.plan.study import Study
 @cache
 def list_reviewable(study: Study) -> list[str]:
     """The drawn sets with one prompt a class, in the order of the config."""
-    drawn = [name for name, entry in study.sets.items() if entry["kind"] == "image" and "dataset" in entry]
-    return [name for name in drawn if not study.datasets[study.sets[name]["dataset"]].per_image]
+    generated = [name for name, entry in study.sets.items() if entry["kind"] == "image" and "dataset" in entry]
+    return [name for name in generated if not study.datasets[study.sets[name]["dataset"]].per_image]
 
 
 @cache
@@ -36,7 +36,7 @@ def choose_reviewed(study: Study) -> str:
 
 
 @cache
-def choose_judge(study: Study) -> Judge:
+def choose_reviewer(study: Study) -> Reviewer:
     """Who judges a review: the config's classifier, the first that is trained on the first natural set, or an encoder.
 
     Raises
@@ -48,17 +48,17 @@ def choose_judge(study: Study) -> Judge:
     chosen = study.config["review"].get("classifier")
     for classifier, training in list_evaluations(study):
         if classifier == chosen or (chosen is None and training == natural):
-            return Judge("classifier", classifier, training)
+            return Reviewer("classifier", classifier, training)
     encoder = list_encoders(study)[0]
     if encoder not in (study.config["encoders"] if natural else list_text_encoders(study)):
         raise StudyError(
             "nothing can judge a review: the config has no classifier that is trained on natural images, and no first "
             "encoder that reads prompts"
         )
-    return Judge("centroids", encoder, natural)
+    return Reviewer("centroids", encoder, natural)
 
 
-def plan_review(study: Study) -> tuple[str, Judge]:
+def plan_review(study: Study) -> tuple[str, Reviewer]:
     """The set that target ``review`` is about, and who judges its images.
 
     Raises
@@ -66,7 +66,7 @@ def plan_review(study: Study) -> tuple[str, Judge]:
     StudyError
         If there is no such set, or nobody to judge.
     """
-    return choose_reviewed(study), choose_judge(study)
+    return choose_reviewed(study), choose_reviewer(study)
 
 
 def find_overrides(study: Study, dataset: str) -> str | None:

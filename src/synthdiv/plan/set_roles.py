@@ -38,9 +38,9 @@ def find_roles(study: Study) -> dict[str, Any]:
     """
     sets, datasets = study.sets, study.config["datasets"]
     natural = [name for name, entry in sets.items() if "images" in entry]
-    drawn = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
+    generated = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
 
-    def are_drawn_alike(one: str, other: str) -> bool:
+    def are_generated_alike(one: str, other: str) -> bool:
         first, second = sets[one], sets[other]
         return first["guidance_scale"] == second["guidance_scale"] and (
             find_generator(study, first["dataset"]) == find_generator(study, second["dataset"])
@@ -49,23 +49,23 @@ def find_roles(study: Study) -> dict[str, Any]:
     def pair_by(builder: str) -> list[list[str]]:
         return [
             [base, changed]
-            for changed in drawn
-            for base in drawn
+            for changed in generated
+            for base in generated
             if datasets[sets[changed]["dataset"]]["builder"] == builder
             and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
-            and are_drawn_alike(base, changed)
+            and are_generated_alike(base, changed)
         ]
 
     def pair_templates() -> list[list[str]]:
-        templates = {name: datasets[sets[name]["dataset"]].get("template") for name in drawn}
+        templates = {name: datasets[sets[name]["dataset"]].get("template") for name in generated}
         return [
             [base, changed]
-            for changed in drawn
-            for base in drawn
+            for changed in generated
+            for base in generated
             if templates[base]
             and templates[changed]
             and templates[changed].startswith(f"{templates[base]},")
-            and are_drawn_alike(base, changed)
+            and are_generated_alike(base, changed)
         ]
 
     def grows(fewer: str, more: str) -> bool:
@@ -73,18 +73,18 @@ def find_roles(study: Study) -> dict[str, Any]:
         one, other = (study.datasets[name] for name in names)
         return (
             one.images_per_class["train"] < other.images_per_class["train"]
-            and are_drawn_alike(fewer, more)
+            and are_generated_alike(fewer, more)
             and all(one.describe_class(row.class_id) == other.describe_class(row.class_id) for row in study.classes)
         )
 
     def sort_scales(dataset: str) -> list[list]:
-        own = [[name, float(sets[name]["guidance_scale"])] for name in drawn if sets[name]["dataset"] == dataset]
+        own = [[name, float(sets[name]["guidance_scale"])] for name in generated if sets[name]["dataset"] == dataset]
         return sorted(own, key=operator.itemgetter(1))
 
     return {
         "natural": find_natural_images(study),
         "shifted": [name for name in natural if name != find_natural_images(study)],
-        "drawn": drawn,
+        "generated": generated,
         "clarified": pair_by("overrides"),
         "augmented": pair_by("grammar"),
         "extended": pair_templates(),
@@ -95,14 +95,14 @@ def find_roles(study: Study) -> dict[str, Any]:
             if one["multi_crop"] and not plain["multi_crop"] and one["model"] == plain["model"]
         ],
         "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
-        "prompts": [[prompts, name] for name in drawn for prompts in list_prompt_sets(study, sets[name]["dataset"])],
+        "prompts": [[prompts, name] for name in generated for prompts in list_prompt_sets(study, sets[name]["dataset"])],
         "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
         "scaled": [
             [mixture, parts[0]["set"]]
             for mixture, parts in study.mixtures.items()
-            if len(parts) == 1 and parts[0]["set"] in drawn and parts[0].get("images_per_class")
+            if len(parts) == 1 and parts[0]["set"] in generated and parts[0].get("images_per_class")
         ]
-        + [[fewer, more] for fewer in drawn for more in drawn if grows(fewer, more)],
+        + [[fewer, more] for fewer in generated for more in generated if grows(fewer, more)],
     }
 
 

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from synthdiv.core.fingerprints import SPLITS
-from synthdiv.plan.parts import BROUGHT, Drawing
+from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import describe_images, find_embeddings, read_class_subset, read_counts
 
@@ -17,7 +17,7 @@ from synthdiv.plan.user_sources import describe_images, find_embeddings, read_cl
 @cache
 def list_encoders(study: Study) -> list[str]:
     """The encoders' names; the first is the one that the main tables are about. "brought" where there is none."""
-    return list(study.config["encoders"]) or [BROUGHT]
+    return list(study.config["encoders"]) or [USER_PROVIDED]
 
 
 def list_text_encoders(study: Study) -> dict[str, dict[str, Any]]:
@@ -45,12 +45,12 @@ def find_collection(study: Study, set_name: str) -> str:
     """Where a set's embeddings lie: "<dataset>/g<scale>", "natural/<set>", "prompts/<dataset>" or "brought/<set>"."""
     entry = study.sets[set_name]
     if "embeddings" in entry:
-        return f"{BROUGHT}/{set_name}"
+        return f"{USER_PROVIDED}/{set_name}"
     if "images" in entry:
         return f"natural/{set_name}"
     if entry["kind"] == "prompt":
         return f"prompts/{entry['dataset']}"
-    return Drawing(entry["dataset"], float(entry["guidance_scale"])).collection
+    return GenerationRun(entry["dataset"], float(entry["guidance_scale"])).collection
 
 
 def list_splits(study: Study, set_name: str) -> list[str]:

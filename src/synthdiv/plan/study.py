@@ -12,7 +12,7 @@ from synthdiv.config.loading import check_config, check_known, read_schema
 from synthdiv.core.errors import StudyError
 from synthdiv.core.yaml_files import read_yaml
 from synthdiv.prompts.class_tables import ClassRow, read_classes
-from synthdiv.prompts.datasets import Dataset, build_datasets, build_probe
+from synthdiv.prompts.datasets import Dataset, build_datasets, build_prompt_probe
 
 
 class Study:
@@ -37,8 +37,9 @@ class Study:
         self.datasets: dict[str, Dataset] = build_datasets(
             self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.config["images_per_class"]
         )
-        self.probes: dict[str, Dataset] = {
-            name: build_probe(name, entry, self.classes, self.seed) for name, entry in self.config["probes"].items()
+        self.prompt_probes: dict[str, Dataset] = {
+            name: build_prompt_probe(name, entry, self.classes, self.seed)
+            for name, entry in self.config["prompt_probes"].items()
         }
         self.sets: dict[str, dict[str, Any]] = self.config["sets"]
         self.mixtures: dict[str, list[dict[str, Any]]] = {

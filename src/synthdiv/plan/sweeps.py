@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import find_natural
-from synthdiv.plan.parts import SweepFigure
+from synthdiv.plan.parts import SweepMetric
 from synthdiv.plan.sets import list_prompt_sets
 
 if TYPE_CHECKING:
@@ -19,32 +19,32 @@ if TYPE_CHECKING:
 
 def find_sweeps(study: Study) -> dict[str, dict[float, str]]:
     """The datasets that have image sets at several guidance scales: the (first) set of each scale, in rising order."""
-    drawn: dict[str, dict[float, str]] = {}
+    generated: dict[str, dict[float, str]] = {}
     for name, entry in study.sets.items():
         if entry["kind"] == "image" and "dataset" in entry:
-            drawn.setdefault(entry["dataset"], {}).setdefault(float(entry["guidance_scale"]), name)
-    return {dataset: dict(sorted(sets.items())) for dataset, sets in drawn.items() if len(sets) > 1}
+            generated.setdefault(entry["dataset"], {}).setdefault(float(entry["guidance_scale"]), name)
+    return {dataset: dict(sorted(sets.items())) for dataset, sets in generated.items() if len(sets) > 1}
 
 
-def find_sweep_figures(study: Study) -> list[SweepFigure]:
+def find_sweep_metrics(study: Study) -> list[SweepMetric]:
     """Every figure of every swept set that the study has what it needs for, and the natural set's beside them."""
     natural = find_natural(study)
     prompt_sets = [name for name, entry in study.sets.items() if entry["kind"] == "prompt"]
-    found: list[SweepFigure] = []
+    found: list[SweepMetric] = []
     for dataset, sets in find_sweeps(study).items():
         prompts = next(iter(list_prompt_sets(study, dataset) + prompt_sets), None)
         trained = Counter(classifier for classifier, training in list_evaluations(study) if training in sets.values())
         for scale, name in [*sets.items(), *([(None, natural)] if natural else [])]:
             at = (dataset, scale, name)
-            found.append(SweepFigure("centroid_distance", *at))
+            found.append(SweepMetric("centroid_distance", *at))
             if prompts is not None:
-                found.append(SweepFigure("prompt_accuracy", *at, reference=prompts, query=name))
-            found.append(SweepFigure("own_centroid_accuracy", *at, reference=name, query=name))
+                found.append(SweepMetric("prompt_accuracy", *at, reference=prompts, query=name))
+            found.append(SweepMetric("own_centroid_accuracy", *at, reference=name, query=name))
             if natural is not None:
-                found.append(SweepFigure("natural_query_accuracy", *at, reference=name, query=natural))
-                found.append(SweepFigure("natural_reference_accuracy", *at, reference=natural, query=name))
+                found.append(SweepMetric("natural_query_accuracy", *at, reference=name, query=natural))
+                found.append(SweepMetric("natural_reference_accuracy", *at, reference=natural, query=name))
             for classifier, training in list_evaluations(study):
                 if training == name and trained[classifier] > 1:
-                    tried = study.config["classifiers"][classifier]["evaluate"][0]
-                    found.append(SweepFigure("trained_accuracy", *at, training, tried, classifier))
+                    evaluated = study.config["classifiers"][classifier]["evaluate"][0]
+                    found.append(SweepMetric("trained_accuracy", *at, training, evaluated, classifier))
     return found

@@ -10,7 +10,7 @@ from synthdiv.prompts.datasets import Dataset
 DOMAINS = {
     "photograph": "a photograph of a {}",
     "product shot": "a product shot of a {} on a white background",
-    "drawing": "a drawing of a {}",
+    "run": "a drawing of a {}",
     "painting": "a painting of a {}",
     "rendering": "a 3D rendering of a {}",
 }

@@ -213,7 +213,7 @@ def build_datasets(
     return built
 
 
-def build_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
+def build_prompt_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
     """Build a probe: prompts for one class, each with as many images, image i of every prompt from the same noise.
 
     Parameters

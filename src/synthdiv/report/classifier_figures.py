@@ -36,11 +36,11 @@ def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
     """
     names = means["classifier"].unique(maintain_order=True).to_list()
     trained = [means.filter(classifier=name)["train_set"].unique(maintain_order=True).to_list() for name in names]
-    tried = [means.filter(classifier=name)["evaluation_set"].unique(maintain_order=True).to_list() for name in names]
-    width, height = max(map(len, tried)), sum(map(len, trained))
+    evaluated = [means.filter(classifier=name)["evaluation_set"].unique(maintain_order=True).to_list() for name in names]
+    width, height = max(map(len, evaluated)), sum(map(len, trained))
     figure = Figure(figsize=(2.6 + 0.85 * width, 1.2 * len(names) + 0.45 * height + 0.6), layout="constrained")
     grids = figure.subplots(len(names), 1, squeeze=False, height_ratios=[len(rows) for rows in trained])[:, 0]
-    for ax, name, rows, columns in zip(grids, names, trained, tried, strict=True):
+    for ax, name, rows, columns in zip(grids, names, trained, evaluated, strict=True):
         cells = {(row["train_set"], row["evaluation_set"]): row["top1"] for row in means.filter(classifier=name).to_dicts()}
         values = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows], dtype=float)
         fill_cells(ax, values, rows, columns)
@@ -57,8 +57,8 @@ def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str
     Nothing where the evaluation set is not trained on, or nothing else is.
     """
     target = means["evaluation_set"][0]
-    tried = means.filter(evaluation_set=target).sort("top1", descending=True)
-    own, others = tried.filter(train_set=target), tried.filter(pl.col("train_set") != target)
+    evaluated = means.filter(evaluation_set=target).sort("top1", descending=True)
+    own, others = evaluated.filter(train_set=target), evaluated.filter(pl.col("train_set") != target)
     if own.is_empty() or others.is_empty():
         return []
     best = others["train_set"][0]
@@ -73,7 +73,7 @@ def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str
     ]
 
 
-def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], followed: Mapping[str, str]) -> Figure:
+def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str]) -> Figure:
     """Loss and accuracy curves: a row a classifier, a colour a training set, a line a seed.
 
     Parameters
@@ -83,7 +83,7 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], foll
     followed : mapping of classifier to set
         Whose evaluation split was tried during training.
     """
-    panels = (("loss", "training loss"), ("train_top1", "top-1 on training images, as augmented"), ("followed_top1", ""))
+    panels = (("loss", "training loss"), ("train_top1", "top-1 on training images, as augmented"), ("monitored_top1", ""))
     figure = Figure(figsize=(11, 0.6 + 2.9 * len(logs)), layout="constrained")
     grid = figure.subplots(len(logs), 3, squeeze=False)
     for axes, (classifier, sets) in zip(grid, logs.items(), strict=True):
@@ -93,19 +93,19 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], foll
                     shown = table.drop_nulls(column)
                     label = name if seed == 0 else None
                     ax.plot(shown["epoch"], shown[column], color=f"C{n % 10}", linewidth=0.9, label=label)
-            ax.set_title(title or f"top-1 on {followed.get(classifier, 'no followed set')}")
+            ax.set_title(title or f"top-1 on {monitored.get(classifier, 'no monitored set')}")
             ax.set_xlabel("epoch")
         axes[0].set_ylabel(classifier)
         axes[2].legend(frameon=False, fontsize=7)
     return figure
 
 
-def plot_exchange(exchange: pl.DataFrame) -> Figure:
+def plot_exchange_rate(exchange_rate: pl.DataFrame) -> Figure:
     """Top-1 against the number of natural images, a line for what is added to them."""
-    classifiers = exchange["classifier"].unique(maintain_order=True).to_list()
+    classifiers = exchange_rate["classifier"].unique(maintain_order=True).to_list()
     figure = Figure(figsize=(6, 0.4 + 3.6 * len(classifiers)), layout="constrained")
     for ax, classifier in zip(figure.subplots(len(classifiers), 1, squeeze=False)[:, 0], classifiers, strict=True):
-        own = exchange.filter(classifier=classifier).sort("n_natural")
+        own = exchange_rate.filter(classifier=classifier).sort("n_natural")
         for (synthetic,), table in own.group_by("synthetic", maintain_order=True):
             if len(table) == 1 and table["n_natural"][0] == 0:
                 ax.axhline(table["top1"][0], color="0.5", linestyle=":", label=f"{synthetic}, no natural images")

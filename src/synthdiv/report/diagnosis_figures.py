@@ -79,7 +79,7 @@ def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: M
 def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
     """The classes that are shown with images: a set a class and cause, what falls furthest below natural images first."""
     found = causes.filter(~pl.col("cause").is_in(["none", "undecided"]))
-    short = pl.col("natural_right") - pl.col("right")
+    short = pl.col("natural_accuracy") - pl.col("accuracy")
     by_images = pl.col("cause") != "diversity"
     ordered = found.sort(by_images.not_(), -short, "spread_ratio", "set", "class_id")
     return ordered.unique(["class_id", "cause"], keep="first", maintain_order=True).head(most)
@@ -101,9 +101,13 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
         return figure
     labels = []
     for row in chosen.iter_rows(named=True):
-        taken = f" (taken for {row['taken_for']}: {row['taken_share']:.0%})" if row["taken_share"] >= 0.2 else ""
-        labels.append(f"{row['name']}, {row['set']}\n{row['cause']}{taken}")
-    return paste_images(cells, labels, ["drawn", "natural"])
+        predicted = (
+            f" (taken for {row['predicted_class']}: {row['predicted_class_share']:.0%})"
+            if row["predicted_class_share"] >= 0.2
+            else ""
+        )
+        labels.append(f"{row['name']}, {row['set']}\n{row['cause']}{predicted}")
+    return paste_images(cells, labels, ["generated", "natural"])
 
 
 def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -> Figure:

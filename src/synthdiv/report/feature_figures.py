@@ -87,8 +87,8 @@ def gather_axes(statistics: pl.DataFrame, classifiers: pl.DataFrame, transfer: p
     keys = ["classifier", "train_set"]
     own = statistics.group_by(*keys, "statistic", maintain_order=True).agg(value=pl.col("value").mean())
     named = own.with_columns(axis=pl.col("statistic").replace_strict(STATISTICS))
-    tried = classifiers.with_columns(axis=pl.format("top-1 on {}", "evaluation_set"), value="top1")
-    tables = [named, tried]
+    evaluated = classifiers.with_columns(axis=pl.format("top-1 on {}", "evaluation_set"), value="top1")
+    tables = [named, evaluated]
     if transfer is not None:
         sets = transfer["transfer_set"].unique(maintain_order=True).to_list()
         name = f"transfer to {sets[0]}" if len(sets) == 1 else f"transfer, mean of {len(sets)} sets"

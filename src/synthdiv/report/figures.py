@@ -103,7 +103,7 @@ def read_tile(row: Mapping[str, Any]) -> Image.Image:
     return image.resize((CELL, CELL), resample)
 
 
-def draw_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:
+def plot_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:
     """A sheet a probe: a row a prompt, the same noise in a column, the prompt's figures beside its row.
 
     Parameters
@@ -151,10 +151,10 @@ def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
         bounds = "" if low is None else f"\n[{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
         return f"{value * scale:.{digits}f}{star}{bounds}"
 
-    taken = "" if row["taken_for"] is None else f"{row['taken_for']}\n{row['taken_for_share']:.0%}"
+    predicted = "" if row["predicted_class"] is None else f"{row['predicted_class']}\n{row['predicted_class_share']:.0%}"
     return {
         "accuracy": show("centroid_accuracy", 2),
-        "else taken for": taken,
+        "else taken for": predicted,
         "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
         "centroid-shift": f"{row['centroid_shift']:.4f}",
     }

@@ -17,7 +17,7 @@ TITLES = {
     "natural_reference_accuracy": "the set's queries,\nby centroids of {reference}",
     "trained_accuracy": "{classifier}, trained on the set,\ntried on {query}",
 }
-"""Of a panel, as :class:`synthdiv.plan.parts.SweepFigure` fills it in."""
+"""Of a panel, as :class:`synthdiv.plan.parts.SweepMetric` fills it in."""
 COLUMNS = 3
 COLOUR = "#31688e"
 MARKERS = {"best": COLOUR, "as good": "#8fd3c1", "worse": "white"}
@@ -37,7 +37,7 @@ def plot_guidance(whole: pl.DataFrame, per_class: pl.DataFrame, choice: pl.DataF
     """
     panels = {
         dataset: table.filter(pl.col("guidance_scale").is_not_null())
-        .select("figure", "classifier")
+        .select("metric", "classifier")
         .unique(maintain_order=True)
         .rows()
         for (dataset,), table in whole.group_by("dataset", maintain_order=True)
@@ -52,7 +52,7 @@ def plot_guidance(whole: pl.DataFrame, per_class: pl.DataFrame, choice: pl.DataF
         for ax, (name, classifier) in zip(axes.flat, own, strict=False):
             wanted = (
                 (pl.col("dataset") == dataset)
-                & (pl.col("figure") == name)
+                & (pl.col("metric") == name)
                 & pl.col("classifier").eq_missing(pl.lit(classifier, dtype=pl.String))
             )
             found = choice.filter(wanted, pl.col("class_id").is_null()).row(0, named=True)
@@ -81,7 +81,7 @@ def _plot_panel(ax: Axes, whole: pl.DataFrame, per_class: pl.DataFrame, choice: 
         ax.plot(scale, value, marker="o", markersize=6, color=COLOUR, markerfacecolor=MARKERS[role], zorder=4)
     ax.set_xticks(scales, map(format_scale, scales))
     first = swept.row(0, named=True)
-    ax.set_title(TITLES[first["figure"]].format(**first), fontsize=9)
+    ax.set_title(TITLES[first["metric"]].format(**first), fontsize=9)
     if first["unit"] == "fraction":
         ax.set_ylim(0, 1.02)
     else:

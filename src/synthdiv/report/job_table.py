@@ -78,15 +78,15 @@ def _read_log(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     text = path.read_text(errors="replace")
-    facts: dict[str, Any] = {"attempts": text.count(STARTED)}
+    metadata: dict[str, Any] = {"attempts": text.count(STARTED)}
     if numbers := re.findall(rf"{STARTED}.*, Slurm job (\d+)", text):
-        facts["slurm_job"] = int(numbers[-1])
+        metadata["slurm_job"] = int(numbers[-1])
     for line in re.findall(rf"{re.escape(WORK)}(.*)$", text, flags=re.MULTILINE):
         said = json.loads(line)
-        facts |= {"images": said["images"], "work_seconds": said["seconds"]}
-        facts |= {key: said[key] for key in ("device", "gpu_peak_mb") if key in said}
-        facts["images_per_s"] = said["images"] / said["seconds"] if said["seconds"] else None
-    return facts
+        metadata |= {"images": said["images"], "work_seconds": said["seconds"]}
+        metadata |= {key: said[key] for key in ("device", "gpu_peak_mb") if key in said}
+        metadata["images_per_s"] = said["images"] / said["seconds"] if said["seconds"] else None
+    return metadata
 
 
 def plot_jobs(jobs: pl.DataFrame) -> Figure:

@@ -49,7 +49,7 @@ def write_page(
     title: str,
     introduction: Sequence[str],
     shown: int,
-    judged_by: str,
+    reviewed_by: str,
 ) -> str:
     """Write the page of a review.
 
@@ -68,7 +68,7 @@ def write_page(
         Paragraphs.
     shown : int
         How many classes, of lowest accuracy, are shown.
-    judged_by : str
+    reviewed_by : str
         The judge: earlier figures by another one say so.
 
     Returns
@@ -85,13 +85,13 @@ def write_page(
     sections = []
     for row in changed + lowest:
         own = [(image, predicted.get((row["class_id"], image["index"]))) for image in images[row["class_id"]]]
-        tiles = [_show_image(image, taken, row["class_id"], names) for image, taken in own]
-        facts = _describe_class(row, earlier.get(row["key"]), judged_by)
+        tiles = [_show_image(image, predicted, row["class_id"], names) for image, predicted in own]
+        metadata = _describe_class(row, earlier.get(row["key"]), reviewed_by)
         sections.append(
             SECTION.substitute(
                 key=escape(row["key"]),
                 name=escape(row["name"]),
-                rows="\n".join(f"<tr><th>{escape(head)}</th><td>{text}</td></tr>" for head, text in facts),
+                rows="\n".join(f"<tr><th>{escape(head)}</th><td>{text}</td></tr>" for head, text in metadata),
                 images="\n".join(tiles),
             )
         )
@@ -100,11 +100,13 @@ def write_page(
     return make_page(title, STYLE, "\n".join(body + sections))
 
 
-def _describe_class(row: Mapping[str, Any], earlier: Mapping[str, Any] | None, judged_by: str) -> Iterable[tuple[str, str]]:
+def _describe_class(
+    row: Mapping[str, Any], earlier: Mapping[str, Any] | None, reviewed_by: str
+) -> Iterable[tuple[str, str]]:
     if earlier is not None:
-        other = "" if earlier["judged_by"] == judged_by else f", judged by {earlier['judged_by']}"
-        yield "before", f"{escape(repr(earlier['prompt']))}: {escape(_describe_figures(earlier) + other)}"
-    yield ("now" if earlier is not None else "accuracy"), escape(_describe_figures(row))
+        other = "" if earlier["reviewed_by"] == reviewed_by else f", judged by {earlier['reviewed_by']}"
+        yield "before", f"{escape(repr(earlier['prompt']))}: {escape(_describe_metrics(earlier) + other)}"
+    yield ("now" if earlier is not None else "accuracy"), escape(_describe_metrics(row))
     for name in ("prompt", "lemmas", "definition", "hypernym"):
         if row[name]:
             yield name, escape(row[name])
@@ -112,13 +114,13 @@ def _describe_class(row: Mapping[str, Any], earlier: Mapping[str, Any] | None, j
         yield "proposal, unchecked", f"<code>{escape(row['proposed_override'])}</code>"
 
 
-def _describe_figures(row: Mapping[str, Any]) -> str:
+def _describe_metrics(row: Mapping[str, Any]) -> str:
     if row["accuracy"] is None:
         return "no image is left: all carry an excluded flag"
     interval = f"{row['accuracy']:.0%} [{row['accuracy_low']:.0%}, {row['accuracy_high']:.0%}] of {row['n_images']}"
-    if row["taken_for"] is None:
+    if row["predicted_class"] is None:
         return interval
-    return f"{interval}; when wrong, mostly taken for {row['taken_for']} ({row['taken_for_share']:.0%} of all)"
+    return f"{interval}; when wrong, mostly taken for {row['predicted_class']} ({row['predicted_class_share']:.0%} of all)"
 
 
 def _tabulate_changes(rows: Sequence[Mapping[str, Any]], earlier: Mapping[str, Mapping[str, Any]]) -> str:
@@ -136,9 +138,9 @@ def _describe_interval(row: Mapping[str, Any]) -> str:
     return f"{row['accuracy']:.0%} [{row['accuracy_low']:.0%}, {row['accuracy_high']:.0%}]"
 
 
-def _show_image(image: Mapping[str, Any], taken_for: int | None, class_id: int, names: Mapping[int, str]) -> str:
-    kind = "unjudged" if taken_for is None else "right" if taken_for == class_id else "wrong"
-    caption = "left out: " + ", ".join(image["flags"]) if taken_for is None else names[taken_for]
+def _show_image(image: Mapping[str, Any], predicted_class: int | None, class_id: int, names: Mapping[int, str]) -> str:
+    kind = "unjudged" if predicted_class is None else "right" if predicted_class == class_id else "wrong"
+    caption = "left out: " + ", ".join(image["flags"]) if predicted_class is None else names[predicted_class]
     source = make_data_uri(read_bytes(image["file"], image["offset"], image["size"]))
     return f'<figure class="{kind}"><img src="{source}" alt=""><figcaption>{escape(caption)}</figcaption></figure>'
 

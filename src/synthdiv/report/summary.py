@@ -51,7 +51,7 @@ def list_names(names: Sequence[str]) -> str:
     return ", ".join(names[:MOST_NAMES]) + more
 
 
-def tell_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
+def summarise_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
     """How each drawn set's centroids serve natural queries, against the natural set's own."""
     rows = experiments.filter((pl.col("query") == natural) & (pl.col("reference") != natural))
     own = experiments.filter((pl.col("query") == natural) & (pl.col("reference") == natural))
@@ -69,7 +69,7 @@ def tell_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natur
     return said
 
 
-def tell_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
+def summarise_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
     """Sets whose Centroid Distance lies apart from the natural set's, interval from interval."""
     train = distances.filter(pl.col("split") == "train")
     own = train.filter(pl.col("set") == natural)
@@ -94,7 +94,7 @@ def tell_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
     return said
 
 
-def tell_split(split: pl.DataFrame, natural: str | None, reference: str | None) -> list[str]:
+def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | None) -> list[str]:
     """Sets whose error holds a centroid-shift, and what of it."""
     whole = split.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
     said = []
@@ -110,7 +110,7 @@ def tell_split(split: pl.DataFrame, natural: str | None, reference: str | None) 
     return said
 
 
-def tell_causes(causes: pl.DataFrame) -> list[str]:
+def summarise_causes(causes: pl.DataFrame) -> list[str]:
     """The causes of each set, their classes, and what cures them."""
     said = []
     for (name,), own in causes.partition_by("set", maintain_order=True, as_dict=True).items():
@@ -124,17 +124,17 @@ def tell_causes(causes: pl.DataFrame) -> list[str]:
 
 
 def _describe_class(row: Mapping, cause: str) -> str:
-    taken = f"taken for {row['taken_for']}, {percent(row['taken_share'])}"
+    predicted = f"taken for {row['predicted_class']}, {percent(row['predicted_class_share'])}"
     if cause == "ambiguity":
-        return f"{row['name']} ({taken}; “{row['best_text']}” reads as the class)"
+        return f"{row['name']} ({predicted}; “{row['best_text']}” reads as the class)"
     if cause == "adherence":
-        return f"{row['name']} ({taken})"
+        return f"{row['name']} ({predicted})"
     if cause == "diversity":
         return f"{row['name']} ({row['spread_ratio']:.2f} times natural)"
     return row["name"]
 
 
-def tell_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
+def summarise_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
     """What training on each set gives on natural images, where it differs from training on those."""
     said = []
     rows = means.filter(pl.col("evaluation_set") == natural)
@@ -155,7 +155,7 @@ def tell_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: st
     return said
 
 
-def tell_transfer(means: pl.DataFrame, natural: str) -> list[str]:
+def summarise_transfer(means: pl.DataFrame, natural: str) -> list[str]:
     """What frozen features are worth on transfer sets, where they differ from those of training on natural images."""
     said = []
     for (name, encoder), own in means.partition_by("transfer_set", "encoder", maintain_order=True, as_dict=True).items():
@@ -185,7 +185,7 @@ def _describe_difference(changed: pl.DataFrame, column: str, own: object, other:
     return None
 
 
-def tell_claims(claims: pl.DataFrame) -> list[str]:
+def summarise_claims(claims: pl.DataFrame) -> list[str]:
     """What holds and what fails here of what two papers claim, a sentence a claim; each comparison is in claims.csv."""
     said = []
     for (claim, source), rows in claims.partition_by("claim", "source", maintain_order=True, as_dict=True).items():
@@ -212,7 +212,7 @@ def _describe_values(rows: pl.DataFrame) -> str:
     return f" ({values[0]:.3f} to {values[-1]:.3f})"
 
 
-def tell_audit(audit: pl.DataFrame) -> list[str]:
+def summarise_audit(audit: pl.DataFrame) -> list[str]:
     """The contradictions that the audit found."""
     found = audit.filter(pl.col("verdict") == "contradiction")
     return [f"{row['source']}, {row['check']}, {row['where']}: {row['reason']}" for row in found.iter_rows(named=True)]

@@ -89,8 +89,8 @@ def resample_classes(
     members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
     if len(members) < LEAST_POINTS:
         return None
-    drawn = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
-    samples = [np.concatenate([members[n] for n in numbers]) for numbers in drawn]
+    resampled = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
+    samples = [np.concatenate([members[n] for n in numbers]) for numbers in resampled]
     by_length = sorted(samples, key=len)  # all of one length are ranked at once
     parts = [np.stack(list(rows)) for _, rows in groupby(by_length, key=len)]
     found = np.concatenate([_correlate_rows(values[rows], accuracies[rows]) for rows in parts])

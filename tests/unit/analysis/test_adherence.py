@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 import yaml
 
-from synthdiv.analysis.adherence import check_drawn, measure_adherence, tabulate_adherence, vary_prompts
+from synthdiv.analysis.adherence import check_generated, measure_adherence, tabulate_adherence, vary_prompts
 from synthdiv.core.errors import StudyError
 from synthdiv.embeddings.table import Embeddings
 from synthdiv.prompts.class_tables import ClassRow
@@ -163,10 +163,10 @@ def test_images_of_other_prompts_are_refused(dataset):
     variants, prompts = vary_prompts(dataset, images, "evaluation")
     rows = [(c, n, dataset.prompt(c, "evaluation", n)) for c in (0, 1) for n in range(N)]
     index = pl.DataFrame(rows, schema=["class_id", "index", "prompt"], orient="row")
-    check_drawn(images, variants, prompts, index)
+    check_generated(images, variants, prompts, index)
     other = index.with_columns(prompt=pl.when(pl.int_range(pl.len()) == N + 2).then(pl.lit("a coat")).otherwise("prompt"))
     with pytest.raises(StudyError, match="class_id 1, index 2 was drawn from 'a coat', but the grammar gives it"):
-        check_drawn(images, variants, prompts, other)
+        check_generated(images, variants, prompts, other)
 
 
 def test_the_interval_counts_images_and_not_comparisons():
@@ -185,8 +185,8 @@ def test_the_interval_counts_images_and_not_comparisons():
 
 def test_the_figure_marks_what_chance_explains(dataset, tmp_path):
     table = tabulate_adherence(measure(dataset, make_images(dataset, draw)), "Aug-IM", ["bag", "coat"])
-    figure = plot_adherence(table)
-    whole, classes = figure.axes[:2]
+    metric = plot_adherence(table)
+    whole, classes = metric.axes[:2]
     assert [label.get_text() for label in classes.get_xticklabels()] == ["bag", "coat"]
     assert whole.texts[0].get_text().startswith("100 (")
     assert [label.get_text() for label in whole.get_yticklabels()] == ["colour", "size", "number"]
@@ -195,4 +195,4 @@ def test_the_figure_marks_what_chance_explains(dataset, tmp_path):
     assert 0 not in marked
     low, high = classes.images[0].get_clim()
     assert (low + high) / 2 == pytest.approx(0.5)
-    save_figure(figure, tmp_path / "adherence.png")
+    save_figure(metric, tmp_path / "adherence.png")

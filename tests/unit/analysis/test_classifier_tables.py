@@ -20,7 +20,7 @@ def make_predictions(rights, name="Natural-IM"):
     """Images of two classes in turn; a wrong one is taken for the other class."""
     rows = [
         {"seed": 1, "evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if right else 1 - n % 2, 2]}
-        | {"confidence": 0.5, "right1": right, "right5": right or n == 0}
+        | {"confidence": 0.5, "correct_top1": right, "correct_top5": right or n == 0}
         for n, right in enumerate(rights)
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
@@ -106,14 +106,14 @@ def test_gaps_to_the_natural_training_set_under_each_shift():
     ]
     table = tabulate_gaps(pl.concat(tables), "Photos")
     assert set(table["train_set"]) == {"Drawn"}
-    first = table.filter(figure="top1")
-    assert first.select("evaluation_set", "natural", "drawn", "difference", "relative_gap").rows() == [
+    first = table.filter(metric="top1")
+    assert first.select("evaluation_set", "natural", "generated", "difference", "relative_gap").rows() == [
         ("Natural-IM", 7 / 8, 1 / 8, 0.75, 0.75 / (7 / 8)),
         ("Sketch", 0.5, 0.0, 0.5, 1.0),
     ]
     expected = ttest_1samp(np.array([0, 1, 1, 1, 1, 1, 1, 0]), 0).confidence_interval()
     assert first.select("difference_low", "difference_high").row(0) == pytest.approx(tuple(expected))
-    turned = tabulate_gaps(pl.concat(tables), "Drawn").filter(figure="top1")
+    turned = tabulate_gaps(pl.concat(tables), "Drawn").filter(metric="top1")
     assert turned["difference"].to_list() == [-0.75, -0.5]
     assert turned["relative_gap"].to_list() == [-6.0, None]
     assert len(tabulate_gaps(pl.concat(tables), None)) == 0

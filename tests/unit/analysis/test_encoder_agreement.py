@@ -8,7 +8,7 @@ from synthdiv.analysis.encoder_agreement import compare_encoders
 def make_values(**by_encoder):
     return pl.DataFrame(
         [
-            {"encoder": encoder, "figure": "f", "item": item, "value": value, "low": value - 0.5, "high": value + 0.5}
+            {"encoder": encoder, "metric": "f", "item": item, "value": value, "low": value - 0.5, "high": value + 0.5}
             for encoder, values in by_encoder.items()
             for item, value in values.items()
         ]

@@ -3,7 +3,7 @@ import math
 import polars as pl
 import pytest
 
-from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange
+from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange_rate
 
 
 def test_kinds_are_counted():
@@ -34,7 +34,7 @@ KINDS = {
 
 
 def worth(top1):
-    table = measure_exchange(make_means(top1), KINDS)
+    table = measure_exchange_rate(make_means(top1), KINDS)
     return dict(table.select("train_set", "worth_natural").iter_rows())
 
 

@@ -9,7 +9,7 @@ from workplace import REPOSITORY
 
 from synthdiv.analysis.experiments import score_experiment
 from synthdiv.analysis.matrix import (
-    FIGURES,
+    METRICS,
     compare_experiments,
     summarise_matrix,
     summarise_predictions,
@@ -50,17 +50,17 @@ def test_the_figures_are_scikit_learns(dtype, seed):
     assert found["knn5_class"].to_list() == [majority(row) for row in classes]
     own = centroids[query.class_ids]
     cosines = (wide_q * own).sum(1) / np.linalg.norm(wide_q, axis=1) / np.linalg.norm(own, axis=1)
-    figures = summarise_predictions(found)
-    assert figures["mean_cosine"] == pytest.approx(cosines.mean(), rel=1e-12)
-    assert figures["centroid_accuracy"] == np.mean(oracle.predict(wide_q) == query.class_ids)
+    metrics = summarise_predictions(found)
+    assert metrics["mean_cosine"] == pytest.approx(cosines.mean(), rel=1e-12)
+    assert metrics["centroid_accuracy"] == np.mean(oracle.predict(wide_q) == query.class_ids)
 
 
 def test_a_small_matrix_by_hand():
     reference = make_embeddings([0, 0, 1], [[1.0, 0, 0], [0.6, 0.8, 0], [0, 0, 1.0]], unit=False)
     query = make_embeddings([0, 1], [[0, 0, 1.0], [0, 0.6, 0.8]], unit=False)
-    figures = summarise_predictions(score(reference, query, 2, query_kind="image"))
+    metrics = summarise_predictions(score(reference, query, 2, query_kind="image"))
     centroid = np.array([1.6, 0.8, 0]) / np.hypot(1.6, 0.8)
-    assert {name: figures[name] for name in ("n_queries", *FIGURES)} == {
+    assert {name: metrics[name] for name in ("n_queries", *METRICS)} == {
         "n_queries": 2,
         "centroid_accuracy": 0.5,
         "knn1_accuracy": 0.5,
@@ -128,7 +128,7 @@ def test_the_tables():
     classes = [ClassRow(n, f"k{n}", f"name {n}", "", "", "") for n in range(2)]
     predictions = make_predictions([0, 0, 1], [0, 1, 1], [0, 0, 0], [0.5, 0.25, 1.0])
     matrix, per_class = tabulate_experiments([(4, "R", "Q", predictions)], classes)
-    assert matrix.columns[:8] == ["experiment", "reference", "query", "n_queries", *FIGURES]
+    assert matrix.columns[:8] == ["experiment", "reference", "query", "n_queries", *METRICS]
     assert matrix.row(0)[:8] == (4, "R", "Q", 3, 2 / 3, 2 / 3, None, 1.75 / 3)
     low, high = wilson_interval(2, 3)
     assert (matrix["centroid_accuracy_low"][0], matrix["centroid_accuracy_high"][0]) == (low, high)
@@ -164,7 +164,7 @@ def test_differences_are_paired_and_corrected():
         (3, "C", "Q", predict(0.6)),
         (4, "A", "P", predict(0.8)),
     ]
-    found = compare_experiments(rows).filter(figure="centroid_accuracy")
+    found = compare_experiments(rows).filter(metric="centroid_accuracy")
     by = {(row["experiment_a"], row["experiment_b"]): row for row in found.iter_rows(named=True)}
     assert len(by) == 6
     assert not by[1, 2]["differs"]
@@ -175,18 +175,18 @@ def test_differences_are_paired_and_corrected():
     assert by[1, 4]["paired_by"] == "class"
     assert by[1, 4]["n_pairs"] == 20
     assert all(row["p_adjusted"] >= row["p_value"] for row in by.values())
-    assert compare_experiments(rows).filter(figure="knn1_accuracy").is_empty()  # not applicable
+    assert compare_experiments(rows).filter(metric="knn1_accuracy").is_empty()  # not applicable
 
 
 def test_the_papers_own_summaries():
     """On Table 6 as printed: the averages that the paper prints, and how often k = 5 wins."""
     printed = pl.read_csv(REPOSITORY / "resources" / "paper" / "table6_experiments.csv")
     names = {"ImageNet-IM": "image"} | {n: "prompt" if n.endswith("PRMT") else "image" for n in printed["reference"]}
-    table = printed.rename({f"{name}_pct": name for name in FIGURES[:3]})
+    table = printed.rename({f"{name}_pct": name for name in METRICS[:3]})
     summary = {row["rows"]: row for row in summarise_matrix(table, names).iter_rows(named=True)}
     with_knn = summary["with k-NN"]
     assert with_knn["n_experiments"] == 30
-    assert [round(with_knn[name], 2) for name in FIGURES[:3]] == [77.09, 74.64, 77.27]
+    assert [round(with_knn[name], 2) for name in METRICS[:3]] == [77.09, 74.64, 77.27]
     assert with_knn["knn5_wins"] == pytest.approx(12 / 30)
     assert summary["all"]["knn5_accuracy"] is None
     across = summary["prompt reference, image query"]

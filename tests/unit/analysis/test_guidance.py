@@ -14,8 +14,8 @@ from synthdiv.stats.intervals import wilson_interval
 NAMES = ["bag", "coat"]
 
 
-def make_head(figure, scale, **changes):
-    head = {"guidance": "classifier-free", "figure": figure, "dataset": "disamb", "guidance_scale": scale}
+def make_head(metric, scale, **changes):
+    head = {"guidance": "classifier-free", "metric": metric, "dataset": "disamb", "guidance_scale": scale}
     return head | {"set": f"D{scale}", "reference": "R", "query": "Q", "classifier": None} | changes
 
 
@@ -28,16 +28,16 @@ def make_outcomes(values, class_ids=None):
 def test_the_outcomes_of_each_figure():
     scored = pl.DataFrame({"class_id": [1, 0, 1], "index": [4, 0, 2], "centroid_class": [1, 1, 0], "knn1_class": [0, 0, 1]})
     assert read_outcomes(scored, "prompt_accuracy", "Q").rows() == [(0, 0, False), (1, 2, False), (1, 4, True)]
-    tried = pl.DataFrame(
+    evaluated = pl.DataFrame(
         {
             "seed": [1, 2, 1, 2, 1],
             "evaluation_set": ["Q", "Q", "Q", "Q", "other"],
             "class_id": [1, 1, 0, 0, 0],
             "index": [3, 3, 5, 5, 6],
-            "right1": [True, False, True, True, True],
+            "correct_top1": [True, False, True, True, True],
         }
     )
-    assert read_outcomes(tried, "trained_accuracy", "Q").rows() == [(0, 5, 1.0), (1, 3, 0.5)]
+    assert read_outcomes(evaluated, "trained_accuracy", "Q").rows() == [(0, 5, 1.0), (1, 3, 0.5)]
     spread = pl.DataFrame({"class_id": [0, 1], "index": [0, 0], "square": [0.25, 0.5]})
     assert read_outcomes(spread, "centroid_distance", None).rows() == [(0, 0, 0.25), (1, 0, 0.5)]
 
@@ -121,12 +121,12 @@ def test_images_that_one_scale_lacks_are_left_out_of_the_comparison(sweep):
 
 def test_datasets_and_classifiers_choose_each_for_itself(sweep):
     other = [
-        (head | {"dataset": "other", "figure": "trained_accuracy", "classifier": name}, outcomes)
+        (head | {"dataset": "other", "metric": "trained_accuracy", "classifier": name}, outcomes)
         for head, outcomes in sweep
         for name in ("a", "b")
     ]
     chosen = choose_scales(sweep + other, NAMES)
-    assert chosen.filter(pl.col("class_id").is_null()).select("dataset", "figure", "classifier").rows() == [
+    assert chosen.filter(pl.col("class_id").is_null()).select("dataset", "metric", "classifier").rows() == [
         ("disamb", "own_centroid_accuracy", None),
         ("other", "trained_accuracy", "a"),
         ("other", "trained_accuracy", "b"),
@@ -138,8 +138,8 @@ def test_the_figure_has_a_panel_a_figure_and_no_axis_for_two_kinds_of_guidance(s
     rows = sweep + [(head | distilled, outcomes) for head, outcomes in sweep[:2]]
     rows += [(make_head("trained_accuracy", scale, classifier="small"), make_outcomes([0.5] * 8)) for scale in (1.0, 5.0)]
     rows += [(make_head("own_centroid_accuracy", None, set="Natural"), make_outcomes([True] * 8))]
-    figure = plot_guidance(*tabulate_guidance(rows, NAMES), choose_scales(rows, NAMES))
-    axes = [ax for ax in figure.axes if ax.get_visible()]
+    metric = plot_guidance(*tabulate_guidance(rows, NAMES), choose_scales(rows, NAMES))
+    axes = [ax for ax in metric.axes if ax.get_visible()]
     assert [ax.get_xlabel() for ax in axes] == ["guidance scale (classifier-free)"] * 2 + ["guidance scale (embedded)"]
     assert [ax.get_title() for ax in axes][1] == "small, trained on the set,\ntried on Q"
     assert [label.get_text() for label in axes[0].get_xticklabels()] == ["1", "2.5", "5", "7.5"]

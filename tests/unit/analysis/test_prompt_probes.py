@@ -6,22 +6,22 @@ import numpy as np
 import pytest
 from conftest import make_embeddings, make_unit
 from scipy import stats
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 
-from synthdiv.analysis.prompt_probes import FIGURES, finish_table, score_prompts, tabulate_prompts
+from synthdiv.analysis.prompt_probes import METRICS, finish_table, score_prompts, tabulate_prompts
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.embeddings.prompt_checks import check_prompts
 from synthdiv.embeddings.table import Embeddings
-from synthdiv.generation.shards import draw_shard, iter_blocks
+from synthdiv.generation.shards import generate_shard, iter_blocks
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
 from synthdiv.plan.generation import find_run
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 from synthdiv.prompts.class_tables import read_classes
-from synthdiv.prompts.datasets import build_probe
-from synthdiv.report.figures import CELL, draw_probe_sheets
+from synthdiv.prompts.datasets import build_prompt_probe
+from synthdiv.report.figures import CELL, plot_probe_sheets
 from synthdiv.stats.intervals import wilson_interval
 
 ENTRY = {"class": "n02", "prompts": ["jay", "a red jay"], "guidance_scale": 7.5, "reference": "Jays-IM", "images": 60}
@@ -32,18 +32,18 @@ SETS = {"sets": {"Jays-IM": {"kind": "image", "dataset": "synset", "guidance_sca
 def config(tmp_path, classes_csv, monkeypatch):
     monkeypatch.chdir(tmp_path)
     counts = {"images_per_class": {"train": 120, "evaluation": 60}}
-    return make_config(tmp_path, classes_csv, **counts, **SETS, probes={"red": dict(ENTRY)})
+    return make_config(tmp_path, classes_csv, **counts, **SETS, prompt_probes={"red": dict(ENTRY)})
 
 
 def blocks_of(study, probe="red"):
-    drawing, shard = find_run(study, {"probe": probe})
-    return list(iter_blocks(study, drawing, shard.class_ids, FINGERPRINT))
+    run, shard = find_run(study, {"probe": probe})
+    return list(iter_blocks(study, run, shard.class_ids, FINGERPRINT))
 
 
 def run(config, path, probe="red"):
     study = load_study(config)
-    drawing, shard = find_run(study, {"probe": probe})
-    return draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+    run, shard = find_run(study, {"probe": probe})
+    return generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def test_prompts_share_their_noises_and_no_noise_is_a_sets(config):
@@ -52,12 +52,12 @@ def test_prompts_share_their_noises_and_no_noise_is_a_sets(config):
     first, second = ([seed for b in blocks if b.prompts[0] == prompt for seed in b.seeds] for prompt in ENTRY["prompts"])
     assert first == second
     assert len(set(first)) == 60
-    of_sets = {seed for b in iter_blocks(study, Drawing("synset", 7.5), range(3), FINGERPRINT) for seed in b.seeds}
+    of_sets = {seed for b in iter_blocks(study, GenerationRun("synset", 7.5), range(3), FINGERPRINT) for seed in b.seeds}
     assert not of_sets & set(first)
 
 
 def test_an_index_numbers_the_images_prompt_by_prompt(config, tmp_path):
-    assert run(config, tmp_path / "a.parquet").drawn == 120
+    assert run(config, tmp_path / "a.parquet").generated == 120
     rows = read_index(tmp_path / "a.parquet").to_pylist()
     assert [row["index"] for row in rows] == list(range(120))
     assert {row["class_id"] for row in rows} == {1}
@@ -70,26 +70,31 @@ def test_an_edited_prompt_and_another_name_draw_only_what_is_new(config, tmp_pat
     run(config, tmp_path / "a.parquet")
     before = [read_bytes(row["file"], row["offset"], row["size"]) for row in read_index(tmp_path / "a.parquet").to_pylist()]
     edited = dict(ENTRY, prompts=["a blue jay", "a red jay"])
-    counts = run(config | {"probes": {"other": edited}}, tmp_path / "b.parquet", "other")
-    assert (counts.drawn, counts.found) == (60, 60)
+    counts = run(config | {"prompt_probes": {"other": edited}}, tmp_path / "b.parquet", "other")
+    assert (counts.generated, counts.found) == (60, 60)
     after = [read_bytes(row["file"], row["offset"], row["size"]) for row in read_index(tmp_path / "b.parquet").to_pylist()]
     assert after[60:] == before[60:]
-    more = run(config | {"probes": {"red": dict(ENTRY, images=70)}}, tmp_path / "c.parquet")
-    assert (more.drawn, more.copied, more.found) == (20, 20, 100)
+    more = run(config | {"prompt_probes": {"red": dict(ENTRY, images=70)}}, tmp_path / "c.parquet")
+    assert (more.generated, more.copied, more.found) == (20, 20, 100)
 
 
 def test_a_block_does_not_say_which_prompt_of_a_probe_it_was(config, tmp_path):
     """Two probes that share a prompt share its blocks: whoever is first must write the same bytes."""
     archives = []
     for archive, prompts in (("one", ["jay", "a red jay"]), ("two", ["a red jay", "jay"])):
-        run(config | {"archive": archive, "probes": {"red": dict(ENTRY, prompts=prompts)}}, tmp_path / f"{archive}.parquet")
+        run(
+            config | {"archive": archive, "prompt_probes": {"red": dict(ENTRY, prompts=prompts)}},
+            tmp_path / f"{archive}.parquet",
+        )
         archives.append({path.name: path.read_bytes() for path in (tmp_path / archive).rglob("*.tar")})
     assert archives[0] == archives[1]
     assert len(archives[0]) == 4
 
 
 def test_a_text_encoder_reads_each_prompt_of_a_probe_once(classes_csv):
-    probe = build_probe("red", ENTRY | {"prompts": ["jay", "a red jay bird", "a red jay cat"]}, read_classes(classes_csv), 0)
+    probe = build_prompt_probe(
+        "red", ENTRY | {"prompts": ["jay", "a red jay bird", "a red jay cat"]}, read_classes(classes_csv), 0
+    )
     table = check_prompts(probe, "clip", lambda texts: [[0, *map(hash, text.split()), 1] for text in texts], token_limit=5)
     assert table.select("name", "index", "problem", "identical_to").rows() == [
         ("jay", 60, "truncated", None),
@@ -109,13 +114,13 @@ def test_a_text_encoder_reads_each_prompt_of_a_probe_once(classes_csv):
         ({"prompts": ["jay", " "]}, "probes.red.prompts: prompt 2 is empty"),
         ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts: 'jay' stands twice"),
         ({"prompts": []}, "probes.red.prompts: "),
-        ({"image": 3}, "unknown config key probes.red.image: did you mean 'images'"),
+        ({"image": 3}, "unknown config key prompt_probes.red.image: did you mean 'images'"),
     ],
 )
 def test_what_is_wrong_with_a_probe_is_said_in_a_sentence(config, change, sentence):
     config["sets"] = config["sets"] | {"Jays-PRMT": {"kind": "prompt", "dataset": "synset"}}
     with pytest.raises(StudyError) as caught:
-        load_study(config | {"probes": {"red": ENTRY | change}})
+        load_study(config | {"prompt_probes": {"red": ENTRY | change}})
     assert sentence in str(caught.value)
 
 
@@ -124,9 +129,9 @@ def test_probes_need_a_generator_and_an_encoder(config):
     config["sets"] = {"AA": {"kind": "prompt", "dataset": "synset"}}
     with pytest.raises(StudyError, match=r"probes\.red is to be drawn, but the config has no generators"):
         load_study(config | {"generators": {}})
-    brought = {"Jays-IM": {"kind": "image", "embeddings": "x.parquet"}}
+    user_provided = {"Jays-IM": {"kind": "image", "embeddings": "x.parquet"}}
     with pytest.raises(StudyError, match=r"probes\.red must be embedded, but the config has no encoders"):
-        load_study(config | {"encoders": {}, "sets": brought})
+        load_study(config | {"encoders": {}, "sets": user_provided})
 
 
 # Scores, in two dimensions, where everything can be seen: class c's centroid lies at c right angles' third.
@@ -158,7 +163,7 @@ def test_the_figures_of_a_prompt_in_closed_form():
     assert rows[0]["centroid_distance"] == pytest.approx((1 - math.cos(math.radians(10))) ** 2)
     assert rows[1]["centroid_distance"] == pytest.approx(rows[0]["centroid_distance"])
     assert (rows[1]["centroid_accuracy_low"], rows[1]["centroid_accuracy_high"]) == wilson_interval(2, 4)
-    assert (rows[0]["taken_for"], rows[1]["taken_for"], rows[1]["taken_for_share"]) == (None, "one", 0.5)
+    assert (rows[0]["predicted_class"], rows[1]["predicted_class"], rows[1]["predicted_class_share"]) == (None, "one", 0.5)
 
 
 def test_the_centroid_is_of_the_probes_class_and_not_of_the_first():
@@ -171,7 +176,7 @@ def test_the_centroid_is_of_the_probes_class_and_not_of_the_first():
 def test_mistakes_are_named_with_the_most_frequent_first():
     (score,) = score_prompts(at([[0, 60, 120, 130, 55, 110]], images_per_prompt=6), 1, 6, CENTROIDS)
     (row,) = tabulate_prompts(["a"], [score], ["zero", "one", "two"], {})
-    assert (row["taken_for"], row["taken_for_share"], row["also_taken_for"]) == ("two", 0.5, "one 0.333")
+    assert (row["predicted_class"], row["predicted_class_share"], row["also_predicted_class"]) == ("two", 0.5, "one 0.333")
 
 
 def test_prompts_are_paired_by_noise():
@@ -220,11 +225,11 @@ def test_probabilities_are_corrected_over_the_prompts_of_all_probes():
         rows += tabulate_prompts(["a", "b", "c"], scores, ["0", "1", "2"], {"probe": probe})
     table = finish_table(rows)
     assert table["probe"].to_list() == ["p"] * 3 + ["q"] * 3
-    for figure in FIGURES:
-        raw = np.array([row[f"{figure}_p_value"] for row in rows if f"{figure}_p_value" in row])
+    for metric in METRICS:
+        raw = np.array([row[f"{metric}_p_value"] for row in rows if f"{metric}_p_value" in row])
         assert len(raw) == 4
         expected = stats.false_discovery_control(raw)
-        assert table[f"{figure}_p_adjusted"].drop_nulls().to_list() == pytest.approx(expected.tolist())
+        assert table[f"{metric}_p_adjusted"].drop_nulls().to_list() == pytest.approx(expected.tolist())
     assert table.row(0, named=True)["mean_cosine_difference"] is None
 
 
@@ -244,8 +249,8 @@ def test_a_sheet_has_a_row_a_prompt_and_a_column_a_noise(config, tmp_path):
     images = at([np.linspace(-10, 10, 60), np.linspace(20, 40, 60)], images_per_prompt=60)
     head = {"probe": "red", "class": "zero", "reference": "Jays-IM"}
     scored = tabulate_prompts(ENTRY["prompts"], score_prompts(images, 2, 60, CENTROIDS), ["zero", "one", "two"], head)
-    figure = draw_probe_sheets({"red": [rows[:5], rows[60:65]]}, finish_table(scored))
-    (axes,) = figure.axes
+    metric = plot_probe_sheets({"red": [rows[:5], rows[60:65]]}, finish_table(scored))
+    (axes,) = metric.axes
     assert axes.images[0].get_array().shape == (2 * CELL, 5 * CELL, 3)
     assert [label.get_text() for label in axes.get_yticklabels()] == ENTRY["prompts"]
     texts = [text.get_text() for text in axes.texts]

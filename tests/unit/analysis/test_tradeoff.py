@@ -3,7 +3,8 @@
 import polars as pl
 import pytest
 
-from synthdiv.analysis.tradeoff import plot_tradeoff, tabulate_tradeoff
+from synthdiv.analysis.tradeoff import tabulate_tradeoff
+from synthdiv.report.tradeoff_figure import plot_tradeoff
 from synthdiv.stats.intervals import wilson_interval
 
 
@@ -13,7 +14,7 @@ def causes():
     shares = {"Wide-IM": (0.9, 0.7, 0.25, 0.75), "Narrow-IM": (1.0, 0.8, 0.5, 0.5)}
     return pl.DataFrame(
         [
-            {"set": name, "class_id": n, "n_images": 100, "n_natural": (40, 60)[n], "right": right, "natural_right": 0.5}
+            {"set": name, "class_id": n, "n_images": 100, "n_natural": (40, 60)[n], "accuracy": right, "natural_accuracy": 0.5}
             | {"photographs": photographs, "natural_photographs": (1.0, 0.9)[n]}
             for name, (a, b, c, d) in shares.items()
             for n, (right, photographs) in enumerate(((a, c), (b, d)))

@@ -217,8 +217,8 @@ def make_study():
     matrix = make_matrix()
     classes = [matrix.rows.with_columns(class_id=pl.lit(n), n_queries=pl.col("n_queries") // 2) for n in range(2)]
     known = matrix.rows.drop_nulls("knn5_accuracy")
-    figures = (*ACCURACIES, "mean_cosine")
-    summary = {"rows": "with k-NN", "knn5_wins": 1.0} | {name: math.fsum(known[name]) / 12 for name in figures}
+    metrics = (*ACCURACIES, "mean_cosine")
+    summary = {"rows": "with k-NN", "knn5_wins": 1.0} | {name: math.fsum(known[name]) / 12 for name in metrics}
     return {
         "experiments": matrix.rows,
         "per_class": pl.concat(classes),

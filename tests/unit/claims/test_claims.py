@@ -13,7 +13,7 @@ from workplace import REPOSITORY
 from synthdiv.analysis.classifier_tables import compare_trainings
 from synthdiv.analysis.matrix import compare_experiments, tabulate_experiments
 from synthdiv.claims.claim_evidence import Evidence, Finding
-from synthdiv.claims.claims import find_comparisons, judge_claims
+from synthdiv.claims.claims import check_claims, find_comparisons
 from synthdiv.claims.published import STUDIES
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
@@ -23,7 +23,7 @@ with open(REPOSITORY / "resources" / "paper" / "claims.csv", newline="", encodin
 ROLES = {
     "natural": "Photos",
     "shifted": ["Sketches"],
-    "drawn": ["Plain", "Clear", "Soft", "Many"],
+    "generated": ["Plain", "Clear", "Soft", "Many"],
     "clarified": [["Plain", "Clear"]],
     "augmented": [["Soft", "Many"]],
     "sweeps": [[["None", 1.0], ["Soft", 2.5], ["Unmeasured", 5.0], ["Clear", 7.5]]],
@@ -59,7 +59,9 @@ def test_roles_go_by_place_and_not_by_name(monkeypatch):
     study = make_study(monkeypatch, "config.yaml")
     new = {name: f"Set{n}" for n, name in enumerate(study.sets)}
     sets = {new[name]: entry for name, entry in study.sets.items()}
-    renamed = make_study(monkeypatch, "config.yaml", sets=sets, experiments={}, classifiers={}, contact_sheets={}, probes={})
+    renamed = make_study(
+        monkeypatch, "config.yaml", sets=sets, experiments={}, classifiers={}, contact_sheets={}, prompt_probes={}
+    )
 
     def rename(value):
         if isinstance(value, list):
@@ -153,7 +155,7 @@ def evidence():
         ids = np.repeat(np.arange(CLASSES), 60)
         head = {"classifier": "small", "train_set": training, "evaluation_set": evaluation}
         runs.append(
-            pl.DataFrame({"class_id": ids, "index": np.arange(len(ids)), "right1": right}).with_columns(
+            pl.DataFrame({"class_id": ids, "index": np.arange(len(ids)), "correct_top1": right}).with_columns(
                 **{key: pl.lit(value) for key, value in head.items()}
             )
         )
@@ -217,8 +219,8 @@ EXPECTED = {  # values by the made-up figures, and verdicts
     "augmented_recognised": [(0.0, "undecided")],
     "augmented_own_harder": [(0.2, "holds")],
     "natural_diversity": [(0.05, "holds"), (0.06, "holds"), (0.04, "holds"), (0.02, "holds")],
-    "distance_foretells": [(0.9, "holds")],
-    "frechet_mean_foretells": [(-0.2, "undecided")],
+    "distance_predicts": [(0.9, "holds")],
+    "frechet_mean_predicts": [(-0.2, "undecided")],
     "own_centroids": [(0.1, "holds")],
     "diversity_dominates": [(0.1, "holds")],
     "prompts_beat_images": [(0.15, "holds")],
@@ -231,7 +233,7 @@ EXPECTED = {  # values by the made-up figures, and verdicts
     "diverse_prompts": [(-0.1, "fails")],
     "dictionary_training": [(0.15, "holds")],
     "crops_training": [(0.3, "holds")],
-    "crops_drawn": [(0.25, "holds")],
+    "crops_generated": [(0.25, "holds")],
     "transfer_gap": [(0.2, "holds"), (-0.1, "fails")],
 }
 
@@ -246,7 +248,7 @@ def test_every_listed_claim_has_its_test_and_a_known_study(evidence):
 @pytest.mark.parametrize("name", EXPECTED)
 def test_each_claim_compares_the_right_sets_in_the_right_order(evidence, name):
     (claim,) = [claim for claim in CLAIMS if claim["id"] == name]
-    table = judge_claims([claim], evidence, ROLES, None)
+    table = check_claims([claim], evidence, ROLES, None)
     values, verdicts = zip(*EXPECTED[name], strict=True)
     assert table["value"].to_list() == pytest.approx(values, abs=0.03)
     assert table["verdict"].to_list() == list(verdicts)
@@ -255,18 +257,18 @@ def test_each_claim_compares_the_right_sets_in_the_right_order(evidence, name):
 def test_swapped_guidance_scales_turn_the_verdict(evidence):
     (claim,) = [claim for claim in CLAIMS if claim["id"] == "guidance_diversity"]
     swapped = ROLES | {"sweeps": [[["Clear", 2.5], ["Soft", 7.5]]]}
-    assert judge_claims([claim], evidence, swapped, None)["verdict"].to_list() == ["fails"]
+    assert check_claims([claim], evidence, swapped, None)["verdict"].to_list() == ["fails"]
 
 
 def test_without_classifiers_metrics_or_roles_a_claim_is_not_measured(evidence):
     bare = Evidence(evidence.experiments, evidence.per_class, evidence.experiment_differences)
     nobody = {role: None if role == "natural" else [] for role in ROLES}
-    table = judge_claims(CLAIMS, bare, nobody, None)
+    table = check_claims(CLAIMS, bare, nobody, None)
     assert len(table) == len(CLAIMS)
     measured = table.filter(pl.col("verdict") != "not measured")
     assert measured["claim"].str.starts_with("k-NN").to_list() == [True, True]
     assert table.filter(verdict="not measured")["value"].is_null().all()
-    table = judge_claims(CLAIMS, bare, ROLES, None)
+    table = check_claims(CLAIMS, bare, ROLES, None)
     claims = {claim["claim"]: claim["id"] for claim in CLAIMS}
     left = {claims[name] for name in table.filter(pl.col("verdict") != "not measured")["claim"]}
     matrix = {"own_centroids", "diversity_dominates", "prompts_beat_images", "modality_cosines"}
@@ -275,7 +277,7 @@ def test_without_classifiers_metrics_or_roles_a_claim_is_not_measured(evidence):
 
 @pytest.mark.parametrize("published", [None, *STUDIES])
 def test_published_numbers_stand_beside_only_in_their_study(evidence, published):
-    table = judge_claims(CLAIMS, evidence, ROLES, published)
+    table = check_claims(CLAIMS, evidence, ROLES, published)
     shown = set(table.drop_nulls("published")["source"].str.extract('^("[^"]+")'))
     assert shown == ({STUDIES[published]} if published else set())
 
@@ -298,9 +300,9 @@ def test_the_demo_shows_nothing_published(monkeypatch):
 
 def test_the_correction_is_over_the_table(evidence):
     (claim,) = [claim for claim in CLAIMS if claim["id"] == "guidance_own_harder"]
-    alone = judge_claims([claim], evidence, ROLES, None)
+    alone = check_claims([claim], evidence, ROLES, None)
     assert alone["p_adjusted"].to_list() == alone["p_value"].to_list()
-    whole = judge_claims(CLAIMS, evidence, ROLES, None).drop_nulls("p_value")
+    whole = check_claims(CLAIMS, evidence, ROLES, None).drop_nulls("p_value")
     ranked = whole.sort("p_value")
     p_values = ranked["p_value"].to_list()
     expected = [min(p * len(p_values) / (m + 1) for m, p in list(enumerate(p_values))[n:]) for n in range(len(p_values))]
@@ -324,7 +326,7 @@ def test_the_correction_is_over_the_table(evidence):
     ],
 )
 def test_a_verdict_needs_more_than_a_value(finding, p_adjusted, verdict):
-    assert finding.judge(p_adjusted) == verdict
+    assert finding.decide(p_adjusted) == verdict
 
 
 def test_one_class_gives_a_value_and_no_verdict():
@@ -337,5 +339,5 @@ def test_one_class_gives_a_value_and_no_verdict():
     (finding,) = evidence.compare_spreads("Soft", "Clear")
     assert finding.value == pytest.approx(0.2)
     assert finding.p_value is None
-    assert finding.judge(None) == "undecided"
+    assert finding.decide(None) == "undecided"
     assert not math.isnan(finding.value)

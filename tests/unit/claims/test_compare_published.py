@@ -21,15 +21,15 @@ def test_ours_stand_beside_printed_figures_of_the_same_sets():
     means = pl.DataFrame({"train_set": ["Synset-IM"], "evaluation_set": ["ImageNet-IM"], "top1": [0.2], "top5": [0.3]})
     table = compare_published("diversity_and_diffusion", FIRST, experiments, per_class, distances, means)
     own = table.filter(pl.col("value").is_not_null())
-    assert own.filter(figure="centroid_accuracy").select("where", "class", "published", "value", "low").rows() == [
+    assert own.filter(metric="centroid_accuracy").select("where", "class", "published", "value", "low").rows() == [
         ("Table 6", "all", 0.701, 0.65, 0.6),
         ("Table 3", "all", 0.701, 0.65, 0.6),
         ("Table 4", "nail", 0.58, 0.5, None),
     ]
-    assert own.filter(figure="centroid_distance").select("reference", "published", "value").rows() == [
+    assert own.filter(metric="centroid_distance").select("reference", "published", "value").rows() == [
         ("Disamb-IM", 1.23e-5, 0.1)
     ]
-    assert own.filter(figure="top1").select("where", "reference", "published", "value").rows() == [
+    assert own.filter(metric="top1").select("where", "reference", "published", "value").rows() == [
         ("Table 1, line 4", "Synset-IM", 0.23, 0.2)
     ]
     swapped = experiments.rename({"reference": "query", "query": "reference"})
@@ -56,7 +56,7 @@ def test_the_lines_of_the_second_study():
     table = compare_published("imagenet_sd", SECOND, EMPTY, EMPTY, None, means)
     assert set(table["source"]) == {'"Fake it till you make it"'}
     own = table.filter(pl.col("value").is_not_null())
-    assert own.select("reference", "figure", "published", "value", "low").rows() == [
+    assert own.select("reference", "metric", "published", "value", "low").rows() == [
         ("C-IM", "top5", 0.7, 0.75, None),
         ("CD-1K-IM", "top1", 0.262, 0.3, 0.29),
         ("CD-1K-IM", "top1", 0.262, 0.3, 0.29),

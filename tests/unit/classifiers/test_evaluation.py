@@ -60,8 +60,8 @@ def test_top1_and_top5_are_timms_on_the_same_logits(index, weights):
     table = classify(index, weights)
     logits, labels = find_logits(index, weights)
     top1, top5 = (float(share) / 100 for share in accuracy(logits, labels, topk=(1, 5)))
-    assert table["right1"].mean() == pytest.approx(top1, abs=1e-6)
-    assert table["right5"].mean() == pytest.approx(top5, abs=1e-6)
+    assert table["correct_top1"].mean() == pytest.approx(top1, abs=1e-6)
+    assert table["correct_top5"].mean() == pytest.approx(top5, abs=1e-6)
     assert 0 < top1 < top5 < 1
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), logits.topk(5).indices)
     np.testing.assert_allclose(table["confidence"], logits.softmax(dim=1).amax(dim=1), rtol=1e-4)
@@ -95,7 +95,7 @@ def test_a_classifier_may_choose_among_a_subset_of_classes(index, weights):
 def test_a_split_of_its_own_is_tried(index, weights):
     table = classify(index, weights, split="train")
     assert len(table) == 8 * 8
-    assert not table["right1"].equals(classify(index, weights)["right1"])
+    assert not table["correct_top1"].equals(classify(index, weights)["correct_top1"])
 
 
 def test_a_set_whose_images_are_all_left_out_is_named(index, weights, tmp_path):
@@ -147,9 +147,9 @@ def test_reassessed_labels_count_as_timm_counts_them(tmp_path):
         theirs.add_result(logits[start : start + 10_000])
     top = logits.topk(5).indices.tolist()
     kept = [n for n, labels in enumerate(ours) if labels]
-    right1 = np.mean([top[n][0] in ours[n] for n in kept])
-    right5 = np.mean([bool(ours[n] & set(top[n])) for n in kept])
-    assert (right1 * 100, right5 * 100) == pytest.approx((theirs.get_accuracy(1), theirs.get_accuracy(5)))
+    correct_top1 = np.mean([top[n][0] in ours[n] for n in kept])
+    correct_top5 = np.mean([bool(ours[n] & set(top[n])) for n in kept])
+    assert (correct_top1 * 100, correct_top5 * 100) == pytest.approx((theirs.get_accuracy(1), theirs.get_accuracy(5)))
     assert len(kept) < 50_000
     # with classes in another order, and a few of them, the labels are the study's
     few = find_real_labels(pa.table({"file": names[:200]}), synsets[:500][::-1])
@@ -165,7 +165,7 @@ def test_real_labels_leave_out_what_has_none(index, weights, monkeypatch):
     table = classify(index, weights, real_labels=True)
     assert len(table) == 32
     expected = [row[0] in own for row, own in zip(table["predicted"].to_list(), [{0, 1}, {7}] * 16, strict=True)]
-    assert table["right1"].to_list() == expected
-    assert json.dumps(table["right5"].to_list()) == json.dumps(
+    assert table["correct_top1"].to_list() == expected
+    assert json.dumps(table["correct_top5"].to_list()) == json.dumps(
         [bool(set(row) & own) for row, own in zip(table["predicted"].to_list(), [{0, 1}, {7}] * 16, strict=True)]
     )

@@ -7,7 +7,7 @@ from conftest import make_embeddings, make_unit
 from sklearn.linear_model import LogisticRegression
 
 from synthdiv.analysis.transfer_tables import KEYS, average_transfer, describe_fits, list_predictions, tabulate_transfer
-from synthdiv.classifiers.linear_probe import space_strengths, transfer_features
+from synthdiv.classifiers.linear_probe import space_c_values, transfer_features
 from synthdiv.embeddings.table import Embeddings, EmbeddingTables, write_embeddings
 from synthdiv.metrics.embedding_classifiers import hold_out
 from synthdiv.stats.intervals import wilson_interval
@@ -27,16 +27,16 @@ TRAIN, VALIDATION, EVALUATION = make_set(1), make_set(2, count=10), make_set(3)
 NONE = VALIDATION[:0]
 
 
-def score(strength, train, tried):
-    model = LogisticRegression(C=strength, max_iter=2000).fit(make_unit(train.vectors), train.class_ids)
-    return model.score(make_unit(tried.vectors), tried.class_ids)
+def score(c, train, evaluated):
+    model = LogisticRegression(C=c, max_iter=2000).fit(make_unit(train.vectors), train.class_ids)
+    return model.score(make_unit(evaluated.vectors), evaluated.class_ids)
 
 
 def test_the_strengths():
-    assert space_strengths(30)[0] == 1e-5
-    assert space_strengths(30)[-1] == pytest.approx(1e6)
-    assert space_strengths(12) == pytest.approx([10.0**n for n in range(-5, 7)])
-    assert space_strengths(1) == pytest.approx([10**0.5])
+    assert space_c_values(30)[0] == 1e-5
+    assert space_c_values(30)[-1] == pytest.approx(1e6)
+    assert space_c_values(12) == pytest.approx([10.0**n for n in range(-5, 7)])
+    assert space_c_values(1) == pytest.approx([10**0.5])
 
 
 @pytest.mark.parametrize("features", ["unit", "raw"])
@@ -52,24 +52,24 @@ def test_the_final_fit_is_scikit_learns_on_training_and_validation_split(feature
 
 def test_c_is_the_best_on_the_validation_split():
     found = transfer_features(TRAIN, VALIDATION, EVALUATION, trials=12, **OPTIONS)
-    expected = [score(c, TRAIN, VALIDATION) for c in space_strengths(12)]
-    assert [trial["strength"] for trial in found.trials] == space_strengths(12)
+    expected = [score(c, TRAIN, VALIDATION) for c in space_c_values(12)]
+    assert [trial["c"] for trial in found.trials] == space_c_values(12)
     # a fit that starts from the one before ends about where one from scratch does
     np.testing.assert_allclose([trial["validation_top1"] for trial in found.trials], expected, atol=0.03)
-    assert found.strength == space_strengths(12)[int(np.argmax([trial["validation_top1"] for trial in found.trials]))]
-    assert 0 < space_strengths(12).index(found.strength) < 11
+    assert found.c == space_c_values(12)[int(np.argmax([trial["validation_top1"] for trial in found.trials]))]
+    assert 0 < space_c_values(12).index(found.c) < 11
 
 
 def test_nothing_of_the_evaluation_split_leaks_into_the_choice():
     """Evaluated on the very images that train, the weakest regularisation is best; what validates chooses another."""
     found = transfer_features(TRAIN, VALIDATION, TRAIN, trials=12, **OPTIONS)
-    on_evaluation = [score(c, TRAIN, TRAIN) for c in space_strengths(12)]
-    best_there = space_strengths(12)[int(np.argmax(on_evaluation))]
-    assert found.strength < best_there
+    on_evaluation = [score(c, TRAIN, TRAIN) for c in space_c_values(12)]
+    best_there = space_c_values(12)[int(np.argmax(on_evaluation))]
+    assert found.c < best_there
     shuffled = Embeddings(EVALUATION.class_ids[::-1], EVALUATION.indices, EVALUATION.vectors, EVALUATION.lengths)
     first, second = (transfer_features(TRAIN, VALIDATION, one, trials=12, **OPTIONS) for one in (EVALUATION, shuffled))
     assert first.predicted.tolist() == second.predicted.tolist()
-    assert (first.strength, first.trials) == (second.strength, second.trials)
+    assert (first.c, first.trials) == (second.c, second.trials)
 
 
 def test_without_a_validation_split_a_fifth_of_each_class_is_one():
@@ -91,7 +91,7 @@ def test_a_fit_that_did_not_converge_says_so():
 
 
 def test_the_order_of_the_rows_does_not_matter_and_seeds_are_kept_apart(tmp_path):
-    rng, facts = np.random.default_rng(5), {}
+    rng, metadata = np.random.default_rng(5), {}
     parts = [("train", TRAIN), ("evaluation", EVALUATION)]
     for name, order in (("a", np.arange(480)), ("b", rng.permutation(480))):
         rows = np.concatenate([one.vectors for _, one in parts] + [-(one.vectors**3) for _, one in parts])
@@ -106,7 +106,7 @@ def test_the_order_of_the_rows_does_not_matter_and_seeds_are_kept_apart(tmp_path
             indices[order],
             rows[order].astype(np.float16),
             np.ones(480),
-            facts,
+            metadata,
             seeds=[7 + (n >= 240) for n in order],
         )
     found = {}
@@ -136,7 +136,7 @@ def tabulate(accuracies, natural="Natural-IM", count=200):
         for seed, share in enumerate(shares):
             seed = None if training is None else seed
             predicted = np.where(order < share, ids, (ids + 1) % 4)
-            one = type(found)(predicted, found.strength, True, 160, 20, found.trials)
+            one = type(found)(predicted, found.c, True, 160, 20, found.trials)
             predictions.append(list_predictions(one, evaluation, seed).select(*names, pl.all()))
             trials.append(describe_fits(one, seed).select(*names, pl.all()))
     whole = pl.concat(predictions)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from synthdiv.classifiers.sampler import Draws, apportion
+from synthdiv.classifiers.sampler import TrainingSampler, apportion
 
 
 @pytest.mark.parametrize(
@@ -13,17 +13,17 @@ def test_a_number_is_divided_by_largest_remainders(total, weights, counts):
 
 
 def test_an_epoch_draws_every_image_once_and_epochs_differ():
-    draws = Draws([30, 12], [30, 12], seed=5)
-    epochs = [draws.epoch(number) for number in range(3)]
+    sampler = TrainingSampler([30, 12], [30, 12], seed=5)
+    epochs = [sampler.epoch(number) for number in range(3)]
     for epoch in epochs:
         assert sorted(epoch) == list(range(42))
     assert not np.array_equal(epochs[0], epochs[1])
-    assert not np.array_equal(epochs[0], Draws([30, 12], [30, 12], seed=6).epoch(0))
+    assert not np.array_equal(epochs[0], TrainingSampler([30, 12], [30, 12], seed=6).epoch(0))
 
 
 def test_weights_share_the_draws_and_a_part_gives_every_image_before_any_again():
-    draws = Draws([4, 12], [1.0, 1.0], seed=0)
-    first, second = draws.epoch(0), draws.epoch(1)
+    sampler = TrainingSampler([4, 12], [1.0, 1.0], seed=0)
+    first, second = sampler.epoch(0), sampler.epoch(1)
     assert np.bincount(first < 4).tolist() == [8, 8]
     assert np.bincount(first[first < 4]).tolist() == [2, 2, 2, 2]  # 8 draws of 4 images
     large = np.concatenate([first[first >= 4], second[second >= 4]])  # 16 draws of 12 images
@@ -31,13 +31,13 @@ def test_weights_share_the_draws_and_a_part_gives_every_image_before_any_again()
 
 
 def test_the_stream_is_one_whatever_the_processes_and_wherever_it_is_taken_up():
-    whole = [pair for batch in Draws([10], [10], seed=3).iterate_batches(0, 48, 12) for pair in batch]
+    whole = [pair for batch in TrainingSampler([10], [10], seed=3).iterate_batches(0, 48, 12) for pair in batch]
     assert [draw for draw, _ in whole] == list(range(48))
-    shares = [list(Draws([10], [10], seed=3).iterate_batches(0, 48, 4, first=rank, every=3)) for rank in range(3)]
+    shares = [list(TrainingSampler([10], [10], seed=3).iterate_batches(0, 48, 4, first=rank, every=3)) for rank in range(3)]
     together = [pair for batches in zip(*shares, strict=True) for batch in batches for pair in batch]
     assert together == whole
-    rest = [pair for batch in Draws([10], [10], seed=3).iterate_batches(24, 48, 12) for pair in batch]
+    rest = [pair for batch in TrainingSampler([10], [10], seed=3).iterate_batches(24, 48, 12) for pair in batch]
     assert rest == whole[24:]
     # a batch that lies across the end of an epoch holds the end of one order and the start of the next
-    np.testing.assert_array_equal([image for _, image in whole[:10]], Draws([10], [10], seed=3).epoch(0))
-    np.testing.assert_array_equal([image for _, image in whole[10:20]], Draws([10], [10], seed=3).epoch(1))
+    np.testing.assert_array_equal([image for _, image in whole[:10]], TrainingSampler([10], [10], seed=3).epoch(0))
+    np.testing.assert_array_equal([image for _, image in whole[10:20]], TrainingSampler([10], [10], seed=3).epoch(1))

@@ -15,7 +15,7 @@ from conftest import make_image_set, make_recipe
 from safetensors.torch import load_file
 
 from synthdiv.classifiers import training as module
-from synthdiv.classifiers.checkpoint import load_weights, read_facts, write_classifier
+from synthdiv.classifiers.checkpoint import load_weights, read_metadata, write_classifier
 from synthdiv.classifiers.recipes import build_model
 from synthdiv.classifiers.training import Training, train
 from synthdiv.classifiers.training_set import Part
@@ -45,7 +45,7 @@ def training(index, tmp_path):
         study_seed=0,
         exclude_flags=[],
         initial=None,
-        followed=[],
+        monitored=[],
         model=str(tmp_path / "model.safetensors"),
         log=str(tmp_path / "log.parquet"),
         checkpoint=str(tmp_path / "checkpoint.pt"),
@@ -72,18 +72,18 @@ def elsewhere(training, tmp_path, **changes):
 
 
 def test_a_training_learns_and_says_what_it_did(training, index):
-    train(replace(training, recipe=make_recipe(steps=40), followed=[str(index)]))
+    train(replace(training, recipe=make_recipe(steps=40), monitored=[str(index)]))
     log = pl.read_parquet(training.log)
     assert log["step"].to_list() == list(range(1, 41))
     assert log["loss"][0] == pytest.approx(1.0986, abs=0.3)
     assert log["loss"][-1] < 0.4
     assert log["epoch"][-1] == pytest.approx(40 * 8 / 30)
-    assert log.drop_nulls("followed_top1")["step"].to_list() == [8, 16, 24, 32, 40]
-    assert log["followed_top1"][-1] > 0.8
+    assert log.drop_nulls("monitored_top1")["step"].to_list() == [8, 16, 24, 32, 40]
+    assert log["monitored_top1"][-1] > 0.8
     assert log["learning_rate"][0] == 0.05
-    facts = read_facts(training.model)
-    assert (facts["n_train"], facts["steps"], facts["held_fixed"]) == (30, 40, "steps")
-    assert (facts["class_keys"], facts["parts"], facts["seed"]) == (KEYS, [["Colours-IM", 30]], 3)
+    metadata = read_metadata(training.model)
+    assert (metadata["n_train"], metadata["steps"], metadata["held_fixed"]) == (30, 40, "steps")
+    assert (metadata["class_keys"], metadata["parts"], metadata["seed"]) == (KEYS, [["Colours-IM", 30]], 3)
     assert not Path(training.checkpoint).exists()
 
 
@@ -116,7 +116,7 @@ def test_every_crop_has_its_images_label_and_counts_the_same(training):
     trainer = module._Trainer(training, 0, 1, CPU)
     mean, std = (torch.tensor(trainer.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
     model, losses, hits = trainer.model.train(), [], []
-    (batch,) = trainer.draws.iterate_batches(0, 8, 8)
+    (batch,) = trainer.sampler.iterate_batches(0, 8, 8)
     for draw, n in batch:
         rows = trainer.set.rows
         image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
@@ -313,15 +313,15 @@ def test_another_classifiers_weights_are_the_start(training, tmp_path):
 
 def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path):
     path = tmp_path / "other.safetensors"
-    facts = {"model": "test_resnet", "class_keys": ["one", "two"]}
-    write_classifier(path, build_model(make_recipe(), 2), facts)
+    metadata = {"model": "test_resnet", "class_keys": ["one", "two"]}
+    write_classifier(path, build_model(make_recipe(), 2), metadata)
     with pytest.raises(StudyError, match=r"other.safetensors do not fit: they are of test_resnet with 2 classes \(.*fc"):
         train(replace(training, initial=str(path)))
     with pytest.raises(StudyError, match=r"other.safetensors do not fit"):
         load_weights(build_model(make_recipe(model="test_vit", model_options={"img_size": 32}), 2), path)
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(StudyError, match=r"no classifier that this workflow trained"):
-        read_facts(path)
+        read_metadata(path)
 
 
 def test_two_processes_give_the_gradients_of_one(training, tmp_path):

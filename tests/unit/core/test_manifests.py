@@ -2,7 +2,7 @@
 
 import pytest
 
-from synthdiv.core.manifests import read_listing, write_listing
+from synthdiv.core.manifests import read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -14,21 +14,21 @@ def tables(tmp_path):
 
 
 def test_a_listing_gives_the_tables_in_the_order_they_came_in(tables, tmp_path):
-    write_listing(tables, tmp_path / "tables.json")
-    assert read_listing(tmp_path / "tables.json") == list(map(str, tables))
+    write_manifest(tables, tmp_path / "manifest.json")
+    assert read_manifest(tmp_path / "manifest.json") == list(map(str, tables))
 
 
 def test_a_table_stands_for_itself(tables):
-    assert read_listing(tables[0]) == [str(tables[0])]
+    assert read_manifest(tables[0]) == [str(tables[0])]
 
 
 def test_a_listing_changes_with_what_a_table_holds_and_not_with_its_time(tables, tmp_path):
-    listing = tmp_path / "tables.json"
-    write_listing(tables, listing)
-    before = listing.read_bytes()
+    manifest = tmp_path / "manifest.json"
+    write_manifest(tables, manifest)
+    before = manifest.read_bytes()
     tables[1].touch()
-    write_listing(tables, listing)
-    assert listing.read_bytes() == before
+    write_manifest(tables, manifest)
+    assert manifest.read_bytes() == before
     tables[1].write_bytes(b"other")
-    write_listing(tables, listing)
-    assert listing.read_bytes() != before
+    write_manifest(tables, manifest)
+    assert manifest.read_bytes() != before

@@ -5,7 +5,7 @@ import pytest
 from conftest import make_embeddings, make_unit
 
 from synthdiv.diagnosis.causes import SCHEMA, Thresholds, diagnose_classes, find_cause
-from synthdiv.diagnosis.evidence import Natural, Texts, gather_evidence, read_texts, read_vectors, write_texts
+from synthdiv.diagnosis.evidence import Natural, Texts, gather_evidence, read_texts, retrieve_classes, write_texts
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.class_texts import DOMAINS, list_texts
 from synthdiv.prompts.datasets import Dataset
@@ -13,15 +13,15 @@ from synthdiv.prompts.datasets import Dataset
 D = 16
 CLASSES = [ClassRow(n, f"k{n}", f"name{n}", f"lemma{n}", f"definition{n}", f"hypernym{n}") for n in range(5)]
 GOOD = {
-    "right": 0.8,
-    "natural_right": 0.8,
+    "accuracy": 0.8,
+    "natural_accuracy": 0.8,
     "particular": 0.4,
     "spread_ratio": 0.9,
     "prompted": 0.8,
     "natural_prompted": 0.8,
-    "reading": 1.0,
-    "best_reading": 1.0,
-    "reads_taken": 0.0,
+    "retrieval": 1.0,
+    "best_retrieval": 1.0,
+    "retrieved_other": 0.0,
     "photographs": 0.9,
     "natural_photographs": 0.9,
 }
@@ -32,16 +32,16 @@ GOOD = {
     [
         ({}, "none"),
         ({"spread_ratio": 0.1}, "diversity"),
-        ({"right": 0.1, "particular": 0.9}, "adherence"),
-        ({"right": 0.1, "particular": 0.3}, "concept not represented"),
-        ({"right": 0.1, "reading": 0.2, "reads_taken": 0.6}, "ambiguity"),
-        ({"right": 0.65, "reading": 0.5, "reads_taken": 0.5}, "ambiguity"),
-        ({"right": 0.1, "reading": 0.2, "best_reading": 0.2}, "concept not represented"),
-        ({"reading": 0.1, "best_reading": 0.1, "natural_prompted": 0.1}, "concept not represented"),
+        ({"accuracy": 0.1, "particular": 0.9}, "adherence"),
+        ({"accuracy": 0.1, "particular": 0.3}, "concept not represented"),
+        ({"accuracy": 0.1, "retrieval": 0.2, "retrieved_other": 0.6}, "ambiguity"),
+        ({"accuracy": 0.65, "retrieval": 0.5, "retrieved_other": 0.5}, "ambiguity"),
+        ({"accuracy": 0.1, "retrieval": 0.2, "best_retrieval": 0.2}, "concept not represented"),
+        ({"retrieval": 0.1, "best_retrieval": 0.1, "natural_prompted": 0.1}, "concept not represented"),
         ({"photographs": 0.2}, "visual domain"),
-        ({"right": 0.0, "particular": 1.0, "spread_ratio": 0.001}, "diversity"),
-        ({"right": 0.6}, "none"),
-        ({"right": 1.0, "spread_ratio": 3.0}, "none"),
+        ({"accuracy": 0.0, "particular": 1.0, "spread_ratio": 0.001}, "diversity"),
+        ({"accuracy": 0.6}, "none"),
+        ({"accuracy": 1.0, "spread_ratio": 3.0}, "none"),
     ],
 )
 def test_the_cause_that_figures_speak_for(changes, cause):
@@ -49,10 +49,10 @@ def test_the_cause_that_figures_speak_for(changes, cause):
 
 
 def test_without_texts_wrong_images_have_no_known_cause():
-    figures = {name: GOOD[name] for name in ("right", "natural_right", "particular", "spread_ratio")}
-    assert find_cause(figures, Thresholds()) == "none"
-    assert find_cause(figures | {"right": 0.1}, Thresholds()) == "undecided"
-    assert find_cause(figures | {"spread_ratio": 0.1}, Thresholds()) == "diversity"
+    metrics = {name: GOOD[name] for name in ("accuracy", "natural_accuracy", "particular", "spread_ratio")}
+    assert find_cause(metrics, Thresholds()) == "none"
+    assert find_cause(metrics | {"accuracy": 0.1}, Thresholds()) == "undecided"
+    assert find_cause(metrics | {"spread_ratio": 0.1}, Thresholds()) == "diversity"
 
 
 def make_images(seed, *, n=60, spread=0.25, of=None):
@@ -89,16 +89,16 @@ def test_images_that_are_like_natural_ones_have_no_cause():
     found = diagnose(make_images(1), make_texts())
     assert found["cause"].to_list() == ["none"] * 5
     assert dict(found.schema) == SCHEMA
-    assert (found["right"] > 0.9).all()
-    assert (found["reading"] > 0.9).all()
+    assert (found["accuracy"] > 0.9).all()
+    assert (found["retrieval"] > 0.9).all()
 
 
 def test_each_planted_cause():
     images = make_images(1, of={0: 1})
     found = diagnose(images, make_texts())
     assert found["cause"].to_list() == ["adherence", "none", "none", "none", "none"]
-    assert found["taken_for"][0] == "name1"
-    assert found["taken_share"][0] > 0.9
+    assert found["predicted_class"][0] == "name1"
+    assert found["predicted_class_share"][0] > 0.9
     found = diagnose(images, make_texts({(0, "prompt of x"): 1}))
     assert found["cause"].to_list() == ["ambiguity", "none", "none", "none", "none"]
     assert found["best_wording"][0] == "name"
@@ -113,15 +113,15 @@ def test_the_set_and_the_natural_images_are_not_swapped():
     evidence = gather_evidence(make_images(1, of={0: 1}, n=30), natural, None, 5, dataset="x", seed=1)
     assert evidence["n_images"].to_list() == [30] * 5
     assert evidence["n_natural"].to_list() == [60] * 5
-    assert evidence["n_right"][0] < 5
-    assert evidence["n_natural_right"][0] > 50
-    assert evidence["taken_for"][0] == 1
-    assert "prompt_reading" not in evidence.columns
+    assert evidence["n_correct"][0] < 5
+    assert evidence["n_natural_correct"][0] > 50
+    assert evidence["predicted_class"][0] == 1
+    assert "prompt_retrieved_own" not in evidence.columns
 
 
 def test_readers_of_a_vector_are_the_nearest_natural_images():
     natural = make_images(100)
-    counts = read_vectors(make_unit(np.eye(D)[:5] + 2 * np.eye(D)[-1]), [natural[:100], natural[100:]], 20, 5)
+    counts = retrieve_classes(make_unit(np.eye(D)[:5] + 2 * np.eye(D)[-1]), [natural[:100], natural[100:]], 20, 5)
     assert counts.sum(axis=1).tolist() == [20] * 5
     assert (counts.diagonal() >= 18).all()
 

@@ -6,7 +6,13 @@ import pytest
 from conftest import make_embeddings
 
 from synthdiv.analysis.experiments import score_experiment
-from synthdiv.diagnosis.error_split import classify_queries, imagine_worlds, measure_ratio, tabulate_split, tabulate_terms
+from synthdiv.diagnosis.error_split import (
+    classify_queries,
+    make_counterfactuals,
+    measure_ratio,
+    tabulate_split,
+    tabulate_terms,
+)
 from synthdiv.embeddings.table import Embeddings
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
 from synthdiv.prompts.class_tables import ClassRow
@@ -31,8 +37,8 @@ def test_errors_are_those_of_the_experiments():
     found = classify_queries(query, find_centroids(own), {"R": find_centroids(other)})
     by_other = score_experiment([other], query, 4, query_kind="image")
     by_own = score_experiment([own], query, 4, query_kind="image")
-    assert found["right"].to_list() == (by_other["centroid_class"] == by_other["class_id"]).to_list()
-    assert found["own_right"].to_list() == (by_own["centroid_class"] == by_own["class_id"]).to_list()
+    assert found["correct"].to_list() == (by_other["centroid_class"] == by_other["class_id"]).to_list()
+    assert found["own_correct"].to_list() == (by_own["centroid_class"] == by_own["class_id"]).to_list()
     assert found["moved"].null_count() == len(found)
     row = tabulate_split({"Q": found}, CLASSES, None).row(0, named=True)
     assert row["error"] == pytest.approx((by_other["centroid_class"] != by_other["class_id"]).mean())
@@ -44,16 +50,16 @@ def test_errors_are_those_of_the_experiments():
 
 
 def test_the_natural_sets_errors_stand_beside_whatever_the_order():
-    natural, drawn = make_set(1), make_set(2, spread=0.2)
+    natural, generated = make_set(1), make_set(2, spread=0.2)
     tables = {
         name: classify_queries(one, find_centroids(one), {"R": find_centroids(natural)})
-        for name, one in (("drawn", drawn), ("natural", natural))
+        for name, one in (("generated", generated), ("natural", natural))
     }
     table = tabulate_split(tables, CLASSES, "natural")
-    assert table["set"].unique(maintain_order=True).to_list() == ["drawn", "natural"]
+    assert table["set"].unique(maintain_order=True).to_list() == ["generated", "natural"]
     whole = {row["set"]: row for row in table.filter(pl.col("class_id").is_null()).iter_rows(named=True)}
-    assert whole["drawn"]["natural_error"] == whole["natural"]["error"]
-    assert whole["drawn"]["natural_own_error"] == whole["natural"]["own_error"]
+    assert whole["generated"]["natural_error"] == whole["natural"]["error"]
+    assert whole["generated"]["natural_own_error"] == whole["natural"]["own_error"]
     assert len(table) == 2 * 5
 
 
@@ -93,16 +99,16 @@ def test_a_set_that_spreads_less_has_a_negative_term():
 
 def test_a_set_is_its_own_equal_and_the_worlds_have_the_targets_places_and_spreads():
     query, target = make_set(1, shift=0.4, spread=0.3), make_set(2)
-    same = imagine_worlds(query, query)
-    for world in same.values():
-        np.testing.assert_allclose(world.vectors, query.vectors.astype(float), atol=2e-3)
-    moved = imagine_worlds(query, target)["moved"]
+    same = make_counterfactuals(query, query)
+    for counterfactual in same.values():
+        np.testing.assert_allclose(counterfactual.vectors, query.vectors.astype(float), atol=2e-3)
+    moved = make_counterfactuals(query, target)["moved"]
     np.testing.assert_allclose(find_centroids(moved), find_centroids(target), atol=1e-4)  # fp16's own
 
 
 def test_images_that_do_not_vary_cannot_be_scaled():
     query = make_embeddings(np.repeat([0, 1, 2, 3], 5), np.repeat(np.eye(6)[:4], 5, axis=0))
-    scaled = imagine_worlds(query, make_set(2, d=6))["scaled"]
+    scaled = make_counterfactuals(query, make_set(2, d=6))["scaled"]
     np.testing.assert_allclose(scaled.vectors, query.vectors, atol=1e-12)
 
 
@@ -123,7 +129,7 @@ def test_a_ratios_interval_is_that_of_resampling():
     above = below * (rng.random(2000) < 0.6)
     ratio, low, high = measure_ratio(above, below)
     picks = rng.integers(0, 2000, size=(3000, 2000))
-    drawn = above[picks].sum(axis=1) / below[picks].sum(axis=1)
+    generated = above[picks].sum(axis=1) / below[picks].sum(axis=1)
     assert ratio == pytest.approx(above.sum() / below.sum())
-    assert (low, high) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])), abs=0.005)
+    assert (low, high) == pytest.approx(tuple(np.percentile(generated, [2.5, 97.5])), abs=0.005)
     assert measure_ratio(np.zeros(5), np.zeros(5)) == (None, None, None)

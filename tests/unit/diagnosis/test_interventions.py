@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from synthdiv.diagnosis.interventions import SCHEMA, compare_cure
+from synthdiv.diagnosis.interventions import SCHEMA, compare_intervention
 
 NAMES = [f"class {n}" for n in range(4)]
 TREATED = {"diagnosed": [0, 1], "others": [2, 3]}
-HEAD = {"cure": "c", "classifier": "k", "evaluation_set": "N", "train_set": {"diagnosed": "D", "others": "O"}}
+HEAD = {"intervention": "c", "classifier": "k", "evaluation_set": "N", "train_set": {"diagnosed": "D", "others": "O"}}
 
 
 def make_predictions(shares, *, seeds=(1, 2), n=200):
@@ -17,7 +17,7 @@ def make_predictions(shares, *, seeds=(1, 2), n=200):
     for seed in seeds:
         for class_id, share in enumerate(shares):
             rows += [(seed, class_id, index, index < share * n) for index in range(n)]
-    return pl.DataFrame(rows, schema=["seed", "class_id", "index", "right1"], orient="row")
+    return pl.DataFrame(rows, schema=["seed", "class_id", "index", "correct_top1"], orient="row")
 
 
 def test_a_cure_that_helps_the_diagnosed_classes_alone():
@@ -26,7 +26,7 @@ def test_a_cure_that_helps_the_diagnosed_classes_alone():
         "diagnosed": make_predictions([0.7, 0.5, 0.1, 0.1]),  # what happens to other classes is not asked
         "others": make_predictions([0.0, 0.0, 0.5, 0.6]),
     }
-    first, second, third = compare_cure(before, after, TREATED, NAMES, HEAD)
+    first, second, third = compare_intervention(before, after, TREATED, NAMES, HEAD)
     assert (first["group"], second["group"], third["group"]) == ("diagnosed", "others", "diagnosed - others")
     assert (first["train_set"], second["train_set"]) == ("D", "O")
     assert (first["top1_before"], first["top1_after"]) == pytest.approx((0.3, 0.6))
@@ -45,7 +45,7 @@ def test_a_cure_that_helps_the_diagnosed_classes_alone():
 def test_groups_are_not_swapped():
     before = make_predictions([0.2] * 4)
     after = {"diagnosed": make_predictions([0.2] * 4), "others": make_predictions([0.9] * 4)}
-    third = compare_cure(before, after, TREATED, NAMES, HEAD)[2]
+    third = compare_intervention(before, after, TREATED, NAMES, HEAD)[2]
     assert third["change_high"] < 0
 
 
@@ -53,6 +53,8 @@ def test_an_image_counts_with_the_share_of_seeds_that_got_it_right():
     before = make_predictions([0.0] * 4)
     right = make_predictions([1.0] * 4, seeds=(1,))
     wrong = make_predictions([0.0] * 4, seeds=(2,))
-    rows = compare_cure(before, dict.fromkeys(("diagnosed", "others"), pl.concat([right, wrong])), TREATED, NAMES, HEAD)
+    rows = compare_intervention(
+        before, dict.fromkeys(("diagnosed", "others"), pl.concat([right, wrong])), TREATED, NAMES, HEAD
+    )
     assert rows[0]["top1_after"] == 0.5
     assert rows[2]["change"] == 0

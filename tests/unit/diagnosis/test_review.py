@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import yaml
 from PIL import Image
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 from workplace import REPOSITORY
 
 from synthdiv.core.errors import StudyError
@@ -29,13 +29,13 @@ from synthdiv.diagnosis.review import (
     tabulate_classes,
     vote_seeds,
 )
-from synthdiv.generation.shards import draw_shard, iter_blocks
+from synthdiv.generation.shards import generate_shard, iter_blocks
 from synthdiv.images.flags import decode_image
 from synthdiv.images.index import read_index
 from synthdiv.plan.generation import find_run, list_shards
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Judge
-from synthdiv.plan.review import choose_judge, choose_reviewed, find_overrides
+from synthdiv.plan.parts import Reviewer
+from synthdiv.plan.review import choose_reviewed, choose_reviewer, find_overrides
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 from synthdiv.report.review_page import SIDE, make_data_uri, write_page
 from synthdiv.stats.intervals import wilson_interval
@@ -45,7 +45,7 @@ CLASSES = [
     ClassRow(1, "n02", "jay", "jay, bird", "", ""),
     ClassRow(2, "n03", 'a "nail" & <b>co</b>', "nail", "it is <script>alert(1)</script>", "fastener, $metal"),
 ]
-MADE = {"drawn_by": "gen at guidance scale 7.5", "judged_by": "the classifier small, trained on Natural-IM"}
+MADE = {"generated_by": "gen at guidance scale 7.5", "reviewed_by": "the classifier small, trained on Natural-IM"}
 
 
 @pytest.fixture
@@ -58,11 +58,11 @@ def config(tmp_path, classes_csv, monkeypatch):
     return make_config(tmp_path, classes_csv, sets=sets, images_per_class={"train": 120, "evaluation": 60})
 
 
-def draw_review(config, path, name="Disamb-IM"):
+def generate_review(config, path, name="Disamb-IM"):
     study = load_study(config)
     (shard,) = list_shards(study)
-    drawing, classes = find_run(study, {"set": name, "shard": shard})
-    return draw_shard(study, drawing, classes, FINGERPRINT, path, load_draw=lambda: draw)
+    run, classes = find_run(study, {"set": name, "shard": shard})
+    return generate_shard(study, run, classes, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 # What is drawn
@@ -75,26 +75,26 @@ def test_a_review_has_noises_of_its_own(config):
     sets, _ = find_run(study, {"dataset": "disamb", "scale": "7.5", "shard": shard})
     own = [seed for block in iter_blocks(study, review, range(3), FINGERPRINT) for seed in block.seeds]
     assert len(set(own)) == 3 * 50
-    probes = [derive_seed(study.seed, row.key, PROBE, n) for row in study.classes for n in range(200)]
+    prompt_probes = [derive_seed(study.seed, row.key, PROBE, n) for row in study.classes for n in range(200)]
     of_sets = [seed for block in iter_blocks(study, sets, range(3), FINGERPRINT) for seed in block.seeds]
     assert len(of_sets) == 3 * 180
-    assert not set(own) & (set(probes) | set(of_sets))
+    assert not set(own) & (set(prompt_probes) | set(of_sets))
     assert len({*SPLITS, PROBE, REVIEW}) == 4
 
 
 def test_an_edited_override_draws_one_class_again(config, tmp_path):
     config["review"] = {"images": 20}
-    assert draw_review(config, tmp_path / "a.parquet").drawn == 60
+    assert generate_review(config, tmp_path / "a.parquet").generated == 60
     rows = read_index(tmp_path / "a.parquet").to_pylist()
     assert [(row["class_id"], row["split"], row["index"]) for row in rows] == [
         (c, "review", n) for c in range(3) for n in range(20)
     ]
     assert rows[0]["prompt"] == "a crane bird"
     (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a crane bird\nn03,a nail of steel\n")
-    counts = draw_review(config, tmp_path / "b.parquet")
-    assert (counts.drawn, counts.found) == (20, 40)
+    counts = generate_review(config, tmp_path / "b.parquet")
+    assert (counts.generated, counts.found) == (20, 40)
     # dataset synset differs in the crane and, by now, the nail
-    assert draw_review(config, tmp_path / "c.parquet", "Synset-IM").found == 40
+    assert generate_review(config, tmp_path / "c.parquet", "Synset-IM").found == 40
 
 
 def test_a_prompt_an_image_is_not_reviewed(config):
@@ -121,20 +121,22 @@ def test_a_prompt_an_image_is_not_reviewed(config):
 def test_the_first_classifier_trained_on_the_first_natural_set_judges(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     demo = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
-    assert choose_judge(load_study(demo)) == Judge("classifier", "small", "Fashion-IM")
+    assert choose_reviewer(load_study(demo)) == Reviewer("classifier", "small", "Fashion-IM")
     demo["classifiers"]["small"]["train"].remove("Fashion-IM")
-    assert choose_judge(load_study(demo)) == Judge("centroids", "tiny-clip", "Fashion-IM")
+    assert choose_reviewer(load_study(demo)) == Reviewer("centroids", "tiny-clip", "Fashion-IM")
     other = demo["classifiers"]["small"] | {"train": ["Fashion-IM"]}
     demo["classifiers"] |= {"other": other}
-    assert choose_judge(load_study(demo)) == Judge("classifier", "other", "Fashion-IM")
-    assert choose_judge(load_study(demo | {"review": {"classifier": "small"}})) == Judge("classifier", "small", "Synset-IM")
+    assert choose_reviewer(load_study(demo)) == Reviewer("classifier", "other", "Fashion-IM")
+    assert choose_reviewer(load_study(demo | {"review": {"classifier": "small"}})) == Reviewer(
+        "classifier", "small", "Synset-IM"
+    )
 
 
 def test_without_natural_images_the_prompts_judge(config):
-    assert choose_judge(load_study(config)) == Judge("centroids", "clip", None)
+    assert choose_reviewer(load_study(config)) == Reviewer("centroids", "clip", None)
     config["encoders"] = {"inception": {"library": "timm", "model": "inception_v3"}}
     with pytest.raises(StudyError, match="nothing can judge a review"):
-        print(choose_judge(load_study(config)))
+        print(choose_reviewer(load_study(config)))
 
 
 def test_where_lines_are_to_be_pasted(config):
@@ -143,8 +145,8 @@ def test_where_lines_are_to_be_pasted(config):
     del config["datasets"]["disamb"], config["sets"]["Disamb-IM"]
     assert find_overrides(load_study(config), "synset") is None
     told = {
-        introduce_review(dataset="d", overrides=path, reads_overrides=reads, images=5, **MADE)[-1]
-        for path, reads in ((None, False), ("o.csv", True), ("o.csv", False))
+        introduce_review(dataset="d", overrides=path, reads_overrides=retrieves, images=5, **MADE)[-1]
+        for path, retrieves in ((None, False), ("o.csv", True), ("o.csv", False))
     }
     assert len(told) == 3
 
@@ -179,7 +181,7 @@ def test_centroids_have_one_vote():
 
 def make_votes(predicted):
     """Of {class_id: what its images are taken for}."""
-    rows = [(c, n, taken) for c, listed in predicted.items() for n, taken in enumerate(listed)]
+    rows = [(c, n, predicted) for c, listed in predicted.items() for n, predicted in enumerate(listed)]
     return pl.DataFrame(rows, schema={"class_id": pl.Int32, "index": pl.Int32, "predicted": pl.Int32}, orient="row")
 
 
@@ -191,8 +193,8 @@ def test_the_lowest_accuracy_comes_first():
     table = tabulate({0: [0, 0, 2, 1], 1: [1, 1, 1, 1], 2: [2, 0, 0, 0]})
     assert table["key"].to_list() == ["n03", "n01", "n02"]
     assert table["accuracy"].to_list() == [0.25, 0.5, 1.0]
-    assert table["taken_for"].to_list() == ["crane", "jay", None]
-    assert table["taken_for_share"].to_list() == [0.75, 0.25, None]
+    assert table["predicted_class"].to_list() == ["crane", "jay", None]
+    assert table["predicted_class_share"].to_list() == [0.75, 0.25, None]
     low, high = wilson_interval(1, 4)
     assert table.row(0, named=True)["accuracy_low"] == low
     assert table.row(0, named=True)["accuracy_high"] == high
@@ -204,9 +206,9 @@ def test_two_classes_of_one_name_are_told_apart(images):
     twins = [CLASSES[0], dataclasses.replace(CLASSES[1], name="crane"), CLASSES[2]]
     votes = make_votes({0: [1, 1, 1, 0], 1: [1, 1, 1, 1], 2: [2, 2, 2, 2]})
     table = tabulate_classes(votes, twins, ["crane", "crane", "nail"], ["key", "prompt"])
-    assert table.select("name", "taken_for").row(0) == ("crane (n01)", "crane (n02)")
+    assert table.select("name", "predicted_class").row(0) == ("crane (n01)", "crane (n02)")
     assert propose_override(twins[0], "crane", ["key", "prompt"]) == 'n01,"crane, wading bird"'
-    options = {"title": "", "introduction": [], "shown": 1, "judged_by": ""}
+    options = {"title": "", "introduction": [], "shown": 1, "reviewed_by": ""}
     page = write_page(table, pl.DataFrame(schema=HISTORY), images, votes, **options)
     assert page.count('class="wrong"') == 3
     assert page.count("<figcaption>crane (n02)</figcaption>") == 3
@@ -214,7 +216,7 @@ def test_two_classes_of_one_name_are_told_apart(images):
 
 def test_a_class_without_images_has_no_accuracy():
     table = tabulate({0: [0], 2: [2, 2]})
-    assert table.select("key", "n_images", "accuracy", "taken_for").row(0) == ("n02", 0, None, None)
+    assert table.select("key", "n_images", "accuracy", "predicted_class").row(0) == ("n02", 0, None, None)
 
 
 @pytest.mark.parametrize(
@@ -282,7 +284,7 @@ def test_another_judge_is_kept_beside_the_first(tmp_path):
     path = tmp_path / "history.csv"
     table = tabulate({0: [0], 1: [1], 2: [0]})
     keep_history(path, table, **MADE)
-    assert not len(keep_history(path, table, **MADE | {"judged_by": "class centroids"}))
+    assert not len(keep_history(path, table, **MADE | {"reviewed_by": "class centroids"}))
     assert pl.read_csv(path, schema=HISTORY)["review"].to_list() == [1, 1, 1, 2, 2, 2]
 
 
@@ -309,7 +311,7 @@ class Reader(HTMLParser):
 @pytest.fixture
 def images(config, tmp_path):
     config["review"] = {"images": 4}
-    draw_review(config, tmp_path / "a.parquet", "Synset-IM")
+    generate_review(config, tmp_path / "a.parquet", "Synset-IM")
     rows = read_index(tmp_path / "a.parquet").to_pylist()
     return {c: [row for row in rows if row["class_id"] == c] for c in range(3)}
 
@@ -320,7 +322,7 @@ def write(
     votes = make_votes(predicted)
     table = tabulate_classes(votes, CLASSES, prompts, ["key", "prompt"])
     before = before if before is not None else pl.DataFrame(schema=HISTORY)
-    options = {"title": title, "introduction": introduction, "shown": shown, "judged_by": MADE["judged_by"]}
+    options = {"title": title, "introduction": introduction, "shown": shown, "reviewed_by": MADE["reviewed_by"]}
     return write_page(table, before, images, votes, **options)
 
 
@@ -367,8 +369,8 @@ def test_as_many_classes_as_are_asked_for_and_those_that_changed(images):
     before = pl.DataFrame(
         [
             {"review": 1, "key": "n01", "name": "crane", "prompt": "crane <i>", "n_images": 4, "accuracy": 0.25}
-            | {"accuracy_low": 0.05, "accuracy_high": 0.7, "taken_for": "jay", "taken_for_share": 0.75}
-            | {"drawn_by": MADE["drawn_by"], "judged_by": "another"}
+            | {"accuracy_low": 0.05, "accuracy_high": 0.7, "predicted_class": "jay", "predicted_class_share": 0.75}
+            | {"generated_by": MADE["generated_by"], "reviewed_by": "another"}
         ],
         schema=HISTORY,
     )
@@ -404,9 +406,9 @@ def test_write_review_keeps_the_history_where_snakemake_removes_outputs(config, 
     page = MADE | {"classes": 300, "history": str(folder / "history.csv")}
 
     def review(predicted):
-        draw_review(config, tmp_path / "a.parquet")
-        ids, at, taken = np.repeat(range(3), 4), np.tile(range(4), 3), np.array(predicted)
-        list_predictions(ids, at, taken).write_parquet(tmp_path / "predictions.parquet")
+        generate_review(config, tmp_path / "a.parquet")
+        ids, at, predicted = np.repeat(range(3), 4), np.tile(range(4), 3), np.array(predicted)
+        list_predictions(ids, at, predicted).write_parquet(tmp_path / "predictions.parquet")
         for path in folder.glob("[!h]*"):
             path.unlink()
         job.main(

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.embeddings.table import EmbeddingTables, read_facts, write_embeddings
+from synthdiv.embeddings.table import EmbeddingTables, read_metadata, write_embeddings
 from synthdiv.embeddings.user_tables import import_embeddings
 from synthdiv.prompts.class_tables import ClassRow
 
@@ -31,8 +31,8 @@ def make_table(count, width, dtype=np.float16, seed=0):
     return [int(n) for n in at[:, 0]], list(at[:, 1]), [int(n) for n in at[:, 2]], vectors
 
 
-def write(path, ids, splits, indices, vectors, facts):
-    write_embeddings(path, ids, splits, indices, vectors, 2 + np.asarray(indices), facts)
+def write(path, ids, splits, indices, vectors, metadata):
+    write_embeddings(path, ids, splits, indices, vectors, 2 + np.asarray(indices), metadata)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -103,7 +103,7 @@ def test_rows_are_stored_by_class_split_with_training_first_and_index(tmp_path):
     table = pq.read_table(path)
     stored = list(zip(*(table[name].to_pylist() for name in ("class_id", "split", "index")), strict=True))
     assert stored == sorted(zip(ids, splits, indices, strict=True), key=lambda at: (at[0], SPLITS.index(at[1]), at[2]))
-    assert read_facts(path) == {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}}
+    assert read_metadata(path) == {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}}
 
 
 def test_the_vectors_column_is_laid_out_to_be_read_fast(tmp_path):
@@ -224,7 +224,7 @@ def test_a_pattern_names_many_files(tmp_path, suffix):
 
 def test_the_source_is_kept_with_the_table(tmp_path):
     source = write_parquet(tmp_path / "mine.parquet", user_rows())
-    assert read_facts(bring(source, tmp_path)) == {"set": "mine", "source": source}
+    assert read_metadata(bring(source, tmp_path)) == {"set": "mine", "source": source}
 
 
 @pytest.mark.parametrize("with_index", [True, False])

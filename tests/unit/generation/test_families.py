@@ -155,8 +155,8 @@ def pipeline(request, tiny_pipeline, tmp_path_factory):
     return folder, request.param
 
 
-def draw(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
-    return [np.asarray(image) for image in Generator(spec, CPU).draw_images(prompts, seeds, scale)]
+def generate(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
+    return [np.asarray(image) for image in Generator(spec, CPU).generate_images(prompts, seeds, scale)]
 
 
 def make_own_spec(folder, **changes):
@@ -166,14 +166,14 @@ def make_own_spec(folder, **changes):
 
 def test_an_image_depends_on_its_prompt_and_seed_alone(pipeline):
     spec = make_own_spec(pipeline[0])
-    images = draw(spec)
+    images = generate(spec)
     assert [image.shape for image in images] == [(16, 16, 3)] * 6
     assert len({image.tobytes() for image in images}) == 6
     order = [4, 2, 0, 5, 1, 3]
-    shuffled = draw(spec, [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
+    shuffled = generate(spec, [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
     for place, n in enumerate(order):
         np.testing.assert_array_equal(shuffled[place], images[n])
-    np.testing.assert_array_equal(draw(spec, PROMPTS[5:], SEEDS[5:])[0], images[5])
+    np.testing.assert_array_equal(generate(spec, PROMPTS[5:], SEEDS[5:])[0], images[5])
 
 
 def test_images_are_those_of_the_pipelines_own_call(pipeline):
@@ -195,7 +195,7 @@ def test_images_are_those_of_the_pipelines_own_call(pipeline):
             width=16,
             **spec["arguments"],
         ).images
-    for image, other in zip(draw(spec)[:4], expected, strict=True):
+    for image, other in zip(generate(spec)[:4], expected, strict=True):
         assert isinstance(other, Image.Image)
         np.testing.assert_array_equal(image, np.asarray(other))
 
@@ -205,7 +205,7 @@ def test_the_kind_of_guidance_is_recorded_and_true(pipeline):
     spec = make_own_spec(folder)
     guidance = fingerprint_generator(spec)["guidance"]
     assert guidance == ("embedded" if kind in EMBEDDED else "classifier-free")
-    low, one, high = (draw(spec, PROMPTS[:1], SEEDS[:1], scale)[0] for scale in (0.5, 1.0, 7.5))
+    low, one, high = (generate(spec, PROMPTS[:1], SEEDS[:1], scale)[0] for scale in (0.5, 1.0, 7.5))
     assert not np.array_equal(one, high)
     assert np.array_equal(low, one) == (guidance == "classifier-free")  # which does nothing up to 1
 
@@ -217,14 +217,14 @@ def test_a_negative_prompt_is_used_where_guidance_knows_one(pipeline):
         with pytest.raises(StudyError, match="has embedded guidance, which takes no negative_prompt"):
             fingerprint_generator(spec)
     else:
-        assert not np.array_equal(draw(spec)[0], draw(make_own_spec(folder))[0])
+        assert not np.array_equal(generate(spec)[0], generate(make_own_spec(folder))[0])
 
 
 def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_path):
     torch.manual_seed(0)
     folder = tmp_path / "StableDiffusionXLPipeline"
     make_sdxl().save_pretrained(folder)
-    before, images = fingerprint_generator(make_spec(folder)), draw(make_spec(folder))
+    before, images = fingerprint_generator(make_spec(folder)), generate(make_spec(folder))
     index = json.loads((folder / "model_index.json").read_text())
     assert index["force_zeros_for_empty_prompt"] is True
     (folder / "model_index.json").write_text(json.dumps(index | {"force_zeros_for_empty_prompt": False}))
@@ -232,7 +232,7 @@ def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_p
     assert "options" not in before
     assert after["options"] == {"force_zeros_for_empty_prompt": False}
     assert before["digest"] != after["digest"]
-    assert not np.array_equal(images, draw(make_spec(folder)))
+    assert not np.array_equal(images, generate(make_spec(folder)))
 
 
 def test_a_model_without_a_scale_says_so(tmp_path):

@@ -31,13 +31,13 @@ PROMPTS = [
 SEEDS = [11, 12, 13, 14, 15, 2**63 - 1]
 
 
-def draw(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
-    return [np.asarray(image) for image in Generator(spec, CPU).draw_images(prompts, seeds, scale)]
+def generate(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
+    return [np.asarray(image) for image in Generator(spec, CPU).generate_images(prompts, seeds, scale)]
 
 
 @pytest.fixture(scope="module")
 def images(tiny_pipeline):
-    return draw(make_spec(tiny_pipeline))
+    return generate(make_spec(tiny_pipeline))
 
 
 def test_images_have_the_size_asked_for_and_differ(images):
@@ -47,11 +47,11 @@ def test_images_have_the_size_asked_for_and_differ(images):
 
 def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
     order = [4, 2, 0, 5, 1, 3]
-    shuffled = draw(make_spec(tiny_pipeline), [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
+    shuffled = generate(make_spec(tiny_pipeline), [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
     for place, n in enumerate(order):
         np.testing.assert_array_equal(shuffled[place], images[n])
     for n in (0, 5):
-        np.testing.assert_array_equal(draw(make_spec(tiny_pipeline), [PROMPTS[n]], [SEEDS[n]])[0], images[n])
+        np.testing.assert_array_equal(generate(make_spec(tiny_pipeline), [PROMPTS[n]], [SEEDS[n]])[0], images[n])
 
 
 def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch):
@@ -65,33 +65,33 @@ def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch
 
     monkeypatch.setattr(generator.pipeline, "encode_prompt", listen)
     prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
-    assert len(list(generator.draw_images(prompts, range(10), 2.5))) == 10
+    assert len(list(generator.generate_images(prompts, range(10), 2.5))) == 10
     assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
 
 
 def test_an_image_does_not_depend_on_threads():
     spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=10)
-    before, drawn = torch.get_num_threads(), []
+    before, generated = torch.get_num_threads(), []
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            drawn.append(draw(spec, ["ankle boot"] * 60, range(60)))
+            generated.append(generate(spec, ["ankle boot"] * 60, range(60)))
             assert torch.get_num_threads() == threads
     finally:
         torch.set_num_threads(before)
-    np.testing.assert_array_equal(*drawn)
+    np.testing.assert_array_equal(*generated)
 
 
 def test_guidance_at_one_and_below_samples_from_the_prompt_alone(tiny_pipeline):
     spec = make_spec(tiny_pipeline)
-    np.testing.assert_array_equal(draw(spec, scale=1.0), draw(spec, scale=0.5))
-    assert not np.array_equal(draw(spec, scale=1.0), draw(spec, scale=7.5))
+    np.testing.assert_array_equal(generate(spec, scale=1.0), generate(spec, scale=0.5))
+    assert not np.array_equal(generate(spec, scale=1.0), generate(spec, scale=7.5))
 
 
 def test_the_prompt_and_the_seed_matter(tiny_pipeline, images):
     spec = make_spec(tiny_pipeline)
-    assert not np.array_equal(draw(spec, ["coat"], [11], 2.5)[0], images[0])
-    assert not np.array_equal(draw(spec, ["bag"], [99], 2.5)[0], images[0])
+    assert not np.array_equal(generate(spec, ["coat"], [11], 2.5)[0], images[0])
+    assert not np.array_equal(generate(spec, ["bag"], [99], 2.5)[0], images[0])
 
 
 def test_the_fingerprint_is_of_the_contents_not_of_the_place(tiny_pipeline, tmp_path):
@@ -155,8 +155,8 @@ def test_every_sampler_has_a_fingerprint_of_its_own(tiny_pipeline):
 
 def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
     spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=30)
-    pndm = draw(spec, ["trousers, pants", "sneaker"], [1, 2], 7.5)
-    ddim = draw(spec | {"scheduler": "DDIMScheduler"}, ["trousers, pants", "sneaker"], [1, 2], 7.5)
+    pndm = generate(spec, ["trousers, pants", "sneaker"], [1, 2], 7.5)
+    ddim = generate(spec | {"scheduler": "DDIMScheduler"}, ["trousers, pants", "sneaker"], [1, 2], 7.5)
     difference = np.abs(np.float32(pndm) - np.float32(ddim)).mean()
     assert difference < 25, f"mean difference {difference:.1f} of 255: is DDIM clipping its latents?"
 
@@ -180,8 +180,8 @@ def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path,
     generator.pipeline.save_lora_weights(tmp_path, unet_lora_layers=state)
     spec = make_spec(tiny_pipeline, lora=str(tmp_path))
     assert fingerprint_generator(spec)["digest"] != fingerprint_generator(make_spec(tiny_pipeline))["digest"]
-    assert not np.array_equal(draw(spec), images)
-    np.testing.assert_array_equal(draw(spec | {"lora_scale": 0.0}), images)
+    assert not np.array_equal(generate(spec), images)
+    np.testing.assert_array_equal(generate(spec | {"lora_scale": 0.0}), images)
 
 
 def test_a_safety_checker_flags_and_leaves_images_alone(tmp_path, images):
@@ -247,9 +247,9 @@ def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline,
     pipeline.unet = make_tiny_unet(cross_attention_dim=pipeline.text_encoder.config.hidden_size, **blocks)
     pipeline.save_pretrained(tmp_path)
     spec = make_spec(tmp_path)
-    images = draw(spec)
+    images = generate(spec)
     before = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    compiled = draw(spec | {"compile": True})
+    compiled = generate(spec | {"compile": True})
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] > before
     difference = np.abs(np.stack(compiled).astype(int) - np.stack(images))
     assert difference.max() <= 2

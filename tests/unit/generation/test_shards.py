@@ -7,14 +7,14 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 
-from synthdiv.generation.shards import draw_shard, iter_blocks, redraw_image
+from synthdiv.generation.shards import generate_shard, iter_blocks, regenerate_image
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 
 
 @pytest.fixture
@@ -23,10 +23,10 @@ def config(tmp_path, classes_csv, monkeypatch):
     return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
 
 
-def run(config, name, path, *, draw=draw):
+def run(config, name, path, *, generate=generate):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    return draw_shard(study, Drawing(name, 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+    return generate_shard(study, GenerationRun(name, 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def contents(path):
@@ -38,11 +38,11 @@ def contents(path):
 
 def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
     counts = run(config, "synset", tmp_path / "a.parquet")
-    assert (counts.drawn, counts.copied, counts.found) == (3 * 130, 0, 0)
+    assert (counts.generated, counts.copied, counts.found) == (3 * 130, 0, 0)
     rows = read_index(tmp_path / "a.parquet").to_pylist()
     assert len(rows) == 390
     assert [row["index"] for row in rows[:120]] == list(range(120))
-    expected = next(draw([rows[7]["prompt"]], [rows[7]["seed"]], 7.5))
+    expected = next(generate([rows[7]["prompt"]], [rows[7]["seed"]], 7.5))
     image = Image.open(io.BytesIO(contents(tmp_path / "a.parquet")[0, "train", 7]))
     assert np.array_equal(np.asarray(image), np.asarray(expected))
 
@@ -50,7 +50,7 @@ def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
 def test_another_dataset_draws_only_what_differs(config, tmp_path):
     run(config, "synset", tmp_path / "synset.parquet")
     counts = run(config, "disamb", tmp_path / "disamb.parquet")
-    assert (counts.drawn, counts.found) == (130, 260)
+    assert (counts.generated, counts.found) == (130, 260)
     synset, disamb = contents(tmp_path / "synset.parquet"), contents(tmp_path / "disamb.parquet")
     assert {key[0] for key in synset if synset[key] != disamb[key]} == {0}
 
@@ -62,7 +62,7 @@ def test_a_second_call_loads_no_model(config, tmp_path):
     def refuse(*_):
         raise AssertionError("nothing is to be drawn")
 
-    assert run(config, "synset", tmp_path / "a.parquet", draw=refuse).found == 390
+    assert run(config, "synset", tmp_path / "a.parquet", generate=refuse).found == 390
     assert (tmp_path / "a.parquet").read_bytes() == before
 
 
@@ -72,7 +72,7 @@ def test_more_images_a_class_draw_only_what_is_new(config, tmp_path, train, eval
     before = contents(tmp_path / "a.parquet")
     config["images_per_class"] = {"train": 120 + train, "evaluation": 10 + evaluation}
     counts = run(config, "synset", tmp_path / "b.parquet")
-    assert counts.drawn == 3 * (train + evaluation)
+    assert counts.generated == 3 * (train + evaluation)
     assert counts.copied == 3 * (20 + 10)  # the beginnings of the two blocks that were short
     after = contents(tmp_path / "b.parquet")
     assert all(after[key] == data for key, data in before.items())
@@ -86,7 +86,7 @@ def test_fewer_images_a_class_draw_nothing(config, tmp_path):
     def refuse(*_):
         raise AssertionError("nothing is to be drawn")
 
-    assert run(config, "synset", tmp_path / "b.parquet", draw=refuse).found == 3 * 117
+    assert run(config, "synset", tmp_path / "b.parquet", generate=refuse).found == 3 * 117
     after = contents(tmp_path / "b.parquet")
     assert len(after) == 3 * 117
     assert all(before[key] == data for key, data in after.items())
@@ -95,16 +95,16 @@ def test_fewer_images_a_class_draw_nothing(config, tmp_path):
 
 def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
     def die_in_the_third_block(prompts, seeds, guidance_scale):
-        yield from islice(draw(prompts, seeds, guidance_scale), 110)
+        yield from islice(generate(prompts, seeds, guidance_scale), 110)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(config, "synset", tmp_path / "a.parquet", draw=die_in_the_third_block)
+        run(config, "synset", tmp_path / "a.parquet", generate=die_in_the_third_block)
     blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
     assert len(blocks) == 2
     assert not (tmp_path / "a.parquet").exists()
     assert not list((tmp_path / "archive").rglob("*.tmp"))
-    assert run(config, "synset", tmp_path / "a.parquet").drawn == 390 - 100
+    assert run(config, "synset", tmp_path / "a.parquet").generated == 390 - 100
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
     config["archive"] = "undisturbed"
     run(config, "synset", tmp_path / "b.parquet")
@@ -118,7 +118,7 @@ def test_shards_do_not_change_images(config, tmp_path):
     parts = {}
     for n, shard in enumerate(reversed(list_shards(study).values())):
         path = tmp_path / f"part{n}.parquet"
-        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+        generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
         parts |= contents(path)
     assert parts == contents(tmp_path / "whole.parquet")
 
@@ -129,11 +129,13 @@ def test_classes_of_one_prompt_and_noise_are_drawn_once(config, tmp_path, classe
     study = load_study(config)
     (shard,) = list_shards(study).values()
     path = tmp_path / "a.parquet"
-    counts = draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw, writers=3)
-    assert (counts.drawn, counts.found) == (2, 4)
-    drawn = contents(path)
-    assert len(drawn) == 6
-    assert drawn[0, "train", 0] == drawn[1, "train", 0] == drawn[2, "train", 0] != drawn[0, "evaluation", 0]
+    counts = generate_shard(
+        study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate, writers=3
+    )
+    assert (counts.generated, counts.found) == (2, 4)
+    generated = contents(path)
+    assert len(generated) == 6
+    assert generated[0, "train", 0] == generated[1, "train", 0] == generated[2, "train", 0] != generated[0, "evaluation", 0]
 
 
 def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path, classes_csv):
@@ -144,23 +146,23 @@ def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path
     study = load_study(config)
     first, second, _ = list_shards(study).values()
 
-    def run_one(shard, path, draw):
-        draw_shard(study, Drawing("synset", 7.5), shard, FINGERPRINT, path, load_draw=lambda: draw)
+    def run_one(shard, path, generate):
+        generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
 
-    def draw_beside_another(*asked):
-        run_one(second, tmp_path / "b.parquet", draw)
-        yield from draw(*asked)
+    def generate_beside_another(*asked):
+        run_one(second, tmp_path / "b.parquet", generate)
+        yield from generate(*asked)
 
-    run_one(first, tmp_path / "a.parquet", draw_beside_another)
+    run_one(first, tmp_path / "a.parquet", generate_beside_another)
     one, other = contents(tmp_path / "a.parquet"), contents(tmp_path / "b.parquet")
     assert [one[0, "train", n] for n in range(120)] == [other[1, "train", n] for n in range(120)]
 
 
 def test_black_images_are_flagged_and_kept(config, tmp_path):
-    def draw_black(prompts, seeds, guidance_scale):
+    def generate_black(prompts, seeds, guidance_scale):
         return repeat(Image.new("RGB", (8, 8)), len(prompts))
 
-    run(config, "synset", tmp_path / "a.parquet", draw=draw_black)
+    run(config, "synset", tmp_path / "a.parquet", generate=generate_black)
     flags = pq.read_table(tmp_path / "a.parquet")["flags"].to_pylist()
     assert flags == [["black"]] * 390
 
@@ -168,7 +170,7 @@ def test_black_images_are_flagged_and_kept(config, tmp_path):
 def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config):
     study = load_study(config)
     seeds = [
-        [seed for block in iter_blocks(study, Drawing(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
+        [seed for block in iter_blocks(study, GenerationRun(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
         for name in ("synset", "disamb")
     ]
     assert seeds[0] == seeds[1]
@@ -177,5 +179,5 @@ def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config)
 
 def test_one_image_is_redrawn_from_its_row(config, tmp_path):
     run(config, "synset", tmp_path / "a.parquet")
-    again = redraw_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_draw=lambda spec: draw)
+    again = regenerate_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_generate=lambda spec: generate)
     assert again == contents(tmp_path / "a.parquet")[1, "evaluation", 4]

@@ -32,7 +32,7 @@ def members(path):
 
 def test_every_image_comes_back_with_its_place_and_facts(block):
     stored = read_block(block)
-    assert [image.facts for image in stored] == [facts for *_, facts in IMAGES]
+    assert [image.metadata for image in stored] == [metadata for *_, metadata in IMAGES]
     for image, (_, _, data, _) in zip(stored, IMAGES, strict=True):
         with open(image.file, "rb") as file:
             file.seek(image.offset)
@@ -48,7 +48,7 @@ def test_a_block_is_a_webdataset_shard(block):
 
 def test_the_same_images_make_the_same_bytes(block, tmp_path):
     again = tmp_path / "again.tar"
-    write_block(again, ((key, kind, data, dict(reversed(facts.items()))) for key, kind, data, facts in IMAGES))
+    write_block(again, ((key, kind, data, dict(reversed(metadata.items()))) for key, kind, data, metadata in IMAGES))
     assert again.read_bytes() == block.read_bytes()
 
 
@@ -68,12 +68,12 @@ def test_what_lies_behind_a_damaged_header_is_not_read_into_memory(block):
 
 
 def test_images_that_cannot_be_made_leave_no_block(tmp_path):
-    def draw():
+    def generate():
         yield IMAGES[0]
         raise RuntimeError("out of memory")
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        write_block(tmp_path / "block.tar", draw())
+        write_block(tmp_path / "block.tar", generate())
     assert not list(tmp_path.iterdir())
 
 
@@ -88,13 +88,13 @@ def refuse(path):
     "place", ["at its start", "in a header", "in an image", "before facts", "in facts", "after an image"]
 )
 def test_a_block_that_was_cut_off_is_refused(block, place):
-    *_, image, facts = members(block)
+    *_, image, metadata = members(block)
     cuts = {
         "at its start": 0,
         "in a header": image.offset + 100,
         "in an image": image.offset_data + 1,
-        "before facts": facts.offset,
-        "in facts": facts.offset_data + 1,
+        "before facts": metadata.offset,
+        "in facts": metadata.offset_data + 1,
         "after an image": image.offset,
     }
     block.write_bytes(block.read_bytes()[: cuts[place]])

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from synthdiv.images.index import read_facts, read_index, select_images, write_index
+from synthdiv.images.index import read_index, read_metadata, select_images, write_index
 
 
 def make_row(class_id, split, index, *flags):
@@ -35,15 +35,15 @@ def test_rows_are_sorted_by_number_with_the_training_split_first(tmp_path):
 
 def test_shuffled_rows_give_the_same_file(tmp_path):
     paths = [tmp_path / "one.parquet", tmp_path / "two.parquet"]
-    for seed, (path, facts) in enumerate(zip(paths, ({"a": 2, "b": 1}, {"b": 1, "a": 2}), strict=True)):
-        write_index(path, iter(random.Random(seed).sample(SORTED, len(SORTED))), facts)
+    for seed, (path, metadata) in enumerate(zip(paths, ({"a": 2, "b": 1}, {"b": 1, "a": 2}), strict=True)):
+        write_index(path, iter(random.Random(seed).sample(SORTED, len(SORTED))), metadata)
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
 def test_facts_come_back(tmp_path):
-    facts = {"recipe": {"steps": 50, "prompt": "Rebhuhn – ähnlich"}, "guidance_scale": 2.5, "revision": None}
-    write_index(tmp_path / "index.parquet", [make_row(0, "train", 0)], facts)
-    assert read_facts(tmp_path / "index.parquet") == facts
+    metadata = {"recipe": {"steps": 50, "prompt": "Rebhuhn – ähnlich"}, "guidance_scale": 2.5, "revision": None}
+    write_index(tmp_path / "index.parquet", [make_row(0, "train", 0)], metadata)
+    assert read_metadata(tmp_path / "index.parquet") == metadata
 
 
 def test_an_index_without_rows_keeps_its_columns(tmp_path):

@@ -4,32 +4,32 @@ import numpy as np
 import pytest
 from conftest import make_unit
 
-from synthdiv.metrics.class_clusters import measure_angles, rotate_cloud, scale_cloud
+from synthdiv.metrics.class_clusters import measure_angles, rotate_cluster, scale_cluster
 
 
-def make_cloud(n=30, d=6, seed=0):
+def make_cluster(n=30, d=6, seed=0):
     rng = np.random.default_rng(seed)
     return make_unit(np.eye(d)[0] * 3 + rng.normal(size=(n, d)))
 
 
 def test_a_rotation_takes_the_start_to_the_end_and_keeps_all_angles():
-    cloud = make_cloud()
+    cluster = make_cluster()
     start, end = make_unit(np.random.default_rng(1).normal(size=(2, 6)))
-    moved = rotate_cloud(cloud, start, end)
-    np.testing.assert_allclose(rotate_cloud(start[None], start, end)[0], end, atol=1e-12)
-    np.testing.assert_allclose(moved @ moved.T, cloud @ cloud.T, atol=1e-12)
-    np.testing.assert_allclose(rotate_cloud(moved, end, start), cloud, atol=1e-12)
+    moved = rotate_cluster(cluster, start, end)
+    np.testing.assert_allclose(rotate_cluster(start[None], start, end)[0], end, atol=1e-12)
+    np.testing.assert_allclose(moved @ moved.T, cluster @ cluster.T, atol=1e-12)
+    np.testing.assert_allclose(rotate_cluster(moved, end, start), cluster, atol=1e-12)
 
 
 def test_what_is_at_right_angles_to_a_rotation_stays():
-    cloud = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
-    moved = rotate_cloud(cloud, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
+    cluster = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
+    moved = rotate_cluster(cluster, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
     np.testing.assert_allclose(moved, [[0, 0, 1], [0, 1, 0]], atol=1e-15)
 
 
 def test_between_opposite_vectors_there_is_no_shortest_rotation():
     with pytest.raises(ValueError, match="opposite"):
-        rotate_cloud(make_cloud(d=3), np.array([1.0, 0, 0]), np.array([-1.0, 0, 0]))
+        rotate_cluster(make_cluster(d=3), np.array([1.0, 0, 0]), np.array([-1.0, 0, 0]))
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 0.3, np.pi / 2, 3.1])
@@ -39,16 +39,16 @@ def test_angles_are_exact_also_where_they_are_tiny(angle):
 
 
 def test_scaling_multiplies_the_angles_and_keeps_the_directions():
-    cloud, centroid = make_cloud(), np.eye(6)[0]
+    cluster, centroid = make_cluster(), np.eye(6)[0]
     for factor in (0.5, 1.0, 1.7):
-        scaled = scale_cloud(cloud, centroid, factor)
+        scaled = scale_cluster(cluster, centroid, factor)
         np.testing.assert_allclose(np.linalg.norm(scaled, axis=1), 1, atol=1e-12)
-        np.testing.assert_allclose(measure_angles(scaled, centroid), factor * measure_angles(cloud, centroid), atol=1e-12)
+        np.testing.assert_allclose(measure_angles(scaled, centroid), factor * measure_angles(cluster, centroid), atol=1e-12)
         across = make_unit(scaled[:, 1:])
-        np.testing.assert_allclose(across, make_unit(cloud[:, 1:]), atol=1e-9)
+        np.testing.assert_allclose(across, make_unit(cluster[:, 1:]), atol=1e-9)
 
 
 def test_an_angle_grows_to_a_straight_one_at_most_and_a_vector_on_the_centroid_stays():
     centroid = np.array([1.0, 0.0])
-    np.testing.assert_allclose(scale_cloud(np.array([[0.0, 1.0]]), centroid, 5.0), [[-1, 0]], atol=1e-12)
-    np.testing.assert_allclose(scale_cloud(centroid[None], centroid, 5.0), [[1, 0]], atol=1e-15)
+    np.testing.assert_allclose(scale_cluster(np.array([[0.0, 1.0]]), centroid, 5.0), [[-1, 0]], atol=1e-12)
+    np.testing.assert_allclose(scale_cluster(centroid[None], centroid, 5.0), [[1, 0]], atol=1e-15)

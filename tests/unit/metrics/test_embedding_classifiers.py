@@ -15,12 +15,12 @@ from synthdiv.metrics.embedding_classifiers import (
     GaussianMixtures,
     LinearDiscriminant,
     choose_bandwidth,
-    classify_by_probe,
+    classify_by_linear_probe,
     classify_density,
     classify_knn,
     find_shrinkage,
     fit_classifiers,
-    train_probe,
+    train_linear_probe,
 )
 
 OPTIONS = {"knn": [1, 5], "lda_shrinkage": "auto", "mixture_components": 2, "density": True, "seed": 0}
@@ -95,23 +95,23 @@ def test_the_bandwidth_is_near_the_likeliest():
 
 
 def test_the_probe_is_scikit_learns_regression():
-    probe = train_probe(REFERENCE, strengths=[2.0], seed=0)
+    probe = train_linear_probe(REFERENCE, c_values=[2.0], seed=0)
     model = LogisticRegression(C=2.0, max_iter=2000).fit(X * 10**0.5, REFERENCE.class_ids)
-    assert classify_by_probe(probe, QUERY).tolist() == model.predict(Z * 10**0.5).tolist()
+    assert classify_by_linear_probe(probe, QUERY).tolist() == model.predict(Z * 10**0.5).tolist()
     assert probe["n_train"] == 140
 
 
 def test_the_probe_chooses_its_strength_on_a_fifth():
     noisy = make_set(6, sizes=(40,) * 6, d=60, spread=2.5)
-    assert train_probe(noisy, strengths=[1e-3, 1e3], seed=0)["strength"] == 1e-3
+    assert train_linear_probe(noisy, c_values=[1e-3, 1e3], seed=0)["c"] == 1e-3
     few = make_set(6, sizes=(2, 2))
-    assert train_probe(few, strengths=[0.1, 1.0, 10.0], seed=0)["strength"] == 1.0  # too few to choose by
+    assert train_linear_probe(few, c_values=[0.1, 1.0, 10.0], seed=0)["c"] == 1.0  # too few to choose by
 
 
 def test_two_classes():
     pair = make_set(7, sizes=(30, 30))
-    probe = train_probe(pair, strengths=[1.0], seed=0)
-    assert (classify_by_probe(probe, pair) == pair.class_ids).mean() > 0.8
+    probe = train_linear_probe(pair, c_values=[1.0], seed=0)
+    assert (classify_by_linear_probe(probe, pair) == pair.class_ids).mean() > 0.8
 
 
 def test_any_k():
@@ -126,7 +126,7 @@ def test_any_k():
 
 
 def test_all_of_them_beat_chance_and_one_vector_a_class_leaves_two_out():
-    probe = train_probe(REFERENCE, strengths=[1.0], seed=0)
+    probe = train_linear_probe(REFERENCE, c_values=[1.0], seed=0)
     found = fit_classifiers([REFERENCE], sum_classes([REFERENCE], 4), probe=probe, **OPTIONS)(QUERY)
     assert list(found) == ["knn1", "knn5", "lda", "gaussian_mixture", "kernel_density", "logistic_regression"]
     for name, predicted in found.items():

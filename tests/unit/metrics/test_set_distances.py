@@ -19,7 +19,7 @@ from synthdiv.metrics.precision_recall import measure_manifold
 from synthdiv.metrics.vendi import compute_vendi_score, find_pairwise_cosines, measure_similarity
 
 
-def make_clouds(seed=0, n=400, m=300, d=12):
+def make_clusters(seed=0, n=400, m=300, d=12):
     rng = np.random.default_rng(seed)
     mix = rng.normal(size=(d, d))
     return rng.normal(size=(n, d)) @ mix, 0.5 + 1.3 * rng.normal(size=(m, d)) @ mix
@@ -33,7 +33,7 @@ def frechet(first, second):
 
 
 def test_frechet_distance_is_torch_fidelitys():
-    a, b = make_clouds()
+    a, b = make_clusters()
     expected = torch_fidelity.metric_fid.fid_statistics_to_metric(
         *({"mu": x.mean(axis=0), "sigma": np.cov(x, rowvar=False)} for x in (a, b)), verbose=False
     )
@@ -45,7 +45,7 @@ def test_frechet_distance_is_torch_fidelitys():
 def test_frechet_distance_is_torchmetrics():
     from torchmetrics.image.fid import _compute_fid
 
-    a, b = make_clouds(1)
+    a, b = make_clusters(1)
     moments = [torch.from_numpy(x) for pair in (a, b) for x in (pair.mean(axis=0), np.cov(pair, rowvar=False))]
     assert frechet(a, b)["frechet_distance"] == pytest.approx(float(_compute_fid(*moments)), rel=1e-9)
 
@@ -74,7 +74,7 @@ def test_frechet_distance_of_a_cloud_and_its_shift_without_full_rank():
 
 
 def test_moments_of_parts_are_those_of_the_whole():
-    a, _ = make_clouds(3, n=1000)
+    a, _ = make_clusters(3, n=1000)
     a += 1000  # far from the origin: a sum of squares would lose the digits
     whole, parts = measure_moments(a), join_moments(map(measure_moments, (a[:1], a[1:7], a[7:500], a[500:])))
     np.testing.assert_allclose(parts.mean, a.mean(axis=0), rtol=1e-13)
@@ -95,7 +95,7 @@ def kernel(a, *parts):
 
 
 def test_kernel_distance_is_torchmetrics_and_torch_fidelitys():
-    a, b = make_clouds(4, n=250, m=250)
+    a, b = make_clusters(4, n=250, m=250)
     ones = [torch.from_numpy(one) for one in (a, b)]
     gamma = 1 / a.shape[1]
     k = [(x @ y.T * gamma + 1) ** 3 for x, y in ((ones[0], ones[0]), (ones[0], ones[1]), (ones[1], ones[1]))]
@@ -108,7 +108,7 @@ def test_kernel_distance_is_torchmetrics_and_torch_fidelitys():
 
 
 def test_kernel_distance_of_unequal_sets_by_hand():
-    a, b = make_clouds(5, n=7, m=4, d=3)
+    a, b = make_clusters(5, n=7, m=4, d=3)
 
     def k(x, y):
         return (x @ y / 3 + 1) ** 3
@@ -120,7 +120,7 @@ def test_kernel_distance_of_unequal_sets_by_hand():
 
 
 def test_kernel_sums_without_a_part_are_those_of_the_rest():
-    a, b = make_clouds(6)
+    a, b = make_clusters(6)
     parts = np.array_split(b, [40, 90, 200])
     assert kernel(a, *parts) == pytest.approx(kernel(a, b), rel=1e-12)
     rest = np.concatenate([parts[0], *parts[2:]])
@@ -144,7 +144,7 @@ def brute_manifold(real, fake, k):
 
 @pytest.mark.parametrize("k", [1, 5])
 def test_the_four_are_prdcs_away_from_ties(k):
-    real, fake = make_clouds(7, n=300, m=260, d=5)
+    real, fake = make_clusters(7, n=300, m=260, d=5)
     found = measure_manifold(real, fake, k)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -164,7 +164,7 @@ def test_the_four_by_brute_force_with_ties_and_copies(k):
 
 
 def test_identical_sets_lie_within_each_other():
-    real = make_clouds(8)[0]
+    real = make_clusters(8)[0]
     found = measure_manifold(real, real, 5)
     assert found.precision.all()
     assert found.recall.all()
@@ -188,7 +188,7 @@ def test_a_collapsed_generator_has_high_precision_and_low_recall():
 
 
 def test_far_from_the_origin_nothing_is_lost():
-    real, fake = make_clouds(10, n=200, m=200, d=4)
+    real, fake = make_clusters(10, n=200, m=200, d=4)
     near, far = measure_manifold(real, fake), measure_manifold(real + 2.0**20, fake + 2.0**20)
     np.testing.assert_array_equal(near.density, far.density)
 
@@ -202,7 +202,7 @@ def test_k_must_be_less_than_the_sets():
 
 
 def test_vendi_score_is_vendi_scores():
-    rows = make_clouds(11)[0]
+    rows = make_clusters(11)[0]
     expected = vendi.score_dual(rows, normalize=True)
     assert compute_vendi_score(measure_similarity(rows)) == pytest.approx(expected, rel=1e-9)
     few = rows[:5]
@@ -219,14 +219,14 @@ def test_vendi_score_counts_what_is_different():
 
 
 def test_similarities_of_parts_add_up():
-    rows = make_clouds(12)[0]
+    rows = make_clusters(12)[0]
     parts = [rows[:30], rows[30:]]
     total = sum(measure_similarity(part) * len(part) for part in parts) / len(rows)
     np.testing.assert_allclose(total, measure_similarity(rows), atol=1e-14)
 
 
 def test_mean_cosine_of_all_pairs():
-    rows = make_clouds(13, n=40)[0]
+    rows = make_clusters(13, n=40)[0]
     unit = make_unit(rows)
     pairs = [unit[i] @ unit[j] for i in range(40) for j in range(40) if i != j]
     assert find_pairwise_cosines(rows).mean() == pytest.approx(np.mean(pairs), rel=1e-12)

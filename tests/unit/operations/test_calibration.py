@@ -32,10 +32,10 @@ def test_the_first_call_is_not_counted(monkeypatch):
 
 def test_a_generator(tiny_pipeline):
     spec = make_spec(tiny_pipeline)
-    facts = measure_generator(spec, CPU, at_least=0.1)
-    assert facts["batch_size"] == spec["batch_size"]
-    assert min(facts["images_per_s"], facts["images_per_s_unguided"]) > 0
-    assert "proposed_batch_size" not in facts  # on the CPU it hardly matters
+    metadata = measure_generator(spec, CPU, at_least=0.1)
+    assert metadata["batch_size"] == spec["batch_size"]
+    assert min(metadata["images_per_s"], metadata["images_per_s_unguided"]) > 0
+    assert "proposed_batch_size" not in metadata  # on the CPU it hardly matters
 
 
 def test_the_proposed_batch_size_fits_though_the_configs_does_not():
@@ -48,17 +48,17 @@ def test_the_proposed_batch_size_fits_though_the_configs_does_not():
 
 def test_an_encoder():
     spec = {"library": "open_clip", "model": str(DEMO / "models" / "clip"), "pretrained": None}
-    facts = measure_encoder(spec | {"precision": "fp32", "batch_size": 16}, CPU, at_least=0.1)
-    assert facts["batch_size"] == 16
-    assert facts["images_per_s"] > 0
+    metadata = measure_encoder(spec | {"precision": "fp32", "batch_size": 16}, CPU, at_least=0.1)
+    assert metadata["batch_size"] == 16
+    assert metadata["images_per_s"] > 0
 
 
 @pytest.mark.parametrize("mixup", [{}, {"mixup_alpha": 0.2}], ids=["labels", "mixed labels"])
 def test_a_classifier(mixup):
     recipe = make_recipe(batch_size=16, mixup=mixup)
-    facts = measure_classifier(recipe, 10, 2, CPU, at_least=0.1)
-    assert facts["device_batch_size"] == 8
-    assert facts["images_per_s"] > 0
+    metadata = measure_classifier(recipe, 10, 2, CPU, at_least=0.1)
+    assert metadata["device_batch_size"] == 8
+    assert metadata["images_per_s"] > 0
 
 
 def test_a_classifiers_images_are_counted_with_all_their_crops(monkeypatch):

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 
 from synthdiv.core.errors import StudyError
-from synthdiv.generation.shards import draw_shard
+from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import mark_use
 from synthdiv.operations.cleanup import check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
@@ -30,21 +30,21 @@ def config(tmp_path, classes_csv, monkeypatch):
     return config | {"archive": str(tmp_path / "archive")}
 
 
-def draw_all(config):
+def generate_all(config):
     """Draw every dataset in the working folder; returns how many images were drawn."""
     study, results = load_study(config), Path("results", config["study"])
     (results / "generators").mkdir(parents=True, exist_ok=True)
     (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
     return sum(
-        draw_shard(
+        generate_shard(
             study,
-            drawing,
+            run,
             shard,
             FINGERPRINT,
-            results / "images" / drawing.collection / f"{shard.name}.parquet",
-            load_draw=lambda: draw,
-        ).drawn
-        for drawing in list_generation_runs(study)
+            results / "images" / run.collection / f"{shard.name}.parquet",
+            load_generate=lambda: generate,
+        ).generated
+        for run in list_generation_runs(study)
         for shard in list_shards(study).values()
     )
 
@@ -60,20 +60,20 @@ def blocks(config):
 
 
 def test_what_an_index_names_or_the_study_plans_is_in_use(config):
-    assert draw_all(config) == 4 * 70
-    drawn = blocks(config)
-    assert len(drawn) == 4 * 3
-    assert look(config, later=2 * WEEK) == {"in an index": drawn}
+    assert generate_all(config) == 4 * 70
+    generated = blocks(config)
+    assert len(generated) == 4 * 3
+    assert look(config, later=2 * WEEK) == {"in an index": generated}
     shutil.rmtree(Path("results", config["study"], "images"))
-    assert look(config, later=2 * WEEK) == {"planned": drawn}
+    assert look(config, later=2 * WEEK) == {"planned": generated}
 
 
 def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
-    draw_all(config)
+    generate_all(config)
     before = blocks(config)
     overrides = Path(config["datasets"]["disamb"]["overrides"])
     overrides.write_text(overrides.read_text().replace("a crane bird", "a tall crane bird"))
-    assert draw_all(config) == 70
+    assert generate_all(config) == 70
     needed = look(config, later=2 * WEEK)["in an index"]
     old = before - needed
     assert len(old) == 3
@@ -83,24 +83,24 @@ def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
     freed = sum((path.stat().st_size for path in Path(config["archive"]).rglob("*.tar") if path.name in old), 0)
     assert remove_files(states["unused"]) == freed
     assert blocks(config) == needed
-    assert draw_all(config) == 0
+    assert generate_all(config) == 0
 
 
 def test_a_block_that_has_grown_leaves_the_shorter_one_behind(config):
-    draw_all(config)
+    generate_all(config)
     short = blocks(config)
     config["images_per_class"] = {"train": 100, "evaluation": 10}
-    draw_all(config)
+    generate_all(config)
     assert look(config, later=2 * WEEK)["unused"] == short - look(config)["in an index"]
     assert len(short - look(config)["in an index"]) == 4
 
 
 def test_what_another_folder_names_is_in_use(config, tmp_path, monkeypatch):
-    draw_all(config)
+    generate_all(config)
     here, own, there = Path.cwd(), blocks(config), tmp_path / "there"
     there.mkdir()
     monkeypatch.chdir(there)
-    draw_all(config | {"seed": 9})
+    generate_all(config | {"seed": 9})
     other = blocks(config) - own
     assert len(other) == 12
     monkeypatch.chdir(here)
@@ -132,7 +132,7 @@ def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, 
 
 
 def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_none_of_ours(config):
-    draw_all(config)
+    generate_all(config)
     folder = next(Path(config["archive"]).rglob("*.tar")).parent
     leftover = f".{'0' * 64}.tar.node7.123.tmp"
     for name in (leftover, "notes.tar", f"{'0' * 63}.tar", "README"):
@@ -142,7 +142,7 @@ def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_none_of_ours(co
 
 
 def test_an_index_that_cannot_be_read_ends_it(config):
-    draw_all(config)
+    generate_all(config)
     index = next(Path("results").rglob("images/**/*.parquet"))
     index.write_bytes(index.read_bytes()[:100])
     with pytest.raises(StudyError, match=f"the index {re.escape(str(Path.cwd() / index))} can't be read"):
@@ -151,7 +151,7 @@ def test_an_index_that_cannot_be_read_ends_it(config):
 
 def test_results_that_may_not_be_read_end_it(config, monkeypatch):
     """root may read everything, so the refusal is made here: what is not seen must not be taken for unused."""
-    draw_all(config)
+    generate_all(config)
     closed, scandir = str(Path.cwd() / "results" / "s" / "images" / "disamb"), os.scandir
 
     def refuse(path):
@@ -165,17 +165,17 @@ def test_results_that_may_not_be_read_end_it(config, monkeypatch):
 
 
 def test_indices_behind_a_link_are_seen(config, tmp_path):
-    draw_all(config)
-    drawn = blocks(config)
+    generate_all(config)
+    generated = blocks(config)
     Path("results/s/images/disamb").rename(tmp_path / "disk")
     Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
     config["datasets"] = {"synset": config["datasets"]["synset"]}
-    assert look(config, later=2 * WEEK) == {"in an index": drawn}
+    assert look(config, later=2 * WEEK) == {"in an index": generated}
 
 
 def test_a_table_of_images_beside_the_indices_is_none_of_them(config):
     """As a transfer set that a package ships: its images are rows of a Parquet file."""
-    draw_all(config)
+    generate_all(config)
     pl.DataFrame({"image": [b"x"], "class_id": [0]}).write_parquet("results/s/images/digits.parquet")
     assert look(config) == {"in an index": blocks(config)}
 

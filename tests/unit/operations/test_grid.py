@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from standin import FINGERPRINT, draw, make_config
+from standin import FINGERPRINT, generate, make_config
 from workplace import REPOSITORY
 
-from synthdiv.generation.shards import draw_shard
+from synthdiv.generation.shards import generate_shard
 from synthdiv.operations.grid import Grid, render_table
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
@@ -24,17 +24,19 @@ def imagenet():
 
 
 def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
-    rows = {(row["dataset"], row["guidance_scale"]): row for row in Grid(imagenet, tmp_path).tabulate_drawings().to_dicts()}
-    counts = {at: (row["images"], row["reused"], row["to_draw"]) for at, row in rows.items() if at[0] != "sweep"}
+    rows = {
+        (row["dataset"], row["guidance_scale"]): row for row in Grid(imagenet, tmp_path).tabulate_generation().to_dicts()
+    }
+    counts = {at: (row["images"], row["reused"], row["to_generate"]) for at, row in rows.items() if at[0] != "sweep"}
     assert counts == {
         ("synset", "7.5"): (1_250_000, 0, 1_250_000),
         ("disamb", "7.5"): (1_250_000, 1_118_750, 131_250),  # 105 classes
         ("disamb", "2.5"): (1_250_000, 0, 1_250_000),
         ("disamb", "1"): (1_250_000, 0, 1_250_000),
         ("promptaug", "2.5"): (1_250_000, 0, 1_250_000),
-        ("probes/school-bus", "2.5"): (4_800, 0, 4_800),  # four prompts, Figure 9
+        ("prompt_probes/school-bus", "2.5"): (4_800, 0, 4_800),  # four prompts, Figure 9
     }
-    assert rows["probes/school-bus", "2.5"]["new_files"] == 4 * 24
+    assert rows["prompt_probes/school-bus", "2.5"]["new_files"] == 4 * 24
     assert rows["synset", "7.5"]["new_files"] == 25_000
     assert len(list_experiments(imagenet)) == 36
 
@@ -45,7 +47,7 @@ def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
     grid = Grid(imagenet, tmp_path)
     assert grid.describe_cost() == "Hours are of one device, as measured on a GPU (target calibrate)."
-    hours = grid.tabulate_drawings()["hours"]
+    hours = grid.tabulate_generation()["hours"]
     assert hours[1] == round(131_250 / 2 / 3600, 1)
     assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
 
@@ -53,7 +55,7 @@ def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
 def test_a_training_on_some_classes_of_each_part_costs_what_one_on_all_of_a_set_does(tmp_path, monkeypatch):
     """At an image an hour: 3 seeds x 14 epochs x 1,000 images, of whichever sets they are."""
     monkeypatch.chdir(REPOSITORY)
-    study = load_study(yaml.safe_load(Path("config/demo_cures.yaml").read_text()))
+    study = load_study(yaml.safe_load(Path("config/demo_interventions.yaml").read_text()))
     rates = {"small": {"images_per_s": 1 / 3600}}
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
     trainings = Grid(study, tmp_path).tabulate_classifiers()
@@ -68,32 +70,32 @@ def config(tmp_path, classes_csv, monkeypatch):
     return make_config(tmp_path, classes_csv, images_per_class={"train": 60, "evaluation": 10}, sets=sets)
 
 
-def draw_all(config):
+def generate_all(config):
     study = load_study(config)
     Path("results/generators").mkdir(parents=True, exist_ok=True)
     Path("results/generators/gen.json").write_text(json.dumps(FINGERPRINT))
-    for drawing in list_generation_runs(study):
+    for run in list_generation_runs(study):
         for shard in list_shards(study).values():
-            path = Path("results/images") / drawing.collection / f"{shard.name}.parquet"
-            draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+            path = Path("results/images") / run.collection / f"{shard.name}.parquet"
+            generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def look(config):
     grid = Grid(load_study(config), "results")
-    table = grid.tabulate_drawings()
-    return table.select("done", "reused", "to_draw").rows(), grid.list_reasons()
+    table = grid.tabulate_generation()
+    return table.select("done", "reused", "to_generate").rows(), grid.list_reasons()
 
 
 def test_what_is_planned_what_is_done_and_what_is_reused(config):
     planned, reasons = look(config)
     assert planned == [(0, 0, 210), (0, 140, 70)]
     assert reasons == ["synset/g7.5: 3 classes not drawn yet", "disamb/g7.5: 1 classes not drawn yet"]
-    draw_all(config)
+    generate_all(config)
     assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
 
 
 def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
-    draw_all(config)
+    generate_all(config)
     (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a tall crane bird\n")
     counts, reasons = look(config)
     assert counts == [(210, 0, 0), (140, 0, 70)]
@@ -104,18 +106,18 @@ def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
 
 def test_a_probe_is_counted_prompt_by_prompt(config):
     probe = {"class": "n02", "prompts": ["jay", "red jay"], "guidance_scale": 7.5, "images": 60, "reference": "Synset-IM"}
-    config["probes"] = {"jays": probe}
+    config["prompt_probes"] = {"jays": probe}
     assert look(config)[0][2] == (0, 0, 120)
-    draw_all(config)
+    generate_all(config)
     study = load_study(config)
-    drawing, shard = find_run(study, {"probe": "jays"})
-    path = Path("results/images/probes/jays.parquet")
-    draw_shard(study, drawing, shard, FINGERPRINT, path, load_draw=lambda: draw)
+    run, shard = find_run(study, {"probe": "jays"})
+    path = Path("results/images/prompt_probes/jays.parquet")
+    generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
     assert look(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
     probe["prompts"] = ["a jay", "red jay"]
     counts, reasons = look(config)
     assert counts[2] == (60, 0, 60)
-    assert reasons == ["probes/jays: prompt edited: n02 jay"]
+    assert reasons == ["prompt_probes/jays: prompt edited: n02 jay"]
 
 
 @pytest.mark.parametrize(
@@ -127,14 +129,14 @@ def test_a_probe_is_counted_prompt_by_prompt(config):
     ],
 )
 def test_what_changes_every_image_is_said(config, change, counts, reason):
-    draw_all(config)
+    generate_all(config)
     found, reasons = look(config | change)
     assert found == counts
     assert reasons == [f"synset/g7.5: 3 classes {reason}", f"disamb/g7.5: 1 classes {reason}"]
 
 
 def test_a_lost_index_is_found_again_in_the_archive(config, tmp_path):
-    draw_all(config)
+    generate_all(config)
     (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
     assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
 

@@ -11,7 +11,13 @@ from workplace import REPOSITORY
 from synthdiv.config.loading import check_config
 from synthdiv.core.errors import StudyError
 from synthdiv.plan.checks import check_sources
-from synthdiv.plan.classifiers import find_cured_classes, list_evaluations, list_parts, list_trainings, make_training_recipe
+from synthdiv.plan.classifiers import (
+    find_treated_classes,
+    list_evaluations,
+    list_parts,
+    list_trainings,
+    make_training_recipe,
+)
 from synthdiv.plan.experiments import (
     list_comparisons,
     list_encoder_experiments,
@@ -21,7 +27,7 @@ from synthdiv.plan.experiments import (
 )
 from synthdiv.plan.generation import find_owner, list_shards, make_generation_recipe
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import Drawing
+from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.sets import (
     choose_features,
     find_class_ids,
@@ -35,7 +41,7 @@ from synthdiv.plan.sets import (
     only_evaluates,
     read_natural_counts,
 )
-from synthdiv.plan.sweeps import find_sweep_figures, find_sweeps
+from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.plan.transfer import find_feature_set, find_transfer_files, list_transfer_sets, read_transfer_classes
 from synthdiv.plan.user_sources import TIMM_SUBSETS, find_timm_subset
 
@@ -67,7 +73,7 @@ def test_a_sweeps_figures_have_their_references_and_queries(demo):
         "disamb": {1.0: "Disamb1.0-IM", 2.5: "Disamb2.5-IM", 5.0: "Disamb5.0-IM", 7.5: "Disamb-IM"}
     }
     assert list(find_sweeps(study)["disamb"]) == [1.0, 2.5, 5.0, 7.5]
-    at_five = {one.figure: one for one in find_sweep_figures(study) if one.guidance_scale == 5.0}
+    at_five = {one.metric: one for one in find_sweep_metrics(study) if one.guidance_scale == 5.0}
     assert {one.set for one in at_five.values()} == {"Disamb5.0-IM"}
     assert {name: (one.reference, one.query) for name, one in at_five.items()} == {
         "centroid_distance": (None, None),
@@ -78,7 +84,7 @@ def test_a_sweeps_figures_have_their_references_and_queries(demo):
         "trained_accuracy": ("Disamb5.0-IM", "Fashion-IM"),
     }
     assert at_five["trained_accuracy"].classifier == "small"
-    assert [one.set for one in find_sweep_figures(study) if one.guidance_scale is None] == ["Fashion-IM"] * 6
+    assert [one.set for one in find_sweep_metrics(study) if one.guidance_scale is None] == ["Fashion-IM"] * 6
 
 
 def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(demo):
@@ -88,7 +94,7 @@ def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(dem
     demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
     demo["sets"]["Again-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
     study = load_study(demo)
-    found = {one.dataset: one.reference for one in find_sweep_figures(study) if one.figure == "prompt_accuracy"}
+    found = {one.dataset: one.reference for one in find_sweep_metrics(study) if one.metric == "prompt_accuracy"}
     assert found == {"synset": "Disamb2.5-PRMT", "disamb": "Disamb2.5-PRMT", "promptaug": "PromptAug-PRMT"}
     assert find_sweeps(study)["promptaug"] == {2.5: "PromptAug-IM", 7.5: "PromptAug7.5-IM"}
     for name in ("Synset2.5-IM", "PromptAug7.5-IM"):
@@ -101,8 +107,8 @@ def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(dem
 def test_a_classifier_that_is_trained_at_one_scale_of_a_sweep_has_no_curve(demo):
     one = demo["classifiers"]["small"] | {"train": ["Fashion-IM", "Disamb-IM"]}
     demo["classifiers"] = {"small": demo["classifiers"]["small"], "one": one}
-    trained = [figure for figure in find_sweep_figures(load_study(demo)) if figure.figure == "trained_accuracy"]
-    assert {figure.classifier for figure in trained} == {"small"}
+    trained = [metric for metric in find_sweep_metrics(load_study(demo)) if metric.metric == "trained_accuracy"]
+    assert {metric.classifier for metric in trained} == {"small"}
     assert len(trained) == 5  # four scales, and natural images
 
 
@@ -140,19 +146,19 @@ def test_shards_take_so_many_minutes(demo, timing, classes):
 
 def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
     study = load_study(demo)
-    synset, disamb = Drawing("synset", 7.5), Drawing("disamb", 7.5)
+    synset, disamb = GenerationRun("synset", 7.5), GenerationRun("disamb", 7.5)
     changed = {row.class_id for row in study.classes if row.key in {"tshirt", "shirt", "sneaker", "bag"}}
     for row in study.classes:
         assert find_owner(study, synset, row.class_id) == synset
         assert find_owner(study, disamb, row.class_id) == (disamb if row.class_id in changed else synset)
-        assert find_owner(study, Drawing("disamb", 2.5), row.class_id) == Drawing("disamb", 2.5)
+        assert find_owner(study, GenerationRun("disamb", 2.5), row.class_id) == GenerationRun("disamb", 2.5)
 
 
 def test_a_generator_of_its_own_shares_nothing(demo):
     demo["generators"]["other"] = dict(demo["generators"]["tiny-sd"], steps=3)
     demo["datasets"]["disamb"]["generator"] = "other"
     study = load_study(demo)
-    assert find_owner(study, Drawing("disamb", 7.5), 1) == Drawing("disamb", 7.5)
+    assert find_owner(study, GenerationRun("disamb", 7.5), 1) == GenerationRun("disamb", 7.5)
 
 
 def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path):
@@ -164,12 +170,12 @@ def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path
     before = load_study(demo)
     path.write_text(text.replace("tshirt,t-shirt,", "tshirt,tee shirt,"))
     after = load_study(demo)
-    drawing = Drawing("disamb", 2.5)
+    run = GenerationRun("disamb", 2.5)
     changed = [
         n
         for n in list_shards(before)
-        if make_generation_recipe(before, drawing, list_shards(before)[n])
-        != make_generation_recipe(after, drawing, list_shards(after)[n])
+        if make_generation_recipe(before, run, list_shards(before)[n])
+        != make_generation_recipe(after, run, list_shards(after)[n])
     ]
     assert changed == ["c0-4"]
 
@@ -295,8 +301,8 @@ def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_what_they_share
     assert study.datasets["synset"].images_per_class == {"train": 50, "evaluation": 100}
     assert study.datasets["disamb"].images_per_class == {"train": 100, "evaluation": 100}
     trousers = 1  # its prompt is the same in both
-    assert find_owner(study, Drawing("synset", 7.5), trousers) == Drawing("disamb", 7.5)
-    assert find_owner(study, Drawing("disamb", 7.5), trousers) == Drawing("disamb", 7.5)
+    assert find_owner(study, GenerationRun("synset", 7.5), trousers) == GenerationRun("disamb", 7.5)
+    assert find_owner(study, GenerationRun("disamb", 7.5), trousers) == GenerationRun("disamb", 7.5)
 
 
 def test_further_encoders_take_part_where_they_can(demo):
@@ -349,9 +355,9 @@ def test_without_encoders_the_brought_embeddings_stand_for_one():
             "sets": {"Mine-IM": {"kind": "image", "embeddings": str(REPOSITORY / "README.md")}},
         }
     )
-    assert list_encoders(study) == ["brought"]
-    assert list_encoded_sets(study, "brought") == ["Mine-IM"]
-    assert list_comparisons(study, "brought") == []
+    assert list_encoders(study) == ["user"]
+    assert list_encoded_sets(study, "user") == ["Mine-IM"]
+    assert list_comparisons(study, "user") == []
 
 
 def test_defaults_fill_in_at_every_level():
@@ -422,18 +428,18 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
 
 
 @pytest.fixture
-def cures():
-    with open(REPOSITORY / "config" / "demo_cures.yaml", encoding="utf-8") as file:
+def interventions():
+    with open(REPOSITORY / "config" / "demo_interventions.yaml", encoding="utf-8") as file:
         return yaml.safe_load(file)
 
 
-def test_the_demos_cures(cures, monkeypatch):
+def test_the_demos_cures(interventions, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
-    study = load_study(cures)
-    for cure in study.config["cures"].values():
-        treated = [find_cured_classes(study, cure["base"], cure[role]) for role in ("diagnosed", "others")]
+    study = load_study(interventions)
+    for intervention in study.config["interventions"].values():
+        treated = [find_treated_classes(study, intervention["base"], intervention[role]) for role in ("diagnosed", "others")]
         assert not set(treated[0]) & set(treated[1])
-    assert find_cured_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
+    assert find_treated_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
     assert list_parts(study, "Lower-diagnosed")[0]["classes"] == ["tshirt", "trouser", "sneaker"]
 
 
@@ -441,11 +447,11 @@ def test_the_demos_cures(cures, monkeypatch):
     ("change", "sentence"),
     [
         (
-            lambda c: c["cures"]["lower-guidance"].update(base="Disamb-IM"),
+            lambda c: c["interventions"]["lower-guidance"].update(base="Disamb-IM"),
             "cures.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
         ),
         (
-            lambda c: c["cures"]["lower-guidance"].update(others="Disamb5.0-IM"),
+            lambda c: c["interventions"]["lower-guidance"].update(others="Disamb5.0-IM"),
             "Disamb5.0-IM has 0; both must have as many",
         ),
         (
@@ -454,11 +460,11 @@ def test_the_demos_cures(cures, monkeypatch):
         ),
     ],
 )
-def test_a_cure_is_checked(cures, monkeypatch, change, sentence):
+def test_a_cure_is_checked(interventions, monkeypatch, change, sentence):
     monkeypatch.chdir(REPOSITORY)
-    change(cures)
+    change(interventions)
     with pytest.raises(StudyError, match=re.escape(sentence)):
-        load_study(cures)
+        load_study(interventions)
 
 
 def test_timms_subsets_have_two_hundred_classes_each():
@@ -646,10 +652,10 @@ def test_there_must_be_features_to_take(demo):
     load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # of the encoder
     with pytest.raises(StudyError, match="features: there is no classifier whose features could be measured"):
         load_study(demo | {"features": {}})
-    brought = {key: demo[key] for key in ("study", "classes")}
-    brought["sets"] = {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}
+    user_provided = {key: demo[key] for key in ("study", "classes")}
+    user_provided["sets"] = {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}
     with pytest.raises(StudyError, match="transfer: there is no classifier and no encoder whose features could be taken"):
-        load_study(with_transfer(brought, {"digits": {"sklearn": "digits"}}))
+        load_study(with_transfer(user_provided, {"digits": {"sklearn": "digits"}}))
 
 
 @pytest.mark.parametrize(

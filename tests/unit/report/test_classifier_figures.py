@@ -5,7 +5,7 @@ from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.report.classifier_figures import (
     plot_classifiers,
-    plot_exchange,
+    plot_exchange_rate,
     plot_predictors,
     plot_training,
     state_difference,
@@ -54,19 +54,19 @@ def test_the_grid_has_a_number_a_cell_and_says_where_there_is_none(tmp_path):
 
 def test_curves_and_their_third_panel():
     log = pl.DataFrame(
-        {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "followed_top1": [None, 0.3]},
-        schema_overrides={"followed_top1": pl.Float64},
+        {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "monitored_top1": [None, 0.3]},
+        schema_overrides={"monitored_top1": pl.Float64},
     )
     figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"})
     assert [len(ax.lines) for ax in figure.axes] == [3, 3, 3]
     assert figure.axes[2].get_title() == "top-1 on Natural-IM"
-    unfollowed = plot_training({"small": {"A-IM": [log.with_columns(followed_top1=pl.lit(None, pl.Float64))]}}, {})
-    assert unfollowed.axes[2].get_title() == "top-1 on no followed set"
+    unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {})
+    assert unmonitored.axes[2].get_title() == "top-1 on no monitored set"
 
 
 def test_what_is_added_to_natural_images_has_a_line_of_its_own():
-    exchange = MEANS.head(3).with_columns(n_natural=pl.Series([10, 20, 10]), synthetic=pl.Series(["", "", "50 S"]))
-    (ax,) = plot_exchange(exchange).axes
+    exchange_rate = MEANS.head(3).with_columns(n_natural=pl.Series([10, 20, 10]), synthetic=pl.Series(["", "", "50 S"]))
+    (ax,) = plot_exchange_rate(exchange_rate).axes
     assert sorted(ax.get_legend_handles_labels()[1]) == ["natural + 50 S", "natural alone"]
 
 

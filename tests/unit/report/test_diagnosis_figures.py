@@ -15,7 +15,7 @@ CLASSES = [ClassRow(n, f"k{n}", f"class {n}", "", "", "") for n in range(3)]
 
 
 def make_causes(rows):
-    columns = ("set", "class_id", "name", "cause", "right", "natural_right", "spread_ratio")
+    columns = ("set", "class_id", "name", "cause", "accuracy", "natural_accuracy", "spread_ratio")
     return pl.DataFrame([dict(zip(columns, row, strict=True)) for row in rows], schema=SCHEMA)
 
 

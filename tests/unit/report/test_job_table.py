@@ -26,9 +26,9 @@ def write_job(folder, place, measured, log=None):
 
 
 def test_a_row_a_job(tmp_path):
-    write_job(tmp_path, "draw_images/a/g2.5/c0-9", MEASURED, LOG)
+    write_job(tmp_path, "generate_images/a/g2.5/c0-9", MEASURED, LOG)
     write_job(tmp_path, "check_prompts", MEASURED | {"max_rss": "NA"}, "2026-01-01 10:00:00 INFO started on a\n")
-    write_job(tmp_path, "draw_images/a/g7.5/c0-9", None)
+    write_job(tmp_path, "generate_images/a/g7.5/c0-9", None)
     table = tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs")
     assert table.schema == SCHEMA
     first, second = table.to_dicts()
@@ -42,7 +42,7 @@ def test_a_row_a_job(tmp_path):
         "written_mb": 1.5,
     }
     assert second == {
-        "rule": "draw_images",
+        "rule": "generate_images",
         "job": "a/g2.5/c0-9",
         "attempts": 2,
         "seconds": 20.0,

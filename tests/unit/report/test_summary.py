@@ -4,14 +4,14 @@ import polars as pl
 
 from synthdiv.core.tables import read_table
 from synthdiv.report.summary import (
-    tell_audit,
-    tell_causes,
-    tell_claims,
-    tell_classifiers,
-    tell_diversity,
-    tell_experiments,
-    tell_split,
-    tell_transfer,
+    summarise_audit,
+    summarise_causes,
+    summarise_claims,
+    summarise_classifiers,
+    summarise_diversity,
+    summarise_experiments,
+    summarise_split,
+    summarise_transfer,
     write_page,
 )
 
@@ -39,14 +39,14 @@ DIFFERENCES = pl.DataFrame(
 
 
 def test_differences_are_told_with_their_sign_and_only_beyond_noise():
-    said = tell_experiments(EXPERIMENTS, DIFFERENCES, "N")
+    said = summarise_experiments(EXPERIMENTS, DIFFERENCES, "N")
     assert said == [
         "Its own class centroids recognise 75.0 % [70.0, 80.0] of N's images.",
         "Those of A recognise 60.0 %: -15.0 points [-20.0, -10.0].",
     ]
     turned = DIFFERENCES.rename({"experiment_a": "experiment_b", "experiment_b": "experiment_a"})
-    assert tell_experiments(EXPERIMENTS, turned, "N")[1] == "Those of A recognise 60.0 %: +15.0 points [10.0, 20.0]."
-    assert tell_experiments(EXPERIMENTS, DIFFERENCES, "A") == []
+    assert summarise_experiments(EXPERIMENTS, turned, "N")[1] == "Those of A recognise 60.0 %: +15.0 points [10.0, 20.0]."
+    assert summarise_experiments(EXPERIMENTS, DIFFERENCES, "A") == []
 
 
 def test_diversity_is_told_where_intervals_lie_apart():
@@ -59,7 +59,7 @@ def test_diversity_is_told_where_intervals_lie_apart():
             "centroid_distance_high": [0.11, 0.03, 0.1, 0.6],
         }
     )
-    assert tell_diversity(table, "N") == [
+    assert summarise_diversity(table, "N") == [
         "A is 0.20 times as varied as N (Centroid Distance 0.0200 [0.0100, 0.0300] against 0.1000)."
     ]
 
@@ -79,7 +79,7 @@ def test_shift_is_told_where_it_is_above_zero():
             "shift_high": [0.15] * 4,
         }
     )
-    (said,) = tell_split(table, "N", "P")
+    (said,) = summarise_split(table, "N", "P")
     assert said.startswith("30.0 % [25.0, 35.0] of A's images")
     assert "10.0 points [5.0, 15.0] are centroid-shift, 20.0 points are wrong by" in said
 
@@ -91,13 +91,13 @@ def test_causes_are_told_with_their_classes_and_cure():
             "name": ["crane", "jay", "nail", "mortar"],
             "cause": ["ambiguity", "none", "diversity", "undecided"],
             "confidence": [1.0, 1.0, 0.9, 0.5],
-            "taken_for": ["machine", "bird", "screw", "pestle"],
-            "taken_share": [0.9, 0.0, 0.1, 0.5],
+            "predicted_class": ["machine", "bird", "screw", "pestle"],
+            "predicted_class_share": [0.9, 0.0, 0.1, 0.5],
             "best_text": ["crane, bird", "jay", "nail", "mortar"],
             "spread_ratio": [1.0, 1.0, 0.125, 1.0],
         }
     )
-    first, second = tell_causes(table)
+    first, second = summarise_causes(table)
     assert "1 of 4 classes by ambiguity: crane (taken for machine, 90.0 %; “crane, bird” reads as the class)" in first
     assert "clarify" in first
     assert "nail (0.12 times natural)" in second
@@ -127,7 +127,7 @@ def test_trainings_are_held_against_the_natural_one():
             "differs": [True, False],
         }
     )
-    assert tell_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
+    assert summarise_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
 
 
 def test_transfer_is_told_where_it_differs():
@@ -139,7 +139,7 @@ def test_transfer_is_told_where_it_differs():
             {"train_set": "B", "top1": 0.79, "difference": -0.01, "differs": False},
         ]
     ).with_columns(transfer_set=pl.lit("digits"), encoder=pl.lit("c"), **{k: pl.lit(v) for k, v in bounds.items()})
-    assert tell_transfer(means, "N") == [
+    assert summarise_transfer(means, "N") == [
         "On digits, frozen features of c trained on N reach 80.0 % [70.0, 90.0].",
         "On digits, c trained on A: 82.0 %, +2.0 points [1.0, 3.0].",
     ]
@@ -158,7 +158,7 @@ def test_a_single_training_set_differs_from_none(tmp_path):
             "top1_high": [0.85],
         }
     )
-    said = tell_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
+    said = summarise_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
     assert said == ["c trained on N reaches 80.0 % [75.0, 85.0] on its other images."]
 
 
@@ -182,7 +182,7 @@ def test_claims_are_told_in_a_sentence_each():
             "verdict": ["holds", "holds", "undecided", "holds", "fails", "undecided"],
         }
     )
-    assert tell_claims(claims) == [
+    assert summarise_claims(claims) == [
         "Less guidance is more varied (A, Section 1): of 3 comparisons, holds in 2 (0.020 to 0.040); "
         "undecided in 1 (0.000 [-0.100, 0.100]).",
         "Prompts separate (A, Section 2): of 1 comparison, holds in 1.",
@@ -200,4 +200,4 @@ def test_contradictions_alone_are_told_of_the_audit():
             "reason": ["about", "off by 7 %"],
         }
     )
-    assert tell_audit(audit) == ["paper, identity, row 8: off by 7 %"]
+    assert summarise_audit(audit) == ["paper, identity, row 8: off by 7 %"]

@@ -19,7 +19,7 @@ def test_a_table_is_sorted_and_searched_without_a_network(tmp_path):
     table = pl.DataFrame({"name": names, "share": shares, "unknown": unknown})
     page = tmp_path / "page.html"
     empty = table.clear()
-    described = [("causes", "A row a class.", table), ("cures", "A row a cure.", empty)]
+    described = [("causes", "A row a class.", table), ("interventions", "A row a cure.", empty)]
     page.write_text(write_table_page("demo", described), encoding="utf-8")
     with open_page(page) as driver:
         wait_for(driver, "input[type=search]")  # the page is complete

@@ -57,19 +57,19 @@ def claim_roles(wildcards):
     return find_roles(STUDY)
 
 
-def judged_metrics(wildcards):
+def claim_metrics(wildcards):
     names = ["set_metrics", "set_metrics_per_class"] if list_image_sets(STUDY) else []
     return [f"<results>/tables/{name}.parquet" for name in names]
 
 
-def judged_classifiers(wildcards):
+def claim_classifiers(wildcards):
     names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
     return [f"<results>/tables/{name}" for name in names if list_evaluations(STUDY)]
 
 
-def judged_transfer(wildcards):
+def claim_transfer(wildcards):
     return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(STUDY) else []
 
 
-def judged_predictors(wildcards):
+def claim_predictors(wildcards):
     return ["<results>/tables/predictors.csv"] if predicted_sets(wildcards) else []

@@ -13,9 +13,9 @@ def initial_weights(wildcards):
     return [f"<results>/classifiers/{folder}/model.safetensors"]
 
 
-def followed_indices(wildcards):
+def monitored_indices(wildcards):
     entry = STUDY.config["classifiers"][wildcards.classifier]
-    return [index_of_set(entry["follow"])] if "follow" in entry else []
+    return [index_of_set(entry["monitor"])] if "monitor" in entry else []
 
 
 def pretrained_files(wildcards):
@@ -47,7 +47,7 @@ def training_threads(wildcards):
     return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
 
 
-def tried_models(wildcards):
+def evaluated_models(wildcards):
     """A trained classifier's weights, a file a seed; none where they came trained."""
     pair = (wildcards.classifier, wildcards.training)
     return [
@@ -135,12 +135,12 @@ def trained_sets():
     return list(dict.fromkeys(run.training for run in list_trainings(STUDY)))
 
 
-def followed_sets(wildcards):
+def monitored_sets(wildcards):
     classifiers = STUDY.config["classifiers"]
     return {
-        name: entry["follow"]
+        name: entry["monitor"]
         for name, entry in classifiers.items()
-        if "follow" in entry
+        if "monitor" in entry
     }
 
 
@@ -148,7 +148,7 @@ def natural_sets(wildcards):
     return [name for name, entry in STUDY.sets.items() if "images" in entry]
 
 
-def exchanged_sets(wildcards):
+def exchange_rate_sets(wildcards):
     """The mixtures, and the sets that they are made of, as training sets."""
     mixed = {part["set"] for parts in STUDY.mixtures.values() for part in parts}
     return [name for name in trained_sets() if name in STUDY.mixtures or name in mixed]
@@ -167,7 +167,9 @@ def predicted_sets(wildcards):
 def classifier_figures():
     figures, trained = ["classifiers"], trained_sets()
     figures += ["training"] if trained else []
-    figures += ["exchange"] if any(name in STUDY.mixtures for name in trained) else []
+    figures += (
+        ["exchange_rate"] if any(name in STUDY.mixtures for name in trained) else []
+    )
     figures += ["predictors"] if predicted_sets(None) else []
     return figures
 

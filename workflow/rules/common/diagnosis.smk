@@ -15,8 +15,8 @@ def class_texts(wildcards):
 
 def text_recipe(wildcards):
     """What the texts of the classes depend on."""
-    drawn = dict.fromkeys(drawing.dataset for drawing in list_generation_runs(STUDY))
-    return {name: make_prompt_recipe(STUDY, name, None) for name in drawn}
+    generated = dict.fromkeys(run.dataset for run in list_generation_runs(STUDY))
+    return {name: make_prompt_recipe(STUDY, name, None) for name in generated}
 
 
 def texts_of_set(wildcards):
@@ -30,13 +30,20 @@ def natural_embeddings(wildcards):
     return embeddings_of(list_encoders(STUDY)[0], find_natural(STUDY))
 
 
-def judge_embeddings(wildcards):
-    return [embeddings_of(list_encoders(STUDY)[0], name) for name in list_judges(STUDY)]
+def diagnosis_reference_embeddings(wildcards):
+    return [
+        embeddings_of(list_encoders(STUDY)[0], name)
+        for name in list_diagnosis_references(STUDY)
+    ]
 
 
 def split_sets():
     """The sets whose error is split: those of images, where something judges them."""
-    return list_image_sets(STUDY, list_encoders(STUDY)[0]) if list_judges(STUDY) else []
+    return (
+        list_image_sets(STUDY, list_encoders(STUDY)[0])
+        if list_diagnosis_references(STUDY)
+        else []
+    )
 
 
 def error_splits(wildcards):
@@ -57,17 +64,21 @@ def evidence_options(wildcards):
     }
 
 
-def cure_trainings(wildcards):
+def intervention_trainings(wildcards):
     """Every training set of the cures, once."""
-    cures = STUDY.config["cures"].values()
+    interventions = STUDY.config["interventions"].values()
     roles = ("base", "diagnosed", "others")
-    return list(dict.fromkeys(cure[role] for cure in cures for role in roles))
+    return list(
+        dict.fromkeys(
+            intervention[role] for intervention in interventions for role in roles
+        )
+    )
 
 
-def cure_predictions(wildcards):
+def intervention_predictions(wildcards):
     return [
         f"<results>/evaluations/{first_classifier()}/{name}.parquet"
-        for name in cure_trainings(wildcards)
+        for name in intervention_trainings(wildcards)
     ]
 
 
@@ -77,9 +88,9 @@ def first_evaluation():
     return STUDY.config["classifiers"][name]["evaluate"][0] if name else None
 
 
-def drawn_prompts(wildcards):
+def generation_prompts(wildcards):
     """The first prompt of each drawn set, and its guidance scale."""
-    drawn = {
+    generated = {
         name: STUDY.sets[name]
         for name in list_diagnosed(STUDY)
         if "dataset" in STUDY.sets[name]
@@ -89,5 +100,5 @@ def drawn_prompts(wildcards):
             STUDY.datasets[entry["dataset"]].prompt(0, "train", 0),
             entry["guidance_scale"],
         ]
-        for name, entry in drawn.items()
+        for name, entry in generated.items()
     }

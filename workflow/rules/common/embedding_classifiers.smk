@@ -16,15 +16,15 @@ def classified_embeddings(wildcards):
     ]
 
 
-def trained_probe(wildcards):
-    if not STUDY.config["embedding_classifiers"]["probe"]:
+def trained_linear_probe(wildcards):
+    if not STUDY.config["embedding_classifiers"]["linear_probe"]:
         return []
     return f"<results>/linear_probes/{wildcards.encoder}/{wildcards.reference}.npz"
 
 
-def probe_options(wildcards):
+def linear_probe_options(wildcards):
     return {
-        "strengths": STUDY.config["embedding_classifiers"]["probe_strengths"],
+        "c_values": STUDY.config["embedding_classifiers"]["linear_probe_C"],
         "seed": STUDY.seed,
     }
 

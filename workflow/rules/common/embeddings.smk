@@ -24,11 +24,11 @@ def embedded_index(wildcards):
     return image_index(wildcards.images, wildcards.shard)
 
 
-def brought_files(wildcards):
+def user_embedding_files(wildcards):
     return find_embedding_files(STUDY, wildcards.set)
 
 
-def brought_source(wildcards):
+def user_embedding_source(wildcards):
     return STUDY.sets[wildcards.set]["embeddings"]
 
 
@@ -37,7 +37,7 @@ def embeddings_of(encoder, name):
     collection = find_collection(STUDY, name)
     if collection.startswith("brought/"):
         return f"<results>/embeddings/{collection}.parquet"
-    return whole_table(f"embeddings/{encoder}/{collection}")
+    return find_manifest(f"embeddings/{encoder}/{collection}")
 
 
 def own_embeddings(wildcards):
@@ -61,4 +61,4 @@ def all_embeddings(wildcards):
         for encoder in list_encoders(STUDY)
         for name in list_encoded_sets(STUDY, encoder)
     ]
-    return list(dict.fromkeys(paths)) + probe_embeddings(wildcards)
+    return list(dict.fromkeys(paths)) + prompt_probe_embeddings(wildcards)

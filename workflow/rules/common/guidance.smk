@@ -3,20 +3,20 @@
 
 def sweep_source(one):
     """What a figure of a sweep is computed from."""
-    if one.figure == "centroid_distance":
+    if one.metric == "centroid_distance":
         return f"<results>/spreads/{list_encoders(STUDY)[0]}/{one.set}.parquet"
-    if one.figure == "trained_accuracy":
+    if one.metric == "trained_accuracy":
         return f"<results>/evaluations/{one.classifier}/{one.reference}.parquet"
     return f"<results>/experiments/{list_encoders(STUDY)[0]}/{one.reference}/{one.query}.parquet"
 
 
 def sweep_sources(wildcards):
-    return list(map(sweep_source, find_sweep_figures(STUDY)))
+    return list(map(sweep_source, find_sweep_metrics(STUDY)))
 
 
-def sweep_figures(wildcards):
+def sweep_metrics(wildcards):
     """What each of the sources is of."""
-    return [vars(one) for one in find_sweep_figures(STUDY)]
+    return [vars(one) for one in find_sweep_metrics(STUDY)]
 
 
 def sweep_generators(wildcards):

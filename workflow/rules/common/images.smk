@@ -24,25 +24,25 @@ def generator_files(wildcards):
 
 
 def generator_fingerprint(wildcards):
-    drawing, _ = find_run(STUDY, dict(wildcards.items()))
-    name = find_generator(STUDY, drawing.dataset, drawing.split)
+    run, _ = find_run(STUDY, dict(wildcards.items()))
+    name = find_generator(STUDY, run.dataset, run.split)
     return f"<results>/generators/{name}.json"
 
 
-def draw_threads(wildcards):
+def generation_threads(wildcards):
     """On a GPU, three that encode and write what it drew; on the CPU one a job, so that jobs run side by side."""
     return 1 if STUDY.config["device"] == "cpu" else 4
 
 
-def draw_recipe(wildcards):
+def generation_recipe(wildcards):
     return make_generation_recipe(STUDY, *find_run(STUDY, dict(wildcards.items())))
 
 
 def owner_indices(wildcards):
     """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
-    drawing, shard = find_run(STUDY, dict(wildcards.items()))
-    owners = {find_owner(STUDY, drawing, class_id) for class_id in shard.class_ids}
-    owners -= {drawing}
+    run, shard = find_run(STUDY, dict(wildcards.items()))
+    owners = {find_owner(STUDY, run, class_id) for class_id in shard.class_ids}
+    owners -= {run}
     return sorted(
         f"<results>/images/{owner.collection}/{wildcards.shard}.parquet"
         for owner in owners
@@ -83,7 +83,7 @@ def whole_index(collection):
     """What stands for all the indices of a collection: natural sets have one for all shards."""
     if collection.startswith("natural/"):
         return f"<results>/images/{collection}.parquet"
-    return whole_table(f"images/{collection}")
+    return find_manifest(f"images/{collection}")
 
 
 def image_index(collection, shard):
@@ -99,6 +99,6 @@ def index_of_set(name):
 
 def all_indices(wildcards):
     """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
-    drawn = [drawing.collection for drawing in list_generation_runs(STUDY)]
+    generated = [run.collection for run in list_generation_runs(STUDY)]
     natural = [name for name in COLLECTIONS if name.startswith("natural/")]
-    return list(map(whole_index, drawn + natural)) + probe_indices(wildcards)
+    return list(map(whole_index, generated + natural)) + prompt_probe_indices(wildcards)

@@ -34,5 +34,8 @@ def prompt_recipe(wildcards):
 
 def all_prompt_recipes(wildcards):
     recipes = {name: make_prompt_recipe(STUDY, name, None) for name in STUDY.datasets}
-    probes = {f"probes/{name}": STUDY.config["probes"][name] for name in STUDY.probes}
-    return recipes | probes
+    prompt_probes = {
+        f"prompt_probes/{name}": STUDY.config["prompt_probes"][name]
+        for name in STUDY.prompt_probes
+    }
+    return recipes | prompt_probes

@@ -14,7 +14,7 @@ def report_figures(wildcards):
     figures += ["causes", "tradeoff"] if list_diagnosed(STUDY) else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
     figures += ["geometry"] if geometry_sets(wildcards) else []
-    figures += ["probes"] if STUDY.probes else []
+    figures += ["prompt_probes"] if STUDY.prompt_probes else []
     return [f"<results>/figures/{name}.png" for name in figures]
 
 
@@ -25,10 +25,10 @@ def report_tables(wildcards):
     tables += ["centroid_distance.csv"] if list_image_sets(STUDY) else []
     tables += ["error_split.csv", "causes.csv"] if split_sets() else []
     tables += ["tradeoff.csv"] if list_diagnosed(STUDY) else []
-    tables += ["cures.csv"] if STUDY.config["cures"] else []
+    tables += ["interventions.csv"] if STUDY.config["interventions"] else []
     tables += ["encoder_agreement.csv"] if len(list_encoders(STUDY)) > 1 else []
-    tables += ["probes.csv"] if STUDY.probes else []
-    tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.probes else []
+    tables += ["prompt_probes.csv"] if STUDY.prompt_probes else []
+    tables += ["prompt_checks.csv"] if STUDY.datasets or STUDY.prompt_probes else []
     tables += ["flags.csv"] if all_indices(wildcards) else []
     tables += ["audit.csv", "claims.csv"]
     tables += ["published.csv"] if compared_tables(wildcards) else []
@@ -79,11 +79,11 @@ BROWSED = {
     },
     "5 Classes": {
         "causes": "A row a set and class: why it falls short, and the figures that say so.",
-        "cures": "What each cure changed for the classes that it is for, and for others.",
+        "interventions": "What each cure changed for the classes that it is for, and for others.",
     },
     "6 Guidance and prompts": {
         "guidance_choice": "The guidance scale that each figure would choose, whole and class by class.",
-        "probes": "A row a probed prompt.",
+        "prompt_probes": "A row a probed prompt.",
         "prompt_checks": "What is noteworthy of the prompts before anything is drawn.",
         "flags": "How many images are black, flat or flagged as unsafe.",
     },

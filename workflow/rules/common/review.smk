@@ -6,26 +6,26 @@ def reviewed_sources(wildcards):
 
 
 def review_index(wildcards):
-    return [whole_table(f"images/review/{wildcards.set}")]
+    return [find_manifest(f"images/review/{wildcards.set}")]
 
 
 def review_embeddings(wildcards):
-    return whole_table(f"embeddings/{wildcards.encoder}/review/{wildcards.set}")
+    return find_manifest(f"embeddings/{wildcards.encoder}/review/{wildcards.set}")
 
 
 def review_reference(wildcards):
     """Whose class centroids judge: the natural set's, or the reviewed prompts."""
-    reference = choose_judge(STUDY).reference
+    reference = choose_reviewer(STUDY).reference
     if reference is not None:
         return embeddings_of(wildcards.encoder, reference)
     dataset = STUDY.sets[wildcards.set]["dataset"]
-    return whole_table(f"embeddings/{wildcards.encoder}/prompts/{dataset}")
+    return find_manifest(f"embeddings/{wildcards.encoder}/prompts/{dataset}")
 
 
 def review_names(wildcards):
     """What the reference and the images are called."""
     return [
-        choose_judge(STUDY).reference or "the prompts",
+        choose_reviewer(STUDY).reference or "the prompts",
         f"the review of {wildcards.set}",
     ]
 
@@ -36,10 +36,10 @@ def review_evaluation(wildcards):
 
 
 def review_predictions(wildcards):
-    folder, judge = f"<results>/review/{wildcards.set}", choose_judge(STUDY)
-    if judge.kind == "classifier":
-        return f"{folder}/{judge.name}/{judge.reference}.parquet"
-    return f"{folder}/{judge.name}.parquet"
+    folder, reviewer = f"<results>/review/{wildcards.set}", choose_reviewer(STUDY)
+    if reviewer.kind == "classifier":
+        return f"{folder}/{reviewer.name}/{reviewer.reference}.parquet"
+    return f"{folder}/{reviewer.name}.parquet"
 
 
 def review_page(wildcards):
@@ -49,9 +49,9 @@ def review_page(wildcards):
     scale = format_scale(entry["guidance_scale"])
     return {
         "classes": STUDY.config["review"]["classes"],
-        "drawn_by": f"{generator} at guidance scale {scale}",
+        "generated_by": f"{generator} at guidance scale {scale}",
         "history": f"results/{STUDY.name}/review/{wildcards.set}/history.csv",
-        "judged_by": str(choose_judge(STUDY)),
+        "reviewed_by": str(choose_reviewer(STUDY)),
     }
 
 

@@ -23,8 +23,8 @@ def find_in_class_folder(class_id: int, folder: str) -> Iterator[Found]:
     seen: dict[tuple[int, int], str] = {}
     while waiting:
         path = waiting.pop()
-        facts = os.stat(path)
-        first = seen.setdefault((facts.st_dev, facts.st_ino), path)
+        metadata = os.stat(path)
+        first = seen.setdefault((metadata.st_dev, metadata.st_ino), path)
         if first != path:
             raise StudyError(f"{path} leads to {first}, whose images would be there twice: remove the link")
         for entry in _list_entries(path):
@@ -55,8 +55,8 @@ def _describe_file(class_id: int, entry: os.DirEntry[str]) -> Found:
         entry.path.encode()
     except UnicodeEncodeError:
         raise StudyError(f"the name of the image {os.fsencode(entry.path)!r} is not UTF-8: rename it") from None
-    facts = entry.stat()
-    return Found(class_id, entry.path, entry.path, 0, facts.st_size, facts.st_mtime_ns)
+    metadata = entry.stat()
+    return Found(class_id, entry.path, entry.path, 0, metadata.st_size, metadata.st_mtime_ns)
 
 
 def find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[Found]:

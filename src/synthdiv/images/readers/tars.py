@@ -66,11 +66,11 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
                     content = tar.extractfile(member)
                     try:
                         text = content.read().decode() if content else ""
-                        facts = json.loads(text) if extension == "json" else {"class_id": text}
+                        metadata = json.loads(text) if extension == "json" else {"class_id": text}
                     except (ValueError, RecursionError) as error:
                         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
-                    names = ("key", "class_key", "class_id") if isinstance(facts, dict) else ()
-                    label = next((facts[name] for name in names if name in facts), label)
+                    names = ("key", "class_key", "class_id") if isinstance(metadata, dict) else ()
+                    label = next((metadata[name] for name in names if name in metadata), label)
             yield from finish()
             if last is not None:
                 check_tar_end(path, last)

@@ -10,15 +10,15 @@ import numpy as np
 
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.embeddings.table import EmbeddingTables
-from synthdiv.metrics.embedding_classifiers import train_probe
+from synthdiv.metrics.embedding_classifiers import train_linear_probe
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Train and write."""
-    probe = train_probe(EmbeddingTables(read_listing(smk.input.reference), "train").read(), **smk.params.options)
+    probe = train_linear_probe(EmbeddingTables(read_manifest(smk.input.reference), "train").read(), **smk.params.options)
     with replace_atomically(smk.output.probe) as temporary, open(temporary, "wb") as file:
         np.savez(file, **probe)
 

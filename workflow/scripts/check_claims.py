@@ -1,4 +1,4 @@
-"""Judge what others claim of synthetic sets by the study's own tables.
+"""Reviewer what others claim of synthetic sets by the study's own tables.
 
 Inputs: claims, the list of them; experiments, per_class and differences, of the matrix; metrics, of the sets and per class;
 classifiers, per class and their differences; predictors; transfer; the last four where there are such.
@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.claims.claim_evidence import Evidence
-from synthdiv.claims.claims import judge_claims
+from synthdiv.claims.claims import check_claims
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.prompts.class_tables import read_csv_rows
@@ -17,7 +17,7 @@ from synthdiv.prompts.class_tables import read_csv_rows
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Judge and write."""
+    """Reviewer and write."""
     required = ("id", "study", "where", "claim", "printed")
     claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
     metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)
@@ -33,7 +33,7 @@ def main(smk: SimpleNamespace) -> None:
         predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
         transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
     )
-    write_table(judge_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)
+    write_table(check_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ Outputs: table, a row a classifier and training set; figure, a PNG.
 from types import SimpleNamespace
 
 from synthdiv.analysis.classifier_tables import choose_evaluations
-from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange
-from synthdiv.classifiers.checkpoint import read_facts
+from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange_rate
+from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.report.classifier_figures import plot_exchange
+from synthdiv.report.classifier_figures import plot_exchange_rate
 from synthdiv.report.figures import save_figure
 
 
@@ -21,14 +21,14 @@ def main(smk: SimpleNamespace) -> None:
     trainings = [training for _, training, _ in smk.params.runs]
     listed = set(smk.params.trainings)
     kinds = {
-        training: count_kinds(read_facts(path)["parts"], smk.params.natural)
+        training: count_kinds(read_metadata(path)["parts"], smk.params.natural)
         for training, path in zip(trainings, smk.input.models, strict=True)
         if training in listed
     }
     means = choose_evaluations(read_table(smk.input.means), smk.params.evaluations)
-    exchange = measure_exchange(means, kinds)
-    write_table(exchange, smk.output.table)
-    save_figure(plot_exchange(exchange), smk.output.figure)
+    exchange_rate = measure_exchange_rate(means, kinds)
+    write_table(exchange_rate, smk.output.table)
+    save_figure(plot_exchange_rate(exchange_rate), smk.output.figure)
 
 
 if __name__ == "__main__":

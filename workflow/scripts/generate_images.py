@@ -19,7 +19,7 @@ from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import report_work, run_as_job
 from synthdiv.generation.generator import Generator, SafetyChecker
-from synthdiv.generation.shards import draw_shard
+from synthdiv.generation.shards import generate_shard
 from synthdiv.plan.generation import find_generator, find_run, make_generation_recipe
 from synthdiv.plan.loading import load_study
 
@@ -28,10 +28,10 @@ from synthdiv.plan.loading import load_study
 def main(smk: SimpleNamespace) -> None:
     """Draw the shard."""
     study = load_study(smk.config)
-    drawing, shard = find_run(study, dict(smk.wildcards.items()))
-    if make_generation_recipe(study, drawing, shard) != smk.params.recipe:
-        raise StudyError(f"the prompts of {drawing.dataset} were edited after this run was planned: run it again")
-    spec = study.config["generators"][find_generator(study, drawing.dataset, drawing.split)]
+    run, shard = find_run(study, dict(smk.wildcards.items()))
+    if make_generation_recipe(study, run, shard) != smk.params.recipe:
+        raise StudyError(f"the prompts of {run.dataset} were edited after this run was planned: run it again")
+    spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     times = {}
     with ExitStack() as stack:
@@ -40,26 +40,26 @@ def main(smk: SimpleNamespace) -> None:
         def device() -> torch.device:
             return stack.enter_context(claim_device(study.config["device"]))
 
-        def load_draw() -> Callable:
-            draw = Generator(spec, device()).draw_images
+        def load_generate() -> Callable:
+            generate = Generator(spec, device()).generate_images
             times["loaded"] = time.monotonic()
-            return draw
+            return generate
 
         def load_checker() -> Callable:
             return SafetyChecker(spec["safety_checker"], device()).check_images
 
-        counts = draw_shard(
+        counts = generate_shard(
             study,
-            drawing,
+            run,
             shard,
             fingerprint,
             smk.output.index,
-            load_draw=load_draw,
+            load_generate=load_generate,
             writers=max(1, smk.threads - 1),
             load_checker=load_checker if spec["safety_checker"] else None,
         )
-        if counts.drawn:
-            report_work(counts.drawn, time.monotonic() - times["loaded"], **describe_use(device()))
+        if counts.generated:
+            report_work(counts.generated, time.monotonic() - times["loaded"], **describe_use(device()))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from synthdiv.analysis.prompt_probes import SCHEMA
 from synthdiv.core.jobs import run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.images.index import read_index
-from synthdiv.report.figures import draw_probe_sheets, save_figure
+from synthdiv.report.figures import plot_probe_sheets, save_figure
 
 SHOWN = 10
 """Images of a prompt."""
@@ -20,10 +20,10 @@ SHOWN = 10
 def main(smk: SimpleNamespace) -> None:
     """Read the first images of each prompt, and lay them out."""
     sheets = {}
-    for (name, entry), path in zip(smk.params.probes.items(), smk.input.indices, strict=True):
+    for (name, entry), path in zip(smk.params.prompt_probes.items(), smk.input.indices, strict=True):
         rows, count = read_index(path).to_pylist(), entry["images"]
         sheets[name] = [rows[start : start + min(SHOWN, count)] for start in range(0, len(rows), count)]
-    save_figure(draw_probe_sheets(sheets, read_table(smk.input.table, SCHEMA)), smk.output.figure)
+    save_figure(plot_probe_sheets(sheets, read_table(smk.input.table, SCHEMA)), smk.output.figure)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
 """Listings: one small file that stands for all tables of a collection, where there are several."""
 
 
-rule list_tables:
+rule write_manifest:
     input:
-        tables=listed_tables,
+        tables=manifest_tables,
     output:
-        listing="<results>/{folder}/tables.json",
+        manifest="<results>/{folder}/manifest.json",
     log:
-        "<logs>/list_tables/{folder}.log",
+        "<logs>/write_manifest/{folder}.log",
     benchmark:
-        "<benchmarks>/list_tables/{folder}.jsonl"
+        "<benchmarks>/write_manifest/{folder}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     resources:
@@ -18,4 +18,4 @@ rule list_tables:
     message:
         "List the tables of {wildcards.folder}"
     script:
-        "../scripts/list_tables.py"
+        "../scripts/write_manifest.py"

@@ -7,13 +7,13 @@ Outputs: listing, a JSON file.
 from types import SimpleNamespace
 
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import write_listing
+from synthdiv.core.manifests import write_manifest
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Write the listing."""
-    write_listing(smk.input.tables, smk.output.listing)
+    write_manifest(smk.input.tables, smk.output.manifest)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from synthdiv.analysis.experiments import sum_reference
 from synthdiv.analysis.prompt_probes import finish_table, score_prompts, tabulate_prompts
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.core.jobs import run_as_job
-from synthdiv.core.manifests import read_listing
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.centroids import compute_centroids
@@ -23,10 +23,10 @@ def main(smk: SimpleNamespace) -> None:
     """Score probe by probe, and write."""
     study = load_study(smk.config)
     names = distinguish_names(study.classes)
-    probes, rows = smk.params.probes.items(), []
-    for (name, entry), path, reference in zip(probes, smk.input.images, smk.input.references, strict=True):
+    prompt_probes, rows = smk.params.prompt_probes.items(), []
+    for (name, entry), path, reference in zip(prompt_probes, smk.input.images, smk.input.references, strict=True):
         images = EmbeddingTables([path], PROBE).read()
-        blocks = EmbeddingTables(read_listing(reference), "train")
+        blocks = EmbeddingTables(read_manifest(reference), "train")
         pair = (entry["reference"], f"probes.{name}")
         totals = sum_reference(blocks, len(names), width=images.vectors.shape[1], names=pair)
         scores = score_prompts(images, len(entry["prompts"]), entry["images"], compute_centroids(totals))
