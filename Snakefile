@@ -50,6 +50,7 @@ include: "workflow/rules/targets.smk"
 
 
 onstart:
+    write_results_format(Path("results", STUDY.name))
     check_inputs()
     check_cluster()
 

@@ -53,6 +53,7 @@ from synthdiv.plan.generation import (
 )
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
+from synthdiv.plan.results_format import check_results_format, write_results_format
 from synthdiv.plan.review import choose_reviewer, list_reviewable, plan_review
 from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.plan.sets import (
@@ -97,6 +98,8 @@ try:
     if workflow.is_main_process:
         check_files(workflow.configfiles)
     STUDY = load_study(config)
+    if workflow.is_main_process:
+        check_results_format(Path("results", STUDY.name))
     if needs_sources():
         check_sources(STUDY)
     if workflow.is_main_process and "review" in sys.argv:

@@ -1,0 +1,48 @@
+"""The format of a results folder: which version of this workflow wrote it.
+
+Read by the Snakefile in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+
+RESULTS_FORMAT = 2
+"""Raise this when files, columns or their meaning change, so that results of an older version are never half read."""
+FILE = "format"
+
+
+def check_results_format(results: Path) -> None:
+    """Refuse a results folder that another version of this workflow wrote.
+
+    Parameters
+    ----------
+    results : Path
+        A study's folder of results; it may not exist yet, or be empty.
+
+    Raises
+    ------
+    StudyError
+        If there are results in it of another format, or of none.
+    """
+    if not results.is_dir() or not any(results.iterdir()):
+        return
+    path = results / FILE
+    found = path.read_text().strip() if path.exists() else "1"
+    if found != str(RESULTS_FORMAT):
+        raise StudyError(
+            f"{results} holds results of format {found}, and this version writes format {RESULTS_FORMAT}: move the folder "
+            "away or delete it, or give the study another name (generated images stay in the archive and are used again)"
+        )
+
+
+def write_results_format(results: Path) -> None:
+    """Say in a results folder which format its files have."""
+    path = results / FILE
+    if not path.exists():
+        results.mkdir(parents=True, exist_ok=True)
+        with replace_atomically(path) as temporary:
+            temporary.write_text(f"{RESULTS_FORMAT}\n")

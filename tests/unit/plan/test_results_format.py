@@ -1,0 +1,29 @@
+"""Which results folders are refused."""
+
+import pytest
+
+from synthdiv.core.errors import StudyError
+from synthdiv.plan.results_format import RESULTS_FORMAT, check_results_format, write_results_format
+
+
+def test_a_new_or_empty_folder_is_accepted_and_its_format_is_written(tmp_path):
+    folder = tmp_path / "results" / "mine"
+    check_results_format(folder)
+    folder.mkdir(parents=True)
+    check_results_format(folder)
+    write_results_format(folder)
+    assert (folder / "format").read_text() == f"{RESULTS_FORMAT}\n"
+    check_results_format(folder)
+
+
+def test_results_without_a_format_are_of_the_first(tmp_path):
+    (tmp_path / "tables").mkdir()
+    with pytest.raises(StudyError, match="holds results of format 1, and this version writes format 2: move the folder"):
+        check_results_format(tmp_path)
+
+
+def test_another_format_is_refused_and_not_overwritten(tmp_path):
+    (tmp_path / "format").write_text("99\n")
+    write_results_format(tmp_path)
+    with pytest.raises(StudyError, match="format 99"):
+        check_results_format(tmp_path)
