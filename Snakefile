@@ -50,7 +50,6 @@ include: "workflow/rules/targets.smk"
 
 
 onstart:
-    write_results_format(Path("results", STUDY.name))
     check_inputs()
     check_cluster()
 

@@ -45,6 +45,7 @@ def test_a_small_study_runs_to_its_matrix(tmp_path):
     done = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert (place.folder / "counted.txt").read_text() == "3\n"
+    assert (place.results / "format").exists()
     table = pl.read_csv(place.results / "tables" / "experiments.csv")
     assert table.select("reference", "query").rows() == [("Synset-IM", "Natural-IM"), ("Synset-IM", "Synset-IM")]
     assert table["n_queries"].to_list() == [16, 16]

@@ -24,6 +24,7 @@ from synthdiv.config.loading import check_files
 from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import REVIEW, SPLITS, format_scale
+from synthdiv.core.results_format import check_results_format
 from synthdiv.images.transfer_sets import VALIDATION, find_root
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import (
@@ -53,7 +54,6 @@ from synthdiv.plan.generation import (
 )
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
-from synthdiv.plan.results_format import check_results_format, write_results_format
 from synthdiv.plan.review import choose_reviewer, list_reviewable, plan_review
 from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
 from synthdiv.plan.sets import (

@@ -21,6 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.installation import check_installation
+from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
 aloud = logging.getLogger(f"{__name__}.aloud")
@@ -50,6 +51,7 @@ def run_as_job(main: Callable[[Any], None]) -> Callable[..., None]:
         given = smk if smk is not None else vars(sys.modules["__main__"])["snakemake"]
         start_job(given.log[0])
         limit_threads(given.threads)
+        write_results_format(Path("results", given.config["study"]))
         if smk is None:
             check_installation(Path(given.scriptdir).resolve().parents[1])
         main(given)

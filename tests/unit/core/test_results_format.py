@@ -3,13 +3,14 @@
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.plan.results_format import RESULTS_FORMAT, check_results_format, write_results_format
+from synthdiv.core.results_format import RESULTS_FORMAT, check_results_format, write_results_format
 
 
 def test_a_new_or_empty_folder_is_accepted_and_its_format_is_written(tmp_path):
     folder = tmp_path / "results" / "mine"
     check_results_format(folder)
-    folder.mkdir(parents=True)
+    (folder / "logs").mkdir(parents=True)
+    (folder / "logs" / "grid.log").touch()
     check_results_format(folder)
     write_results_format(folder)
     assert (folder / "format").read_text() == f"{RESULTS_FORMAT}\n"
@@ -18,6 +19,7 @@ def test_a_new_or_empty_folder_is_accepted_and_its_format_is_written(tmp_path):
 
 def test_results_without_a_format_are_of_the_first(tmp_path):
     (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "causes.csv").touch()
     with pytest.raises(StudyError, match="holds results of format 1, and this version writes format 2: move the folder"):
         check_results_format(tmp_path)
 

@@ -21,17 +21,15 @@ def check_results_format(results: Path) -> None:
     Parameters
     ----------
     results : Path
-        A study's folder of results; it may not exist yet, or be empty.
+        A study's folder of results; it may not exist yet, or hold nothing but logs.
 
     Raises
     ------
     StudyError
         If there are results in it of another format, or of none.
     """
-    if not results.is_dir() or not any(results.iterdir()):
-        return
     path = results / FILE
-    found = path.read_text().strip() if path.exists() else "1"
+    found = path.read_text().strip() if path.exists() else "1" if _holds_results(results) else str(RESULTS_FORMAT)
     if found != str(RESULTS_FORMAT):
         raise StudyError(
             f"{results} holds results of format {found}, and this version writes format {RESULTS_FORMAT}: move the folder "
@@ -46,3 +44,8 @@ def write_results_format(results: Path) -> None:
         results.mkdir(parents=True, exist_ok=True)
         with replace_atomically(path) as temporary:
             temporary.write_text(f"{RESULTS_FORMAT}\n")
+
+
+def _holds_results(results: Path) -> bool:
+    folders = [path for path in results.glob("*") if path.name not in ("logs", "benchmarks")]
+    return any(path.is_file() for folder in folders for path in (folder, *folder.rglob("*")))
