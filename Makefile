@@ -1,14 +1,14 @@
-# Sets up the environment and runs the demo, the tests and the checks. Everything a user does after that is a plain
-# snakemake command: `source .venv/bin/activate`, then `snakemake --profile local ...`.
+# Set up the environment, run the demo, the tests and the checks. After that, a user only needs plain snakemake
+# commands: `source .venv/bin/activate`, then `snakemake --profile local ...`.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1
-# Python keeps what it has compiled, also where the environment asks it not to: without, every job compiles its imports anew.
+# Write .pyc files even if the environment forbids it: without them, every job compiles its imports again.
 export PYTHONDONTWRITEBYTECODE =
-# uv would trust its own list of certificate authorities; behind a company's proxy only the system's will do.
+# uv trusts its own certificate authorities by default; behind a company's proxy, only the system's work.
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
@@ -17,83 +17,83 @@ export UV_SYSTEM_CERTS ?= 1
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-# The environment follows the lock: it is made again when the lock changes. The package in it is this folder's src/.
+# The environment is rebuilt when the lock file changes. It contains the package in src/ as an editable install.
 $(VENV)/.installed: envs/requirements.txt pyproject.toml
 	@echo "Setting up $(VENV) from envs/requirements.txt (about 3 GB to download, 6 GB on disk; a minute or two) ..."
-	@command -v $(PYTHON) >/dev/null || { echo "error: there is no $(PYTHON). Name a Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found. Use Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another: make PYTHON=python3.12 ..."; exit 1; }
+	  { echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Use another: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "error: $(PYTHON) cannot make virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+	  { echo "error: $(PYTHON) cannot create virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"
 	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode envs/requirements.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/.installed  ## run the demo study to its report
-	@echo "Running the demo study: drawing, embedding, 36 experiments, 21 trainings, figures (minutes on two cores) ..."
+demo: $(VENV)/.installed  ## run the demo study and write its report
+	@echo "Running the demo study: generation, embedding, 36 experiments, 21 training runs, figures (minutes on two cores) ..."
 	@$(BIN)/snakemake --profile local
 	@$(MAKE) --no-print-directory report
 	@echo
 	@echo "Done. Open:"
-	@echo "  results/demo/report.html                   the report, in a browser"
-	@echo "  results/demo/summary.html                  what the study found, in words"
-	@echo "  results/demo/tables/causes.csv             why each class of each set falls short"
+	@echo "  results/demo/report.html                   the report, for a browser"
+	@echo "  results/demo/summary.html                  the study's findings as text"
+	@echo "  results/demo/tables/causes.csv             the causes of each set's shortfall, by class"
 	@echo "  results/demo/tables/experiments.csv        the reference x query matrix"
-	@echo "  results/demo/tables/centroid_distance.csv  how varied each set is"
-	@echo "  results/demo/tables/classifier_means.csv   what each set is worth for training"
+	@echo "  results/demo/tables/centroid_distance.csv  the diversity of each set"
+	@echo "  results/demo/tables/classifier_means.csv   classifier accuracy when trained on each set"
 	@echo "  results/demo/figures/contact_sheet.png     images of every set, side by side"
 
-demo-sd: $(VENV)/.installed  ## run the second study in small: prompt forms, multi-crop, transfer, features
-	@echo "Running the second study's demo: five prompt forms, 20 trainings, transfer, features (minutes on two cores) ..."
+demo-sd: $(VENV)/.installed  ## run the second study's demo: prompt forms, multi-crop, transfer, features
+	@echo "Running the second study's demo: five prompt forms, 20 training runs, transfer, features (minutes on two cores) ..."
 	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml
 	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml --report results/demo_sd/report.html --quiet
 	@echo
 	@echo "Done. Open:"
-	@echo "  results/demo_sd/report.html                    the report, in a browser"
-	@echo "  results/demo_sd/tables/classifier_means.csv    what each prompt form is worth for training, with both augmentations"
-	@echo "  results/demo_sd/tables/transfer_means.csv      what the features are worth on another task"
+	@echo "  results/demo_sd/report.html                    the report, for a browser"
+	@echo "  results/demo_sd/tables/classifier_means.csv    classifier accuracy by prompt form and augmentation"
+	@echo "  results/demo_sd/tables/transfer_means.csv      accuracy of linear probes on the features, on another task"
 	@echo "  results/demo_sd/tables/feature_statistics.csv  sparsity, intra-class distance, redundancy, coding length"
 	@echo "  results/demo_sd/tables/tradeoff.csv            diversity against semantic error"
-	@echo "  results/demo_sd/tables/claims.csv              which claims of the two papers hold here"
+	@echo "  results/demo_sd/tables/claims.csv              which claims of the two papers hold in this study"
 
-# `--report` is a call of its own, after the figures.
-report: results/demo/report.html  ## write the demo's report again
+# `--report` needs a separate call, after the figures exist.
+report: results/demo/report.html  ## rewrite the demo's report
 
 results/demo/report.html: $(wildcard results/demo/figures/*.png workflow/report/*.rst)
 	@$(BIN)/snakemake --profile local --report $@ --quiet
 
-# Tests run side by side, a process a core but no more than four, each computing on its share of the cores.
+# Tests run in parallel: one process per core, at most four, each with its share of the cores.
 PYTEST = $(BIN)/python -m pytest
 PARALLEL = --numprocesses logical --maxprocesses 4 --dist worksteal
 
 browser:
 	@command -v chromedriver >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } || \
-	  echo "note: without chromium and chromedriver the report is not opened in a browser (on Debian: apt-get install chromium chromium-driver)"
+	  echo "note: without chromium and chromedriver the report is not tested in a browser (on Debian: apt-get install chromium chromium-driver)"
 
 test: $(VENV)/.installed browser  ## run the tests (minutes)
-	@echo "Running the tests (a small study from images to report, among others; a quarter of an hour on two cores) ..."
+	@echo "Running the tests, including a small study from images to report (a quarter of an hour on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
-full-test: $(VENV)/.installed browser  ## run every test there is, for a release (long)
+full-test: $(VENV)/.installed browser  ## run all tests, for a release (long)
 	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
 	@$(MAKE) --no-print-directory full-size-test slurm-test
 
-# With ONLY="cancelled or memory", the tests that match.
-slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm (long: whole studies)
+# ONLY="cancelled or memory" runs only the tests whose names match.
+slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm cluster (long: whole studies)
 	@PATH="$$PATH:/usr/sbin"; command -v slurmctld >/dev/null && command -v slurmd >/dev/null && command -v munged >/dev/null || \
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq slurm-wlm munge >/dev/null; } || \
 	  { echo "error: Slurm and munge are needed; on Debian and Ubuntu: sudo apt-get install slurm-wlm munge"; exit 1; }
 	@$(PYTEST) -m slurm tests/slurm -v $(if $(ONLY),-k "$(ONLY)")
 
-full-size-test: $(VENV)/.installed  ## draw and embed an image with models of real size and random weights (8 GB of memory)
+full-size-test: $(VENV)/.installed  ## generate and embed an image with models of real size and random weights (8 GB of memory)
 	@$(PYTEST) -m full_size tests/integration/test_full_size.py
 
-bench: $(VENV)/.installed  ## time metrics, training, drawing, indexing and planning (half an hour)
+bench: $(VENV)/.installed  ## benchmark metrics, training, generation, indexing and planning (half an hour)
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/metrics.py
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/training.py
-	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/drawing.py
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/generation.py
 	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
 
@@ -110,26 +110,26 @@ format: $(VENV)/.installed  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow/rules
 
-lock: $(VENV)/.installed  ## make envs/requirements.txt anew from envs/requirements.in
+lock: $(VENV)/.installed  ## update envs/requirements.txt from envs/requirements.in
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
 	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in envs/development.in
 	sed -i "s/^# lock: .*/# lock: $$(sha256sum < envs/requirements.txt | cut -c1-16)/" envs/synthdiv.yaml
 
-config-docs: $(VENV)/.installed  ## write config/README.md anew from the schema
+config-docs: $(VENV)/.installed  ## update config/README.md from the schema
 	$(BIN)/python -m synthdiv.config.reference_docs > config/README.md.new
 	mv config/README.md.new config/README.md
 
-demo-natural: $(VENV)/.installed  ## write the demo's natural images anew from Fashion-MNIST
+demo-natural: $(VENV)/.installed  ## rebuild the demo's natural images from Fashion-MNIST
 	$(BIN)/python resources/demo/training/build_natural.py
 
-imagenet-prompts: $(VENV)/.installed  ## write ImageNet's class table and ambiguous classes anew from timm and WordNet
+imagenet-prompts: $(VENV)/.installed  ## rebuild ImageNet's class table and ambiguous classes from timm and WordNet
 	@test -f /usr/share/wordnet/data.noun || \
 	  { echo "error: WordNet is needed; on Debian and Ubuntu: sudo apt-get install wordnet-base"; exit 1; }
 	$(BIN)/python resources/prompts/imagenet/making/build_classes.py
 	$(BIN)/python resources/prompts/imagenet/making/find_ambiguous.py
 
-demo-models: $(VENV)/.installed  ## train the demo's models anew (about two hours on two cores)
+demo-models: $(VENV)/.installed  ## retrain the demo's models (about two hours on two cores)
 	$(BIN)/python resources/demo/training/build_models.py
 
-clean:  ## remove the demo's results (drawn images stay in archive/)
+clean:  ## remove the demo's results (generated images stay in archive/)
 	rm -rf results/demo

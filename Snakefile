@@ -1,4 +1,4 @@
-"""synthdiv: why a synthetic training set falls short of a natural one.
+"""synthdiv: diagnose why a synthetic training set falls short of a natural one.
 
 prompts -> images -> index tables -> embeddings -> experiments -> report
 """
@@ -8,7 +8,7 @@ from snakemake.utils import min_version
 min_version("9.27")
 
 
-# a study stands alone: --configfile would be merged into the demo's
+# Snakemake would merge --configfile into the demo's config
 if not workflow.configfiles:
 
     configfile: "config/config.yaml"
@@ -23,7 +23,7 @@ pathvars:
 report: "workflow/report/workflow.rst"
 
 
-# with --software-deployment-method apptainer; built from envs/Containerfile
+# for --software-deployment-method apptainer; built from envs/Containerfile
 container: "envs/synthdiv.sif"
 
 
@@ -63,4 +63,4 @@ rule all:
     input:
         rules.report.input,
     message:
-        REPORTED
+        REPORT_MESSAGE

@@ -1,7 +1,7 @@
-"""How fast natural images are listed, decoded and indexed: a made-up ImageNet of 50,000 files, `make bench`.
+"""Time the listing, decoding and indexing of natural images: a made-up ImageNet of 50,000 files, `make bench`.
 
-1,000 folders of 50 JPEG files, and the same files in one folder beside a file of labels; each a second time, when what
-decoding showed is kept. The peer opens and loads each file with Pillow, in a plain loop.
+1,000 folders of 50 JPEG files, and the same files in one folder with a file of labels; each twice, the second time with the
+results of decoding kept. The peer opens and loads each file with Pillow, in a plain loop.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from synthdiv.images.natural_index import choose_images, index_images
 from synthdiv.images.readers.sources import find_images
 from synthdiv.prompts.class_tables import read_classes
 
-FILES = 50  # a class
-SIZE = (500, 375)  # as many of ImageNet's
+FILES = 50  # per class
+SIZE = (500, 375)  # common in ImageNet
 
 
 def write_trees(folder: Path, keys: list[str]) -> None:
-    """Real photographs as JPEG: those of the demo, enlarged."""
+    """Write real photographs as JPEG: those of the demo, enlarged."""
     table = pq.read_table("resources/demo/natural/fashion-train.parquet")
     photographs = []
     (folder / "photographs").mkdir()
@@ -48,7 +48,7 @@ def write_trees(folder: Path, keys: list[str]) -> None:
 
 
 def main() -> None:
-    """Index both forms, each twice."""
+    """Index both forms twice."""
     widen_tables()
     classes = read_classes("resources/prompts/imagenet/classes.csv")
     keys, rows, threads = [row.key for row in classes], [], os.cpu_count() or 1

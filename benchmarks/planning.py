@@ -1,6 +1,6 @@
-"""How long Snakemake plans the ImageNet study, and in how much memory, by the number of jobs: `make bench`.
+"""Measure the time and memory in which Snakemake plans the ImageNet study, by the number of jobs: `make bench`.
 
-Beside it a workflow of two rules with as many jobs and nothing to them: what Snakemake itself takes.
+For comparison, a workflow of two trivial rules with as many jobs: the time that Snakemake itself takes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from timing import show, widen_tables
 REPOSITORY = Path(__file__).parents[1]
 SNAKEMAKE = Path(sys.executable).with_name("snakemake")
 SIZES = (10, 5, 2, 1, 0)
-"""Classes a shard; 0 is one class and many more guidance scales."""
-MANY = [1 + 0.5 * n for n in range(32)]
-"""Guidance scales that, with one class a shard, make more than 50,000 jobs."""
+"""Classes per shard; 0 is one class and many more guidance scales."""
+MANY_SCALES = [1 + 0.5 * n for n in range(32)]
+"""Guidance scales that, with one class per shard, make more than 50,000 jobs."""
 TRIVIAL = """
 rule all:
     input: expand("second/{n}", n=range(%d))
@@ -37,8 +37,8 @@ rule second:
 """
 
 
-def make_place(folder: Path) -> None:
-    """A made-up ImageNet, and links to what the workflow reads."""
+def make_workspace(folder: Path) -> None:
+    """Make up an ImageNet, and link the workflow's resources."""
     with open(REPOSITORY / "resources/prompts/imagenet/classes.csv", newline="", encoding="utf-8") as file:
         keys = [row["key"] for row in csv.DictReader(file)]
     for split in ("train", "val"):
@@ -49,7 +49,7 @@ def make_place(folder: Path) -> None:
 
 
 def plan(command: list[str], folder: Path) -> tuple[int, float, float]:
-    """Jobs, seconds and megabytes of a dry-run."""
+    """Return the jobs, seconds and megabytes of a dry-run."""
     start = time.monotonic()
     with subprocess.Popen(
         [str(SNAKEMAKE), *command, "-n", "--quiet", "rules"],
@@ -69,17 +69,17 @@ def plan(command: list[str], folder: Path) -> tuple[int, float, float]:
 
 
 def main() -> None:
-    """Plan each size, ours and the trivial workflow's in turn."""
+    """Plan each size with our workflow and the trivial one in turn."""
     widen_tables()
     config = yaml.safe_load((REPOSITORY / "config/imagenet.yaml").read_text())
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        make_place(folder)
+        make_workspace(folder)
         for profile in ("local", "slurm"):
             for size in SIZES:
                 config["classes_per_shard"] = size or 1
-                config["datasets"]["sweep"]["guidance_scales"] = [1.5, 2.0, 3.5, 5.0, 10.0] if size else MANY
+                config["datasets"]["sweep"]["guidance_scales"] = [1.5, 2.0, 3.5, 5.0, 10.0] if size else MANY_SCALES
                 (folder / "study.yaml").write_text(yaml.safe_dump(config))
                 ours = ["--snakefile", str(REPOSITORY / "Snakefile"), "--profile", str(REPOSITORY / "profiles" / profile)]
                 jobs, seconds, megabytes = plan([*ours, "--configfile", "study.yaml"], folder)

@@ -1,4 +1,4 @@
-"""Alternating timings of two ways to do the same."""
+"""Alternating timings of two implementations of a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALTERNATIONS = 5
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is timed: ours against a peer's, and the ratio that ours has to keep."""
+    """A timed task: ours against a peer's, and the upper bound of the ratio."""
 
     name: str
     peer: str
@@ -24,18 +24,18 @@ class Comparison:
     theirs: Callable[[], Any]
     bound: float | None
     clock: Callable[[], float] = time.process_time
-    """CPU time of all threads; the wall's where other processes do the work."""
+    """CPU time of all threads; wall time if other processes do the work."""
 
 
 def time_task(task: Callable[[], Any], clock: Callable[[], float] = time.process_time) -> float:
-    """Seconds, by default of CPU time of all threads."""
+    """Return the seconds of a task, by default as CPU time of all threads."""
     start = clock()
     task()
     return clock() - start
 
 
 def compare(comparison: Comparison, alternations: int = ALTERNATIONS) -> dict[str, Any]:
-    """Run both once to warm up, then in turn; a row of medians and their ratio."""
+    """Run both once to warm up, then in turn; return a row of medians and their ratio."""
     comparison.ours()
     comparison.theirs()
     ours, theirs = [], []
@@ -64,7 +64,7 @@ def show(table: pl.DataFrame, path: Path) -> None:
 
 
 def run_comparisons(comparisons: Iterable[Comparison], path: Path) -> None:
-    """Run one after the other, print each as it comes, and write a table."""
+    """Run comparisons one after another, print each result, and write a table."""
     rows = []
     for comparison in comparisons:
         rows.append(compare(comparison))
@@ -73,7 +73,7 @@ def run_comparisons(comparisons: Iterable[Comparison], path: Path) -> None:
 
 
 def widen_tables() -> None:
-    """Let polars print tables whole."""
+    """Let polars print whole tables."""
     pl.Config.set_tbl_rows(-1)
     pl.Config.set_tbl_cols(-1)
     pl.Config.set_tbl_width_chars(200)

@@ -1,4 +1,4 @@
-"""Time the input side and the step of a training against timm's own."""
+"""Time the input pipeline and the step of a training against timm's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ NATURAL = Path("resources/demo/natural/fashion-train.parquet")
 
 
 def make_images(folder: Path) -> Path:
-    """The demo's photographs at the size of ImageNet's, as JPEG: a folder a class for timm, blocks and an index for us."""
+    """Write the demo's photographs as JPEG of ImageNet's size: a folder per class for timm, blocks and an index for ours."""
     table = pq.read_table(NATURAL)
     generator = np.random.default_rng(0)
     rows = []
@@ -66,14 +66,14 @@ def make_images(folder: Path) -> Path:
 
 
 def make_recipe(**changes: Any) -> dict[str, Any]:
-    """The cited recipe with a small model."""
+    """Return the cited recipe with a small model."""
     recipe = yaml.safe_load(Path("resources/recipes/resnetrs152.yaml").read_text())
     recipe |= {"model": "resnet18", "model_options": {}, "device_batch_size": None, "batch_size": BATCH} | changes
     return check_config(recipe, read_schema()["$defs"]["recipe"])
 
 
 def open_ours(recipe: dict[str, Any], index: Path, workers: int) -> Callable[[], None]:
-    """An epoch of batches as a training takes them."""
+    """Return a reader of an epoch of batches, as in a training."""
     images = gather_training_set([Part("own", [index])], ["x"] * (IMAGES // BATCH), exclude_flags=[], seed=0)
     model = build_model(recipe, 10)
     dataset = SampledImages(ImageDataset(images.rows, build_transform(recipe, model, is_training=True)), 0)
@@ -88,7 +88,7 @@ def open_ours(recipe: dict[str, Any], index: Path, workers: int) -> Callable[[],
 
 
 def open_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> Callable[[], None]:
-    """The same images, transforms and batches by timm's folder reader and loader."""
+    """Return a reader of the same images, transforms and batches with timm's folder reader and loader."""
     model = build_model(recipe, 10)
     data = resolve_data(recipe, model, is_training=True)
     loader = create_loader(
@@ -112,7 +112,7 @@ def open_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> Callable[
 
 
 def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, Any]:
-    """A step of our training and one of a bare timm loop, on the same batches, each with a model of its own."""
+    """Return a step of our training and one of a bare timm loop, on the same batches, each with its own model."""
     training = Training(
         recipe=recipe,
         class_keys=list("abcdefgh"),
@@ -156,13 +156,13 @@ def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, 
 
 
 def repeat(task: Any, count: int) -> None:
-    """Do it so often."""
+    """Run a task ``count`` times."""
     for _ in range(count):
         task()
 
 
 def compare_training(folder: Path) -> Iterator[Comparison]:
-    """The input side alone, then the step alone."""
+    """Compare the input pipeline alone, then the step alone."""
     index, recipe = make_images(folder), make_recipe()
     reader = "timm's create_dataset and create_loader on folders"
     for workers, clock in ((0, time.process_time), (2, time.perf_counter)):
@@ -175,7 +175,7 @@ def compare_training(folder: Path) -> Iterator[Comparison]:
 
 
 def main() -> None:
-    """Run and write the table."""
+    """Run the comparisons and write the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("results/benchmarks"))

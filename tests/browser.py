@@ -1,4 +1,4 @@
-"""A real browser, headless, that reads a report as people do: every part, every figure, and what the console says."""
+"""Open pages in a real, headless browser and read a report as people do: every part, every figure, and the console."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ OPTIONS = (
 
 @contextlib.contextmanager
 def open_page(path, size=DESK):
-    """The page in Chromium, of a size in pixels."""
+    """Open a page in Chromium with a window size in pixels."""
     driver_path = shutil.which("chromedriver")
     if driver_path is None:
         pytest.skip("no chromedriver here: on Debian, apt-get install chromium chromium-driver")
@@ -35,7 +35,7 @@ def open_page(path, size=DESK):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver_path))
     try:
-        width, height = size  # a window of Chromium's is never as narrow as a phone
+        width, height = size  # Chromium's windows are never as narrow as a phone
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         driver.get(path.resolve().as_uri())
@@ -45,52 +45,52 @@ def open_page(path, size=DESK):
 
 
 def list_errors(driver):
-    """What the console calls an error."""
+    """List the console's errors."""
     return [entry["message"] for entry in driver.get_log("browser") if entry["level"] == "SEVERE"]
 
 
 def list_requests(driver):
-    """What the page asked of anything but itself."""
+    """List the page's requests for external resources."""
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
     urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
     return [url for url in urls if not url.startswith(("data:", "blob:", "about:", driver.current_url.split("#")[0]))]
 
 
 def wait_for(driver, css):
-    """The elements, once there are any."""
+    """Wait for matching elements and return them."""
     return WebDriverWait(driver, 20, POLL).until(lambda _: driver.find_elements(By.CSS_SELECTOR, css))
 
 
 def wait_until(driver, condition):
-    """Until it holds, or an error."""
+    """Wait until the condition holds; raise an error if it does not."""
     WebDriverWait(driver, 20, POLL).until(lambda _: condition())
 
 
 SHOWN = "div.p-3 > img, iframe"
-"""Where a report shows a result."""
+"""Selector of the result that a report shows."""
 ROWS = "[...document.querySelectorAll('tr')].filter(row => row.querySelector('td a'))"
-"""The results of the part that is open."""
+"""JavaScript for the results of the open part."""
 
 
 def list_links(driver):
-    """What the links of the menu say."""
+    """List the texts of the menu's links."""
     return driver.execute_script("return [...document.querySelectorAll('a')].map(link => link.innerText.trim())")
 
 
 def list_parts(driver):
-    """The names of the report's parts, in the order of its menu."""
+    """List the names of the report's parts, in the order of its menu."""
     wait_until(driver, lambda: any(text[:1].isdigit() for text in list_links(driver)))
     return [text for text in list_links(driver) if text[:1].isdigit()]
 
 
 def click_link(driver, text):
-    """Click the link of the menu that says so, as soon as there is one."""
+    """Click the menu's link with this text, as soon as it exists."""
     wait_until(driver, lambda: text in list_links(driver))
     driver.find_elements(By.TAG_NAME, "a")[list_links(driver).index(text)].click()
 
 
 def read_part(driver, name):
-    """Open every result of a part; gives (its name, what is shown: the pixels of an image, or the words of a page)."""
+    """Open every result of a part and return (name, size): the pixels of an image, or the words of a page."""
     if "Results" in list_links(driver):
         click_link(driver, "Results")  # from another part to the menu
     click_link(driver, name)
@@ -115,13 +115,13 @@ def _read_result(driver, place):
 
 
 def close_menu(driver):
-    """As one does on a phone, to see the figure."""
+    """Close the menu, as on a phone, to see the figure."""
     links = [link for link in wait_for(driver, "a") if link.is_displayed() and link.location["y"] < 20]
     max(links, key=lambda link: link.location["x"]).click()
 
 
 def read_report(path):
-    """What a report shows: by part and result, how much of it; its console's errors; what it asked of others."""
+    """Read a report: the size of each result by part, the console's errors, and requests for external resources."""
     with open_page(path) as driver:
         shown = {part: dict(read_part(driver, part)) for part in list_parts(driver)}
         return shown, list_errors(driver), list_requests(driver)

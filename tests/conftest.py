@@ -1,4 +1,4 @@
-"""What several tests share: small class tables, tiny real models, and a place to run the workflow in."""
+"""Shared fixtures and helpers: small class tables, tiny real models, and a folder to run the workflow in."""
 
 import io
 import os
@@ -12,30 +12,30 @@ from workplace import DEMO, Workplace
 from synthdiv.embeddings.table import Embeddings
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# Tests that run side by side share the cores. A number that the environment gave holds; the workflow's jobs set their own.
-GIVEN = os.environ.setdefault("TEST_THREADS", os.environ.get("OMP_NUM_THREADS", ""))  # before the process of the workers
+# Parallel tests share the cores, unless the environment sets a number of threads. The workflow's jobs set their own.
+THREADS = os.environ.setdefault("TEST_THREADS", os.environ.get("OMP_NUM_THREADS", ""))  # before the worker processes
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-os.environ["OMP_NUM_THREADS"] = GIVEN or str(max(1, os.cpu_count() // WORKERS))
-threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # of what is imported already
+os.environ["OMP_NUM_THREADS"] = THREADS or str(max(1, os.cpu_count() // WORKERS))
+threadpool_limits(int(os.environ["OMP_NUM_THREADS"]))  # for libraries that are already imported
 
 
 def pytest_runtest_setup(item):
-    """Tests marked gpu need one."""
+    """Skip tests marked gpu if there is no GPU."""
     if item.get_closest_marker("gpu"):
         import torch
 
         if not torch.cuda.is_available():
-            pytest.skip("no GPU here")
+            pytest.skip("needs a GPU")
 
 
 def make_unit(rows):
-    """Rows of unit length, in fp64."""
+    """Normalise rows to unit length, in fp64."""
     rows = np.asarray(rows, dtype=np.float64)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def make_embeddings(class_ids, rows, dtype=np.float64, *, unit=True):
-    """Embeddings of classes in any order: sorted by class, numbered within the whole."""
+    """Make embeddings from classes in any order: sorted by class, with the row numbers as indices."""
     ids, rows = np.asarray(class_ids), np.asarray(rows)
     order = np.argsort(ids, kind="stable")
     vectors = (make_unit(rows) if unit else rows).astype(dtype)
@@ -44,7 +44,7 @@ def make_embeddings(class_ids, rows, dtype=np.float64, *, unit=True):
 
 @pytest.fixture
 def classes_csv(tmp_path):
-    """A class table of three classes."""
+    """Write a class table of three classes."""
     path = tmp_path / "classes.csv"
     path.write_text(
         'class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,jay,"jay, bird"\n2,n03,nail,nail\n', encoding="utf-8"
@@ -53,7 +53,7 @@ def classes_csv(tmp_path):
 
 
 def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, seed=0):
-    """A set of noisy images whose mean colour says their class, as blocks and an index; gives the index's path."""
+    """Write blocks and an index of noisy images whose mean colour shows their class; return the index's path."""
     from PIL import Image
 
     from synthdiv.images.archive import read_block, write_block
@@ -83,7 +83,7 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
 
 
 def make_recipe(**changes):
-    """A classifier's recipe with every default: a tiny residual network without batch normalisation."""
+    """Make a classifier's recipe with all defaults: a tiny residual network without batch normalisation."""
     from synthdiv.config.loading import check_config, read_schema
 
     tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
@@ -93,7 +93,7 @@ def make_recipe(**changes):
 
 
 def make_timm_folder(folder):
-    """A timm model folder with random weights: for what does not need a trained one."""
+    """Write a timm model folder with random weights, for tests that need no trained model."""
     import timm
     import torch
 
@@ -103,7 +103,7 @@ def make_timm_folder(folder):
 
 
 def make_tiny_vae(**options):
-    """A decoder to images of 16 x 16 pixels, with random weights."""
+    """Make an autoencoder for images of 16 x 16 pixels, with random weights."""
     from diffusers import AutoencoderKL
 
     return AutoencoderKL(
@@ -120,7 +120,7 @@ def make_tiny_vae(**options):
 
 
 def make_tiny_unet(**options):
-    """A U-Net that reads prompts, with random weights."""
+    """Make a U-Net with cross-attention to prompts and random weights."""
     from diffusers import UNet2DConditionModel
 
     defaults = {
@@ -137,7 +137,7 @@ def make_tiny_unet(**options):
 
 @pytest.fixture(scope="session")
 def tiny_pipeline(tmp_path_factory):
-    """A Stable Diffusion pipeline folder with random weights, smaller than the demo's: for what does not need a picture."""
+    """Write a Stable Diffusion pipeline with random weights, smaller than the demo's, for tests that need no real image."""
     import torch
     from diffusers import PNDMScheduler, StableDiffusionPipeline
     from transformers import CLIPTextModel, CLIPTokenizer
@@ -161,7 +161,7 @@ def tiny_pipeline(tmp_path_factory):
 
 
 def make_spec(model, **changes):
-    """An entry of `generators` with every default, for a pipeline of 16 x 16 pixels."""
+    """Make an entry of `generators` with all defaults, for a pipeline of 16 x 16 pixels."""
     from synthdiv.config.loading import check_config
 
     spec = {"model": str(model), "dtype": "float32", "steps": 2, "width": 16, "height": 16, "batch_size": 4} | changes
@@ -176,17 +176,17 @@ def make_spec(model, **changes):
 
 @pytest.fixture
 def workplace(tmp_path):
-    """Make a :class:`Workplace` from a config."""
+    """Return a function that makes a :class:`Workplace` from a config."""
     return lambda config: Workplace.make(tmp_path, config)
 
 
 @pytest.fixture(scope="session")
 def finished_study(tmp_path_factory):
-    """The small study, run once a session: for tests that change nothing in it."""
+    """Run the small study once per session, for tests that do not change it."""
     import small_study
 
     def make(folder):
-        # twice as many jobs as cores: mostly, they wait for a model to be read or for their imports
+        # twice as many jobs as cores: they mostly wait for imports and for models to load
         small_study.make_full_place(folder).run("--cores", str(2 * os.cpu_count()))
 
     return Workplace.reopen(make_once(tmp_path_factory, "small_study", make))
@@ -194,14 +194,14 @@ def finished_study(tmp_path_factory):
 
 @pytest.fixture
 def finished(finished_study, monkeypatch):
-    """The finished small study, from within its folder: an index names its files relative to that."""
+    """Return the finished small study and change to its folder: an index names files relative to it."""
     monkeypatch.chdir(finished_study.folder)
     return finished_study
 
 
 @pytest.fixture
 def place(finished_study, tmp_path, monkeypatch):
-    """A copy of the finished small study, from within its folder: for tests that change something."""
+    """Return a copy of the finished small study and change to its folder, for tests that edit the study."""
     place = finished_study.copy_to(tmp_path / "place")
     monkeypatch.chdir(place.folder)
     return place

@@ -1,6 +1,6 @@
-"""A study so small that tests run it for real: four classes, four drawn sets, natural images, prompts, a probe, classifiers.
+"""A study small enough to run in tests: four classes, four generated sets, natural images, prompts, a probe, classifiers.
 
-A test session runs it once (fixture ``finished``). Tests that only read it share its folder; what a test changes is a copy.
+A test session runs it once (fixture ``finished``). Tests that only read it share its folder; tests that edit it use a copy.
 """
 
 import re
@@ -15,7 +15,7 @@ from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
 
 KEYS = ["tshirt", "trouser", "sneaker", "bag"]
-CLASS_IDS = [0, 1, 7, 8]  # in the demo's data
+CLASS_IDS = [0, 1, 7, 8]  # of the demo's data
 CLASSES = """class_id,key,name,lemmas
 0,tshirt,t-shirt,jersey
 1,trouser,trousers,"trousers, pants"
@@ -80,7 +80,7 @@ def make_config(**changes):
 
 
 def make_classifiers():
-    """The keys of classifiers that are trained, on sets and mixtures; that start from another; and that came trained."""
+    """Return the config of three classifiers: trained on sets and mixtures, fine-tuned from another, and pretrained."""
     evaluate = ["Natural-IM", "Subset-IM"]
     mixed = [{"set": "Natural-IM", "images_per_class": 4}, {"set": "Disamb2.5-IM", "images_per_class": 5, "weight": 20}]
     return {
@@ -111,7 +111,7 @@ def make_classifiers():
 
 
 def write_natural(folder, *, train, val):
-    """The class table, and so many natural images a class as folders."""
+    """Write the class table, and folders with the given numbers of natural images per class."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "classes.csv").write_text(CLASSES)
     for split, source, count in (("train", "train", train), ("val", "evaluation", val)):
@@ -130,7 +130,7 @@ def make_place(folder, **changes):
 
 
 def make_full_place(folder):
-    """The study with everything that a study may have: a probe and classifiers too."""
+    """Make a place for the study with all features, including a prompt probe and classifiers."""
     place = make_place(folder, classes_per_shard=3, device="cpu", prompt_probes={"bag": PROBE}, **make_classifiers())
     (folder / "subset.txt").write_text("trouser\nbag\n")
     subset = {"kind": "image", "images": {"evaluation": "natural/val"}, "class_subset": "subset.txt"}
@@ -143,31 +143,31 @@ def make_full_place(folder):
 
 
 def list_jobs(output):
-    """The messages of the jobs that Snakemake says it runs, or would."""
+    """List the messages of the jobs that Snakemake runs or plans."""
     return sorted(re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE))
 
 
 def list_generated(plan):
-    """The messages of those that draw images."""
-    return [job for job in list_jobs(plan.stdout) if job.startswith("Draw")]
+    """List the messages of the planned generation jobs."""
+    return [job for job in list_jobs(plan.stdout) if job.startswith("Generate")]
 
 
-def generated(place):
-    """How many images each job says it drew, by its log's path below generate_images/."""
+def count_generated(place):
+    """Read each job's image counts from its log, by the log's path below generate_images/."""
     root = place.results / "logs" / "generate_images"
     counts = {}
     for path in sorted(root.rglob("*.log")):
-        counts[str(path.relative_to(root).with_suffix(""))] = counts_of(path)
+        counts[str(path.relative_to(root).with_suffix(""))] = read_image_counts(path)
     return counts
 
 
-def counts_of(log):
-    """How many images a drawing job's log says that it drew, copied and found."""
-    (line,) = re.findall(r"drawn (\d+) images, copied (\d+), found (\d+)", log.read_text())
+def read_image_counts(log):
+    """Read the numbers of generated, copied and found images from a generation job's log."""
+    (line,) = re.findall(r"generated (\d+) images, copied (\d+), found (\d+)", log.read_text())
     return tuple(map(int, line))
 
 
-def contents(path):
+def read_images(path):
     return {
         (row["class_id"], row["split"], row["index"]): read_bytes(row["file"], row["offset"], row["size"])
         for row in read_index(path).to_pylist()

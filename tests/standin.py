@@ -1,4 +1,4 @@
-"""A stand-in for a model, for what is about blocks and not pictures, and a study of two datasets that share two classes."""
+"""A stand-in for an image model, for tests of blocks, and a study of two datasets that share the prompts of two classes."""
 
 import numpy as np
 from PIL import Image
@@ -9,14 +9,14 @@ FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifie
 
 
 def generate(prompts, seeds, guidance_scale):
-    """Noise that prompt, seed and guidance scale determine, and nothing else."""
+    """Generate noise images that depend only on prompt, seed and guidance scale."""
     for prompt, seed in zip(prompts, seeds, strict=True):
         rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))
         yield Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
 
 
 def make_config(folder, classes, **changes):
-    """The study's config; its overrides lie in the folder."""
+    """Return the study's config, and write its overrides into the folder."""
     (folder / "overrides.csv").write_text("key,prompt\nn01,a crane bird\n")
     overrides = {"builder": "overrides", "base": "synset", "overrides": str(folder / "overrides.csv")}
     return {

@@ -1,4 +1,4 @@
-"""Where tests run Snakemake: in processes of its own, or, to plan only, in the test's."""
+"""Run Snakemake in tests: in processes of its own or, for dry runs, in the test's process."""
 
 import contextlib
 import copy
@@ -39,7 +39,7 @@ class Workplace:
 
     @classmethod
     def make(cls, folder, config, **options):
-        """A new place, with what the workflow looks for in its working directory."""
+        """Make a new place, with the resources that the workflow needs in its working directory."""
         (folder / "resources").mkdir(parents=True)
         (folder / "resources" / "demo").symlink_to(DEMO)
         shutil.copytree(REPOSITORY / "resources" / "prompts", folder / "resources" / "prompts")
@@ -49,12 +49,12 @@ class Workplace:
 
     @classmethod
     def reopen(cls, folder):
-        """A place that was made before."""
+        """Return an existing place."""
         return cls(folder, yaml.safe_load((folder / "study.yaml").read_text()))
 
     def copy_to(self, folder):
-        """The same place with all that it holds, elsewhere."""
-        # but what plans leave behind, which may vanish meanwhile, and the mark of whose archive it was
+        """Copy the place with its files to another folder."""
+        # except Snakemake's temporary files, which may vanish meanwhile, and the marks of the archive's users
         ignored = shutil.ignore_patterns("iocache", "locks", "used_by", "*.snakemake.log")
         shutil.copytree(self.folder, folder, symlinks=True, ignore=ignored)
         place = copy.copy(self)
@@ -69,15 +69,15 @@ class Workplace:
         return self.folder / "results" / self.config["study"]
 
     def arguments(self, *arguments, profile="local", configfile="study.yaml"):
-        listed = ["--snakefile", str(REPOSITORY / "Snakefile"), "--profile", str(REPOSITORY / "profiles" / profile)]
-        # targets stand before --configfile, which takes every name after it for a config file
-        return listed + list(arguments) + (["--configfile", configfile] if configfile else [])
+        options = ["--snakefile", str(REPOSITORY / "Snakefile"), "--profile", str(REPOSITORY / "profiles" / profile)]
+        # targets precede --configfile, which takes all following names as config files
+        return options + list(arguments) + (["--configfile", configfile] if configfile else [])
 
     def command(self, *arguments, **options):
         return [sys.executable, "-m", "snakemake", *self.arguments(*arguments, **options)]
 
     def run(self, *arguments, check=True, **options):
-        """Run Snakemake; returns the finished process with stdout and stderr in one text."""
+        """Run Snakemake; return the finished process, with stderr merged into stdout."""
         done = subprocess.run(
             self.command(*arguments, **options),
             cwd=self.folder,
@@ -92,9 +92,9 @@ class Workplace:
         return done
 
     def plan(self, *arguments, check=True, config=None, **options):
-        """Make a dry run by Snakemake's command line in this process: another takes seconds to start.
+        """Make a dry run with Snakemake's command line in this process, since a new process takes seconds to start.
 
-        With another config than the place's, if one is given. What Snakemake leaves changed in the process is put back.
+        Uses ``config`` instead of the place's config if given. Restores the process state that Snakemake changes.
         """
         assert self.environment is None
         if config is not None:
@@ -102,19 +102,19 @@ class Workplace:
                 path = Path(folder) / "study.yaml"
                 path.write_text(yaml.safe_dump(config, sort_keys=False))
                 return self.plan(*arguments, check=check, configfile=str(path), **options)
-        listed = self.arguments("--dry-run", *arguments, **options)
-        said = io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        command = self.arguments("--dry-run", *arguments, **options)
+        output = io.StringIO()
+        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
             patch.chdir(self.folder)
-            patch.setattr(sys, "argv", ["snakemake", *listed])
+            patch.setattr(sys, "argv", ["snakemake", *command])
             patch.setattr(sys, "path", list(sys.path))
             before = signal.getsignal(signal.SIGTERM)
             try:
                 with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
-                    cli.main(listed)
+                    cli.main(command)
             finally:
                 signal.signal(signal.SIGTERM, before)
-        done = Plan(ended.value.code, said.getvalue())
+        done = Plan(ended.value.code, output.getvalue())
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done

@@ -1,4 +1,4 @@
-"""Configs, recipes and grammars that are broken, hostile or odd."""
+"""Test broken, malicious and unusual configs, recipes and grammars."""
 
 import copy
 import datetime
@@ -24,7 +24,7 @@ def config(tmp_path, monkeypatch):
 
 
 def change(config, path, value):
-    """The config with another value at a path of keys."""
+    """Return the config with another value at a path of keys."""
     changed = copy.deepcopy(config)
     *parents, last = path
     part = changed
@@ -34,9 +34,7 @@ def change(config, path, value):
     return changed
 
 
-# What Snakemake itself reads first, and says
-
-SNAKEMAKES = {
+SNAKEMAKE_ERRORS = {  # Snakemake reads the config first
     "a syntax error": (b"study: [unclosed\nclasses: x\n", "not valid JSON or YAML"),
     "an empty file": (b"", "must be given as JSON or YAML with keys at top level"),
     "a list": (b"- a\n- b\n", "must be given as JSON or YAML with keys at top level"),
@@ -46,8 +44,8 @@ SNAKEMAKES = {
 }
 
 
-@pytest.mark.parametrize(("content", "message"), SNAKEMAKES.values(), ids=SNAKEMAKES)
-def test_what_is_no_config_is_refused_by_snakemake(tmp_path, monkeypatch, content, message):
+@pytest.mark.parametrize(("content", "message"), SNAKEMAKE_ERRORS.values(), ids=SNAKEMAKE_ERRORS)
+def test_snakemake_rejects_a_file_that_is_not_a_config(tmp_path, monkeypatch, content, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "study.yaml").write_bytes(content)
     with untouched(tmp_path), pytest.raises(WorkflowError) as caught:
@@ -55,17 +53,17 @@ def test_what_is_no_config_is_refused_by_snakemake(tmp_path, monkeypatch, conten
     assert message in str(caught.value)
 
 
-def test_a_key_that_stands_twice_is_refused_and_not_the_last_one_taken(tmp_path):
+def test_a_duplicate_key_is_rejected_instead_of_using_the_last(tmp_path):
     place = Workplace.make(tmp_path, {"study": "x"})
     (tmp_path / "study.yaml").write_text("study: x\nseed: 1\nclasses: nowhere.csv\nseed: 2\n")
     with untouched(tmp_path):
         done = place.run("-n", check=False)
     assert done.returncode != 0
-    assert "study.yaml is not valid YAML: the key 'seed' stands twice, on lines 2 and 4" in done.stdout
+    assert "study.yaml is not valid YAML: the key 'seed' appears twice, on lines 2 and 4" in done.stdout
     assert "Traceback" not in done.stdout
 
 
-def test_a_key_may_replace_one_that_is_merged_into_its_mapping(tmp_path):
+def test_a_key_may_override_a_merged_one(tmp_path):
     text = "a: &a {x: 1, y: 2}\nb: {c: &c {<<: *a, y: 3}}\nd: {<<: *c, y: 4}\n"
     (tmp_path / "study.yaml").write_text(text)
     check_files([tmp_path / "study.yaml"])
@@ -92,7 +90,7 @@ NAMES = [
 
 @pytest.mark.parametrize("where", ["study", "sets", "datasets", "generators", "encoders"])
 @pytest.mark.parametrize("name", NAMES, ids=[name[:10].encode().hex() for name in NAMES])
-def test_a_name_that_no_file_should_have_is_refused(tmp_path, config, where, name):
+def test_a_name_that_is_unsafe_as_a_file_name_is_rejected(tmp_path, config, where, name):
     if where == "study":
         config = change(config, ["study"], name)
     else:
@@ -104,7 +102,7 @@ def test_a_name_that_no_file_should_have_is_refused(tmp_path, config, where, nam
 
 
 @pytest.mark.parametrize("key", [1, True, None, 2.5, datetime.date(2020, 1, 1)], ids=str)
-def test_a_name_that_yaml_reads_as_something_else_is_refused(tmp_path, config, key):
+def test_a_name_that_yaml_does_not_read_as_text_is_rejected(tmp_path, config, key):
     config["sets"][key] = config["sets"]["Disamb-IM"]
     assert f"config: sets: the key {key!r} is read as {type(key).__name__}, not as text" in refusal(config, tmp_path)
 
@@ -120,12 +118,12 @@ SCALES = {
 
 
 @pytest.mark.parametrize(("scale", "message"), SCALES.values(), ids=SCALES)
-def test_a_guidance_scale_is_a_number(tmp_path, config, scale, message):
+def test_a_guidance_scale_must_be_a_number(tmp_path, config, scale, message):
     assert message in refusal(change(config, ["datasets", "synset", "guidance_scales"], [scale]), tmp_path)
 
 
-def test_two_guidance_scales_that_are_written_alike_are_refused(tmp_path, config):
-    """Their images would have one name, and the second one's figures be the first one's."""
+def test_two_guidance_scales_with_the_same_text_form_are_rejected(tmp_path, config):
+    """Their images would have the same name, and the second one's metrics would be the first one's."""
     message = refusal(change(config, ["datasets", "synset", "guidance_scales"], [7.5, 7.5000000000001]), tmp_path)
     assert "datasets.synset.guidance_scales: 7.5 and 7.5000000000001 are both written 7.5" in message
 
@@ -144,26 +142,26 @@ NUMBERS = {
 
 
 @pytest.mark.parametrize(("path", "value", "message"), NUMBERS.values(), ids=NUMBERS)
-def test_a_number_is_one_that_can_be_meant(tmp_path, config, path, value, message):
+def test_an_invalid_number_is_rejected(tmp_path, config, path, value, message):
     assert message in refusal(change(config, path, value), tmp_path)
 
 
-def test_of_a_thousand_unknown_keys_the_first_is_named(tmp_path, config):
+def test_the_first_of_many_unknown_keys_is_named(tmp_path, config):
     message = refusal(config | {f"key{n:04d}": n for n in range(1000)}, tmp_path)
     assert message.startswith("unknown config key key0000: the keys here are study, classes")
     assert len(message) < 1000
 
 
-def test_a_config_that_holds_itself_is_refused(tmp_path, config):
+def test_a_config_that_contains_itself_is_rejected(tmp_path, config):
     config["sets"]["Disamb-IM"]["images"] = config["sets"]
-    assert refusal(config, tmp_path) == "config: it is nested too deeply: does it hold itself?"
+    assert refusal(config, tmp_path) == "config: it is nested too deeply: does it contain itself?"
 
 
-FILES = {  # what stands in the place of a recipe and of a grammar
+FILES = {  # used in place of a recipe and of a grammar
     "a call": (f"model: !!python/object/apply:os.system ['{CALL}']", "not valid YAML: could not determine a constructor"),
     "not UTF-8": ("model: café".encode("latin-1"), "is not UTF-8 text"),
     "a NUL": (b"model: a\0b", "is not valid YAML"),
-    "a key twice": (b"model: a\nsteps: 1\nmodel: b\n", "is not valid YAML: the key 'model' stands twice, on lines 1 and 3"),
+    "a key twice": (b"model: a\nsteps: 1\nmodel: b\n", "is not valid YAML: the key 'model' appears twice, on lines 1 and 3"),
     "nested deeply": (b"[" * 5000, "is not valid YAML: it is nested too deeply"),
     "no date": (b"model: 2020-13-45", "is not valid YAML: month must be in 1..12"),
     "a folder": (None, "cannot be read: Is a directory"),
@@ -171,23 +169,23 @@ FILES = {  # what stands in the place of a recipe and of a grammar
 
 
 @pytest.fixture(params=FILES.values(), ids=FILES)
-def spoilt(request, tmp_path):
+def broken_file(request, tmp_path):
     content, message = request.param
-    path = tmp_path / "spoilt.yaml"
+    path = tmp_path / "broken.yaml"
     path.mkdir() if content is None else path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path, message
 
 
-def test_a_spoilt_recipe_is_refused(tmp_path, config, spoilt):
-    path, message = spoilt
+def test_a_broken_recipe_is_rejected(tmp_path, config, broken_file):
+    path, message = broken_file
     config["classifiers"] = {"one": {"recipe": str(path), "train": ["Disamb-IM"], "evaluate": ["Disamb-IM"]}}
-    said = refusal(config, tmp_path)
-    assert message in said
-    assert f"the recipe (config: classifiers.one.recipe) {path}" in said
+    error = refusal(config, tmp_path)
+    assert message in error
+    assert f"the recipe (config: classifiers.one.recipe) {path}" in error
 
 
-def test_a_spoilt_grammar_is_refused(tmp_path, monkeypatch, spoilt):
-    path, message = spoilt
+def test_a_broken_grammar_is_rejected(tmp_path, monkeypatch, broken_file):
+    path, message = broken_file
     monkeypatch.chdir(tmp_path)
     with untouched(tmp_path), pytest.raises(StudyError) as caught:
         Grammar(path)
@@ -196,13 +194,13 @@ def test_a_spoilt_grammar_is_refused(tmp_path, monkeypatch, spoilt):
 
 
 @pytest.mark.parametrize("content", ["- resnet18\n", "resnet18\n", ""], ids=["a list", "a word", "nothing"])
-def test_a_recipe_that_is_no_mapping_is_refused(tmp_path, config, content):
+def test_a_recipe_that_is_not_a_mapping_is_rejected(tmp_path, config, content):
     (tmp_path / "recipe.yaml").write_text(content)
     config["classifiers"] = {"one": {"recipe": "recipe.yaml", "train": ["Disamb-IM"], "evaluate": ["Disamb-IM"]}}
     assert "recipe.yaml must be a mapping, such as `model: resnet50`; it is " in refusal(config, tmp_path)
 
 
-def test_a_config_in_json_is_one(tmp_path, config):
+def test_a_config_may_be_json(tmp_path, config):
     (tmp_path / "study.json").write_text(json.dumps(config, indent="\t"))
     check_files([tmp_path / "study.json"])
     assert accept(load_configfile(str(tmp_path / "study.json")), tmp_path).name == "small"

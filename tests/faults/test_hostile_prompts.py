@@ -1,4 +1,4 @@
-"""Prompts and names of quotes, scripts, shell commands and formulas: they are texts, wherever they go."""
+"""Test that prompts and names with quotes, scripts, shell commands or formulas are plain text everywhere."""
 
 import csv
 from html.parser import HTMLParser
@@ -34,20 +34,20 @@ TEXTS = {
     "Snakemake's paths": "<results> <logs>/x {input} {params.recipe}",
     "a script": "<script>alert(1)</script>",
     "the end of a script": "</script><script>alert(1)</script>",
-    "a picture": "<img src=x onerror=alert(1)>",
+    "an image tag": "<img src=x onerror=alert(1)>",
     "an entity": "&lt;script&gt; &amp; &#x41;",
     "a formula": '=1+1 =HYPERLINK("x")',
-    "a command of a spreadsheet": "@SUM(1) +1 -1",
+    "a spreadsheet command": "@SUM(1) +1 -1",
     "mathematics": r"$x_$ $\frac{a}{b $1",
-    "a format": "%s %(x)s %n {!r}",
+    "a format string": "%s %(x)s %n {!r}",
     "SQL": "'; DROP TABLE prompts; --",
     "YAML": "!!python/object/apply:os.system ['touch executed']",
 }
-BY_NAME = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+FOR_EACH_TEXT = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 
 
-@BY_NAME
-def test_a_text_comes_through_overrides_and_a_grammar_as_it_is(tmp_path, monkeypatch, text):
+@FOR_EACH_TEXT
+def test_overrides_and_a_grammar_do_not_change_a_text(tmp_path, monkeypatch, text):
     monkeypatch.chdir(tmp_path)
     config = make_study(tmp_path)
     with open("overrides.csv", "w", newline="", encoding="utf-8") as file:
@@ -56,11 +56,11 @@ def test_a_text_comes_through_overrides_and_a_grammar_as_it_is(tmp_path, monkeyp
     assert study.datasets["disamb"].prompt(3, "train", 0) == text.strip()
     assert text.strip() in study.datasets["promptaug"].prompt(3, "train", 0)
     recipe = make_generation_recipe(study, list_generation_runs(study)[1], next(iter(list_shards(study).values())))
-    assert len(recipe["prompts"]) == 64  # a digest, and no text that a rule could read
+    assert len(recipe["prompts"]) == 64  # a digest: no rule sees the text
 
 
-@BY_NAME
-def test_a_text_comes_through_tables_and_indices_as_it_is(tmp_path, text):
+@FOR_EACH_TEXT
+def test_tables_and_indices_do_not_change_a_text(tmp_path, text):
     write_table(pl.DataFrame({"prompt": [text, "plain"]}), tmp_path / "prompts.csv")
     assert read_table(tmp_path / "prompts.csv")["prompt"].to_list() == [text, "plain"]
     with open(tmp_path / "prompts.csv", newline="", encoding="utf-8") as file:
@@ -73,7 +73,7 @@ def test_a_text_comes_through_tables_and_indices_as_it_is(tmp_path, text):
 
 
 class Tags(HTMLParser):
-    """The tags of a page with their attributes, and its text."""
+    """Collects the tags of a page with their attributes, and its text."""
 
     def __init__(self, page):
         super().__init__()
@@ -91,9 +91,9 @@ def count_tags(page):
     return [tag for tag, _ in Tags(page).tags]
 
 
-@BY_NAME
-def test_a_text_is_no_part_of_a_page(text):
-    """The summary and the pages of tables have the same tags whatever is written in them (the review's are tested there)."""
+@FOR_EACH_TEXT
+def test_a_text_adds_no_tags_to_a_page(text):
+    """The summary and the table pages have the same tags for any text (the review's pages have a test of their own)."""
 
     def make_summary(word):
         return summary.write_page(word, [(word, [word, word])])
@@ -112,35 +112,35 @@ def test_a_text_is_no_part_of_a_page(text):
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from")
 @pytest.mark.filterwarnings("ignore:Matplotlib currently does not support")
-@BY_NAME
-def test_a_text_can_name_the_rows_of_a_figure(tmp_path, text):
+@FOR_EACH_TEXT
+def test_a_text_can_label_the_rows_of_a_figure(tmp_path, text):
     from PIL import Image
 
     tile = np.asarray(Image.new("RGB", (8, 8)))
-    place = {"file": str(tmp_path / "a.png"), "offset": 0}
-    Image.fromarray(tile).save(place["file"])
-    row = place | {"size": (tmp_path / "a.png").stat().st_size}
+    location = {"file": str(tmp_path / "a.png"), "offset": 0}
+    Image.fromarray(tile).save(location["file"])
+    row = location | {"size": (tmp_path / "a.png").stat().st_size}
     save_figure(paste_images([[[row]]], [text[:60]], [text[:60]], 1), tmp_path / "figure.png")
     assert Image.open(tmp_path / "figure.png").size[0] > 100
 
 
-@BY_NAME
-def test_a_text_is_read_by_the_tokenizer_and_cut_where_it_is_too_long(text):
+@FOR_EACH_TEXT
+def test_a_text_is_tokenized(text):
     tokenize, limit = load_encoder_tokenizer({"model": str(DEMO / "models" / "clip"), "pretrained": None})
     assert limit == 32
     (tokens,) = tokenize([text])
     assert len(tokens) >= 3
 
 
-def test_a_template_fills_texts_in_once():
-    """A name that looks like a slot is a name."""
+def test_a_template_is_filled_in_once():
+    """A name that looks like a placeholder is not filled in."""
     classes = [ClassRow(0, "a", "{definition} {0}", "l", "a {name}", "h")]
     config = {"d": {"builder": "template", "template": "{name}, {definition}", "images_per_class": {}}}
     built = build_datasets(config, classes, seed=0, images_per_class={"train": 1, "evaluation": 1})
     assert built["d"].prompt(0, "train", 0) == "{definition} {0}, a {name}"
 
 
-def test_a_prompt_in_a_probe_is_a_text(tmp_path, monkeypatch):
+def test_a_prompt_probe_does_not_change_a_text(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = make_study(tmp_path)
     prompts = [text.strip() for text in TEXTS.values()]

@@ -1,4 +1,4 @@
-"""Images and archives that are broken, hostile or odd."""
+"""Test broken, malicious and unusual images and archives."""
 
 import base64
 import io
@@ -41,7 +41,7 @@ PNG, JPEG = encode(PICTURE, "PNG"), encode(PICTURE, "JPEG")
 
 
 def make_header(width, height):
-    """A PNG that says it is so large, and holds next to nothing."""
+    """Return a PNG whose header claims the given size, with almost no data."""
 
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -58,15 +58,15 @@ def make_text_bomb():
 
 POSTSCRIPT = f"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(%pipe%{CALL}) (w) file closefile\n%%EOF\n"
 BROKEN = {
-    "no byte": (b"", "cannot identify"),
+    "no bytes": (b"", "cannot identify"),
     "a text": (b"hello, world", "cannot identify"),
     "a Git LFS pointer": (b"version https://git-lfs.github.com/spec/v1\n", "cannot identify"),
-    "a JPEG cut in half": (JPEG[: len(JPEG) // 2], "Truncated"),
-    "a JPEG cut by two bytes": (JPEG[:-2], "truncated"),
-    "a PNG cut off": (PNG[:-30], "truncated"),
+    "the first half of a JPEG": (JPEG[: len(JPEG) // 2], "Truncated"),
+    "a JPEG without the last two bytes": (JPEG[:-2], "truncated"),
+    "a truncated PNG": (PNG[:-30], "truncated"),
     "a PNG with a flipped byte": (PNG[:60] + bytes([PNG[60] ^ 1]) + PNG[61:], "broken data stream"),
-    "a bomb of pixels": (make_header(60_000, 60_000), "3600000000 pixels"),
-    "a bomb of text": (make_text_bomb(), "too large"),
+    "a decompression bomb of pixels": (make_header(60_000, 60_000), "3600000000 pixels"),
+    "a decompression bomb of text": (make_text_bomb(), "too large"),
     "a program for Ghostscript": (POSTSCRIPT.encode(), "cannot identify"),
     "an SVG with a script": (b"<svg xmlns='http://www.w3.org/2000/svg'><script>1</script></svg>", "cannot identify"),
     "a PDF": (b"%PDF-1.7\n", "cannot identify"),
@@ -74,7 +74,7 @@ BROKEN = {
 
 
 def write_folders(folder, data, *, name="1.png"):
-    """A folder a class, with one image each; the first is given."""
+    """Write one folder per class with one image each, the first from the given data."""
     for row, content in zip(CLASSES, (data, PNG), strict=True):
         (folder / "natural" / row.key).mkdir(parents=True)
         (folder / "natural" / row.key / name).write_bytes(content)
@@ -105,7 +105,7 @@ def index(source, folder, *, on_undecodable="error"):
 
 
 @pytest.mark.parametrize(("data", "reason"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_image_is_named_or_flagged_and_never_run(tmp_path, monkeypatch, data, reason):
+def test_a_broken_image_is_named_or_flagged_and_never_executed(tmp_path, monkeypatch, data, reason):
     monkeypatch.chdir(tmp_path)
     source = write_folders(tmp_path, data)
     with untouched(tmp_path):
@@ -135,10 +135,10 @@ def animate(kind):
 
 
 WHITE, BLUE = (255, 255, 255), (0, 0, 255)
-ODD = {  # what it decodes to: its size and the colour of its corner
+UNUSUAL = {  # data, and the decoded image's size and colour of the corner
     "one pixel": (encode(Image.new("RGB", (1, 1), BLUE), "PNG"), (1, 1), BLUE),
     "30,000 pixels wide": (encode(Image.new("RGB", (30_000, 2), BLUE), "PNG"), (30_000, 2), BLUE),
-    "a JPEG of four inks": (encode(Image.new("CMYK", (9, 6), (0, 255, 255, 0)), "JPEG"), (9, 6), (254, 0, 0)),
+    "a CMYK JPEG": (encode(Image.new("CMYK", (9, 6), (0, 255, 255, 0)), "JPEG"), (9, 6), (254, 0, 0)),
     "16 bits": (encode(Image.fromarray(np.full((6, 9), 128 * 257, np.uint16)), "PNG"), (9, 6), (128, 128, 128)),
     "one bit": (encode(Image.new("1", (9, 6), 1), "PNG"), (9, 6), WHITE),
     "transparent": (encode(Image.new("RGBA", (9, 6), (255, 0, 0, 0)), "PNG"), (9, 6), WHITE),
@@ -147,14 +147,14 @@ ODD = {  # what it decodes to: its size and the colour of its corner
     "a transparent palette": (palette(True), (9, 6), WHITE),
     "an animated GIF": (animate("GIF"), (9, 6), BLUE),
     "an animated WebP": (animate("WEBP"), (9, 6), BLUE),
-    "EXIF that is cut off": (encode(PICTURE, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"), (9, 6), None),
+    "truncated EXIF": (encode(PICTURE, "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\xff"), (9, 6), None),
     "a PNG called .jpg": (PNG, (9, 6), tuple(PIXELS[0, 0])),
 }
 
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data")
-@pytest.mark.parametrize(("data", "size", "corner"), ODD.values(), ids=ODD)
-def test_an_odd_image_is_read(tmp_path, data, size, corner):
+@pytest.mark.parametrize(("data", "size", "corner"), UNUSUAL.values(), ids=UNUSUAL)
+def test_an_unusual_image_is_read(tmp_path, data, size, corner):
     (first, _) = index(write_folders(tmp_path, data, name="1.jpg"), tmp_path)
     assert "undecodable" not in first["flags"]
     image = decode_image(read_bytes(first["file"], first["offset"], first["size"]))
@@ -163,19 +163,19 @@ def test_an_odd_image_is_read(tmp_path, data, size, corner):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-def test_a_cameras_rotation_is_honoured_wherever_an_image_is_looked_at(tmp_path, kind):
-    """In the index, in embedding and training (a data set), on contact sheets and on the review's page."""
+def test_the_exif_orientation_is_applied_everywhere(tmp_path, kind):
+    """In the index, in embedding and training (torch datasets), on contact sheets and on the review's page."""
     (first, _) = index(write_folders(tmp_path, rotate(kind)), tmp_path)
-    place = {key: first[key] for key in ("file", "offset", "size")}
-    data = read_bytes(**place)
-    turned = np.asarray(decode_image(data))
-    assert turned.shape == (9, 6, 3)
+    location = {key: first[key] for key in ("file", "offset", "size")}
+    data = read_bytes(**location)
+    rotated = np.asarray(decode_image(data))
+    assert rotated.shape == (9, 6, 3)
     if kind == "PNG":
-        assert (turned == np.rot90(PIXELS, -1)).all()
-    trained, _ = ImageDataset({key: [value] for key, value in place.items()} | {"class_id": [0]}, np.asarray)[0]
-    assert (trained == turned).all()
+        assert (rotated == np.rot90(PIXELS, -1)).all()
+    from_dataset, _ = ImageDataset({key: [value] for key, value in location.items()} | {"class_id": [0]}, np.asarray)[0]
+    assert (from_dataset == rotated).all()
     tile = np.asarray(read_tile(first))
-    assert (tile[::21, ::14][0, 0] == turned[0, 0]).all()
+    assert (tile[::21, ::14][0, 0] == rotated[0, 0]).all()
     page = np.asarray(Image.open(io.BytesIO(base64.b64decode(make_data_uri(data).partition(",")[2]))))
     assert page.shape[0] > page.shape[1]
 
@@ -191,7 +191,7 @@ NAMES = [
 ]
 
 
-def test_image_files_may_be_called_what_they_like(tmp_path, monkeypatch):
+def test_image_files_may_have_any_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     source = write_folders(tmp_path, PNG)
     for name in NAMES:
@@ -204,22 +204,22 @@ def test_image_files_may_be_called_what_they_like(tmp_path, monkeypatch):
 
 def put_link_to_the_folder(folder):
     (folder / "again").symlink_to(folder)
-    return f"{folder}/again leads to {folder}, whose images would be there twice: remove the link"
+    return f"{folder}/again links to {folder}, whose images would be counted twice: remove the link"
 
 
 def put_dead_link(folder):
     (folder / "2.png").symlink_to("nowhere.png")
-    return f"'{folder}/2.png' is called like an image, but is a link to something that is not there: remove it"
+    return f"'{folder}/2.png' is named like an image, but is a broken link: remove it"
 
 
 def put_pipe(folder):
     os.mkfifo(folder / "2.png")
-    return f"'{folder}/2.png' is called like an image, but is no file: remove it"
+    return f"'{folder}/2.png' is named like an image, but is not a regular file: remove it"
 
 
 def put_device(folder):
     (folder / "2.png").symlink_to("/dev/zero")
-    return f"'{folder}/2.png' is called like an image, but"
+    return f"'{folder}/2.png' is named like an image, but is "
 
 
 def put_latin_name(folder):
@@ -228,7 +228,7 @@ def put_latin_name(folder):
 
 
 @pytest.mark.parametrize("put", [put_link_to_the_folder, put_dead_link, put_pipe, put_device, put_latin_name])
-def test_what_is_no_image_file_is_named(tmp_path, put):
+def test_a_file_that_is_not_an_image_file_is_named(tmp_path, put):
     source = write_folders(tmp_path, PNG)
     message = put(tmp_path / "natural" / "boot")
     with pytest.raises(StudyError) as caught:
@@ -245,7 +245,7 @@ def test_links_to_images_and_folders_of_images_are_followed(tmp_path):
     assert [row["class_id"] for row in index(source, tmp_path)] == [0, 0, 0, 1]
 
 
-# Tars and Parquet files that users bring
+# User-provided tars and Parquet files
 
 
 def write_tar(folder, members):
@@ -262,8 +262,8 @@ def write_tar(folder, members):
     return {"form": ["tar"], "paths": [str(path)]}
 
 
-def test_members_that_lead_out_of_a_tar_are_read_where_they_are(tmp_path, monkeypatch):
-    """Nothing is ever unpacked: a name is a name."""
+def test_members_with_paths_outside_a_tar_are_read_in_place(tmp_path, monkeypatch):
+    """A tar is never unpacked, so names have no effect."""
     monkeypatch.chdir(tmp_path)
     source = write_tar(tmp_path, [("../../../boot/1.png", PNG), ("/etc/shirt/2.png", PNG)])
     with untouched(tmp_path):
@@ -282,14 +282,14 @@ LINKS = {
 @pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
 def test_a_link_in_a_tar_is_refused_and_not_followed(tmp_path, link):
     source = write_tar(tmp_path, [("boot/1.png", PNG), ("shirt/2.png", link)])
-    with pytest.raises(StudyError, match=r"images\.tar, shirt/2\.png: this is a link or a device, and no image"):
+    with pytest.raises(StudyError, match=r"images\.tar, shirt/2\.png: this is a link or a device, not an image"):
         index(source, tmp_path)
 
 
-def test_two_images_of_one_sample_are_refused_and_none_is_dropped(tmp_path):
+def test_two_images_of_one_sample_are_refused(tmp_path):
     source = write_tar(tmp_path, [("boot/1.a.png", PNG), ("boot/1.b.png", PNG)])
     with pytest.raises(
-        StudyError, match=r"holds boot/1\.a\.png and boot/1\.b\.png: what has the same name up to the first dot"
+        StudyError, match=r"holds boot/1\.a\.png and boot/1\.b\.png: members with the same name up to the first dot"
     ):
         index(source, tmp_path)
 
@@ -302,12 +302,12 @@ def test_an_image_with_dots_in_its_name_is_found_in_a_tar(tmp_path):
 LABELS = {
     "nested deeply": (("1.json", b"[" * 100_000), "the label cannot be read"),
     "a list": (("1.json", b'{"key": ["boot"]}'), "the label \"['boot']\" is neither a class key"),
-    "long": (("1.cls", b"0" * (2**20 + 1)), "a label of 1,048,577 bytes is none"),
+    "long": (("1.cls", b"0" * (2**20 + 1)), "a label of 1,048,577 bytes is too large"),
 }
 
 
 @pytest.mark.parametrize(("member", "message"), LABELS.values(), ids=LABELS)
-def test_a_label_in_a_tar_that_is_none_is_refused(tmp_path, member, message):
+def test_an_invalid_label_in_a_tar_is_refused(tmp_path, member, message):
     with pytest.raises(StudyError) as caught:
         index(write_tar(tmp_path, [("1.png", PNG), member]), tmp_path)
     assert message in str(caught.value)
@@ -317,7 +317,7 @@ def test_a_tar_that_claims_a_terabyte_is_refused_before_it_is_read(tmp_path):
     member = tarfile.TarInfo("1.cls")
     member.size = 10**12
     (tmp_path / "images.tar").write_bytes(member.tobuf() + bytes(1024))
-    with pytest.raises(StudyError, match="a label of 1,000,000,000,000 bytes is none"):
+    with pytest.raises(StudyError, match="a label of 1,000,000,000,000 bytes is too large"):
         index({"form": ["tar"], "paths": [str(tmp_path / "images.tar")]}, tmp_path)
 
 
@@ -331,15 +331,15 @@ def test_a_parquet_with_a_damaged_page_is_refused(tmp_path):
 
 
 IDX = {
-    "of another number": (b"\0\0\x09\x03" + bytes(12), "is no IDX file of unsigned bytes"),
+    "of another type": (b"\0\0\x09\x03" + bytes(12), "is not an IDX file of unsigned bytes"),
     "with sizes below 0": (struct.pack(">HBB3i", 0, 8, 3, -1, -1, 4) + bytes(4), "its header says -1 x -1 x 4"),
-    "with immense sizes": (struct.pack(">HBB3i", 0, 8, 3, 2**31 - 1, 2**31 - 1, 4) + bytes(4), "its header says 2147483647"),
-    "of a gzip cut off": (b"\x1f\x8b\x08\0\0", "is no whole gzip file"),
+    "with huge sizes": (struct.pack(">HBB3i", 0, 8, 3, 2**31 - 1, 2**31 - 1, 4) + bytes(4), "its header says 2147483647"),
+    "in a truncated gzip": (b"\x1f\x8b\x08\0\0", "is not a complete gzip file"),
 }
 
 
 @pytest.mark.parametrize(("data", "message"), IDX.values(), ids=IDX)
-def test_a_wrong_idx_file_is_refused(tmp_path, data, message):
+def test_an_invalid_idx_file_is_refused(tmp_path, data, message):
     (tmp_path / "images-ubyte").write_bytes(data)
     (tmp_path / "labels-ubyte").write_bytes(struct.pack(">HBBi", 0, 8, 1, 2) + b"\0\1")
     source = {"form": ["idx"], "paths": [str(tmp_path / "images-ubyte")], "labels": [str(tmp_path / "labels-ubyte")]}
@@ -349,7 +349,7 @@ def test_a_wrong_idx_file_is_refused(tmp_path, data, message):
 
 
 @pytest.mark.parametrize("content", [b"", b"MATLAB 5.0 MAT-file" + bytes(200)], ids=["empty", "zeros"])
-def test_a_development_kit_that_is_none_is_refused(tmp_path, content):
+def test_an_invalid_development_kit_is_refused(tmp_path, content):
     (tmp_path / "flat").mkdir()
     (tmp_path / "flat" / "1.png").write_bytes(PNG)
     (tmp_path / "labels.txt").write_text("1\n")
@@ -362,8 +362,8 @@ def test_a_development_kit_that_is_none_is_refused(tmp_path, content):
 # The archive
 
 
-def test_a_flipped_byte_in_a_drawn_image_is_found_where_it_is_used(tmp_path):
-    """Headers and facts are checked as a block is read; an image's bytes by their own checksums, as it is decoded."""
+def test_a_flipped_bit_in_a_generated_image_is_detected_when_it_is_decoded(tmp_path):
+    """Reading a block checks headers and metadata; decoding an image checks the checksums in its bytes."""
     table = read_index(make_image_set(tmp_path, "s"))
     rows = locate_images(table)
     images = ImageDataset(rows, np.asarray)
@@ -376,8 +376,8 @@ def test_a_flipped_byte_in_a_drawn_image_is_found_where_it_is_used(tmp_path):
         block.write(bytes([byte ^ 1]))
     with pytest.raises(StudyError) as caught:
         images[0]
-    assert f"the image at byte {offset} of {file} decoded when it was indexed, and does not any more" in str(caught.value)
-    assert "delete it: the next run says how it is made again" in str(caught.value)
+    assert f"the image at byte {offset} of {file} decoded when it was indexed, but no longer does" in str(caught.value)
+    assert "delete it: the next run says how to restore it" in str(caught.value)
     assert images[1][0].shape == (32, 32, 3)
 
 
@@ -388,7 +388,7 @@ def test_a_block_with_a_link_in_it_is_refused(tmp_path, link):
         read_block(source["paths"][0])
 
 
-def test_a_class_key_of_shell_characters_gives_a_plain_member(tmp_path):
+def test_a_class_key_of_shell_characters_gives_a_plain_member_name(tmp_path):
     from synthdiv.images.archive import name_member
 
     path = tmp_path / "archive" / "b.tar"
@@ -397,8 +397,8 @@ def test_a_class_key_of_shell_characters_gives_a_plain_member(tmp_path):
         assert tar.getnames() == ["_____touch_executed__-train-000000.png", "_____touch_executed__-train-000000.json"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_image_that_may_not_be_read_is_named(tmp_path):
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all files")
+def test_an_image_without_read_permission_is_named(tmp_path):
     source = write_folders(tmp_path, PNG)
     (tmp_path / "natural" / "boot" / "1.png").chmod(0)
     with pytest.raises(StudyError, match=r"boot/1\.png cannot be read: Permission denied"):

@@ -1,7 +1,7 @@
-"""A machine that fails or is odd: full and read-only disks, wrong clocks, kills, two runs at once, spaces in paths, tokens.
+"""Test failures of the machine: full and read-only disks, wrong clocks, kills, concurrent runs, spaces in paths, tokens.
 
-The runs of Snakemake stand in one scenario, since each takes seconds to start: two studies in a checkout whose path has a
-space, with prompts that a shell or Snakemake could mistake, share an archive and draw at once.
+All runs of Snakemake are in one scenario, since each takes seconds to start: two studies share an archive and generate
+concurrently, in a checkout with a space in its path, with prompts that a shell or Snakemake could misinterpret.
 """
 
 import csv
@@ -51,11 +51,11 @@ LEMMAS = [
 
 @contextmanager
 def small_disk(folder, options):
-    """A disk of its own at a folder, where one may be mounted."""
+    """Mount a small disk at a folder, or skip the test if that is not permitted."""
     folder.mkdir()
     done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], capture_output=True, check=False)
     if done.returncode != 0:
-        pytest.skip(f"no disk may be mounted here: {done.stderr.decode().strip()}")
+        pytest.skip(f"a disk cannot be mounted here: {done.stderr.decode().strip()}")
     try:
         yield
     finally:
@@ -73,7 +73,7 @@ needs_mount = pytest.mark.skipif(
 
 @pytest.fixture
 def standin(tmp_path, classes_csv, monkeypatch):
-    """A study of three classes, 120 and 10 images each, that a stand-in draws."""
+    """Return the config of a study of three classes, 120 and 10 images each, for a stand-in model."""
     monkeypatch.chdir(tmp_path)
     return make_config(tmp_path, classes_csv, images_per_class={"train": 120, "evaluation": 10})
 
@@ -91,10 +91,10 @@ def read_all(path):
 
 
 @needs_mount
-def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_path, standin):
+def test_a_disk_that_fills_while_images_are_generated_keeps_the_finished_blocks(tmp_path, standin):
     with small_disk(tmp_path / "archive", "size=400k"):
         with pytest.raises(
-            StudyError, match=r"the disk is full: archive/.* Everything finished before it is kept; make room"
+            StudyError, match=r"the disk is full: archive/.* Everything finished before it is kept; free some space"
         ):
             generate_all(standin, tmp_path / "results" / "a.parquet")
         blocks = sorted((tmp_path / "archive").rglob("*.tar"))
@@ -111,7 +111,7 @@ def test_a_disk_that_fills_while_images_are_drawn_keeps_the_finished_blocks(tmp_
 
 
 @needs_mount
-def test_a_disk_that_fills_while_a_table_is_written_keeps_the_table_that_was_there(tmp_path):
+def test_a_disk_that_fills_while_a_table_is_written_keeps_the_previous_table(tmp_path):
     with small_disk(tmp_path / "results", "size=64k"):
         path = tmp_path / "results" / "table.csv"
         write_table(pl.DataFrame({"a": [1]}), path)
@@ -122,7 +122,7 @@ def test_a_disk_that_fills_while_a_table_is_written_keeps_the_table_that_was_the
 
 
 @needs_mount
-def test_a_disk_that_may_only_be_read_is_called_so(tmp_path, standin):
+def test_a_read_only_disk_is_reported(tmp_path, standin):
     with small_disk(tmp_path / "archive", "size=1m"):
         remount(tmp_path / "archive", "ro")
         with pytest.raises(StudyError, match=r"archive/.* could not be written: Read-only file system"):
@@ -136,12 +136,12 @@ def test_an_archive_that_is_a_file_is_named(tmp_path, standin):
     assert (tmp_path / "archive").read_text() == "a file"
 
 
-def test_what_a_kill_left_half_written_is_ignored(tmp_path, standin):
+def test_a_partial_file_of_a_killed_job_is_ignored(tmp_path, standin):
     generate_all(standin, tmp_path / "results" / "a.parquet")
     first = read_all(tmp_path / "results" / "a.parquet")
     victim, *others = sorted((tmp_path / "archive").rglob("*.tar"))
-    left = victim.with_name(f".{victim.name}.elsewhere.4711.tmp")
-    left.write_bytes(victim.read_bytes()[:700])
+    partial = victim.with_name(f".{victim.name}.elsewhere.4711.tmp")
+    partial.write_bytes(victim.read_bytes()[:700])
     victim.unlink()
     times = {path: path.stat().st_mtime_ns for path in others}
     counts = generate_all(standin, tmp_path / "results" / "b.parquet")
@@ -150,7 +150,7 @@ def test_what_a_kill_left_half_written_is_ignored(tmp_path, standin):
     assert {path: path.stat().st_mtime_ns for path in others} == times
 
 
-def test_two_processes_of_one_number_on_two_machines_do_not_share_a_temporary_file(tmp_path, monkeypatch):
+def test_processes_with_the_same_id_on_two_machines_do_not_share_a_temporary_file(tmp_path, monkeypatch):
     with replace_atomically(tmp_path / "table.csv") as here:
         monkeypatch.setattr("socket.gethostname", lambda: "another")
         with replace_atomically(tmp_path / "table.csv") as there:
@@ -166,7 +166,7 @@ def test_two_processes_of_one_number_on_two_machines_do_not_share_a_temporary_fi
 
 
 class Checkout:
-    """A copy of the workflow in a folder with a space in its path, in which Snakemake runs."""
+    """A copy of the workflow in a folder with a space in its path, in which Snakemake is run."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -188,7 +188,7 @@ class Checkout:
             )
 
     def write(self, name, **changes):
-        """A study that draws one dataset (in `draw`), beside natural images; every study shares what it can."""
+        """Write the config of a study that generates one dataset and has natural images; all studies share the archive."""
         config = small_study.make_config(classes_per_shard=4, archive="archive") | {"study": name, "experiments": {}}
         config["datasets"] = {"synset": config["datasets"]["synset"]}
         config["sets"] = {key: config["sets"][key] for key in ("Natural-IM", "Synset-IM")}
@@ -204,15 +204,15 @@ class Checkout:
 
     def run(self, *arguments, study, package=None):
         process = self.start(*arguments, study=study, package=package)
-        said, _ = process.communicate(timeout=900)
-        return process.returncode, said
+        output, _ = process.communicate(timeout=900)
+        return process.returncode, output
 
 
 INSIDE = Path("a b") / "check out"
 
 
-def run_crowd(folder):
-    """Two studies draw at once in one folder, the second with more images; a third run wants the first one's place."""
+def run_concurrently(folder):
+    """Generate two studies in one folder at once, the second with more images; a third run is of the first study again."""
     place = Checkout(folder / INSIDE)
     place.fill()
     place.write("first")
@@ -222,26 +222,26 @@ def run_crowd(folder):
         while not list((place.folder / ".snakemake" / "locks").glob("*")) and first.poll() is None:
             time.sleep(0.05)
         second, third = place.start("generate", study="second"), place.start("generate", study="first")
-        said = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
+        outputs = {name: run.communicate(timeout=900)[0] for name, run in zip("123", (first, second, third), strict=True)}
     codes = {name: run.returncode for name, run in zip("123", (first, second, third), strict=True)}
-    (folder / "ended.json").write_text(json.dumps([codes, said]))
+    (folder / "ended.json").write_text(json.dumps([codes, outputs]))
 
 
 @pytest.fixture(scope="session")
-def crowd(tmp_path_factory):
-    """What has become of the three runs: for tests that change nothing."""
-    folder = make_once(tmp_path_factory, "machine", run_crowd)
+def finished_runs(tmp_path_factory):
+    """Return the folder, exit codes and outputs of the three runs, for tests that change nothing."""
+    folder = make_once(tmp_path_factory, "machine", run_concurrently)
     place = Checkout(folder / INSIDE)
-    place.codes, place.said = json.loads((folder / "ended.json").read_text())
+    place.codes, place.outputs = json.loads((folder / "ended.json").read_text())
     return place
 
 
 @pytest.fixture
-def checkout(crowd, tmp_path):
-    """A copy of the folder of the three runs."""
-    shutil.copytree(crowd.folder, tmp_path / INSIDE, symlinks=True)
+def checkout(finished_runs, tmp_path):
+    """Return a copy of the folder of the three runs."""
+    shutil.copytree(finished_runs.folder, tmp_path / INSIDE, symlinks=True)
     place = Checkout(tmp_path / INSIDE)
-    place.said = crowd.said
+    place.outputs = finished_runs.outputs
     return place
 
 
@@ -255,33 +255,33 @@ def images_of(place, study):
     }
 
 
-def test_a_checkout_may_have_a_space_in_its_path_and_prompts_any_character(crowd):
-    assert crowd.codes["1"] == 0, crowd.said["1"][-3000:]
-    with open(crowd.folder / "results" / "first" / "prompts" / "synset.csv", newline="", encoding="utf-8") as file:
+def test_a_checkout_may_have_a_space_in_its_path_and_prompts_any_character(finished_runs):
+    assert finished_runs.codes["1"] == 0, finished_runs.outputs["1"][-3000:]
+    with open(finished_runs.folder / "results" / "first" / "prompts" / "synset.csv", newline="", encoding="utf-8") as file:
         assert [row["prompt"] for row in csv.DictReader(file)] == LEMMAS
 
 
-def test_two_studies_that_draw_at_once_are_both_right(crowd):
-    assert crowd.codes["2"] == 0, crowd.said["2"][-3000:]
-    first, second = images_of(crowd, "first"), images_of(crowd, "second")
+def test_two_studies_that_generate_concurrently_are_both_correct(finished_runs):
+    assert finished_runs.codes["2"] == 0, finished_runs.outputs["2"][-3000:]
+    first, second = images_of(finished_runs, "first"), images_of(finished_runs, "second")
     assert (len(first), len(second)) == (40, 48)
     assert first == {place: second[place] for place in first}
     assert all(Image.open(io.BytesIO(data)).size == (32, 32) for data in islice(second.values(), 5))
-    assert not list((crowd.folder / "archive").rglob("*.tmp"))
+    assert not list((finished_runs.folder / "archive").rglob("*.tmp"))
 
 
-def test_a_second_run_of_a_study_is_refused_and_told_what_to_do(crowd):
-    assert crowd.codes["3"] != 0
-    assert "Directory cannot be locked" in crowd.said["3"]
-    assert "no other Snakemake process is trying to create the same files" in crowd.said["3"]
-    assert "Traceback" not in crowd.said["3"]
+def test_a_second_run_of_a_study_is_refused_with_advice(finished_runs):
+    assert finished_runs.codes["3"] != 0
+    assert "Directory cannot be locked" in finished_runs.outputs["3"]
+    assert "no other Snakemake process is trying to create the same files" in finished_runs.outputs["3"]
+    assert "Traceback" not in finished_runs.outputs["3"]
 
 
 def test_the_package_of_another_clone_is_refused(checkout):
-    code, said = checkout.run("--dry-run", "generate", study="first", package=REPOSITORY / "src")
+    code, output = checkout.run("--dry-run", "generate", study="first", package=REPOSITORY / "src")
     assert code != 0
-    assert f"this workflow is in {checkout.folder}, but the package synthdiv was imported from {REPOSITORY}" in said
-    assert "Traceback" not in said
+    assert f"this workflow is in {checkout.folder}, but the package synthdiv was imported from {REPOSITORY}" in output
+    assert "Traceback" not in output
 
 
 def test_a_token_is_in_no_log_result_or_message(checkout):
@@ -292,35 +292,35 @@ def test_a_token_is_in_no_log_result_or_message(checkout):
             | {"model": "nobody/nothing"}
         },
     )
-    code, said = checkout.run("generate", study="failing")
+    code, output = checkout.run("generate", study="failing")
     assert code != 0
-    assert "the generator 'nobody/nothing' (revision main) is no folder and could not be had from the hub" in said
-    assert TOKEN not in "".join(checkout.said.values()) + said
+    assert "the generator 'nobody/nothing' (revision main) is not a folder and could not be fetched from the hub" in output
+    assert TOKEN not in "".join(checkout.outputs.values()) + output
     for folder in ("results", "archive", ".snakemake"):
         for path in (checkout.folder / folder).rglob("*"):
             assert not path.is_file() or TOKEN.encode() not in path.read_bytes(), path
 
 
 def test_an_input_from_the_future_is_named_before_anything_runs(checkout):
-    """Snakemake would run each job of it, and then refuse what it made for being older."""
+    """Otherwise, Snakemake would run all its jobs, and then reject their outputs as older than the input."""
     path, now = checkout.folder / "natural" / "val" / "bag", time.time()
     os.utime(path, (now + 10**6,) * 2)
     index = checkout.folder / "results" / "first" / "images" / "natural" / "Natural-IM.parquet"
     before = index.stat().st_mtime_ns if index.exists() else None
-    code, said = checkout.run(str(index.relative_to(checkout.folder)), study="first")
+    code, output = checkout.run(str(index.relative_to(checkout.folder)), study="first")
     os.utime(path, (now, now))
     assert code != 0
-    assert "natural/val/bag was last changed at " in said
-    assert "is the machine's clock right? If so, set the file's: touch natural/val/bag" in said
-    assert "Index the natural images" not in said.partition("Select jobs")[2]
+    assert "natural/val/bag was last changed at " in output
+    assert "check the machine's clock; if it is right, reset the file's time: touch natural/val/bag" in output
+    assert "Index the natural images" not in output.partition("Select jobs")[2]
     assert (index.stat().st_mtime_ns if index.exists() else None) == before
 
 
-def test_clocks_that_differ_a_little_are_no_matter(tmp_path):
+def test_a_small_difference_between_clocks_is_accepted(tmp_path):
     late, missing = tmp_path / "late file.csv", tmp_path / "missing.csv"
     late.touch()
     os.utime(late, (time.time() + 20,) * 2)
     check_clock([str(late), str(missing)])
     os.utime(late, (time.time() + 3600,) * 2)
-    with pytest.raises(StudyError, match=rf"set the file's: touch '{late}'$"):
+    with pytest.raises(StudyError, match=rf"reset the file's time: touch '{late}'$"):
         check_clock([str(late), str(missing)])

@@ -1,6 +1,6 @@
-"""Models that are broken, hostile or of another family: generators, encoders, classifiers, LoRA, safety checkers.
+"""Test broken, malicious and unsupported models: generators, encoders, classifiers, LoRA, safety checkers.
 
-Whatever a model's folder holds is data: no pickle and no code in it is ever run.
+A model's folder is treated as data only: no pickle and no code in it is ever executed.
 """
 
 import json
@@ -31,13 +31,13 @@ UNET, VAE = "unet/diffusion_pytorch_model.safetensors", "vae/diffusion_pytorch_m
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A working directory in which a trap would leave its file."""
+    """Work in a temporary directory, and check afterwards that no trap was executed in it."""
     monkeypatch.chdir(tmp_path)
     yield tmp_path
     assert not list(tmp_path.rglob("executed"))
 
 
-def test_the_trap_is_one(tmp_path, monkeypatch):
+def test_the_trap_is_executed_if_it_is_unpickled(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": Trap()}, "weights.pt")
     torch.load("weights.pt", weights_only=False)["weight"].close()
@@ -49,13 +49,13 @@ def edit_json(path, **changes):
 
 
 def generate(model, **changes):
-    """What a job does with a generator: its fingerprint, its tokenizer, loading it, an image."""
+    """Use a generator as a job does: fingerprint it, load it, and generate an image."""
     spec = make_spec(model, **changes)
     fingerprint_generator(spec)
     next(Generator(spec, CPU).generate_images(["a"], [1], 7.5))
 
 
-def cut(path, size):
+def truncate(path, size):
     path.write_bytes(path.read_bytes()[:size])
 
 
@@ -75,51 +75,51 @@ GENERATORS = {
     "a component of its own code": (lambda f: put_code(f, unet=["evil", "Evil"]), "contains custom code in evil.py"),
     "a pipeline of its own code": (
         lambda f: put_code(f, _class_name=["evil", "Evil"]),
-        "['evil', 'Evil'], which was never tried",
+        "['evil', 'Evil'], which is not supported",
     ),
     "a component that is a function": (lambda f: put_code(f, unet=["os", "system"]), "cannot be loaded as it does not seem"),
-    "weights cut off": (lambda f: cut(f / UNET, 5000), "Unable to load weights from checkpoint file"),
-    "empty weights": (lambda f: cut(f / VAE, 0), "Unable to load weights from checkpoint file"),
+    "truncated weights": (lambda f: truncate(f / UNET, 5000), "Unable to load weights from checkpoint file"),
+    "empty weights": (lambda f: truncate(f / VAE, 0), "Unable to load weights from checkpoint file"),
     "no weights": (lambda f: (f / VAE).unlink(), "no file named diffusion_pytorch_model.safetensors found"),
-    "another part's weights": (lambda f: shutil.copy(f / VAE, f / UNET), "are its files whole, and of one model?"),
+    "another component's weights": (lambda f: shutil.copy(f / VAE, f / UNET), "are its files complete, and from one model?"),
     "another family's config": (lambda f: shutil.copy(f / "vae/config.json", f / "unet/config.json"), "expected shape"),
     "an empty config": (lambda f: (f / "unet/config.json").write_text("{}"), "expected shape"),
-    "a config that is none": (lambda f: (f / "unet/config.json").write_text("none"), "unet/config.json cannot be read"),
-    "an index that is none": (lambda f: (f / "model_index.json").write_text("{"), "model_index.json cannot be read"),
+    "an invalid config": (lambda f: (f / "unet/config.json").write_text("none"), "unet/config.json cannot be read"),
+    "an invalid index": (lambda f: (f / "model_index.json").write_text("{"), "model_index.json cannot be read"),
     "an index that is a list": (
         lambda f: (f / "model_index.json").write_text("[]"),
-        "model_index.json holds no JSON object",
+        "model_index.json is not a JSON object",
     ),
-    "an index nested deeply": (
+    "a deeply nested index": (
         lambda f: (f / "model_index.json").write_text("[" * 10**5),
         "model_index.json cannot be read",
     ),
     "no scheduler": (lambda f: shutil.rmtree(f / "scheduler"), "scheduler_config.json cannot be read: No such file"),
-    "a scheduler that is none": (
+    "a scheduler that is not one": (
         lambda f: edit_json(f / "scheduler/scheduler_config.json", _class_name="UNet2DConditionModel"),
         "diffusers has no scheduler 'UNet2DConditionModel'",
     ),
 }
 
 
-@pytest.mark.parametrize(("spoil", "message"), GENERATORS.values(), ids=GENERATORS)
-def test_a_spoilt_generator_ends_in_a_sentence(place, tiny_pipeline, spoil, message):
+@pytest.mark.parametrize(("damage", "message"), GENERATORS.values(), ids=GENERATORS)
+def test_a_broken_generator_gives_a_clear_error(place, tiny_pipeline, damage, message):
     folder = place / "model"
     shutil.copytree(tiny_pipeline, folder)
-    spoil(folder)
+    damage(folder)
     with pytest.raises(StudyError) as caught:
         generate(folder)
     assert message in str(caught.value)
     assert str(folder) in str(caught.value) or "scheduler" in message
 
 
-def test_a_pickle_beside_the_weights_is_left_alone(place, tiny_pipeline):
+def test_a_pickle_next_to_the_weights_is_ignored(place, tiny_pipeline):
     shutil.copytree(tiny_pipeline, place / "model")
     torch.save({"weight": Trap()}, place / "model" / UNET.replace(".safetensors", ".bin"))
     generate(place / "model")
 
 
-def test_a_tokenizers_own_code_is_left_alone(place, tiny_pipeline):
+def test_a_tokenizers_own_code_is_ignored(place, tiny_pipeline):
     folder = place / "model"
     shutil.copytree(tiny_pipeline, folder)
     (folder / "tokenizer" / "evil.py").write_text(CODE)
@@ -133,7 +133,7 @@ ENTRIES = {
         {"arguments": {"guidance_rescal": 0.7}},
         "no argument of StableDiffusionPipeline 'guidance_rescal'; did",
     ),
-    "an argument that another key decides": (
+    "an argument that another key determines": (
         {"arguments": {"height": 16}},
         "no argument of StableDiffusionPipeline 'height'",
     ),
@@ -146,7 +146,7 @@ ENTRIES = {
         {"scheduler_options": {"beta_schedule": "steep"}},
         "diffusers refuses the scheduler PNDMScheduler",
     ),
-    "a variant that is not there": ({"variant": "fp8"}, "no such modeling files are available"),
+    "a missing variant": ({"variant": "fp8"}, "no such modeling files are available"),
     "a LoRA of another kind": ({"lora": "lora.safetensors"}, "Invalid LoRA checkpoint"),
     "a LoRA that is a pickle": ({"lora": "lora.bin"}, "the LoRA 'lora.bin' must be a .safetensors file"),
     "a LoRA that is a folder with a pickle": (
@@ -158,7 +158,7 @@ ENTRIES = {
 
 
 @pytest.mark.parametrize(("changes", "message"), ENTRIES.values(), ids=ENTRIES)
-def test_what_does_not_fit_a_generator_ends_in_a_sentence(place, tiny_pipeline, changes, message):
+def test_invalid_settings_of_a_generator_give_a_clear_error(place, tiny_pipeline, changes, message):
     save_file({"weight": torch.zeros(2)}, place / "lora.safetensors")
     (place / "loras").mkdir()
     for name in ("lora.bin", "loras/pytorch_lora_weights.bin", "pickle.safetensors"):
@@ -179,7 +179,7 @@ def pickle_clip(folder):
 
 
 def trust_remote_code(folder):
-    """The model's own configuration says that its code may be run."""
+    """Let the model's own configuration allow its code to be run."""
     content = json.loads((folder / "open_clip_config.json").read_text())
     content["model_cfg"]["text_cfg"]["tokenizer_kwargs"] = {"trust_remote_code": True}
     (folder / "open_clip_config.json").write_text(json.dumps(content))
@@ -190,12 +190,12 @@ def trust_remote_code(folder):
 
 CLIPS = {
     "a pickle for weights": (pickle_clip, PICKLE),
-    "code of its own": (trust_remote_code, "wants code of its own to be run (trust_remote_code), which is not done"),
-    "no weights, for which random ones would stand": (
+    "code of its own": (trust_remote_code, "requires code of its own to be run (trust_remote_code), which is not allowed"),
+    "no weights, which random ones must not replace": (
         lambda f: (f / "open_clip_model.safetensors").unlink(),
         "Required pretrained weights",
     ),
-    "weights cut off": (lambda f: cut(f / "open_clip_model.safetensors", 3000), "Error while deserializing header"),
+    "truncated weights": (lambda f: truncate(f / "open_clip_model.safetensors", 3000), "Error while deserializing header"),
     "another model's weights": (
         lambda f: save_file({"weight": torch.zeros(2)}, f / "open_clip_model.safetensors"),
         "Error(s) in loading state_dict for CLIP: Missing key(s)",
@@ -205,11 +205,11 @@ CLIPS = {
 }
 
 
-@pytest.mark.parametrize(("spoil", "message"), CLIPS.values(), ids=CLIPS)
-def test_a_spoilt_encoder_ends_in_a_sentence(place, spoil, message):
+@pytest.mark.parametrize(("damage", "message"), CLIPS.values(), ids=CLIPS)
+def test_a_broken_encoder_gives_a_clear_error(place, damage, message):
     folder = place / "clip"
     shutil.copytree(DEMO / "models" / "clip", folder)
-    spoil(folder)
+    damage(folder)
     with pytest.raises(StudyError) as caught:
         encoder(model=str(folder))
     assert message in str(caught.value)
@@ -248,7 +248,7 @@ def test_a_pickle_for_a_classifiers_weights_is_not_loaded(place):
 
 def test_a_pickle_for_a_trained_classifier_is_not_loaded(place):
     torch.save({"weight": Trap()}, place / "model.safetensors")
-    with pytest.raises(StudyError, match=r"model\.safetensors is no classifier that this workflow trained"):
+    with pytest.raises(StudyError, match=r"model\.safetensors is not a classifier that this workflow trained"):
         load_weights(build_model(make_recipe(), 3), "model.safetensors")
 
 
@@ -264,7 +264,7 @@ def test_a_safety_checker_of_pickles_is_not_loaded(place):
 
 
 @pytest.mark.parametrize("variable", ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"])
-def test_a_token_is_in_no_message_about_a_model_that_is_not_there(place, monkeypatch, variable, caplog):
+def test_a_token_is_in_no_message_about_a_missing_model(place, monkeypatch, variable, caplog):
     monkeypatch.setenv(variable, TOKEN)
     for load in (
         lambda: generate("nobody/nothing-at-all"),

@@ -1,4 +1,4 @@
-"""What the tests of bad input share: a study to spoil, traps that show that something was executed, and a look around."""
+"""Helpers for the tests of bad input: a study to corrupt, traps that show an execution, and a check for changed files."""
 
 import hashlib
 from contextlib import contextmanager
@@ -12,37 +12,37 @@ from synthdiv.plan.checks import check_sources
 from synthdiv.plan.loading import load_study
 
 OURS = {"results", "archive", ".snakemake"}
-"""The only folders that a study may write to, beside Python's of what it has compiled."""
+"""The only folders that a study may write to, apart from Python's caches of compiled code."""
 
 
 class Trap:
-    """Unpickled, it makes a file called ``executed`` in the working directory."""
+    """When unpickled, it creates a file ``executed`` in the working directory."""
 
     def __reduce__(self):
         return open, ("executed", "w")
 
 
 CALL = "touch executed"
-"""The same, for a shell."""
+"""Does the same in a shell."""
 
 
 @contextmanager
 def untouched(folder):
-    """Make sure that nothing in the folder is executed, and nothing changes but what is a study's own."""
+    """Check that nothing in the folder is executed, and that nothing changes outside the study's own folders."""
 
-    def look():
+    def hash_files():
         files = (path for path in sorted(folder.rglob("*")) if path.relative_to(folder).parts[0] not in OURS)
         files = (path for path in files if path.suffix != ".pyc" and path.is_file())
         return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
-    before = look()
+    before = hash_files()
     yield
     assert not list(folder.rglob("executed"))
-    assert look() == before
+    assert hash_files() == before
 
 
 def make_study(folder, **changes):
-    """The small study's files, and its config."""
+    """Write the small study's files, and return its config."""
     small_study.write_natural(folder, train=6, val=4)
     (folder / "overrides.csv").write_text(small_study.OVERRIDES)
     prompts = folder / "resources" / "prompts"
@@ -53,14 +53,14 @@ def make_study(folder, **changes):
 
 
 def refusal(config, folder):
-    """What a study's config is refused with, before anything runs; the working directory is the folder."""
+    """Return the error message for a study's config, raised before anything runs; the working directory is the folder."""
     with untouched(folder), pytest.raises(StudyError) as caught:
         check_sources(load_study(config))
     return str(caught.value)
 
 
 def accept(config, folder):
-    """The study of a config that is odd but fine."""
+    """Load a study from an unusual but valid config."""
     with untouched(folder):
         study = load_study(config)
         check_sources(study)

@@ -1,4 +1,4 @@
-"""The workflow as a module of another one, in another folder."""
+"""The workflow as a module of another workflow, in another folder."""
 
 import subprocess
 import sys
@@ -32,7 +32,7 @@ rule count:
 """
 
 
-def test_a_small_study_runs_to_its_matrix(tmp_path):
+def test_a_small_study_runs_up_to_its_matrix(tmp_path):
     sets = {
         "Natural-IM": {"kind": "image", "images": {"train": "natural/train", "evaluation": "natural/val"}},
         "Synset-IM": {"kind": "image", "dataset": "synset", "guidance_scale": 7.5},

@@ -1,4 +1,4 @@
-"""The finished small study, edited: what is done again, what is drawn again, and what is not."""
+"""Edits of the finished small study: which jobs run again, and which images are generated."""
 
 import os
 import re
@@ -19,31 +19,31 @@ from small_study import (
     OVERRIDES,
     PROBE,
     RECIPE,
-    contents,
-    counts_of,
-    generated,
+    count_generated,
     list_generated,
     list_jobs,
     make_place,
+    read_image_counts,
+    read_images,
 )
 from workplace import DEMO
 
 from synthdiv.images.index import read_index
 
 EDITED = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
-"""What has another prompt for the sneaker, in its shard c0-2, when its override is edited."""
+"""Generation runs with another sneaker prompt, in shard c0-2, after the edit of its override."""
 
 
 def edit_override(place):
-    """Edit the sneaker's override; gives what Snakemake plans."""
+    """Edit the sneaker's override and return Snakemake's plan."""
     (place.folder / "overrides.csv").write_text(OVERRIDES.replace("sneaker,sneaker", "sneaker,running shoe"))
     return place.plan()
 
 
-def test_an_edited_override_redraws_one_class_and_what_follows(place):
+def test_an_edited_override_regenerates_one_class_and_its_dependents(place):
     blocks = {path: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
     plan = edit_override(place)
-    assert list_generated(plan) == [f"Draw {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
+    assert list_generated(plan) == [f"Generate {name.replace('/g', ' at guidance scale ')}, classes c0-2" for name in EDITED]
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
     assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
@@ -51,16 +51,16 @@ def test_an_edited_override_redraws_one_class_and_what_follows(place):
     assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
     assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
     ran = place.run("generate", "experiments")
-    assert [generated(place)[f"{name}/c0-2"] for name in EDITED] == [(10, 0, 20)] * 3
+    assert [count_generated(place)[f"{name}/c0-2"] for name in EDITED] == [(10, 0, 20)] * 3
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
-    assert "Draw disamb at guidance scale 2.5, classes c3-3" not in ran.stdout
+    assert "Generate disamb at guidance scale 2.5, classes c3-3" not in ran.stdout
     assert "Nothing to be done" in place.plan("generate", "experiments").stdout
     check_unused(place)
 
 
 @pytest.mark.full
-def test_a_study_with_every_edit_is_brought_to_its_end(place):
-    """Smaller: each edit by itself, to what it is about."""
+def test_a_study_with_every_edit_runs_to_its_end(place):
+    """Smaller tests: each edit alone, up to its direct results."""
     place.config["prompt_probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
@@ -72,9 +72,9 @@ def test_a_study_with_every_edit_is_brought_to_its_end(place):
 
 
 def check_unused(place):
-    """What nothing uses any more, and only that, is removed from the archive: every index still finds its images."""
+    """Check that exactly the unused files are removed from the archive: every index still finds its images."""
     indices = sorted((place.results / "images").rglob("*.parquet"))
-    before, planned = {path: contents(path) for path in indices}, list_jobs(place.plan("generate").stdout)
+    before, planned = {path: read_images(path) for path in indices}, list_jobs(place.plan("generate").stdout)
     blocks = set((place.folder / "archive").rglob("*.tar"))
     assert "are younger than a week and stay" in place.run("list_unused").stdout
     for path in blocks:
@@ -83,12 +83,12 @@ def check_unused(place):
     assert set((place.folder / "archive").rglob("*.tar")) == blocks
     assert re.search(rf"Removed {number} unused files: [\d.]+ MB", place.run("remove_unused").stdout)
     assert len(set((place.folder / "archive").rglob("*.tar"))) == len(blocks) - number < len(blocks)
-    assert {path: contents(path) for path in indices} == before
+    assert {path: read_images(path) for path in indices} == before
     assert "Nothing can be removed" in place.run("list_unused").stdout
     assert list_jobs(place.plan("generate").stdout) == planned
 
 
-def test_a_new_natural_image_is_seen(place):
+def test_a_new_natural_image_is_indexed(place):
     assert "Nothing to be done" in place.plan().stdout
     folder = place.folder / "natural" / "train" / "bag"
     shutil.copy(next(folder.iterdir()), folder / "new.png")
@@ -97,14 +97,14 @@ def test_a_new_natural_image_is_seen(place):
     assert not list_generated(plan)
 
 
-def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
+def test_an_edited_prompt_of_a_probe_generates_only_that_prompt(place):
     log, table = place.results / "logs" / "generate_prompt_probe" / "bag.log", place.results / "tables" / "prompt_probes.csv"
-    assert counts_of(log) == (12, 0, 0)
+    assert read_image_counts(log) == (12, 0, 0)
     found = [pl.read_csv(table)]
     place.config["prompt_probes"] = {"bag": PROBE | {"prompts": ["bag", "typical bag"]}}
     place.write_config()
     place.run("results/small/figures/prompt_probes.png")
-    assert counts_of(log) == (6, 0, 6)
+    assert read_image_counts(log) == (6, 0, 6)
     found.append(pl.read_csv(table))
     for prompt, rows in (("trunk", found[0]), ("typical bag", found[1])):
         assert rows.select("prompt", "n_images", "n_pairs").rows() == [("bag", 6, None), (prompt, 6, 6)]
@@ -112,11 +112,11 @@ def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
     assert found[0].select(same).row(0) == found[1].select(same).row(0)
     rows = read_index(place.results / "images" / "prompt_probes" / "bag.parquet").to_pylist()
     assert [row["seed"] for row in rows[:6]] == [row["seed"] for row in rows[6:]]
-    # by plain NumPy, from the tables on disk
+    # recompute with plain NumPy from the tables on disk
     embeddings = place.results / "embeddings" / "clip"
-    of_sets = pl.concat(map(pl.read_parquet, sorted((embeddings / "disamb" / "g2.5").glob("*.parquet"))))
-    of_sets = of_sets.filter(split="train")
-    vectors, ids = np.array(of_sets["embedding"].to_list(), dtype=np.float64), of_sets["class_id"].to_numpy()
+    reference = pl.concat(map(pl.read_parquet, sorted((embeddings / "disamb" / "g2.5").glob("*.parquet"))))
+    reference = reference.filter(split="train")
+    vectors, ids = np.array(reference["embedding"].to_list(), dtype=np.float64), reference["class_id"].to_numpy()
     centroids = np.stack([vectors[ids == c].sum(0) / np.linalg.norm(vectors[ids == c].sum(0)) for c in range(4)])
     own = np.array(pl.read_parquet(embeddings / "prompt_probes" / "bag.parquet")["embedding"].to_list(), dtype=np.float64)[
         6:
@@ -125,12 +125,12 @@ def test_an_edited_prompt_of_a_probe_draws_only_that_prompt(place):
     row = found[1].row(1, named=True)
     assert row["centroid_accuracy"] == (cosines.argmax(1) == 3).mean()
     assert row["mean_cosine"] == pytest.approx(cosines[:, 3].mean(), rel=1e-12)
-    middle = own.sum(0) / np.linalg.norm(own.sum(0))
-    assert row["centroid_shift"] == pytest.approx(1 - middle @ centroids[3], rel=1e-9)
+    own_centroid = own.sum(0) / np.linalg.norm(own.sum(0))
+    assert row["centroid_shift"] == pytest.approx(1 - own_centroid @ centroids[3], rel=1e-9)
 
 
-def test_a_review_after_an_edit_says_before_and_after(place):
-    del place.config["classifiers"], place.config["mixtures"]  # so that class centroids judge
+def test_a_review_after_an_edit_shows_both_prompts_and_accuracies(place):
+    del place.config["classifiers"], place.config["mixtures"]  # so that class centroids are the reviewer
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
     place.run("review")
@@ -138,7 +138,7 @@ def test_a_review_after_an_edit_says_before_and_after(place):
         place.results / "review" / "Disamb-IM",
         place.results / "logs" / "generate_review" / "Disamb-IM" / "c0-2.log",
     )
-    assert counts_of(log) == (15, 0, 0)
+    assert read_image_counts(log) == (15, 0, 0)
     table = pl.read_csv(folder / "accuracy.csv")
     assert sorted(table["key"]) == ["bag", "sneaker", "trouser", "tshirt"]
     assert table["accuracy"].is_sorted()
@@ -147,9 +147,9 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     history = (folder / "history.csv").read_bytes()
     overrides = place.folder / "overrides.csv"
     overrides.write_text(overrides.read_text() + "trouser,top\n")
-    assert list_generated(place.plan("review")) == ["Draw the review of Disamb-IM, classes c0-2"]
+    assert list_generated(place.plan("review")) == ["Generate the review of Disamb-IM, classes c0-2"]
     place.run("review")
-    assert counts_of(log) == (5, 0, 10)
+    assert read_image_counts(log) == (5, 0, 10)
     assert (folder / "history.csv").read_bytes().startswith(history)
     (after,) = pl.read_csv(folder / "history.csv").filter(review=2).to_dicts()
     assert (after["key"], before["prompt"], after["prompt"]) == ("trouser", "trousers, pants", "top")
@@ -159,48 +159,50 @@ def test_a_review_after_an_edit_says_before_and_after(place):
     assert "Nothing to be done" in place.plan("review").stdout
 
 
-def test_more_images_a_class_draw_only_what_is_new(place):
+def test_more_images_per_class_generate_only_the_new_ones(place):
     index = place.results / "images" / "disamb" / "g2.5" / "c0-2.parquet"
-    before = contents(index)
+    before = read_images(index)
     place.config["images_per_class"] = {"train": 8, "evaluation": 4}
     place.write_config()
     place.run(str(index.relative_to(place.folder)))
-    assert generated(place)["disamb/g2.5/c0-2"] == (6, 18, 12)
-    after = contents(index)
+    assert count_generated(place)["disamb/g2.5/c0-2"] == (6, 18, 12)
+    after = read_images(index)
     assert len(after) == len(before) + 6
     assert all(after[at] == data for at, data in before.items())
 
 
 def test_shards_and_job_counts_do_not_change_a_byte(finished, tmp_path, monkeypatch):
-    """The same drawing in one shard, by one job at a time, into an archive of its own."""
+    """Run the same generation in one shard, with one job at a time, into a separate archive."""
     other = make_place(tmp_path, classes_per_shard=4, archive="elsewhere")
     index = "results/small/images/disamb/g2.5/c0-3.parquet"
     other.run("--cores", "1", index)
-    kept = [contents(finished.results / "images" / "disamb" / "g2.5" / f"{shard}.parquet") for shard in ("c0-2", "c3-3")]
+    shards = [
+        read_images(finished.results / "images" / "disamb" / "g2.5" / f"{shard}.parquet") for shard in ("c0-2", "c3-3")
+    ]
     monkeypatch.chdir(other.folder)
-    assert contents(index) == kept[0] | kept[1]
+    assert read_images(index) == shards[0] | shards[1]
 
 
-def test_published_figures_stand_beside_ours_where_the_names_agree(place):
-    """Some sets have the names of published ones, no classifier has; before, the config did not ask for any."""
+def test_published_values_are_compared_where_the_names_agree(place):
+    """Some sets have the names of published ones, but no classifier has; the original config names no published study."""
     assert "published.csv" not in place.plan("--forceall").stdout
     place.config["published"] = "diversity_and_diffusion"
     place.write_config()
     place.run("results/small/tables/published.csv")
     table = pl.read_csv(place.results / "tables" / "published.csv", infer_schema_length=None)
     assert table["published"].null_count() == 0
-    assert "top1" in set(table["figure"])
-    assert table.filter(figure="top1")["value"].is_null().all()
+    assert "top1" in set(table["metric"])
+    assert table.filter(metric="top1")["value"].is_null().all()
     matrix = pl.read_csv(place.results / "tables" / "experiments.csv")
     ours = {(row["reference"], row["query"]): row["centroid_accuracy"] for row in matrix.iter_rows(named=True)}
-    printed = table.filter(pl.col("where") == "Table 6", figure="centroid_accuracy", **{"class": "all"})
+    printed = table.filter(pl.col("where") == "Table 6", metric="centroid_accuracy", **{"class": "all"})
     assert len(printed) == 36
     assert printed["value"].to_list() == [ours.get(pair) for pair in printed.select("reference", "query").rows()]
     assert printed["value"].null_count() == 36 - 6
 
 
-def test_a_lost_image_file_and_what_mends_a_lost_block(place):
-    """Natural folders have no blocks; a Parquet set's images are copied into the archive, where one may be lost."""
+def test_a_lost_image_file_is_reported_with_the_command_that_restores_it(place):
+    """Natural folders have no blocks, but a Parquet set's images are copied into the archive, where a block may get lost."""
     table = pq.read_table(DEMO / "natural" / "fashion-evaluation.parquet")
     labels = np.array(table["class_id"].to_pylist())
     rows = [int(n) for class_id in CLASS_IDS for n in np.flatnonzero(labels == class_id)[:6]]
@@ -224,8 +226,8 @@ def test_a_lost_image_file_and_what_mends_a_lost_block(place):
     assert (place.folder / target).exists()
 
 
-def test_a_checkpoint_outlives_a_job_that_was_killed_and_its_next_attempt(place):
-    """Snakemake removes a job's outputs before it runs it again. This checkpoint, of another training, is not used."""
+def test_a_checkpoint_of_another_training_run_is_kept_but_not_used(place):
+    """Snakemake deletes a job's outputs before a retry, but not its checkpoint; this one, of another recipe, is not used."""
     model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
     before = load_file(model)
     torch.save({"identity": "another"}, model.with_name("checkpoint.pt"))

@@ -1,4 +1,4 @@
-"""The finished small study, as Snakemake and the demo's models made it: its tables, figures and report; and edits' plans."""
+"""Tables, figures and report of the finished small study, made by Snakemake and the demo's models; and plans of edits."""
 
 import re
 
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from browser import PHONE, close_menu, open_page, read_part, read_report, wait_for, wait_until
 from PIL import Image
-from small_study import RECIPE, contents, generated, list_generated
+from small_study import RECIPE, count_generated, list_generated, read_images
 
 from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.generation.shards import regenerate_image
@@ -32,21 +32,21 @@ def test_the_tables(finished):
     per_class = pl.read_parquet(tables / "per_class.parquet")
     assert len(per_class) == 12 * 4
     flags = pl.read_csv(tables / "flags.csv")
-    assert flags["n_images"].sum() == 5 * 40 + 8 + 12  # sets, a subset, a probe
+    assert flags["n_images"].sum() == 5 * 40 + 8 + 12  # sets, a subset, a prompt probe
     audit = pl.read_csv(tables / "audit.csv")
     assert audit["source"].unique().to_list() == ["this study"]
     assert "contradiction" not in audit["verdict"]
     claims = pl.read_csv(tables / "claims.csv", infer_schema_length=None)
-    compared = claims.filter(pl.col("figure").str.starts_with("Centroid Distance"))["figure"].to_list()
-    assert "Centroid Distance: Disamb2.5-IM less Disamb-IM; paired by class" in compared
+    compared = claims.filter(pl.col("metric").str.starts_with("Centroid Distance"))["metric"].to_list()
+    assert "Centroid Distance: Disamb2.5-IM minus Disamb-IM; paired by class" in compared
     assert claims["published"].is_null().all()
     for figure in ("contact_sheet", "experiments", "centroid_distance"):
         with Image.open(finished.results / "figures" / f"{figure}.png") as image:
             assert min(image.size) > 200
 
 
-def test_the_matrix_follows_from_the_embedding_tables(finished):
-    """One cell again, by plain NumPy from the tables on disk."""
+def test_the_matrix_agrees_with_the_embedding_tables(finished):
+    """Recompute one cell with plain NumPy from the tables on disk."""
 
     def read(collection, split):
         tables = [
@@ -67,7 +67,8 @@ def test_the_matrix_follows_from_the_embedding_tables(finished):
     assert row["mean_cosine"][0] == pytest.approx(cosines[np.arange(16), truth].mean(), rel=1e-12)
     near = np.argsort(-query @ (reference / np.linalg.norm(reference, axis=1, keepdims=True)).T, axis=1)[:, :5]
     votes = [
-        max(listed, key=lambda c, listed=listed: (listed.count(c), -listed.index(c))) for listed in classes[near].tolist()
+        max(nearest, key=lambda c, nearest=nearest: (nearest.count(c), -nearest.index(c)))
+        for nearest in classes[near].tolist()
     ]
     assert row["knn1_accuracy"][0] == (classes[near[:, 0]] == truth).mean()
     assert row["knn5_accuracy"][0] == (votes == truth).mean()
@@ -85,7 +86,7 @@ def test_the_other_tables(finished):
     summary = pl.read_csv(tables / "matrix_summary.csv")
     assert summary["n_experiments"].to_list()[:2] == [12, 9]
     differences = pl.read_csv(tables / "experiment_differences.csv")
-    assert len(differences.filter(figure="mean_cosine")) == 12 * 11 / 2
+    assert len(differences.filter(metric="mean_cosine")) == 12 * 11 / 2
     by_encoder = pl.read_csv(tables / "experiments_by_encoder.csv")
     assert by_encoder.drop("encoder").equals(pl.read_csv(tables / "experiments.csv"))
 
@@ -99,7 +100,7 @@ def test_the_report_in_a_browser(finished, tmp_path):
     assert [part[0] for part in shown] == sorted(part[0] for part in shown)
     results = {label for part in shown.values() for label in part}
     assert {
-        "The study in words",
+        "Summary of the findings",
         "Causes by class",
         "Diversity against centroid-shift",
         "Reference x query matrix",
@@ -113,14 +114,14 @@ def test_the_report_in_a_browser(finished, tmp_path):
         read_part(driver, "2 Images")
         close_menu(driver)
         (figure,) = wait_for(driver, "div.p-3 > img")
-        wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to go
+        wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to close
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
     with open_page(finished.results / "summary.html", PHONE) as driver:
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 
 
 def test_the_sweep_and_the_grammar(finished):
-    """The sweep's figures are those of the matrix and of the set metrics, where these have them."""
+    """The sweep's metrics equal those of the matrix and of the set metrics, where these exist."""
     tables = finished.results / "tables"
     guidance = pl.read_csv(tables / "guidance.csv")
     assert guidance["guidance_scale"].to_list() == [2.5] * 5 + [7.5] * 5 + [None] * 5
@@ -129,7 +130,7 @@ def test_the_sweep_and_the_grammar(finished):
         (row["reference"], row["query"]): row["centroid_accuracy"]
         for row in pl.read_csv(tables / "experiments.csv").iter_rows(named=True)
     }
-    found = {(row["set"], row["figure"]): row["value"] for row in guidance.iter_rows(named=True)}
+    found = {(row["set"], row["metric"]): row["value"] for row in guidance.iter_rows(named=True)}
     assert found["Disamb2.5-IM", "natural_query_accuracy"] == cells["Disamb2.5-IM", "Natural-IM"]
     assert found["Disamb-IM", "natural_reference_accuracy"] == cells["Natural-IM", "Disamb-IM"]
     assert found["Disamb-IM", "prompt_accuracy"] == cells["Disamb2.5-PRMT", "Disamb-IM"]
@@ -140,7 +141,7 @@ def test_the_sweep_and_the_grammar(finished):
     per_class = pl.read_parquet(tables / "guidance_per_class.parquet")
     assert len(per_class) == 4 * len(guidance)
     choice = pl.read_csv(tables / "guidance_choice.csv")
-    assert choice.group_by("figure", maintain_order=True).len()["len"].to_list() == [5] * 5
+    assert choice.group_by("metric", maintain_order=True).len()["len"].to_list() == [5] * 5
     assert set(choice["best_guidance_scale"]) <= {2.5, 7.5}
     adherence = pl.read_csv(tables / "adherence.csv").filter(value="all")
     assert adherence["set"].unique().to_list() == ["PromptAug-IM"]
@@ -151,12 +152,12 @@ def test_the_sweep_and_the_grammar(finished):
             assert min(image.size) > 200
 
 
-def test_what_two_datasets_share_is_drawn_once(finished):
-    assert generated(finished) == {
+def test_images_that_two_datasets_share_are_generated_once(finished):
+    assert count_generated(finished) == {
         "synset/g7.5/c0-2": (30, 0, 0),
         "synset/g7.5/c3-3": (10, 0, 0),
-        "disamb/g7.5/c0-2": (20, 0, 10),  # trousers are as in Synset
-        "disamb/g7.5/c3-3": (0, 0, 10),  # bags are
+        "disamb/g7.5/c0-2": (20, 0, 10),  # trousers have the same prompt as in Synset
+        "disamb/g7.5/c3-3": (0, 0, 10),  # bags too
         "disamb/g2.5/c0-2": (30, 0, 0),
         "disamb/g2.5/c3-3": (10, 0, 0),
         "promptaug/g2.5/c0-2": (30, 0, 0),
@@ -170,7 +171,7 @@ def test_the_same_noise_for_the_same_class_and_index_in_every_set(finished):
     assert tables[0]["prompt"] != tables[1]["prompt"]
 
 
-def test_one_image_is_redrawn_alone_byte_for_byte(finished):
+def test_a_single_image_is_regenerated_byte_for_byte(finished):
     import torch
 
     from synthdiv.generation.generator import Generator
@@ -178,7 +179,7 @@ def test_one_image_is_redrawn_alone_byte_for_byte(finished):
     for shard, at in (("c0-2", (2, "train", 5)), ("c3-3", (3, "evaluation", 0))):
         path = finished.results / "images" / "promptaug" / "g2.5" / f"{shard}.parquet"
         again = regenerate_image(path, *at, load_generate=lambda spec: Generator(spec, torch.device("cpu")).generate_images)
-        assert again == contents(path)[at]
+        assert again == read_images(path)[at]
 
 
 def test_every_classifier_is_tabulated(finished):
@@ -198,7 +199,7 @@ def test_every_classifier_is_tabulated(finished):
     assert table["steps"].to_list() == [10, 10, 6, 6, 14, 14, 10, 10, None, None]
     means = pl.read_csv(finished.results / "tables" / "classifier_means.csv")
     assert means["n_seeds"].to_list() == [1] * 10
-    assert means.columns[-1] == "calibration_error"  # nothing published stands beside
+    assert means.columns[-1] == "calibration_error"  # without columns of published values
     per_class = pl.read_parquet(finished.results / "tables" / "classifiers_per_class.parquet")
     subset = per_class.filter(evaluation_set="Subset-IM", classifier="ready")
     assert subset["name"].to_list() == ["trousers", "bag"]
@@ -208,7 +209,7 @@ def test_every_classifier_is_tabulated(finished):
     assert confusion["n_images"].sum() == 5 * 24
 
 
-def test_the_figures_and_the_exchange(finished):
+def test_the_figures_and_the_exchange_rate(finished):
     for name in ("classifiers", "training", "exchange_rate", "predictors"):
         with Image.open(finished.results / "figures" / f"{name}.png") as image:
             assert min(image.size) > 200
@@ -217,35 +218,35 @@ def test_the_figures_and_the_exchange(finished):
     assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20)]
 
 
-def test_a_mixtures_weights_reach_the_training(finished):
+def test_a_mixtures_weights_are_used_in_training(finished):
     metadata = read_metadata(finished.results / "classifiers" / "tiny" / "Mixed" / "seed5" / "model.safetensors")
     assert metadata["parts"] == [["Natural-IM", 16], ["Disamb2.5-IM", 20]]
     assert (metadata["n_train"], metadata["held_fixed"], metadata["epochs"]) == (36, "epochs", pytest.approx(140 / 36))
 
 
 def test_there_is_nothing_left_to_do(place):
-    """Nor in a copy elsewhere."""
+    """Nothing is left to do in a copy of the finished study in another folder either."""
     assert "Nothing to be done" in place.plan().stdout
     assert "Nothing to be done" in place.run().stdout
 
 
-# What edits of the config would do
+# Plans of edited configs
 
 
 def change_recipe(config, **changes):
-    """The config with another recipe of the classifier `tiny`, or other keys beside it."""
+    """Return the config with another recipe, or other keys, of the classifier `tiny`."""
     classifiers = config["classifiers"]
     return config | {"classifiers": classifiers | {"tiny": classifiers["tiny"] | changes}}
 
 
-def test_an_evaluation_alone_follows_its_recipe(finished):
+def test_an_edited_evaluation_recipe_repeats_only_evaluations(finished):
     config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48}, checkpoint_minutes=5)
     planned = finished.plan("classifiers", config=config).stdout
     assert "train_classifier" not in planned
-    assert len(set(re.findall(r"Try (tiny|tuned|ready), trained on (\S+),", planned))) == 3
+    assert len(set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned))) == 3
 
 
-def test_another_recipe_trains_again_what_it_is_of_and_what_starts_from_that(finished):
+def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finished):
     config = change_recipe(finished.config, recipe=RECIPE | {"label_smoothing": 0.1})
     planned = finished.plan("classifiers", config=config).stdout
     assert len(set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))) == 4
@@ -259,24 +260,24 @@ def test_another_recipe_trains_again_what_it_is_of_and_what_starts_from_that(fin
         ({"recipe": RECIPE | {"steps": 5}}, "needs exactly one of epochs and steps"),
         ({"recipe": RECIPE | {"learning_rate": 5}}, "unknown key learning_rate"),
         ({"recipe": "missing.yaml"}, "missing.yaml does not exist"),
-        ({"recipe": RECIPE | {"device_batch_size": 3}}, "batch_size 10 is no multiple of 1 processes x 3 images"),
-        ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is a circle"),
+        ({"recipe": RECIPE | {"device_batch_size": 3}}, "batch_size 10 is not a multiple of 1 processes x 3 images"),
+        ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is circular"),
         ({"init_from": {"classifier": "ready", "train": "Elsewhere"}}, "no training set of that classifier 'Elsewhere'"),
         ({"train": []}, "has nothing to train on"),
     ],
 )
-def test_a_classifier_that_cannot_be_is_a_sentence(finished, changes, message):
+def test_an_impossible_classifier_gives_a_one_sentence_error(finished, changes, message):
     done = finished.plan("classifiers", check=False, config=change_recipe(finished.config, **changes))
     assert done.returncode != 0
     assert message in done.stdout
     assert "Traceback" not in done.stdout
 
 
-def test_an_edited_or_another_probe_draws_only_that_probe(finished):
+def test_an_edited_or_added_probe_generates_only_that_probe(finished):
     probe = finished.config["prompt_probes"]["bag"]
     for name, prompt_probes in (
         ("bag", {"bag": probe | {"prompts": ["bag", "typical bag"]}}),
         ("hat", {"bag": probe, "hat": probe}),
     ):
         plan = finished.plan(config=finished.config | {"prompt_probes": prompt_probes})
-        assert list_generated(plan) == [f"Draw the probe {name}"]
+        assert list_generated(plan) == [f"Generate the prompt probe {name}"]

@@ -1,6 +1,6 @@
-"""Stable Diffusion v1.5's and CLIP ViT-L/14's architectures with random weights, through the workflow's own jobs.
+"""Run the workflow's jobs on the architectures of Stable Diffusion v1.5 and CLIP ViT-L/14 with random weights.
 
-Their weights are not here; what they are made of is: public configurations, and the vocabulary, which open_clip packages.
+The trained weights are not needed, only the public configurations and the vocabulary, which open_clip packages.
 """
 
 import pyarrow.parquet as pq
@@ -16,7 +16,7 @@ UNET_PARAMETERS = 859_520_964  # "859.5 M"
 
 
 def make_stable_diffusion(folder):
-    """The pipeline's folder, in half precision; gives the U-Net's number of parameters."""
+    """Write the pipeline's folder in half precision; return the U-Net's number of parameters."""
     import torch
     from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from open_clip.tokenizer import SimpleTokenizer
@@ -38,7 +38,7 @@ def make_stable_diffusion(folder):
         ),
         text_encoder=CLIPTextModel(text),
         tokenizer=CLIPTokenizer(vocab=vocabulary, merges=list(clip.bpe_ranks), model_max_length=77),
-        unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768),  # whose other defaults are Stable Diffusion v1's
+        unet=UNet2DConditionModel(sample_size=64, cross_attention_dim=768),  # other defaults are Stable Diffusion v1's
         scheduler=PNDMScheduler(
             beta_schedule="scaled_linear",
             beta_start=0.00085,
@@ -56,7 +56,7 @@ def make_stable_diffusion(folder):
 
 
 def make_clip(path):
-    """CLIP ViT-L/14's random weights."""
+    """Write CLIP ViT-L/14 with random weights."""
     import open_clip
     import torch
     from safetensors.torch import save_file
@@ -66,7 +66,7 @@ def make_clip(path):
     save_file({name: value.contiguous() for name, value in model.state_dict().items()}, path)
 
 
-def test_one_image_of_512_pixels_is_drawn_and_embedded(tmp_path):
+def test_an_image_of_512_pixels_is_generated_and_embedded(tmp_path):
     assert make_stable_diffusion(tmp_path / "sd15") == UNET_PARAMETERS
     make_clip(tmp_path / "clip.safetensors")
     (tmp_path / "classes.csv").write_text("class_id,key,name,lemmas\n0,n02012849,crane,a crane bird\n")

@@ -1,7 +1,7 @@
-"""Jobs that are killed in the middle: what is finished is kept, and the end is as if nothing had happened.
+"""Killed jobs keep their finished work, and a rerun gives the same result as an undisturbed run.
 
-Smaller: tests/unit/test_drawing.py, test_files.py and test_training.py, tests/faults/test_machine.py, and the checkpoint in
-test_edited_study.py; on Slurm, tests/slurm.
+Smaller tests: test_shards.py, test_files.py and test_training.py in tests/unit, tests/faults/test_machine.py, and the
+checkpoint in test_edited_study.py; on Slurm, tests/slurm.
 """
 
 import os
@@ -12,12 +12,12 @@ import time
 import psutil
 import pytest
 from safetensors.torch import load_file
-from small_study import RECIPE, contents, generated, make_place
+from small_study import RECIPE, count_generated, make_place, read_images
 
 pytestmark = pytest.mark.full
 
 
-def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path, monkeypatch):
+def test_a_killed_generation_job_resumes_with_the_same_result(tmp_path, monkeypatch):
     target = "results/small/images/disamb/g2.5/c0-1.parquet"
     counts = {"images_per_class": {"train": 240, "evaluation": 10}}
     killed = tmp_path / "killed"
@@ -26,7 +26,7 @@ def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path, monkeypa
     process = subprocess.Popen(place.command(target), cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     deadline = time.time() + 180
     while len(list((killed / "archive").rglob("*.tar"))) < 3:
-        assert time.time() < deadline, "no block was drawn in three minutes"
+        assert time.time() < deadline, "no block was generated in three minutes"
         assert process.poll() is None, "the job ended before it could be killed"
         time.sleep(0.01)
     for victim in [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]:
@@ -38,21 +38,20 @@ def test_a_killed_drawing_job_keeps_its_blocks_and_ends_alike(tmp_path, monkeypa
     place.run("--unlock")
     place.run(target)
     assert all(path.stat().st_mtime_ns == time for path, time in blocks.items())
-    new, copied, found = generated(place)["disamb/g2.5/c0-1"]
+    new, copied, found = count_generated(place)["disamb/g2.5/c0-1"]
     assert (copied, new + found) == (0, 500)
     assert found >= 110
-    calm = tmp_path / "calm"
-    calm.mkdir()
-    undisturbed = make_place(calm, **counts)
-    undisturbed.run(target)
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    make_place(undisturbed, **counts).run(target)
     results = []
-    for folder in (killed, calm):
+    for folder in (killed, undisturbed):
         monkeypatch.chdir(folder)
-        results.append(contents(target))
+        results.append(read_images(target))
     assert results[0] == results[1]
 
 
-def test_a_killed_training_job_goes_on_and_ends_alike(place):
+def test_a_killed_training_job_resumes_with_the_same_result(place):
     model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
     target = str(model.relative_to(place.folder))
     place.config["classifiers"]["tiny"] |= {"recipe": RECIPE | {"epochs": 100}, "checkpoint_minutes": 0}
@@ -77,7 +76,7 @@ def test_a_killed_training_job_goes_on_and_ends_alike(place):
     assert not model.exists()
     place.run(target)
     log = (place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "seed5.log").read_text()
-    assert "going on from the checkpoint of step" in log
+    assert "resuming from the checkpoint of step" in log
     after = load_file(model)
     assert max(float((before[name].float() - after[name].float()).abs().max()) for name in before) <= 1e-6
     assert not checkpoint.exists()

@@ -1,4 +1,4 @@
-"""Small studies of what users bring: embedding tables, and natural images alone by several encoders; and what is refused."""
+"""Small studies of user-provided embeddings, or of natural images alone by several encoders; and rejected input."""
 
 import io
 import re
@@ -16,7 +16,7 @@ from synthdiv.images.index import read_index
 
 
 def make_own_place(folder, *, shuffled=False):
-    """A config of study, classes and embedding tables alone, whose rows may lie in any order."""
+    """Make a place with only a study name, classes and embedding tables, whose rows may be shuffled."""
     folder.mkdir()
     (folder / "classes.csv").write_text(CLASSES)
     rng = np.random.default_rng(4)
@@ -40,7 +40,7 @@ def make_own_place(folder, *, shuffled=False):
 
 
 def run_in_both_orders(folder, *names):
-    """The bytes of tables of the study and of a copy with shuffled rows."""
+    """Return the bytes of the study's tables and of those of a copy with shuffled rows."""
     places = [make_own_place(folder / "first"), make_own_place(folder / "shuffled", shuffled=True)]
     paths = [f"results/mine/tables/{name}.csv" for name in names]
     for place in places:
@@ -48,41 +48,41 @@ def run_in_both_orders(folder, *names):
     return [[(place.folder / path).read_bytes() for path in paths] for place in places]
 
 
-def test_the_order_of_brought_embeddings_changes_no_byte(tmp_path):
+def test_the_order_of_user_provided_embeddings_changes_no_byte(tmp_path):
     first, shuffled = run_in_both_orders(tmp_path, "experiments", "set_metrics")
     assert first == shuffled
     assert len(pl.read_csv(io.BytesIO(first[0]))) == 4
 
 
 @pytest.mark.full
-def test_the_order_of_brought_embeddings_changes_no_byte_of_any_table(tmp_path):
+def test_the_order_of_user_provided_embeddings_changes_no_byte_of_any_table(tmp_path):
     names = ["experiments", "centroid_distance", "set_metrics", "embedding_classifiers", "experiment_differences"]
     first, shuffled = run_in_both_orders(tmp_path, *names, "audit", "claims")
     assert first == shuffled
 
 
-def test_brought_embeddings_need_no_model(tmp_path):
+def test_user_provided_embeddings_need_no_model(tmp_path):
     place = make_own_place(tmp_path / "place")
     done = place.run()
     assert "generate_images" not in done.stdout
     assert "embed_class_texts" not in done.stdout
     tables = place.results / "tables"
     causes = pl.read_csv(tables / "causes.csv")
-    assert set(causes["set"]) == {"Two-IM"}  # held against the first set
-    assert causes["reading"].null_count() == 4  # nothing reads texts
+    assert set(causes["set"]) == {"Two-IM"}  # compared with the first set
+    assert causes["retrieval"].null_count() == 4  # no encoder embeds texts
     place.run("--report", "report.html")
     shown, errors, requests = read_report(place.folder / "report.html")
     assert not errors + requests
-    assert shown["1 Summary"]["The study in words"] > 50
+    assert shown["1 Summary"]["Summary of the findings"] > 50
     audit, claims = (pl.read_csv(tables / f"{name}.csv", infer_schema_length=None) for name in ("audit", "claims"))
     assert audit.filter(verdict="contradiction")["source"].unique().to_list() == ['"Diversity and Diffusion"']
     assert {"holds", "note"} >= set(audit.filter(source="this study")["verdict"])
-    # without drawn sets, prompts and classifiers only neighbours and centroids can be compared
+    # without generated sets, prompts and classifiers, only neighbours and centroids can be compared
     assert claims.filter(pl.col("verdict") != "not measured")["claim"].str.starts_with("k-NN").to_list() == [True, True]
     assert set(claims.drop_nulls("published")["source"].str.split(",").list.first()) == {'"Diversity and Diffusion"'}
 
 
-def test_a_brought_table_with_a_nan_is_named(tmp_path):
+def test_a_user_provided_table_with_a_nan_is_named(tmp_path):
     (tmp_path / "classes.csv").write_text(CLASSES)
     vectors = np.random.default_rng(0).normal(size=(8, 5))
     vectors[3, 2] = np.nan
@@ -106,8 +106,8 @@ def test_a_bad_image_is_named_before_anything_is_embedded(tmp_path):
     bad.write_bytes(b"\x89PNG not really")
     done = place.run("results/small/images/natural/Natural-IM.parquet", check=False)
     assert done.returncode != 0
-    told = r"error: 1 of 25 images do not decode\. Mend or remove them, .*\n  natural/train/bag/broken\.png \("
-    assert re.search(told, done.stdout)
+    message = r"error: 1 of 25 images do not decode\. Repair or remove them, .*\n  natural/train/bag/broken\.png \("
+    assert re.search(message, done.stdout)
     assert "Traceback" not in done.stdout
     place.config["on_undecodable"] = "flag"
     place.write_config()
@@ -117,7 +117,7 @@ def test_a_bad_image_is_named_before_anything_is_embedded(tmp_path):
 
 
 def make_encoders_place(tmp_path):
-    """Two natural sets, an open_clip encoder and a timm one: no generator, no prompts."""
+    """Make a place with two natural sets and two encoders (open_clip and timm), but no generator and no prompts."""
     make_timm_folder(tmp_path / "resnet")
     natural = "resources/demo/natural"
     sources = {
@@ -135,7 +135,7 @@ def make_encoders_place(tmp_path):
     return Workplace.make(tmp_path, config)
 
 
-def test_every_table_exists_by_every_encoder(tmp_path):
+def test_every_table_exists_for_every_encoder(tmp_path):
     place = make_encoders_place(tmp_path)
     encoders, sets = place.config["encoders"], place.config["sets"]
     tables = place.results / "tables"
@@ -159,12 +159,12 @@ def test_every_table_exists_by_every_encoder(tmp_path):
         assert names <= set(classifiers.filter(encoder=encoder)["classifier"])
     agreement = pl.read_csv(tables / "encoder_agreement.csv")
     assert agreement.select("encoder", "other_encoder").unique().rows() == [("clip", "resnet")]
-    assert {"centroid_accuracy", "centroid_distance", "vendi_score"} <= set(agreement["figure"])
+    assert {"centroid_accuracy", "centroid_distance", "vendi_score"} <= set(agreement["metric"])
 
 
 @pytest.mark.full
-def test_every_figure_and_page_exists_by_two_encoders(tmp_path):
-    """Smaller: by one encoder, in the finished study."""
+def test_every_figure_and_page_exists_with_two_encoders(tmp_path):
+    """Smaller test: the finished study, with one encoder."""
     place = make_encoders_place(tmp_path)
     place.run()
     assert "Nothing to be done" in place.plan().stdout

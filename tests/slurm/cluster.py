@@ -1,4 +1,4 @@
-"""A private Slurm of one machine: two nodes with made-up GPUs, its own key, ports and folder, and nothing left running."""
+"""Run a private Slurm cluster on this machine: two nodes with fake GPUs, own key, ports and folder; stops completely."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import psutil
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel", "sinfo", "setpriv")
 NODES = ("node1", "node2")
 GPUS = ("/dev/null", "/dev/zero")
-"""Of each node: Slurm wants devices, and hands them out without looking at what they are."""
+"""The fake GPUs of each node: Slurm needs device files but does not check what they are."""
 
 SLURM_CONF = """
 ClusterName=private
@@ -39,7 +39,7 @@ SlurmdLogFile={folder}/slurmd-%n.log
 SlurmctldDebug=info
 SlurmdDebug=info
 
-# as a cluster would: processors, memory and GPUs are given out, and who takes more memory than asked for is stopped
+# as on a cluster: allocate processors, memory and GPUs, and stop jobs that use more memory than requested
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
 ProctrackType=proctrack/linuxproc
@@ -52,7 +52,7 @@ MpiDefault=none
 ReturnToService=2
 JobRequeue=1
 
-# quicker than a cluster, so that a test need not wait
+# shorter than on a cluster, so that tests need not wait
 SlurmdTimeout=20
 SlurmctldTimeout=20
 MessageTimeout=10
@@ -73,7 +73,7 @@ PartitionName=gpu Nodes={names} MaxTime=7-00:00:00 State=UP
 
 
 def find_missing() -> list[str]:
-    """Which of the programs that the cluster needs are not installed."""
+    """Return the required programs that are not installed."""
     return [name for name in PROGRAMS if shutil.which(name, path=_search_path()) is None]
 
 
@@ -82,7 +82,7 @@ def _search_path() -> str:
 
 
 def _find_ports(count: int) -> list[int]:
-    """Free ports."""
+    """Find free ports."""
     sockets = [socket.socket() for _ in range(count)]
     for one in sockets:
         one.bind(("127.0.0.1", 0))
@@ -93,14 +93,14 @@ def _find_ports(count: int) -> list[int]:
 
 
 class Cluster:
-    """The cluster's processes, and what its users ask it.
+    """The cluster's processes and user commands.
 
     Attributes
     ----------
     folder : Path
-        All of its state, logs and sockets.
+        Folder of its state, logs and sockets.
     environment : dict
-        The environment in which Slurm's commands speak to this cluster.
+        Environment in which Slurm's commands use this cluster.
     """
 
     def __init__(self, folder: Path, *, cpus: int, memory_mb: int) -> None:
@@ -108,9 +108,9 @@ class Cluster:
         self.processes: dict[str, subprocess.Popen] = {}
         path = f"{folder}/bin:{_search_path()}"
         self.environment = os.environ | {"SLURM_CONF": str(folder / "slurm.conf"), "PATH": path}
-        folder.chmod(0o755)  # munge wants a folder that nobody else may write to
+        folder.chmod(0o755)  # munge needs a folder that only its owner may write to
         (folder / "state").mkdir()
-        # within a job, the executor drops every variable of Slurm before it calls srun
+        # within a job, the executor removes all Slurm variables before it calls srun
         (folder / "bin").mkdir()
         srun = folder / "bin" / "srun"
         srun.write_text(f'#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {shutil.which("srun")} "$@"\n')
@@ -137,7 +137,7 @@ class Cluster:
         (folder / "gres.conf").write_text(
             "".join(f"NodeName={name} Name=gpu File={gpu} Flags=nvidia_gpu_env\n" for name in NODES for gpu in GPUS)
         )
-        (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # none is used; that of version 2 wants systemd
+        (folder / "cgroup.conf").write_text("CgroupPlugin=cgroup/v1\n")  # unused; the plugin for version 2 needs systemd
 
     def start(self) -> None:
         """Start everything and wait until the nodes are idle."""
@@ -160,7 +160,7 @@ class Cluster:
         self._start(f"slurmd-{name}", "-D", "-N", name, program="slurmd")
 
     def wait_for_nodes(self) -> None:
-        """Wait until Slurm sees every node up."""
+        """Wait until Slurm reports every node as up."""
 
         def are_up() -> bool:
             states = self.run("sinfo", "-h", "-N", "-o", "%T").split()
@@ -169,28 +169,29 @@ class Cluster:
         self._wait_for(are_up, 60, "the nodes to be up")
 
     def kill(self, name: str) -> None:
-        """Kill a daemon as a crash would: "slurmctld", or "slurmd-" and a node."""
+        """Kill a daemon, as in a crash: "slurmctld", or "slurmd-" and a node's name."""
         process = self.processes.pop(name)
         process.kill()
         process.wait()
 
     def kill_node(self, node: str) -> None:
-        """Let a node die: its slurmd, and every process of the jobs that run on it."""
+        """Kill a node: its slurmd and all processes of its jobs."""
         numbers = {job["JobId"] for job in self.list_jobs("RUNNING") if job["NodeList"] == node}
         self.kill(f"slurmd-{node}")
         stewards, others = set(), set()
         for process in psutil.process_iter():
             with suppress(psutil.Error):
-                known = process.environ()
-                if known.get("SLURM_CONF") == self.environment["SLURM_CONF"] and known.get("SLURM_JOB_ID") in numbers:
+                variables = process.environ()
+                own = variables.get("SLURM_CONF") == self.environment["SLURM_CONF"]
+                if own and variables.get("SLURM_JOB_ID") in numbers:
                     others.add(process)
                     stewards |= {one for one in process.parents() if "".join(one.cmdline()).startswith("slurmstepd:")}
-        for process in [*stewards, *others]:  # those first that would still report the end of the others
+        for process in [*stewards, *others]:  # slurmstepd first, since it would report the end of the others
             with suppress(psutil.Error):
                 process.kill()
 
     def _start(self, name: str, *arguments: str, program: str | None = None) -> None:
-        # should this process be killed, its daemons go with it
+        # the daemons die with this process
         command = ["setpriv", "--pdeathsig", "KILL", program or name, *arguments]
         with open(self.folder / f"{name}.out", "ab") as out:
             self.processes[name] = subprocess.Popen(
@@ -202,22 +203,22 @@ class Cluster:
                 start_new_session=True,
             )
 
-    def _wait_for(self, what, seconds: float, name: str) -> None:
+    def _wait_for(self, condition, seconds: float, name: str) -> None:
         deadline = time.monotonic() + seconds
-        while not what():
+        while not condition():
             ended = [name for name, process in self.processes.items() if process.poll() is not None]
             if ended or time.monotonic() > deadline:
-                said = "\n".join((self.folder / f"{name}.out").read_text()[-1000:] for name in ended or self.processes)
-                raise RuntimeError(f"waited in vain for {name}; {', '.join(ended) or 'nothing'} ended:\n{said}")
+                output = "\n".join((self.folder / f"{name}.out").read_text()[-1000:] for name in ended or self.processes)
+                raise RuntimeError(f"timed out waiting for {name}; {', '.join(ended) or 'no daemon'} ended:\n{output}")
             time.sleep(0.2)
 
     def run(self, *command: str) -> str:
-        """What one of Slurm's commands prints."""
+        """Run a Slurm command and return its output."""
         done = subprocess.run(command, env=self.environment, text=True, capture_output=True, timeout=60)
         return done.stdout
 
     def list_jobs(self, *states: str) -> list[dict[str, str]]:
-        """The jobs that the controller knows, as scontrol shows them; only those in these states, if any are named."""
+        """List the controller's jobs, as scontrol shows them, optionally only those in the given states."""
         shown = self.run("scontrol", "show", "job", "--oneliner")
         jobs = [
             dict(word.split("=", 1) for word in line.split(" ") if "=" in word)
@@ -227,7 +228,7 @@ class Cluster:
         return [job for job in jobs if not states or job["JobState"] in states]
 
     def stop(self) -> None:
-        """Stop everything, jobs first."""
+        """Stop all jobs, then all daemons."""
         with suppress(subprocess.SubprocessError):
             self.run("scancel", "--full", f"--user={getuser()}")
             deadline = time.monotonic() + 20
@@ -246,7 +247,7 @@ class Cluster:
 
 @contextmanager
 def run_cluster(*, cpus: int = 16, memory_mb: int = 100_000):
-    """A cluster while the block runs."""
+    """Run a cluster within a with block."""
     folder = Path(tempfile.mkdtemp(prefix="synthdiv-slurm-"))
     cluster = Cluster(folder, cpus=cpus, memory_mb=memory_mb)
     try:

@@ -1,4 +1,4 @@
-"""A study on a real Slurm of one machine: the same tables as without it, whatever dies on the way."""
+"""A study on a real one-machine Slurm cluster gives the same tables as without Slurm, whatever fails meanwhile."""
 
 import re
 import shutil
@@ -11,20 +11,20 @@ import pytest
 import yaml
 from cluster import find_missing, run_cluster
 from conftest import make_recipe
-from small_study import generated, write_natural
+from small_study import count_generated, write_natural
 from workplace import REPOSITORY, Workplace
 
 pytestmark = pytest.mark.slurm
 
 PER_CLASS = {"train": 100, "evaluation": 50}
 IMAGES, BLOCKS = 4 * 150, 4 * 3  # of four classes, in blocks of 50
-DRAWING = "generate_images/synset/g7.5/c0-3"
+GENERATION = "generate_images/synset/g7.5/c0-3"
 TRAINING = "train_classifier/pair/Natural-IM/seed1"
 NATURAL = {"train": "natural/train", "evaluation": "natural/val"}
 CONFIG = {
     "study": "faults",
     "classes": "classes.csv",
-    "device": "auto",  # so that jobs ask for GPUs; there are none, so they compute on the CPU
+    "device": "auto",  # jobs request GPUs but compute on the CPU, since the GPUs are fake
     "generators": {
         "tiny": {
             "model": "resources/demo/models/stable-diffusion",
@@ -79,21 +79,21 @@ def make_place(folder, environment=None):
 
 
 def write_site(folder, **changes):
-    """The user's settings of the cluster, where git ignores them."""
+    """Write the user's cluster settings into profiles/default/."""
     (folder / "profiles" / "default").mkdir(parents=True, exist_ok=True)
     (folder / "profiles" / "default" / "config.yaml").write_text(yaml.safe_dump(SITE | changes))
     (folder / "profiles" / "default" / "partitions.yaml").write_text(yaml.safe_dump(PARTITIONS))
 
 
 def read_tables(place):
-    """The bytes of every table but that of what the jobs took."""
+    """Read the bytes of every table except the job table."""
     tables = place.results / "tables"
     return {path.name: path.read_bytes() for path in sorted(tables.iterdir()) if path.name != "jobs.csv"}
 
 
 @pytest.fixture(scope="module")
 def local_tables(tmp_path_factory):
-    """The study's tables by the local profile."""
+    """Return the study's tables from the local profile."""
     place = make_place(tmp_path_factory.mktemp("local"))
     place.run()
     return read_tables(place)
@@ -101,7 +101,7 @@ def local_tables(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, cluster):
-    """The study, run undisturbed on the cluster; the faults strike copies of it."""
+    """Run the study on the cluster without faults; tests with faults use copies."""
     place = make_place(tmp_path_factory.mktemp("slurm"), cluster.environment)
     write_site(place.folder)
     place.output = place.run(profile="slurm").stdout
@@ -109,7 +109,7 @@ def finished(tmp_path_factory, cluster):
 
 
 class Run:
-    """A snakemake that is under way."""
+    """A running snakemake process."""
 
     def __init__(self, place, *arguments):
         self.place = place
@@ -119,28 +119,28 @@ class Run:
                 place.command(*arguments, profile="slurm"), cwd=place.folder, env=place.environment, stdout=out, stderr=out
             )
 
-    def wait_for(self, what, seconds=480):
-        """What ``what`` gives, as soon as it gives anything."""
+    def wait_for(self, find, seconds=480):
+        """Return the first true result of ``find()``."""
         deadline = time.monotonic() + seconds
-        while not (found := what()):
+        while not (found := find()):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"waited in vain for {what.__name__}:\n{self.log.read_text()[-6000:]}")
+                raise AssertionError(f"timed out waiting for {find.__name__}:\n{self.log.read_text()[-6000:]}")
             time.sleep(0.2)
         return found
 
     def finish(self, seconds=1500):
-        """Its output, once it has ended well."""
+        """Wait for a successful end and return the output."""
         assert self.process.wait(seconds) == 0, self.log.read_text()[-8000:]
         return self.log.read_text()
 
 
 AFTER_GENERATION = ["experiments", "results/faults/tables/flags.csv"]
-"""What comes of the drawn images and takes few jobs."""
+"""Targets that depend on the generated images and need few jobs."""
 
 
 @pytest.fixture
 def ungenerated(finished, tmp_path):
-    """A copy of the finished study that lacks its drawn images and what comes of them."""
+    """Copy the finished study without its generated images and all results that depend on them."""
     place = finished.copy_to(tmp_path / "place")
     for path in (place.folder / "archive", place.results / "images" / "synset", place.results / "embeddings/clip/synset"):
         shutil.rmtree(path)
@@ -150,39 +150,39 @@ def ungenerated(finished, tmp_path):
 
 
 def check_tables(place, local_tables):
-    """Those that were made again are those of the local profile."""
+    """Check that the rebuilt tables equal those of the local profile."""
     tables = read_tables(place)
     assert {"experiments.csv", "per_class.parquet", "experiment_differences.csv", "flags.csv"} <= tables.keys()
     assert [name for name in tables if tables[name] != local_tables[name]] == []
 
 
 def list_blocks(place):
-    """Each block in the archive, with the time at which it was written."""
+    """List the blocks in the archive with their modification times."""
     return {path.name: path.stat().st_mtime_ns for path in (place.folder / "archive").rglob("*.tar")}
 
 
 def find_job(cluster, comment):
-    """The running job whose comment begins so."""
+    """Find the running job whose comment starts with the given text."""
     jobs = [job for job in cluster.list_jobs("RUNNING") if job.get("Comment", "").startswith(comment)]
     return jobs[0] if jobs else None
 
 
 def wait_for_generation(run, cluster, blocks=2):
-    """Wait until some blocks are there; gives the job that draws, and the blocks."""
+    """Wait until some blocks exist; return the generation job and the blocks."""
 
     def generation_is_under_way():
-        return len(list_blocks(run.place)) >= blocks and find_job(cluster, "rule_draw_images")
+        return len(list_blocks(run.place)) >= blocks and find_job(cluster, "rule_generate_images")
 
     job = run.wait_for(generation_is_under_way)
     return job, list_blocks(run.place)
 
 
 def find_processes(place, part):
-    """The processes of a rule's script in this place."""
+    """Find the processes of a rule's script in this place."""
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
-        said = process.info["cmdline"] or []
-        if process.info["cwd"] == str(place.folder) and len(said) == 2 and said[1].endswith(f".{part}.py"):
+        command = process.info["cmdline"] or []
+        if process.info["cwd"] == str(place.folder) and len(command) == 2 and command[1].endswith(f".{part}.py"):
             found.append(process)
     return found
 
@@ -192,80 +192,80 @@ def read_log(place, rule):
 
 
 def check_generated_once(place, before):
-    """No block was drawn twice: those that were there are untouched, and the last attempt drew the others alone."""
+    """Check that no block was generated twice: the last attempt left existing blocks untouched and made only the others."""
     after = list_blocks(place)
     assert len(after) == BLOCKS
     assert before.items() <= after.items()
-    new, copied, found = generated(place)["synset/g7.5/c0-3"]
+    new, copied, found = count_generated(place)["synset/g7.5/c0-3"]
     assert (new + found, copied) == (IMAGES, 0)
-    if read_attempts(place, DRAWING) > 1:
+    if count_attempts(place, GENERATION) > 1:
         assert found >= 50 * len(before)
 
 
-def read_attempts(place, rule):
+def count_attempts(place, rule):
     return read_log(place, rule).count("started on")
 
 
-def test_the_tables_are_those_of_the_local_profile(finished, local_tables):
+def test_the_tables_equal_those_of_the_local_profile(finished, local_tables):
     tables = read_tables(finished)
     assert tables.keys() == local_tables.keys()
     assert [name for name in tables if tables[name] != local_tables[name]] == []
 
 
-def test_jobs_ask_for_what_the_profile_says(finished, cluster):
+def test_jobs_request_the_resources_of_the_profile(finished, cluster):
     jobs = {job["Comment"]: job for job in cluster.list_jobs() if job["WorkDir"] == str(finished.folder)}
-    asked = {
+    requested = {
         comment: (job["Partition"], job.get("TresPerJob"), job["MinMemoryNode"], job["TimeLimit"], job["CPUs/Task"])
         for comment, job in jobs.items()
     }
-    assert asked["rule_draw_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "4")
-    assert asked["rule_train_classifier_wildcards_pair_Natural-IM_1"][:2] == ("gpu", "gres:gpu:2")
+    assert requested["rule_generate_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "4")
+    assert requested["rule_train_classifier_wildcards_pair_Natural-IM_1"][:2] == ("gpu", "gres:gpu:2")
     assert jobs["rule_train_classifier_wildcards_pair_Natural-IM_1"]["NumNodes"] == "1"
-    assert asked["rule_index_natural_wildcards_Natural-IM"][:3] == ("cpu", None, "8000M")
+    assert requested["rule_index_natural_wildcards_Natural-IM"][:3] == ("cpu", None, "8000M")
     # three embeddings share a job and its GPU, one after the other
-    assert asked["rule_embed_embed_images_embed_prompts"][:3] == ("gpu", "gres:gpu:1", "16000M")
-    assert asked["rule_score_score_experiment"][:3] == ("cpu", None, "4000M")
+    assert requested["rule_embed_embed_images_embed_prompts"][:3] == ("gpu", "gres:gpu:1", "16000M")
+    assert requested["rule_score_score_experiment"][:3] == ("cpu", None, "4000M")
     assert all(job["Requeue"] == "1" for job in jobs.values())
 
 
-def test_a_training_on_two_gpus_starts_once_and_sees_both(finished, cluster):
+def test_a_training_job_on_two_gpus_starts_once_and_sees_both(finished, cluster):
     log = read_log(finished, TRAINING)
-    assert read_attempts(finished, TRAINING) == 1
+    assert count_attempts(finished, TRAINING) == 1
     assert ", GPUs 0,1\n" in log
 
 
-def test_a_cancelled_drawing_job_goes_on(ungenerated, cluster, local_tables):
+def test_a_cancelled_generation_job_resumes(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION)
     job, before = wait_for_generation(run, cluster)
     cluster.run("scancel", job["JobId"])
     output = run.finish()
     assert f"SLURM-job '{job['JobId']}' failed, SLURM status is: 'CANCELLED'" in output
-    assert "stopped by SIGTERM; what is finished is kept" in read_log(ungenerated, DRAWING)
-    assert read_attempts(ungenerated, DRAWING) == 2
+    assert "stopped by SIGTERM; finished work is kept" in read_log(ungenerated, GENERATION)
+    assert count_attempts(ungenerated, GENERATION) == 2
     check_generated_once(ungenerated, before)
     assert not list((ungenerated.folder / "archive").rglob("*.tmp"))
     check_tables(ungenerated, local_tables)
 
 
-def test_a_killed_process_is_tried_again(ungenerated, cluster, local_tables):
+def test_a_killed_process_is_retried(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION)
     _, before = wait_for_generation(run, cluster)
     (process,) = find_processes(ungenerated, "generate_images")
     process.kill()
     output = run.finish()
     assert "SLURM status is: 'FAILED'" in output
-    assert read_attempts(ungenerated, DRAWING) == 2
+    assert count_attempts(ungenerated, GENERATION) == 2
     check_generated_once(ungenerated, before)
     check_tables(ungenerated, local_tables)
 
 
-def test_a_dead_nodes_job_goes_on_elsewhere(ungenerated, cluster, local_tables):
+def test_a_dead_nodes_job_resumes_on_another_node(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION)
     job, before = wait_for_generation(run, cluster)
     cluster.kill_node(job["NodeList"])
 
     def runs_elsewhere():
-        again = find_job(cluster, "rule_draw_images")
+        again = find_job(cluster, "rule_generate_images")
         return again and again["JobId"] == job["JobId"] and again["NodeList"] != job["NodeList"]
 
     try:
@@ -274,12 +274,12 @@ def test_a_dead_nodes_job_goes_on_elsewhere(ungenerated, cluster, local_tables):
         cluster.start_node(job["NodeList"])
         cluster.wait_for_nodes()
     run.finish()
-    assert read_log(ungenerated, DRAWING).count(f", Slurm job {job['JobId']}, GPUs ") == 2  # it was put back into the queue
+    assert read_log(ungenerated, GENERATION).count(f", Slurm job {job['JobId']}, GPUs ") == 2  # it was requeued
     check_generated_once(ungenerated, before)
     check_tables(ungenerated, local_tables)
 
 
-def test_a_controller_that_is_away_for_a_while(ungenerated, cluster, local_tables):
+def test_a_study_survives_a_controller_outage(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION)
     _, before = wait_for_generation(run, cluster)
     cluster.kill("slurmctld")
@@ -292,29 +292,29 @@ def test_a_controller_that_is_away_for_a_while(ungenerated, cluster, local_table
     check_tables(ungenerated, local_tables)
 
 
-def test_a_job_that_hangs_runs_into_its_time_limit(ungenerated, cluster, local_tables):
+def test_a_hanging_job_is_retried_after_its_time_limit(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:runtime=attempt")
     _, before = wait_for_generation(run, cluster)
     (process,) = find_processes(ungenerated, "generate_images")
     process.suspend()
     output = run.finish()
     assert "SLURM status is: 'TIMEOUT'" in output
-    assert "stopped by SIGTERM; what is finished is kept" in read_log(ungenerated, DRAWING)
+    assert "stopped by SIGTERM; finished work is kept" in read_log(ungenerated, GENERATION)
     check_generated_once(ungenerated, before)
     check_tables(ungenerated, local_tables)
 
 
-def test_a_job_that_takes_too_much_memory_gets_more(ungenerated, cluster, local_tables):
+def test_a_job_that_runs_out_of_memory_gets_more(ungenerated, cluster, local_tables):
     Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:mem_mb=700*attempt").finish()
     jobs = [job for job in cluster.list_jobs() if job["WorkDir"] == str(ungenerated.folder)]
-    run = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_draw_images")]
-    # a cluster whose cgroups watch says OUT_OF_MEMORY; this one says why in the node's log alone
+    run = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_generate_images")]
+    # with cgroups, Slurm reports OUT_OF_MEMORY; here, only the node's log gives the reason
     assert run == [("FAILED", "700M"), ("COMPLETED", "1400M")]
     assert any("exceeded memory limit" in log.read_text() for log in cluster.folder.glob("slurmd-node*.log"))
     check_tables(ungenerated, local_tables)
 
 
-def test_a_killed_snakemake_is_started_again(ungenerated, cluster, local_tables):
+def test_a_killed_snakemake_can_be_restarted(ungenerated, cluster, local_tables):
     run = Run(ungenerated, *AFTER_GENERATION)
     job, before = wait_for_generation(run, cluster)
     run.process.kill()
@@ -333,7 +333,7 @@ def test_a_killed_snakemake_is_started_again(ungenerated, cluster, local_tables)
     check_tables(ungenerated, local_tables)
 
 
-def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_path, local_tables):
+def test_a_cancelled_training_job_resumes(finished, cluster, tmp_path, local_tables):
     place = finished.copy_to(tmp_path / "place")
     for name in ("classifiers", "evaluations", "tables", "logs/train_classifier"):
         shutil.rmtree(place.results / name)
@@ -348,12 +348,12 @@ def test_a_cancelled_training_goes_on_where_it_stopped(finished, cluster, tmp_pa
     cluster.run("scancel", job["JobId"])
     run.finish()
     log = read_log(place, TRAINING)
-    (stopped,) = set(re.findall(r"stopped after step (\d+) of 800", log))  # both processes say so
-    assert f"going on from the checkpoint of step {stopped} of 800" in log
+    (stopped,) = set(re.findall(r"stopped after step (\d+) of 800", log))  # logged by both processes
+    assert f"resuming from the checkpoint of step {stopped} of 800" in log
     assert read_tables(place)["classifiers.csv"] == local_tables["classifiers.csv"]
 
 
-def test_a_controller_that_does_not_answer(finished, cluster, tmp_path):
+def test_a_controller_that_does_not_answer_is_reported(finished, cluster, tmp_path):
     text = Path(cluster.environment["SLURM_CONF"]).read_text()
     (tmp_path / "slurm.conf").write_text(re.sub(r"(?m)^SlurmctldPort=.*", "SlurmctldPort=1", text))
     place = finished.copy_to(tmp_path / "place")
@@ -374,7 +374,7 @@ def test_a_controller_that_does_not_answer(finished, cluster, tmp_path):
         ({"set-resources": {"write_prompts": {"gpu": 9}}}, "has room for jobs of\n  write_prompts: 9 GPUs, 1 CPUs"),
     ],
 )
-def test_what_a_site_must_fill_in(finished, tmp_path, site, message):
+def test_missing_site_settings_are_reported(finished, tmp_path, site, message):
     place = finished.copy_to(tmp_path / "place")
     write_site(place.folder, **site)
     done = place.run("--forcerun", "write_prompts", profile="slurm", check=False)
@@ -382,7 +382,7 @@ def test_what_a_site_must_fill_in(finished, tmp_path, site, message):
     assert message in done.stdout
 
 
-def test_the_demo_study(cluster, tmp_path):
+def test_the_demo_study_gives_the_same_tables(cluster, tmp_path):
     config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     places = [Workplace.make(tmp_path / name, config, environment=cluster.environment) for name in ("local", "cluster")]
     places[0].run()

@@ -1,4 +1,4 @@
-"""Tests of tests/compare_results.py: that every kind of difference is found, and only what was renamed is not."""
+"""Tests of tests/compare_results.py: every kind of difference is found, except declared renames."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ RENAMED = {"columns": {"taken_for": "predicted_class"}, "values": {"brought": "u
 
 @pytest.fixture
 def folders(tmp_path):
-    """Two folders with equal results."""
+    """Make two folders with equal results."""
     for name in ("old", "new"):
         folder = tmp_path / name
         (folder / "tables").mkdir(parents=True)
@@ -71,9 +71,9 @@ def test_rows_columns_bytes_and_files_are_compared(folders):
     table.drop("lists", "kind").write_csv(new / "tables" / "causes.csv")
     (new / "model.safetensors").write_bytes(b"heights")
     (new / "facts.json").rename(new / "metadata.json")
-    code, said = compare(old, new)
+    code, lines = compare(old, new)
     assert code == 1
-    assert said == [
+    assert lines == [
         "facts.json is gone",
         "metadata.json is new",
         "model.safetensors: bytes",
@@ -83,7 +83,7 @@ def test_rows_columns_bytes_and_files_are_compared(folders):
     ]
 
 
-def test_only_what_was_renamed_may_have_another_name(folders, tmp_path):
+def test_only_declared_renames_are_accepted(folders, tmp_path):
     old, new = folders
     for read, write, name in (
         (pl.read_csv, "write_csv", "causes.csv"),
@@ -101,11 +101,11 @@ def test_only_what_was_renamed_may_have_another_name(folders, tmp_path):
     assert compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))[0] == 0
     for key, text in (("columns", "became"), ("values", "kind: 2 of 2"), ("files", "is gone"), ("new_files", "is new")):
         (tmp_path / "renamed.yaml").write_text(json.dumps({name: one for name, one in whole.items() if name != key}))
-        code, said = compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))
+        code, lines = compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))
         assert code == 1
-        assert any(text in line for line in said)
+        assert any(text in line for line in lines)
 
 
-def test_nothing_to_compare_is_no_agreement(tmp_path):
+def test_empty_folders_do_not_agree(tmp_path):
     (tmp_path / "a").mkdir()
     assert compare(tmp_path / "a", tmp_path / "a")[0] == 1

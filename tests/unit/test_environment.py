@@ -1,4 +1,4 @@
-"""That the lists of packages, the lock and what is made from them agree."""
+"""The package lists, the lock and the generated conda environment agree."""
 
 import hashlib
 import re
@@ -14,7 +14,7 @@ def read_requirements(name):
     return [re.match(r"[\w.-]+", line)[0].lower().replace("_", "-") for line in lines if line]
 
 
-def test_the_lock_holds_every_package_of_both_lists():
+def test_the_lock_contains_every_package_of_both_lists():
     locked = re.findall(r"^([\w.-]+)==", (ENVS / "requirements.txt").read_text(), flags=re.MULTILINE)
     lists = read_requirements("requirements.in"), read_requirements("development.in")
     assert {name for names in lists for name in names} <= set(locked), "run `make lock`"
@@ -23,6 +23,6 @@ def test_the_lock_holds_every_package_of_both_lists():
     assert re.match(r"[\w-]+", backend)[0] in lists[1]
 
 
-def test_the_conda_environment_is_made_again_when_the_lock_changes():
+def test_the_conda_environment_is_rebuilt_when_the_lock_changes():
     digest = hashlib.sha256((ENVS / "requirements.txt").read_bytes()).hexdigest()
     assert f"# lock: {digest[:16]}\n" in (ENVS / "synthdiv.yaml").read_text(), "run `make lock`"

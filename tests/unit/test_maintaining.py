@@ -1,4 +1,4 @@
-"""The maintainers' map is the code's."""
+"""MAINTAINING.md agrees with the code."""
 
 import ast
 import re
@@ -7,30 +7,30 @@ import tomllib
 from workplace import REPOSITORY
 
 
-def test_the_map_has_every_package_in_the_order_of_the_layers():
+def test_the_package_table_lists_the_layers_in_order():
     page = (REPOSITORY / "MAINTAINING.md").read_text()
-    table = page[page.index("| package | what is in it |") : page.index("## What must stay true")]
+    table = page[page.index("| package | contents |") : page.index("## What must stay true")]
     listed = re.findall(r"^\| `([a-z_]+)` \|", table, flags=re.MULTILINE)
     settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]
     (layers,) = (one["layers"] for one in settings["contracts"] if one["type"] == "layers")
     assert listed == [package for layer in reversed(layers) for package in layer.split(" | ")]
 
 
-def test_no_package_is_a_heap():
+def test_packages_are_small():
     source = REPOSITORY / "src" / "synthdiv"
     assert [path.name for path in source.glob("*.py")] == ["__init__.py"]
     for package in source.rglob("__init__.py"):
         assert len(list(package.parent.glob("*.py"))) <= 14, package.parent
 
 
-def test_no_class_is_long():
+def test_classes_are_short():
     for path in (REPOSITORY / "src" / "synthdiv").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 assert node.end_lineno - node.lineno < 250, f"{path}: {node.name}"
 
 
-def test_every_rule_has_its_functions_and_its_script_where_one_would_guess():
+def test_rules_functions_and_scripts_have_matching_names():
     rules = REPOSITORY / "workflow" / "rules"
     topics = {path.stem for path in rules.glob("*.smk")}
     assert {path.stem for path in (rules / "common").glob("*.smk")} <= topics

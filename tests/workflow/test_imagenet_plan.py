@@ -1,4 +1,4 @@
-"""The ImageNet study in the plan: every job of it, and what one edited prompt changes."""
+"""Plan the ImageNet study: all jobs, and the changes after one edited prompt."""
 
 import csv
 import re
@@ -13,10 +13,10 @@ from synthdiv.plan.loading import load_study
 JOBS = {
     "fingerprint_generator": 1,
     "index_natural": 1,
-    "generate_images": 1000,  # 10 drawings in 100 shards
+    "generate_images": 1000,  # 10 generation runs in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,
-    "score_experiment": 60,  # the matrix's 36, and those of the sweeps
+    "score_experiment": 60,  # the matrix's 36 and those of the sweeps
     "train_classifier": 5,
     "evaluate_classifier": 6,
     "audit_tables": 1,
@@ -26,7 +26,7 @@ JOBS = {
 
 @pytest.fixture
 def place(tmp_path):
-    """A made-up ImageNet beside the study's config."""
+    """Make a fake ImageNet and a place with the study's config."""
     with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
         keys = [row["key"] for row in csv.DictReader(file)]
     for split in ("train", "val"):
@@ -45,7 +45,7 @@ def test_the_whole_study_is_planned(place):
     assert {name: counts[name] for name in JOBS} == JOBS
 
 
-def test_one_edited_prompt_replans_one_shard_of_each_drawing_that_uses_it(place, monkeypatch):
+def test_one_edited_prompt_replans_one_shard_of_each_generation_run_that_uses_it(place, monkeypatch):
     monkeypatch.chdir(place.folder)
     overrides = place.folder / "resources" / "prompts" / "imagenet" / "disamb.csv"
     before = load_study(place.config)

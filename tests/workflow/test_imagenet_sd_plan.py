@@ -1,4 +1,4 @@
-"""The study of the ImageNet-SD clones in the plan: every job of it, and what ImageNet-100 and all of ImageNet share."""
+"""Plan the study of the ImageNet-SD clones: all jobs, and the images that ImageNet-100 and full ImageNet share."""
 
 import csv
 import re
@@ -16,14 +16,14 @@ from synthdiv.plan.user_sources import find_timm_subset
 JOBS = {
     "imagenet_sd": {
         "fingerprint_generator": 1,
-        "index_natural": 5,  # ImageNet, and the four sets that only evaluate
-        "generate_images": 160,  # 8 drawings in 20 shards
+        "index_natural": 5,  # ImageNet and the four evaluation-only sets
+        "generate_images": 160,  # 8 generation runs in 20 shards
         "embed_images": 180,  # and ImageNet's
         "train_classifier": 15,
         "evaluate_classifier": 15,
         "compare_published": 1,
         "index_transfer": 10,
-        "extract_features": 165,  # 15 trainings, ten transfer sets and ImageNet
+        "extract_features": 165,  # 15 trained classifiers, ten transfer sets and ImageNet
         "classify_transfer": 160,  # and the encoder's embeddings
     },
     "imagenet_sd_1k": {"generate_images": 300, "embed_images": 400, "train_classifier": 4, "evaluate_classifier": 4},
@@ -37,17 +37,17 @@ def read_config(name):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A made-up ImageNet and its shifted kin, with the folders that these have."""
+    """Make a fake ImageNet and its distribution-shifted variants, with their class folders."""
     folder = tmp_path_factory.mktemp("imagenet")
     with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
         keys = [row["key"] for row in csv.DictReader(file)]
-    kin = {"imagenet/train": keys, "imagenet/val": keys, "imagenet-sketch": keys, "imagenet-v2": map(str, range(1000))}
+    variants = {"imagenet/train": keys, "imagenet/val": keys, "imagenet-sketch": keys, "imagenet-v2": map(str, range(1000))}
     for entry in read_config("imagenet_sd")["transfer"]["sets"].values():
         for part in locate_parts(entry):
             (folder / part).mkdir(parents=True, exist_ok=True)
     for name in ("a", "r"):
-        kin[f"imagenet-{name}"] = find_timm_subset(f"imagenet-{name}").read_text().split()
-    for name, classes in kin.items():
+        variants[f"imagenet-{name}"] = find_timm_subset(f"imagenet-{name}").read_text().split()
+    for name, classes in variants.items():
         for one in classes:
             (folder / name / one).mkdir(parents=True)
             (folder / name / one / "1.JPEG").touch()
@@ -66,35 +66,37 @@ def test_the_whole_study_is_planned(folder, tmp_path, name):
     assert {rule: counts[rule] for rule in JOBS[name]} == JOBS[name]
 
 
-def test_imagenet_100_finds_the_images_of_all_of_imagenet(monkeypatch):
-    """A class's blocks have the same names, though its number differs; the 50 times larger set begins with the others."""
+def test_imagenet_100_reuses_the_images_of_full_imagenet(monkeypatch):
+    """A class's blocks have the same names, though its class_id differs; the 50 times larger set starts with them."""
     monkeypatch.chdir(REPOSITORY)
     few, all_classes = (load_study(read_config(name)) for name in JOBS)
     key = few.classes[40].key
-    places = [next(row.class_id for row in study.classes if row.key == key) for study in (few, all_classes)]
-    assert places[0] != places[1]
+    class_ids = [next(row.class_id for row in study.classes if row.key == key) for study in (few, all_classes)]
+    assert class_ids[0] != class_ids[1]
 
     def list_blocks(study, run, class_id):
         return [block.path for block in iter_blocks(study, run, [class_id], FINGERPRINT)]
 
     for run in (GenerationRun("c_d", 7.5), GenerationRun("c_d", 2.0), GenerationRun("inside", 7.5)):
-        mine, theirs = (list_blocks(study, run, place) for study, place in zip((few, all_classes), places, strict=True))
+        mine, theirs = (list_blocks(study, run, one) for study, one in zip((few, all_classes), class_ids, strict=True))
         assert mine == theirs
-    whole = set(list_blocks(few, GenerationRun("scaled", 2.0), places[0]))
-    assert set(list_blocks(few, GenerationRun("inside", 2.0), places[0])) <= whole
+    whole = set(list_blocks(few, GenerationRun("scaled", 2.0), class_ids[0]))
+    assert set(list_blocks(few, GenerationRun("inside", 2.0), class_ids[0])) <= whole
     assert len(whole) == 65000 // 50 + 1
 
 
-def test_no_image_of_the_first_study_is_drawn_again(monkeypatch):
-    """The two demos share their generator: what the first has drawn from the same prompt, the second finds."""
+def test_no_image_of_the_first_study_is_generated_again(monkeypatch):
+    """The two demos share a generator: the second reuses the first's images of the same prompts."""
     monkeypatch.chdir(REPOSITORY)
     first, second = load_study(read_config("config")), load_study(read_config("demo_sd"))
     generated = {
         name for block in iter_blocks(first, GenerationRun("synset", 7.5), range(10), FINGERPRINT) for name in block.names
     }
-    asked = {name for block in iter_blocks(second, GenerationRun("c", 7.5), range(10), FINGERPRINT) for name in block.names}
-    assert asked < generated
-    assert len(asked) == 10 * (100 + 25)
+    requested = {
+        name for block in iter_blocks(second, GenerationRun("c", 7.5), range(10), FINGERPRINT) for name in block.names
+    }
+    assert requested < generated
+    assert len(requested) == 10 * (100 + 25)
 
 
 def test_the_second_demo_is_planned(tmp_path):

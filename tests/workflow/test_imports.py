@@ -1,4 +1,4 @@
-"""What the rules import: this clone's package, and nothing that takes long to import."""
+"""Imports of the rules: only light modules of this clone's package."""
 
 import re
 import subprocess
@@ -24,7 +24,7 @@ IMPORT = re.compile(r"^from (synthdiv[.\w]*) import \(?([\w, \n]+)\)?$", flags=r
 
 
 def list_imports():
-    """What every file of rules imports when it is parsed: modules of the package, and the names taken from each."""
+    """List the imports of all rule files: modules of the package, and the names imported from each."""
     texts = [path.read_text() for path in (REPOSITORY / "workflow" / "rules").rglob("*.smk")]
     return [match.groups() for text in texts for match in IMPORT.finditer(text)]
 
@@ -37,7 +37,7 @@ def test_the_rules_import_nothing_heavy():
     assert done.stdout == "[]\n"
 
 
-def test_the_contract_names_all_that_the_rules_import():
+def test_the_import_contract_covers_all_imports_of_the_rules():
     settings = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["importlinter"]
     (light,) = (one["source_modules"] for one in settings["contracts"] if one["type"] == "forbidden")
     for module, names in list_imports():

@@ -1,4 +1,4 @@
-"""What Snakemake plans, without running it."""
+"""Snakemake's plans, by dry runs."""
 
 import os
 import re
@@ -10,34 +10,36 @@ import pytest
 import yaml
 from workplace import REPOSITORY
 
+from synthdiv.core.results_format import write_results_format
+
 
 @pytest.fixture
 def demo_config():
     return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
 
-def planned(output):
-    """The messages of the jobs of a dry-run."""
+def list_messages(output):
+    """List the job messages of a dry run."""
     return re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE)
 
 
 def count_jobs(output):
-    """The job statistics of a dry-run, by rule."""
+    """Read the number of jobs of a dry run, by rule."""
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
 
 
-def scored(output):
-    return {message for message in planned(output) if message.startswith("Score reference")}
+def list_scored(output):
+    return {message for message in list_messages(output) if message.startswith("Score reference")}
 
 
-def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(workplace, demo_config):
+def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_config):
     place = workplace(demo_config | {"classes_per_shard": 5})
     done = place.plan()
     references, queries = demo_config["experiments"]["references"], demo_config["experiments"]["queries"]
     matrix = {f"Score reference {r} x query {q} (tiny-clip)" for r in references for q in queries}
     assert len(matrix) == 36
-    assert scored(place.plan("experiments").stdout) == matrix
-    assert scored(done.stdout) - matrix == {
+    assert list_scored(place.plan("experiments").stdout) == matrix
+    assert list_scored(done.stdout) - matrix == {
         f"Score reference {reference} x query {query} (tiny-clip)"
         for name in ("Disamb5.0-IM", "Disamb1.0-IM")
         for reference, query in (
@@ -49,17 +51,17 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
     }
     counts = count_jobs(done.stdout)
     assert counts["score_experiment"] == 44
-    assert counts["measure_spread"] == 5  # four guidance scales, and the natural set
-    assert [message for message in planned(done.stdout) if "modifiers" in message] == [
-        "Measure which modifiers reach the images of PromptAug-IM (tiny-clip)",
-        "Tabulate which modifiers reach the images",
-        "Plot which modifiers reach the images",
+    assert counts["measure_spread"] == 5  # four guidance scales and the natural set
+    assert [message for message in list_messages(done.stdout) if "adherence" in message] == [
+        "Measure the modifier adherence of PromptAug-IM (tiny-clip)",
+        "Tabulate the modifier adherence",
+        "Plot the modifier adherence",
     ]
-    assert counts["generate_images"] == 12  # six drawings of two shards
+    assert counts["generate_images"] == 12  # six generation runs of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
     assert counts["index_natural"] == 2
-    trained = [message for message in planned(done.stdout) if message.startswith("Train small")]
+    trained = [message for message in list_messages(done.stdout) if message.startswith("Train small")]
     classifier = demo_config["classifiers"]["small"]
     assert sorted(trained) == sorted(
         f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
@@ -76,7 +78,7 @@ def test_the_demo_plans_the_36_experiments_those_of_the_sweep_and_every_shard(wo
     assert not {"generate_review", "classify_review", "match_review", "write_review"} & counts.keys()
 
 
-def test_without_probes_nothing_of_them_is_planned(workplace, demo_config):
+def test_without_prompt_probes_no_job_for_them_is_planned(workplace, demo_config):
     del demo_config["prompt_probes"]
     done = workplace(demo_config).plan()
     assert not [
@@ -86,7 +88,7 @@ def test_without_probes_nothing_of_them_is_planned(workplace, demo_config):
 
 
 @pytest.mark.parametrize("reviewed_by", ["classifier", "natural images", "prompts"])
-def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(workplace, demo_config, reviewed_by):
+def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, demo_config, reviewed_by):
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
     expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
     if reviewed_by == "classifier":
@@ -104,7 +106,7 @@ def test_a_review_is_planned_shard_by_shard_and_needs_no_more_than_its_judge(wor
     assert {rule: count for rule, count in counts.items() if rule != "total"} == expected
 
 
-def test_there_must_be_something_to_review(workplace, demo_config):
+def test_a_review_needs_a_reviewable_set(workplace, demo_config):
     demo_config = {key: demo_config[key] for key in ("study", "classes", "device")}
     natural = "resources/demo/natural/fashion-{}.parquet"
     images = {split: natural.format(split) for split in ("train", "evaluation")}
@@ -112,13 +114,13 @@ def test_there_must_be_something_to_review(workplace, demo_config):
     config = demo_config | encoders | {"sets": {"Fashion-IM": {"kind": "image", "images": images}}}
     done = workplace(config).plan("review", check=False)
     assert done.returncode != 0
-    assert "there is nothing to review: the config has no drawn set with one prompt a class" in done.stdout
+    assert "there is nothing to review: the config has no generated set with one prompt per class" in done.stdout
     assert "Traceback" not in done.stdout
 
 
-def test_the_slurm_profile_plans_from_a_fresh_clone_where_there_is_no_slurm(tmp_path):
+def test_the_slurm_profile_plans_from_a_fresh_clone_without_slurm(tmp_path):
     clone = tmp_path / "clone"
-    commands = tmp_path / "bin"  # all that a machine without Slurm has
+    commands = tmp_path / "bin"  # the commands of a machine without Slurm
     commands.mkdir()
     for name in ("bash", "git", "which"):
         (commands / name).symlink_to(shutil.which(name))
@@ -156,14 +158,15 @@ def test_targets(workplace, demo_config, target, rules, not_rules):
     assert not not_rules & counts.keys()
 
 
-def test_an_encoders_weights_are_an_input_of_what_it_embeds(workplace, demo_config):
+def test_an_encoders_weights_are_an_input_of_its_embeddings(workplace, demo_config):
     encoders = {"resnet": {"library": "timm", "model": "resnet18", "pretrained": "weights.safetensors"}}
     place = workplace(demo_config | {"encoders": demo_config["encoders"] | encoders})
     table = place.results / "embeddings" / "resnet" / "natural" / "Fashion-IM" / "c0-9.parquet"
     index = place.results / "images" / "natural" / "Fashion-IM.parquet"
     for path in (place.folder / "weights.safetensors", index, index.with_suffix(".csv"), table):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("made before")
+        path.write_text("made earlier")
+    write_results_format(place.results)
     target = str(table.relative_to(place.folder))
     assert "Nothing to be done" in place.plan(target).stdout
     later = table.stat().st_mtime + 10
@@ -171,8 +174,8 @@ def test_an_encoders_weights_are_an_input_of_what_it_embeds(workplace, demo_conf
     assert "Updated input files: weights.safetensors" in place.plan(target).stdout
 
 
-def test_a_study_stands_alone(workplace, demo_config):
-    """--configfile is merged into what `configfile:` loaded: nothing of the demo may turn up."""
+def test_a_study_inherits_nothing_from_the_demo(workplace, demo_config):
+    """Snakemake merges --configfile into the config of `configfile:`; nothing of the demo may remain."""
     config = {key: demo_config[key] for key in ("classes", "generators", "encoders")} | {
         "study": "alone",
         "datasets": {"names": {"builder": "lemmas"}},
@@ -184,7 +187,7 @@ def test_a_study_stands_alone(workplace, demo_config):
     assert not re.search("disamb|Fashion|demo/", done.stdout.replace("resources/demo/", ""))
 
 
-def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figures(workplace, demo_config):
+def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_metrics(workplace, demo_config):
     config = {key: demo_config[key] for key in ("classes", "generators", "encoders", "datasets")} | {
         "study": "sweep",
         "sets": {name: demo_config["sets"][name] for name in ("Disamb-IM", "Disamb1.0-IM", "PromptAug-IM")},
@@ -192,7 +195,7 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figur
     }
     place = workplace(config)
     done = place.plan("guidance")
-    assert scored(done.stdout) == {
+    assert list_scored(done.stdout) == {
         f"Score reference {name} x query {name} (tiny-clip)" for name in ("Disamb-IM", "Disamb1.0-IM")
     }
     assert count_jobs(done.stdout)["plot_guidance"] == 1
@@ -207,19 +210,19 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_figur
         ({"classes_per_shards": 3}, "unknown config key classes_per_shards: did you mean 'classes_per_shard'?"),
         (
             {"images_per_class": {"train": 99999}},
-            "holds 5760: add values to it, lower images_per_class, or let prompts come again",
+            "has 5760: add values to it, lower images_per_class, or let prompts repeat",
         ),
         ({"classes": "classes.csv"}, "the class table classes.csv does not exist"),
     ],
 )
-def test_a_bad_config_ends_in_one_sentence(workplace, demo_config, change, sentence):
+def test_a_bad_config_gives_a_one_sentence_error(workplace, demo_config, change, sentence):
     done = workplace(demo_config | change).plan(check=False)
     assert done.returncode != 0
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout
 
 
-def test_profiles_trigger_on_the_same_changes():
+def test_profiles_have_the_same_rerun_triggers():
     profiles = [yaml.safe_load((REPOSITORY / "profiles" / name / "config.yaml").read_text()) for name in ("local", "slurm")]
     for profile in profiles:
         assert profile["rerun-triggers"] == ["mtime", "params", "input"]
@@ -227,15 +230,15 @@ def test_profiles_trigger_on_the_same_changes():
         assert profile["scheduler"] == "greedy"
 
 
-def test_every_rule_has_its_shape():
-    """Rule = script = log folder = benchmark folder; memory, time, a message; also of a rule that uses another's script."""
+def test_every_rule_has_the_standard_form():
+    """Script, log and benchmark are named after the rule, which has memory, time and a message; likewise for `use rule`."""
     for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
         for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE):
             if "script:" not in body:
                 continue
             assert f'"../scripts/{name}.py"' in body
             assert f'"<logs>/{name}' in body
-            # a benchmark is an output: those that always run have neither
+            # a benchmark is an output: rules that always run have neither
             assert ("output:" in body) == (f'"<benchmarks>/{name}' in body)
             assert all(key in body for key in ("mem_mb=", "runtime=", "message:", "conda:")), name
             script = (REPOSITORY / "workflow" / "scripts" / f"{name}.py").read_text()
@@ -249,14 +252,14 @@ def test_every_rule_has_its_shape():
             assert "message:" in body
 
 
-def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
+def test_the_grid_is_printed_without_the_user_provided_images(workplace, demo_config):
     demo_config["sets"]["Fashion-IM"]["images"] = {"train": "nowhere/train", "evaluation": "nowhere/val"}
     place = workplace(demo_config)
     assert "nowhere/train does not exist" in place.plan(check=False).stdout
     printed = place.run("grid").stdout
     for text in (
         "Fashion-IM, train: nowhere/train (NOT THERE)",
-        "synset/g7.5: 10 classes not drawn yet",
+        "synset/g7.5: 10 classes not generated yet",
         "Disamb-IM",
         "GUESS",
     ):
@@ -264,7 +267,7 @@ def test_the_grid_is_printed_without_the_users_images(workplace, demo_config):
     assert "Nothing to be done" not in place.run("grid").stdout
 
 
-def test_transfer_and_features_are_planned_where_the_config_names_them(workplace, demo_config):
+def test_transfer_and_features_are_planned_if_configured(workplace, demo_config):
     rules = {
         "index_transfer",
         "extract_features",
@@ -280,7 +283,7 @@ def test_transfer_and_features_are_planned_where_the_config_names_them(workplace
     place.write_config()
     counts = count_jobs(place.plan("transfer").stdout)
     assert counts["index_transfer"] == counts["embed_transfer"] == 1
-    assert counts["extract_features"] == 14  # seven training sets, all seeds of one together: of digits, and of Fashion-IM
+    assert counts["extract_features"] == 14  # seven training sets, with all seeds in one job, for digits and for Fashion-IM
     assert counts["classify_transfer"] == 8  # and the encoder
     assert counts["measure_features"] == 7
     assert not {"score_experiment", "plot_predictors", "plot_causes"} & counts.keys()
@@ -292,7 +295,7 @@ def test_transfer_and_features_are_planned_where_the_config_names_them(workplace
     assert not {"index_transfer", "classify_transfer", "plot_transfer"} & count_jobs(output).keys()
 
 
-def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_config):
+def test_a_missing_transfer_set_gives_a_one_sentence_error(workplace, demo_config):
     demo_config["transfer"] = {"sets": {"flowers": {"torchvision": "Flowers102", "root": "data"}}}
     place = workplace(demo_config)
     done = place.plan(check=False)
@@ -302,7 +305,7 @@ def test_a_transfer_set_that_is_missing_ends_in_one_sentence(workplace, demo_con
     assert "flowers: torchvision's Flowers102 in data (NOT THERE)" in place.run("grid").stdout
 
 
-def test_natural_images_and_classifiers_alone_are_planned_without_what_is_drawn(workplace, demo_config):
+def test_natural_images_and_classifiers_alone_are_planned_without_generation(workplace, demo_config):
     natural = {"Fashion-IM": demo_config["sets"]["Fashion-IM"]}
     classifier = demo_config["classifiers"]["small"] | {"train": ["Fashion-IM"], "evaluate": ["Fashion-IM"]}
     config = {key: demo_config[key] for key in ("classes", "device", "encoders")} | {"study": "natural", "sets": natural}
@@ -313,8 +316,8 @@ def test_natural_images_and_classifiers_alone_are_planned_without_what_is_drawn(
 
 def test_the_diagnosis_of_the_demo(workplace, demo_config):
     counts = count_jobs(workplace(demo_config).plan().stdout)
-    assert counts["gather_evidence"] == 6  # the drawn sets
-    assert counts["split_error"] == 8  # and the natural ones
+    assert counts["gather_evidence"] == 6  # the generated sets
+    assert counts["split_error"] == 8  # and the natural sets
     for rule in (
         "embed_class_texts",
         "tabulate_diagnosis",

@@ -1,7 +1,7 @@
-"""Modifier adherence: which parts of a grammar's prompts reach the images (the paper's Appendix B).
+"""Modifier adherence: which parts of a grammar's prompts show in the images (the paper's Appendix B).
 
-1. measure_adherence compares images of a set with their own prompts and with those in which one modifier has another value.
-2. tabulate_adherence puts together what each modifier wins, whole, by class and by value.
+1. measure_adherence compares images of a set with their own prompts and with prompts in which one modifier has another value.
+2. tabulate_adherence tabulates the adherence of each modifier, overall, by class and by value.
 """
 
 
@@ -11,8 +11,8 @@ localrules:
 
 rule measure_adherence:
     input:
-        index=own_index,
-        embeddings=own_embeddings,
+        index=adherence_index,
+        embeddings=set_embeddings,
         sources=set_prompt_sources,
         encoder=encoder_files,
     output:
@@ -34,14 +34,14 @@ rule measure_adherence:
         prompts=set_prompt_recipe,
         recipe=embed_recipe,
     message:
-        "Measure which modifiers reach the images of {wildcards.set} ({wildcards.encoder})"
+        "Measure the modifier adherence of {wildcards.set} ({wildcards.encoder})"
     script:
         "../scripts/measure_adherence.py"
 
 
 rule tabulate_adherence:
     input:
-        adherence=measured_adherence,
+        adherence=adherence_measurements,
         classes=STUDY.config["classes"],
     output:
         table="<results>/tables/adherence.csv",
@@ -57,6 +57,6 @@ rule tabulate_adherence:
     params:
         sets=list_grammar_sets(STUDY),
     message:
-        "Tabulate which modifiers reach the images"
+        "Tabulate the modifier adherence"
     script:
         "../scripts/tabulate_adherence.py"

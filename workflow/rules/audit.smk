@@ -1,8 +1,8 @@
-"""What the tables are worth: whether they contradict themselves, and what they say of what others found.
+"""Audit and claims: check the tables for contradictions, and compare them with published results.
 
-1. audit_tables checks what must hold, of this study's tables and, where the config names them, of published ones.
-2. check_claims tests what was claimed of such sets by this study's tables.
-3. compare_published puts published figures beside this study's, where the config names them.
+1. audit_tables checks the consistency of this study's tables and, if the config names them, of published ones.
+2. check_claims tests published claims on this study's tables.
+3. compare_published compares published values with this study's, if the config names them.
 """
 
 
@@ -42,14 +42,14 @@ rule audit_tables:
 
 rule check_claims:
     input:
-        claims=listed_claims,
+        claims=claim_list,
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         differences="<results>/tables/experiment_differences.csv",
-        metrics=claim_metrics,
-        classifiers=claim_classifiers,
-        predictors=claim_predictors,
-        transfer=claim_transfer,
+        metrics=metrics_for_claims,
+        classifiers=classifiers_for_claims,
+        predictors=predictors_for_claims,
+        transfer=transfer_for_claims,
     output:
         table="<results>/tables/claims.csv",
     log:
@@ -64,9 +64,9 @@ rule check_claims:
     params:
         encoder=list_encoders(STUDY)[0],
         published=STUDY.config["published"],
-        roles=claim_roles,
+        roles=set_roles,
     message:
-        "Reviewer what others claim"
+        "Test published claims"
     script:
         "../scripts/check_claims.py"
 
@@ -93,6 +93,6 @@ rule compare_published:
         classifier=first_classifier(),
         study=STUDY.config["published"],
     message:
-        "Put published figures beside the study's"
+        "Compare published values with the study's"
     script:
         "../scripts/compare_published.py"

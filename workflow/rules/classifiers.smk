@@ -1,10 +1,10 @@
-"""Classifiers: what a set is worth for training (the paper's Tables 1 and 2).
+"""Classifiers: accuracy when trained on a set (the paper's Tables 1 and 2).
 
 1. train_classifier trains a classifier on a set or a mixture, with one seed.
-2. evaluate_classifier tries it on sets, as each seed trained it; its predictions are kept.
+2. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
 3. tabulate_classifiers makes the tables from them.
-4. rank_predictors asks which metric, computed before any training, ranks what training then gives.
-5. measure_exchange_rate says how many natural images a training set is worth.
+4. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
+5. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
 
@@ -37,7 +37,7 @@ rule train_classifier:
         gpu=training_gpus,
         nodes=1,
         mem_mb=growing(32000),
-        # the same for every attempt: it goes on where the last one stopped
+        # the same for every attempt, since each resumes where the last one stopped
         runtime=2880,
     params:
         training=training_options,
@@ -71,14 +71,14 @@ rule evaluate_classifier:
     params:
         evaluation=evaluation_options,
     message:
-        "Try {wildcards.classifier}, trained on {wildcards.training}, on sets"
+        "Evaluate {wildcards.classifier}, trained on {wildcards.training}"
     script:
         "../scripts/evaluate_classifier.py"
 
 
 rule tabulate_classifiers:
     input:
-        predictions=evaluations,
+        predictions=evaluation_predictions,
         models=trained_models,
         classes=STUDY.config["classes"],
     output:
@@ -131,11 +131,11 @@ rule rank_predictors:
         runtime=30,
     params:
         encoder=list_encoders(STUDY)[0],
-        evaluations=first_evaluations,
+        evaluations=first_evaluation_sets,
         seed=STUDY.seed,
-        sets=predicted_sets,
+        sets=predictor_training_sets,
     message:
-        "Rank what foretells a classifier's accuracy"
+        "Rank the predictors of classifier accuracy"
     script:
         "../scripts/rank_predictors.py"
 
@@ -162,10 +162,10 @@ rule measure_exchange_rate:
         mem_mb=2000,
         runtime=30,
     params:
-        evaluations=first_evaluations,
+        evaluations=first_evaluation_sets,
         natural=natural_sets,
         runs=classifier_runs,
-        trainings=exchange_rate_sets,
+        training_sets=exchange_rate_training_sets,
     message:
         "Measure how many natural images a training set is worth"
     script:

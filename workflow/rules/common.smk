@@ -1,6 +1,6 @@
-"""The study, the closed constraints of the wildcards, and the functions that rules ask: common/<topic>.smk for <topic>.smk.
+"""The study, the wildcard constraints, and the input and params functions of <topic>.smk in common/<topic>.smk.
 
-Imports nothing heavy: every job of a cluster parses these files.
+These files import nothing heavy, since every cluster job parses them.
 """
 
 import os
@@ -30,11 +30,11 @@ from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import (
     list_evaluations,
     list_parts,
-    list_trainings,
+    list_training_runs,
     make_training_recipe,
 )
 from synthdiv.plan.experiments import (
-    find_natural,
+    find_natural_reference,
     list_comparisons,
     list_diagnosed,
     list_encoder_experiments,
@@ -53,9 +53,13 @@ from synthdiv.plan.generation import (
     make_prompt_recipe,
 )
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.parts import GenerationRun
+from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
 from synthdiv.plan.review import choose_reviewer, list_reviewable, plan_review
-from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
+from synthdiv.plan.set_roles import (
+    find_prompt_sets,
+    find_roles,
+    list_repeated_prompt_sets,
+)
 from synthdiv.plan.sets import (
     choose_features,
     find_class_ids,
@@ -80,17 +84,17 @@ from synthdiv.plan.transfer import (
 )
 
 # for envs/synthdiv.post-deploy.sh
-os.environ["SYNTHDIV_REPOSITORY"] = str(REPOSITORY)
-# the threads of a job that wait for each other sleep, and leave the cores to other jobs
+os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
+# waiting threads sleep and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-BEFOREHAND = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
-"""Targets that need none of the images that a user brings."""
+PLANNING_TARGETS = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
+"""Targets that need no user-provided images."""
 
 
-def needs_sources():
-    """Whether this is the process that the user started, for more than such a target (Snakemake names them later)."""
-    return workflow.is_main_process and BEFOREHAND.isdisjoint(sys.argv)
+def needs_user_files():
+    """Return whether this is the main process with other targets than these (Snakemake parses targets later)."""
+    return workflow.is_main_process and PLANNING_TARGETS.isdisjoint(sys.argv)
 
 
 try:
@@ -100,7 +104,7 @@ try:
     STUDY = load_study(config)
     if workflow.is_main_process:
         check_results_format(Path("results", STUDY.name))
-    if needs_sources():
+    if needs_user_files():
         check_sources(STUDY)
     if workflow.is_main_process and "review" in sys.argv:
         plan_review(STUDY)
@@ -111,7 +115,7 @@ COLLECTIONS = list(dict.fromkeys(find_collection(STUDY, name) for name in STUDY.
 
 
 def check_cluster():
-    """Before anything is submitted to Slurm: whether it answers, and has a place for every job. And outlast its outages."""
+    """Check before submission that Slurm answers and has a partition for every job, and make jobs survive its outages."""
     if workflow.executor_plugin.name != "slurm":
         return
     from synthdiv.operations import cluster
@@ -129,7 +133,7 @@ def check_cluster():
 
 
 def check_inputs():
-    """Before anything runs: whether an input is from the future."""
+    """Check before the first job that no input has a modification time in the future."""
     try:
         check_clock(
             {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
@@ -139,7 +143,7 @@ def check_inputs():
 
 
 def growing(base):
-    """Memory or time that grows with every attempt: what was too little once is not asked for again."""
+    """Return memory or time that grows with each attempt, since the previous request may have been too small."""
 
     def size(wildcards, attempt):
         return base * attempt
@@ -148,17 +152,17 @@ def growing(base):
 
 
 def gpus(wildcards):
-    """One, unless the study stays on the CPU."""
+    """Return 1, or 0 if the study runs on the CPU."""
     return 0 if STUDY.config["device"] == "cpu" else 1
 
 
 def one_of(names):
-    """A wildcard constraint that admits these names and nothing else."""
+    """Return a wildcard constraint that matches exactly these names."""
     return "|".join(map(re.escape, dict.fromkeys(names))) or "(?!)"
 
 
 def list_folders():
-    """The folders, in the study's results, of collections in several tables: a table a shard."""
+    """List the results folders that have one table per shard, if there are several shards."""
     if len(list_shards(STUDY)) == 1:
         return []
     generated = [f"images/{run.collection}" for run in list_generation_runs(STUDY)]
@@ -182,7 +186,7 @@ def manifest_tables(wildcards):
 
 
 def find_manifest(folder):
-    """What stands for all tables of a folder: their listing, or the one table itself."""
+    """Return the file that represents all tables of a folder: their manifest, or the only table."""
     name = (
         "manifest.json"
         if len(list_shards(STUDY)) > 1
@@ -192,7 +196,7 @@ def find_manifest(folder):
 
 
 def sweep_experiments():
-    """The experiments that the sweeps' figures are from, in the matrix or not."""
+    """List the experiments of the sweeps' metrics, whether or not they are in the matrix."""
     return [
         one
         for one in find_sweep_metrics(STUDY)
@@ -200,8 +204,8 @@ def sweep_experiments():
     ]
 
 
-def list_featured():
-    """The sets whose images' features are taken, from images/ on: the transfer sets, and natural images."""
+def list_feature_images():
+    """List the image sets to extract features from, as paths below images/: the transfer sets and a natural set."""
     own = (
         []
         if find_feature_set(STUDY) is None
@@ -210,8 +214,8 @@ def list_featured():
     return [f"transfer/{name}" for name in list_transfer_sets(STUDY)] + own
 
 
-def name_encodings():
-    """What the files of each encoder of a transfer are called, by its name and training set."""
+def list_encodings():
+    """Map each encoder of the transfer, by its name and training set, to the name of its files."""
     trained = {
         pair: f"classifiers/{pair[0]}/{pair[1]}" for pair in list_evaluations(STUDY)
     }
@@ -230,7 +234,11 @@ wildcard_constraints:
     encoder=one_of(list_encoders(STUDY)),
     set=one_of(STUDY.sets),
     images=one_of(
-        [name for name in COLLECTIONS if not name.startswith(("prompts/", "brought/"))]
+        [
+            name
+            for name in COLLECTIONS
+            if not name.startswith(("prompts/", f"{USER_PROVIDED}/"))
+        ]
         + [f"review/{name}" for name in list_reviewable(STUDY)]
     ),
     split=one_of(SPLITS),
@@ -244,8 +252,8 @@ wildcard_constraints:
     seed=r"\d+",
     probe=one_of(STUDY.prompt_probes),
     transfer_set=one_of(list_transfer_sets(STUDY)),
-    featured=one_of(list_featured()),
-    encoding=one_of(name_encodings().values()),
+    feature_images=one_of(list_feature_images()),
+    encoding=one_of(list_encodings().values()),
     part=r"[a-z_]+",
 
 

@@ -1,11 +1,11 @@
-"""Diagnosis: why the classes of a drawn set fall short of natural ones.
+"""Diagnosis: suspected causes of the shortfall of a generated set's classes against natural ones.
 
 1. embed_class_texts embeds the prompts, other wordings and kinds of picture of each class.
-2. gather_evidence measures what speaks for or against each cause, class by class.
-3. split_error tells what of a set's error its own spread makes, and what the place of its classes.
-4. tabulate_diagnosis names a cause for each class, and puts the splits together.
-5. tabulate_tradeoff puts the diversity of each set beside its semantic error and the share of another visual domain.
-6. compare_interventions says whether a cure helps the diagnosed classes more than others.
+2. gather_evidence measures the evidence for and against each cause, class by class.
+3. split_error splits a set's error into its own spread and the location of its classes.
+4. tabulate_diagnosis finds a suspected cause for each class, and tabulates the error splits.
+5. tabulate_tradeoff compares each set's diversity with its semantic error and its share of another visual domain.
+6. compare_interventions tests whether an intervention helps the diagnosed classes more than others.
 """
 
 
@@ -37,18 +37,18 @@ rule embed_class_texts:
         runtime=growing(60),
     params:
         recipe=embed_recipe,
-        texts=text_recipe,
+        texts=class_text_recipe,
     message:
-        "Embed texts that say the classes ({wildcards.encoder})"
+        "Embed the class texts ({wildcards.encoder})"
     script:
         "../scripts/embed_class_texts.py"
 
 
 rule gather_evidence:
     input:
-        embeddings=own_embeddings,
+        embeddings=set_embeddings,
         natural=natural_embeddings,
-        texts=texts_of_set,
+        texts=class_texts_of_set,
     output:
         table=ensure("<results>/diagnosis/{set}/evidence.parquet", non_empty=True),
     log:
@@ -73,7 +73,7 @@ rule gather_evidence:
 
 rule split_error:
     input:
-        embeddings=own_embeddings,
+        embeddings=set_embeddings,
         references=diagnosis_reference_embeddings,
         target=natural_embeddings,
     output:
@@ -101,7 +101,7 @@ rule split_error:
 rule tabulate_diagnosis:
     input:
         splits=error_splits,
-        evidence=gathered_evidence,
+        evidence=evidence_tables,
         classes=STUDY.config["classes"],
     output:
         split="<results>/tables/error_split.csv",
@@ -119,11 +119,11 @@ rule tabulate_diagnosis:
         runtime=30,
     params:
         diagnosed=list_diagnosed(STUDY),
-        natural=find_natural(STUDY),
+        natural=find_natural_reference(STUDY),
         seed=STUDY.seed,
-        sets=split_sets(),
+        sets=error_split_sets(),
     message:
-        "Name a cause for each class"
+        "Find a suspected cause for each class"
     script:
         "../scripts/tabulate_diagnosis.py"
 
@@ -145,9 +145,9 @@ rule tabulate_tradeoff:
         runtime=30,
     params:
         described=generation_prompts,
-        natural=find_natural(STUDY),
+        natural=find_natural_reference(STUDY),
     message:
-        "Put diversity beside semantic error"
+        "Compare diversity with semantic error"
     script:
         "../scripts/tabulate_tradeoff.py"
 
@@ -169,9 +169,9 @@ rule compare_interventions:
         runtime=30,
     params:
         classifier=first_classifier(),
-        evaluation=first_evaluation(),
-        trainings=intervention_trainings,
+        evaluation=first_evaluation_set(),
+        training_sets=intervention_training_sets,
     message:
-        "Compare what cures change"
+        "Compare the effects of interventions"
     script:
         "../scripts/compare_interventions.py"

@@ -1,8 +1,8 @@
-"""Classifiers on embeddings: what a reference teaches, beyond centroids and a few neighbours.
+"""Classifiers on embeddings: more classifiers than centroids and a few neighbours, fitted to a reference.
 
 1. train_linear_probe fits a linear probe, a logistic regression, to the embeddings of a reference.
-2. classify_embeddings tries it and other classifiers on the queries.
-3. tabulate_embedding_classifiers puts their accuracies together.
+2. classify_embeddings evaluates it and other classifiers on the queries.
+3. tabulate_embedding_classifiers tabulates their accuracies.
 """
 
 
@@ -55,18 +55,18 @@ rule classify_embeddings:
         mem_mb=growing(16000),
         runtime=growing(480),
     params:
-        options=classifier_options,
+        options=embedding_classifier_options,
         queries=classified_queries,
         n_classes=len(STUDY.classes),
     message:
-        "Classify the queries by what {wildcards.reference} teaches ({wildcards.encoder})"
+        "Classify the queries by classifiers fitted to {wildcards.reference} ({wildcards.encoder})"
     script:
         "../scripts/classify_embeddings.py"
 
 
 rule tabulate_embedding_classifiers:
     input:
-        predictions=classifications,
+        predictions=embedding_classifier_predictions,
     output:
         table="<results>/tables/embedding_classifiers.csv",
         parquet="<results>/tables/embedding_classifiers.parquet",

@@ -1,7 +1,7 @@
-"""Embeddings: unit vectors of images and prompts in the encoder's space, a table a shard.
+"""Embeddings: unit vectors of images and prompts in the encoder's space, one table per shard.
 
-embed_images reads any index, drawn or natural; embed_prompts renders the prompts; import_embeddings checks the tables that a
-user brings.
+embed_images reads any index, of generated or natural images; embed_prompts renders the prompts; import_embeddings checks
+user-provided tables.
 """
 
 
@@ -72,7 +72,7 @@ rule import_embeddings:
         "<logs>/import_embeddings/{set}.log",
     benchmark:
         "<benchmarks>/import_embeddings/{set}.jsonl"
-    # before anything that costs GPU hours: bad input shows here
+    # run before jobs that cost GPU hours, since this finds bad input
     priority: 10
     conda:
         "../../envs/synthdiv.yaml"

@@ -1,7 +1,7 @@
 """Experiments: every reference set against every query set.
 
-1. score_experiment classifies the queries of one pair by centroids and neighbours; its predictions are kept.
-2. tabulate_experiments makes the matrix from them, its per-class form, and which experiments differ beyond noise.
+1. score_experiment classifies the queries of one pair by centroids and neighbours, and keeps its predictions.
+2. tabulate_experiments makes the matrix from them, overall and per class, and tests which experiments differ significantly.
 """
 
 
@@ -39,7 +39,7 @@ rule score_experiment:
 
 rule tabulate_experiments:
     input:
-        predictions=predictions,
+        predictions=experiment_predictions,
         classes=STUDY.config["classes"],
     output:
         table="<results>/tables/experiments.csv",

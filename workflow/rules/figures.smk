@@ -1,4 +1,4 @@
-"""Figures, all with a caption in the report."""
+"""Figures, each with a caption in the report."""
 
 
 localrules:
@@ -70,7 +70,7 @@ rule plot_centroid_distance:
 
 rule plot_contact_sheet:
     input:
-        indices=sheet_indices,
+        indices=contact_sheet_indices,
     output:
         figure=report(
             "<results>/figures/contact_sheet.png",
@@ -88,9 +88,9 @@ rule plot_contact_sheet:
         mem_mb=4000,
         runtime=30,
     params:
-        sheet=sheet_layout,
+        sheet=contact_sheet_layout,
     message:
-        "Lay out the contact sheet"
+        "Plot the contact sheet"
     script:
         "../scripts/plot_contact_sheet.py"
 
@@ -143,7 +143,7 @@ rule plot_evidence:
     params:
         sets=evidence_sets,
     message:
-        "Lay out images of the classes that fall short"
+        "Plot images of the classes that fall short"
     script:
         "../scripts/plot_evidence.py"
 
@@ -196,7 +196,7 @@ rule plot_error_split:
     params:
         reference=next(iter(list_diagnosis_references(STUDY)), None),
     message:
-        "Plot the split of the error"
+        "Plot the error split"
     script:
         "../scripts/plot_error_split.py"
 
@@ -211,7 +211,7 @@ rule plot_geometry:
             "<results>/figures/geometry.png",
             caption="../report/geometry.rst",
             category="7 Geometry",
-            labels={"figure": "Clouds, centroids and prompts"},
+            labels={"figure": "Class clusters, centroids and prompts"},
         ),
     log:
         "<logs>/plot_geometry.log",
@@ -265,7 +265,7 @@ rule plot_training:
             "<results>/figures/training.png",
             caption="../report/training.rst",
             category="8 Classifiers",
-            labels={"figure": "Curves of training"},
+            labels={"figure": "Training curves"},
         ),
     log:
         "<logs>/plot_training.log",
@@ -280,7 +280,7 @@ rule plot_training:
         monitored=monitored_sets,
         runs=classifier_runs,
     message:
-        "Plot the curves of training"
+        "Plot the training curves"
     script:
         "../scripts/plot_training.py"
 
@@ -295,7 +295,7 @@ rule plot_guidance:
             "<results>/figures/guidance.png",
             caption="../report/guidance.rst",
             category="6 Guidance and prompts",
-            labels={"figure": "Figures along the guidance scale"},
+            labels={"figure": "Metrics by guidance scale"},
         ),
     log:
         "<logs>/plot_guidance.log",
@@ -307,7 +307,7 @@ rule plot_guidance:
         mem_mb=2000,
         runtime=30,
     message:
-        "Plot the figures along the guidance scale"
+        "Plot the metrics by guidance scale"
     script:
         "../scripts/plot_guidance.py"
 
@@ -332,7 +332,7 @@ rule plot_adherence:
         mem_mb=2000,
         runtime=30,
     message:
-        "Plot which modifiers reach the images"
+        "Plot the modifier adherence"
     script:
         "../scripts/plot_adherence.py"
 
@@ -346,7 +346,7 @@ rule plot_predictors:
             "<results>/figures/predictors.png",
             caption="../report/predictors.rst",
             category="8 Classifiers",
-            labels={"figure": "What foretells accuracy"},
+            labels={"figure": "Predictors of accuracy"},
         ),
     log:
         "<logs>/plot_predictors.log",
@@ -360,6 +360,6 @@ rule plot_predictors:
     params:
         classifier=first_classifier(),
     message:
-        "Plot what foretells a classifier's accuracy"
+        "Plot predictors of classifier accuracy"
     script:
         "../scripts/plot_predictors.py"

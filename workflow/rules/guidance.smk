@@ -1,15 +1,15 @@
-"""Guidance: what changes with the guidance scale, and which scale each figure would choose.
+"""Guidance: metrics by guidance scale, and the best scale by each metric.
 
-Of every dataset that has image sets at several guidance scales, whatever the matrix lists.
+This covers every dataset with image sets at several guidance scales, including sets that are not in the matrix.
 
-1. measure_spread measures how far each image of a set lies from the centroid of its class.
-2. tabulate_guidance puts it beside the accuracies along the guidance scale, and compares the scales image by image.
+1. measure_spread measures the distance of each image of a set to its class centroid.
+2. tabulate_guidance tabulates this and the accuracies by guidance scale, and compares the scales image by image.
 """
 
 
 rule measure_spread:
     input:
-        embeddings=own_embeddings,
+        embeddings=set_embeddings,
     output:
         spread=ensure("<results>/spreads/{encoder}/{set}.parquet", non_empty=True),
     log:
@@ -26,7 +26,7 @@ rule measure_spread:
     params:
         n_classes=len(STUDY.classes),
     message:
-        "Measure how far the images of {wildcards.set} spread ({wildcards.encoder})"
+        "Measure the spread of {wildcards.set} ({wildcards.encoder})"
     script:
         "../scripts/measure_spread.py"
 
@@ -50,10 +50,10 @@ rule tabulate_guidance:
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        generated_by=sweep_generators,
-        figures=sweep_metrics,
-        generators=swept_generators,
+        generated_by=generators_of_sweeps,
+        generators=sweep_generator_names,
+        metrics=sweep_metrics,
     message:
-        "Tabulate the figures along the guidance scale"
+        "Tabulate the metrics by guidance scale"
     script:
         "../scripts/tabulate_guidance.py"

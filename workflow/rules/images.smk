@@ -1,8 +1,8 @@
-"""Images: drawn ones as blocks in the archive, natural ones where they lie; both as index tables.
+"""Images: generated ones as blocks in the archive, natural ones in their own files; both with index tables.
 
-1. fingerprint_generator says once what a generator is: its weights and its scheduler.
-2. generate_images draws what a shard of a dataset lacks, and writes its index.
-3. index_natural lists natural images and decodes each once.
+1. fingerprint_generator identifies a generator by its weights and scheduler.
+2. generate_images generates the missing images of a dataset's shard, and writes its index.
+3. index_natural indexes natural images and decodes each once.
 4. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
 """
 
@@ -52,12 +52,12 @@ rule generate_images:
     resources:
         gpu=gpus,
         mem_mb=growing(16000),
-        # the same for every attempt: it goes on where the last one stopped
+        # the same for every attempt, since each resumes where the last one stopped
         runtime=240,
     params:
         recipe=generation_recipe,
     message:
-        "Draw {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
+        "Generate {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
     script:
         "../scripts/generate_images.py"
 
@@ -73,7 +73,7 @@ rule index_natural:
         "<logs>/index_natural/{set}.log",
     benchmark:
         "<benchmarks>/index_natural/{set}.jsonl"
-    # before anything that costs GPU hours: bad input shows here
+    # run before jobs that cost GPU hours, since this finds bad input
     priority: 10
     conda:
         "../../envs/synthdiv.yaml"

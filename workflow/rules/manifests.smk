@@ -1,4 +1,4 @@
-"""Listings: one small file that stands for all tables of a collection, where there are several."""
+"""Manifests: one small file that represents all tables of a collection, if there are several."""
 
 
 rule write_manifest:
@@ -16,6 +16,6 @@ rule write_manifest:
         mem_mb=growing(1000),
         runtime=growing(30),
     message:
-        "List the tables of {wildcards.folder}"
+        "Write the manifest of {wildcards.folder}"
     script:
         "../scripts/write_manifest.py"

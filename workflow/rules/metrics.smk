@@ -1,9 +1,9 @@
-"""Metrics of whole sets: how varied each is, and how far it lies from a reference.
+"""Metrics of whole sets: the diversity of each, and its distance from a reference.
 
 1. measure_set measures the diversity of one image set.
-2. compare_sets compares a set with a reference at equal images a class.
-3. tabulate_metrics puts them together.
-4. compare_encoders says whether the figures of sets and experiments survive a change of encoder.
+2. compare_sets compares a set with a reference at equal images per class.
+3. tabulate_metrics tabulates both.
+4. compare_encoders tests whether the metrics of sets and experiments agree across encoders.
 """
 
 
@@ -14,7 +14,7 @@ localrules:
 
 rule measure_set:
     input:
-        embeddings=own_embeddings,
+        embeddings=set_embeddings,
     output:
         metrics=ensure("<results>/metrics/{encoder}/sets/{set}.parquet", non_empty=True),
     log:
@@ -40,7 +40,7 @@ rule measure_set:
 rule compare_sets:
     input:
         reference=reference_embeddings,
-        embeddings=own_embeddings,
+        embeddings=set_embeddings,
     output:
         metrics=ensure(
             "<results>/metrics/{encoder}/pairs/{reference}/{set}.parquet",
@@ -115,6 +115,6 @@ rule compare_encoders:
     params:
         encoders=list_encoders(STUDY),
     message:
-        "Compare what the encoders show"
+        "Compare the metrics across encoders"
     script:
         "../scripts/compare_encoders.py"

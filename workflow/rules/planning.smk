@@ -1,9 +1,9 @@
-"""What one does before a study, and after many.
+"""Planning a study, and cleaning up the archive.
 
-1. fetch_models fetches what the config names. It has no outputs, so it does its work whenever it is asked for; grid likewise.
-2. calibrate measures on this machine, or on a node of the cluster, what drawing, embedding and training cost.
-3. grid prints what the study is made of, what is done, what would be drawn and why, and what it costs.
-4. list_unused says what of the archive no study uses any more, and remove_unused deletes it.
+1. fetch_models fetches the models in the config. It has no outputs, so it runs whenever it is a target; grid likewise.
+2. calibrate measures the cost of generation, embedding and training on this machine or on a cluster node.
+3. grid prints the parts of the study, what is done, which images will be generated and why, and the cost.
+4. list_unused lists the archive files that no study uses any more, and remove_unused deletes them.
 """
 
 
@@ -23,7 +23,7 @@ rule fetch_models:
         mem_mb=16000,
         runtime=240,
     message:
-        "Fetch the models that the config names"
+        "Fetch the models in the config"
     script:
         "../scripts/fetch_models.py"
 
@@ -43,7 +43,7 @@ rule calibrate:
         mem_mb=growing(32000),
         runtime=growing(120),
     message:
-        "Measure what drawing, embedding and training cost here"
+        "Measure the cost of generation, embedding and training on this machine"
     script:
         "../scripts/calibrate.py"
 
@@ -76,7 +76,7 @@ rule list_unused:
         delete=False,
         results=f"results/{STUDY.name}",
     message:
-        "Say what of the archive nothing uses"
+        "List the unused files of the archive"
     script:
         "../scripts/list_unused.py"
 
@@ -88,4 +88,4 @@ use rule list_unused as remove_unused with:
         delete=True,
         results=f"results/{STUDY.name}",
     message:
-        "Delete what of the archive nothing uses"
+        "Delete the unused files of the archive"

@@ -1,9 +1,9 @@
-"""Probes: prompts for one class, compared at the same noises ("Diversity and Diffusion", Appendix B).
+"""Prompt probes: prompts for one class, compared at the same noises ("Diversity and Diffusion", Appendix B).
 
-1. generate_prompt_probe draws the images of a probe's prompts, as generate_images does those of a dataset, in a split of their own.
+1. generate_prompt_probe generates the images of a probe's prompts in a split of their own, like generate_images.
 2. embed_prompt_probe embeds them with the first encoder.
 3. score_prompt_probes compares them with the class centroids of the probe's reference, and each prompt with the first.
-4. plot_prompt_probes shows them, the same noise in a column.
+4. plot_prompt_probes shows them, with one column per noise.
 """
 
 
@@ -22,7 +22,7 @@ use rule generate_images as generate_prompt_probe with:
     benchmark:
         "<benchmarks>/generate_prompt_probe/{probe}.jsonl"
     message:
-        "Draw the probe {wildcards.probe}"
+        "Generate the prompt probe {wildcards.probe}"
 
 
 use rule embed_images as embed_prompt_probe with:
@@ -39,7 +39,7 @@ use rule embed_images as embed_prompt_probe with:
     benchmark:
         "<benchmarks>/embed_prompt_probe/{encoder}/{probe}.jsonl"
     message:
-        "Embed the images of the probe {wildcards.probe}"
+        "Embed the images of the prompt probe {wildcards.probe}"
 
 
 rule score_prompt_probes:
@@ -62,7 +62,7 @@ rule score_prompt_probes:
     params:
         prompt_probes=scored_prompt_probes,
     message:
-        "Score the probes"
+        "Score the prompt probes"
     script:
         "../scripts/score_prompt_probes.py"
 
@@ -90,6 +90,6 @@ rule plot_prompt_probes:
     params:
         prompt_probes=scored_prompt_probes,
     message:
-        "Lay out the probes"
+        "Plot the prompt probes"
     script:
         "../scripts/plot_prompt_probes.py"

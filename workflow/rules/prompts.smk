@@ -1,6 +1,6 @@
-"""Prompts, to read: what draws the images, what the text encoders make of it.
+"""Prompts as tables for users, and checks of the prompts by the text encoders' tokenizers.
 
-Nothing is drawn from these tables: drawing renders its prompts from the same text files.
+Generation does not read these tables: it renders its prompts from the same text files.
 """
 
 

@@ -1,4 +1,4 @@
-"""What a report has beside figures and tables: the summary, tables to browse, and what the jobs took."""
+"""Other parts of the report: the summary, tables to browse, and the time and memory of the jobs."""
 
 
 localrules:
@@ -16,7 +16,7 @@ rule write_summary:
             "<results>/summary.html",
             caption="../report/summary.rst",
             category="1 Summary",
-            labels={"figure": "The study in words"},
+            labels={"figure": "Summary of the findings"},
         ),
     log:
         "<logs>/write_summary.log",
@@ -28,12 +28,12 @@ rule write_summary:
         mem_mb=2000,
         runtime=30,
     params:
-        natural=find_natural(STUDY),
+        natural=find_natural_reference(STUDY),
         reference=next(iter(list_diagnosis_references(STUDY)), None),
         study=STUDY.name,
         tables=summary_names,
     message:
-        "Write the study in words"
+        "Write the summary"
     script:
         "../scripts/write_summary.py"
 
@@ -45,7 +45,7 @@ rule write_table_page:
         page=report(
             "<results>/tables/{part}.html",
             caption="../report/tables.rst",
-            category=part_of,
+            category=report_part,
             labels={"figure": "Tables to browse"},
         ),
     log:
@@ -61,7 +61,7 @@ rule write_table_page:
         described=page_descriptions,
         study=STUDY.name,
     message:
-        "Write the tables of {wildcards.part}"
+        "Write the page of tables {wildcards.part}"
     script:
         "../scripts/write_table_page.py"
 
@@ -84,7 +84,7 @@ rule tabulate_jobs:
         benchmarks=f"results/{STUDY.name}/benchmarks",
         logs=f"results/{STUDY.name}/logs",
     message:
-        "Tabulate what the jobs took"
+        "Tabulate the time and memory of the jobs"
     script:
         "../scripts/tabulate_jobs.py"
 
@@ -109,6 +109,6 @@ rule plot_jobs:
         mem_mb=2000,
         runtime=30,
     message:
-        "Plot what the jobs took"
+        "Plot the time and memory of the jobs"
     script:
         "../scripts/plot_jobs.py"

@@ -1,12 +1,12 @@
-"""The review of a drawn set's prompts: is a class taken for another because its prompt is ambiguous?
+"""The review of a generated set's prompts: which classes are misclassified because their prompts are ambiguous?
 
-By hand in "Diversity and Diffusion", Section 2. No part of `all`; target `review`.
+"Diversity and Diffusion", Section 2, did this by hand. The target `review` is not part of `all`.
 
-1. generate_review draws images of every class of the reviewed set, as generate_images does, in a split of their own.
-2. classify_review has them judged by a classifier trained on natural images, as evaluate_classifier does for sets; or, where
-   there is none, match_review by class centroids in the first encoder's space.
-3. write_review writes the classes of lowest accuracy as a page, with a proposed clarification of each, and keeps what earlier
-   reviews said.
+1. generate_review generates images of every class of the reviewed set in a split of their own, like generate_images.
+2. classify_review classifies them with a classifier trained on natural images, like evaluate_classifier; without one,
+   match_review classifies them by class centroids in the first encoder's space.
+3. write_review writes a page of the classes with the lowest accuracy, with a proposed clarification of each, and appends to
+   the history of reviews.
 """
 
 
@@ -21,7 +21,7 @@ use rule generate_images as generate_review with:
     benchmark:
         "<benchmarks>/generate_review/{set}/{shard}.jsonl"
     message:
-        "Draw the review of {wildcards.set}, classes {wildcards.shard}"
+        "Generate the review of {wildcards.set}, classes {wildcards.shard}"
 
 
 use rule evaluate_classifier as classify_review with:
@@ -40,7 +40,7 @@ use rule evaluate_classifier as classify_review with:
     params:
         evaluation=review_evaluation,
     message:
-        "Reviewer the review of {wildcards.set} by {wildcards.classifier}, trained on {wildcards.training}"
+        "Classify the review of {wildcards.set} by {wildcards.classifier}, trained on {wildcards.training}"
 
 
 rule match_review:
@@ -63,7 +63,7 @@ rule match_review:
         n_classes=len(STUDY.classes),
         names=review_names,
     message:
-        "Reviewer the review of {wildcards.set} by class centroids ({wildcards.encoder})"
+        "Classify the review of {wildcards.set} by class centroids ({wildcards.encoder})"
     script:
         "../scripts/match_review.py"
 
@@ -86,7 +86,7 @@ rule write_review:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        # its history is no output: Snakemake would remove it before the next review
+        # the history is not an output, since Snakemake would delete it before the next review
         page=review_page,
     message:
         "Write the review of {wildcards.set}"

@@ -1,4 +1,4 @@
-"""The targets that a user names, apart from `all` and those beforehand."""
+"""The targets for users, apart from `all` and those of planning.smk."""
 
 
 localrules:
@@ -17,7 +17,7 @@ rule generate:
     input:
         all_indices,
     message:
-        f"All images: results/{STUDY.name}/images says where each is"
+        f"All images: results/{STUDY.name}/images has the index tables"
 
 
 rule embed:
@@ -75,4 +75,4 @@ rule report:
         rules.tabulate_jobs.output,
         rules.plot_jobs.output,
     message:
-        REPORTED
+        REPORT_MESSAGE

@@ -1,10 +1,10 @@
-"""Transfer and features: what encoders make of images, frozen ("Fake it till you make it", the ImageNet-SD study).
+"""Transfer and features: frozen features of images, by encoders and trained classifiers ("Fake it till you make it").
 
 1. index_transfer indexes a transfer set, which has classes and splits of its own.
-2. extract_features takes the features of a classifier, all its seeds, for a transfer set or natural images; embed_transfer
+2. extract_features extracts a classifier's features, for all its seeds, from a transfer set or natural images; embed_transfer
    embeds a transfer set with an encoder.
-3. classify_transfer fits a logistic regression to the features of a transfer set; tabulate_transfer and plot_transfer follow.
-4. measure_features says what the features of natural images are like; tabulate_features and plot_features follow.
+3. classify_transfer fits a logistic regression to the features of a transfer set, for tabulate_transfer and plot_transfer.
+4. measure_features computes statistics of the features of natural images, for tabulate_features and plot_features.
 """
 
 
@@ -25,7 +25,7 @@ rule index_transfer:
         "<logs>/index_transfer/{transfer_set}.log",
     benchmark:
         "<benchmarks>/index_transfer/{transfer_set}.jsonl"
-    # before anything that costs GPU hours: bad input shows here
+    # run before jobs that cost GPU hours, since this finds bad input
     priority: 10
     conda:
         "../../envs/synthdiv.yaml"
@@ -45,17 +45,17 @@ rule index_transfer:
 rule extract_features:
     input:
         models=evaluated_models,
-        index="<results>/images/{featured}.parquet",
+        index="<results>/images/{feature_images}.parquet",
         pretrained=pretrained_files,
     output:
         table=ensure(
-            "<results>/features/{featured}/{classifier}/{training}.parquet",
+            "<results>/features/{feature_images}/{classifier}/{training}.parquet",
             non_empty=True,
         ),
     log:
-        "<logs>/extract_features/{featured}/{classifier}/{training}.log",
+        "<logs>/extract_features/{feature_images}/{classifier}/{training}.log",
     benchmark:
-        "<benchmarks>/extract_features/{featured}/{classifier}/{training}.jsonl"
+        "<benchmarks>/extract_features/{feature_images}/{classifier}/{training}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     threads: embed_threads
@@ -67,7 +67,7 @@ rule extract_features:
     params:
         options=extraction_options,
     message:
-        "Take the features of {wildcards.featured} by {wildcards.classifier}, trained on {wildcards.training}"
+        "Extract the features of {wildcards.feature_images} by {wildcards.classifier}, trained on {wildcards.training}"
     script:
         "../scripts/extract_features.py"
 
@@ -93,7 +93,7 @@ use rule embed_images as embed_transfer with:
 
 rule classify_transfer:
     input:
-        features=transferred_features,
+        features=encoding_features,
     output:
         predictions=ensure(
             "<results>/transfer/{transfer_set}/{encoding}.parquet", non_empty=True
@@ -113,7 +113,7 @@ rule classify_transfer:
         options=transfer_options,
         seeds=encoding_seeds,
     message:
-        "Transfer the features of {wildcards.encoding} to {wildcards.transfer_set}"
+        "Classify {wildcards.transfer_set} by the features of {wildcards.encoding}"
     script:
         "../scripts/classify_transfer.py"
 
@@ -135,10 +135,10 @@ rule tabulate_transfer:
         mem_mb=4000,
         runtime=30,
     params:
-        encodings=transferred_encodings,
+        encodings=transfer_encodings,
         natural=find_natural_images(STUDY),
     message:
-        "Tabulate what frozen features are worth on transfer sets"
+        "Tabulate the accuracy of frozen features on transfer sets"
     script:
         "../scripts/tabulate_transfer.py"
 
@@ -163,14 +163,14 @@ rule plot_transfer:
         mem_mb=2000,
         runtime=30,
     message:
-        "Plot what frozen features are worth on transfer sets"
+        "Plot the accuracy of frozen features on transfer sets"
     script:
         "../scripts/plot_transfer.py"
 
 
 rule measure_features:
     input:
-        features=measured_features,
+        features=natural_features,
     output:
         statistics=ensure(
             "<results>/feature_statistics/{classifier}/{training}.parquet",
@@ -188,7 +188,7 @@ rule measure_features:
         runtime=growing(60),
         turn=1,
     params:
-        options=statistics_options,
+        options=feature_statistics_options,
         seeds=classifier_seeds,
     message:
         "Measure the features of {wildcards.classifier}, trained on {wildcards.training}"
@@ -243,6 +243,6 @@ rule plot_features:
     params:
         natural=find_natural_images(STUDY),
     message:
-        "Plot the statistics of the features beside accuracies"
+        "Plot the statistics of the features and accuracies"
     script:
         "../scripts/plot_features.py"

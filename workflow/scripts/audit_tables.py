@@ -1,8 +1,8 @@
-"""Audit the study's own tables, and the published ones where the config names them.
+"""Audit the study's own tables and, if the config names them, published ones.
 
-Inputs: experiments, per_class, summary, of the matrix; distances and classifiers, where there are such; published, files of
-resources/paper.
-Outputs: table, a row a check and place: source, check, where, expected, found, verdict, reason.
+Inputs: experiments, per_class and summary of the matrix; distances and classifiers, if the study has them; published, files
+of resources/paper.
+Outputs: table, one row per check and place: source, check, where, expected, found, verdict, reason.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Audit and write."""
+    """Audit the tables and write the results."""
     distances, classifiers = (
         read_table(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
     )

@@ -1,4 +1,4 @@
-"""Measure what the study's models cost on this device, for target grid, and propose a batch size.
+"""Measure the speed of the study's models on this device, for target grid, and propose a batch size.
 
 Inputs: none; the config's generators, encoders and classifiers.
 Outputs: calibration, a JSON file.
@@ -21,32 +21,32 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Measure each, say it, and write all."""
+    """Measure each model, report its speed, and write all results."""
     study = load_study(smk.config)
     with claim_device(study.config["device"]) as device:
         name = (
             torch.cuda.get_device_name(device) if device.type == "cuda" else f"{smk.threads} cores of {platform.machine()}"
         )
-        metadata: dict[str, Any] = {"device": name, "torch": torch.__version__}
-        metadata |= {"generators": {}, "encoders": {}, "classifiers": {}}
+        calibration: dict[str, Any] = {"device": name, "torch": torch.__version__}
+        calibration |= {"generators": {}, "encoders": {}, "classifiers": {}}
         for generator, spec in study.config["generators"].items():
-            metadata["generators"][generator] = found = measure_generator(spec, device)
+            calibration["generators"][generator] = found = measure_generator(spec, device)
             proposed = f"; proposed batch_size: {found['proposed_batch_size']}" if "proposed_batch_size" in found else ""
             proposed += f"; {spec['batch_size']} does not fit" if found["batch_size"] != spec["batch_size"] else ""
             announce(
                 f"generator {generator}: {found['images_per_s']} images/s at batch size {found['batch_size']}{proposed}"
             )
         for encoder, spec in study.config["encoders"].items():
-            metadata["encoders"][encoder] = found = measure_encoder(spec, device)
+            calibration["encoders"][encoder] = found = measure_encoder(spec, device)
             announce(f"encoder {encoder}: {found['images_per_s']} images/s")
         for classifier, recipe in study.recipes.items():
             entry = study.config["classifiers"][classifier]
             if entry["train"]:
                 found = measure_classifier(recipe, len(study.classes), entry["processes"], device)
-                metadata["classifiers"][classifier] = found
+                calibration["classifiers"][classifier] = found
                 announce(f"classifier {classifier}: {found['images_per_s']} images/s")
     with replace_atomically(smk.output.calibration) as temporary:
-        Path(temporary).write_text(json.dumps(metadata, indent=2) + "\n")
+        Path(temporary).write_text(json.dumps(calibration, indent=2) + "\n")
 
 
 if __name__ == "__main__":

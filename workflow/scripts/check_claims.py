@@ -1,8 +1,8 @@
-"""Reviewer what others claim of synthetic sets by the study's own tables.
+"""Test published claims about synthetic sets on the study's own tables.
 
-Inputs: claims, the list of them; experiments, per_class and differences, of the matrix; metrics, of the sets and per class;
-classifiers, per class and their differences; predictors; transfer; the last four where there are such.
-Outputs: table, a row a claim and comparison.
+Inputs: claims, the list of claims; experiments, per_class and differences of the matrix; metrics of the sets, overall and
+per class; classifiers, per class and their differences; predictors; transfer; the last four if the study has them.
+Outputs: table, one row per claim and comparison.
 """
 
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from synthdiv.prompts.class_tables import read_csv_rows
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Reviewer and write."""
+    """Test the claims and write the results."""
     required = ("id", "study", "where", "claim", "printed")
     claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
     metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)

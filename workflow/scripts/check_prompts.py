@@ -1,8 +1,8 @@
 """List the prompts that a text encoder truncates, and those that become identical.
 
-Inputs: the class table, overrides, grammars, prompt tables and probes, the generators' and the encoder's tokenizers (through
-the config).
-Outputs: table, a CSV with a row a problem; without rows where there is none.
+Inputs: the class table, overrides, grammars, prompt tables, prompt probes, and the tokenizers of generators and encoders
+(through the config).
+Outputs: table, a CSV with one row per problem; no rows if there is none.
 """
 
 from types import SimpleNamespace
@@ -21,7 +21,7 @@ from synthdiv.plan.sets import list_text_encoders
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Tokenize every prompt with the tokenizer of each text encoder that reads it."""
+    """Tokenize every prompt with the tokenizers of the generator and encoders that use it."""
     study = load_study(smk.config)
     encoders = {name: load_encoder_tokenizer(spec) for name, spec in list_text_encoders(study).items()}
     generators = {}
@@ -35,11 +35,11 @@ def main(smk: SimpleNamespace) -> None:
         for name, dataset in study.datasets.items()
     ]
     for dataset, generator in generated + probed:
-        readers = dict(encoders)
+        tokenizers = dict(encoders)
         if generator is not None:
-            readers[generator] = generators[generator]
-        for reader, (tokenize, limit) in readers.items():
-            tables.append(check_prompts(dataset, reader, tokenize, limit))
+            tokenizers[generator] = generators[generator]
+        for name, (tokenize, limit) in tokenizers.items():
+            tables.append(check_prompts(dataset, name, tokenize, limit))
     write_table(pl.concat(tables), smk.output.table)
 
 

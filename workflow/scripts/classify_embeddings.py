@@ -1,7 +1,7 @@
-"""Fit classifiers to a reference set's embeddings and try them on the queries.
+"""Fit classifiers to a reference set's embeddings and classify the queries.
 
-Inputs: reference, its embedding tables; queries, those of all its queries in order; probe, its logistic regression.
-Outputs: predictions, a row a classifier, query set and query.
+Inputs: reference, its embedding tables; queries, those of all its query sets in order; probe, its linear probe.
+Outputs: predictions, one row per classifier, query set and query.
 """
 
 from types import SimpleNamespace

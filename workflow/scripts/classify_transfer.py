@@ -1,8 +1,8 @@
-"""Fit a logistic regression to an encoder's features of a transfer set, and try it on the evaluation split.
+"""Fit a logistic regression to an encoder's features of a transfer set, and evaluate it on the evaluation split.
 
 Inputs: features, the encoder's embedding table of all splits.
-Outputs: predictions, a row a seed and evaluation image; trials, a row a seed and C that was tried,
-and one for the final fit.
+Outputs: predictions, one row per seed and evaluation image; trials, one row per seed and trial value of C, and one for the
+final fit.
 """
 
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from synthdiv.images.transfer_sets import VALIDATION
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Fit for each seed, and write."""
+    """Fit and evaluate for each seed, and write the results."""
     predictions, trials = [], []
     for seed in smk.params.seeds or [None]:
         train, evaluation, validation = (

@@ -1,7 +1,7 @@
-"""Say whether what the first encoder shows survives with the others.
+"""Test whether the other encoders agree with the first one's metrics.
 
 Inputs: experiments, the matrix by every encoder; metrics, the set metrics.
-Outputs: table, a row a figure and other encoder.
+Outputs: table, one row per metric and other encoder.
 """
 
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Gather the figures of the matrix and of the sets, compare and write."""
+    """Gather the metrics of the matrix and of the sets, compare them and write the table."""
     matrix = read_table(smk.input.experiments)
     tables = [
         matrix.select(

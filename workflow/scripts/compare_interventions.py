@@ -1,7 +1,7 @@
-"""Compare what cures change for the diagnosed classes and for others.
+"""Compare the effects of interventions on the diagnosed classes and on others.
 
-Inputs: predictions, of the first classifier on every training set of the cures; the class table.
-Outputs: table, three rows a cure.
+Inputs: predictions of the first classifier for every training set of the interventions; the class table.
+Outputs: table, three rows per intervention.
 """
 
 from types import SimpleNamespace
@@ -17,11 +17,11 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Compare and write."""
+    """Compare each intervention's training sets and write the table."""
     study, evaluated = load_study(smk.config), smk.params.evaluation
     tables = {
         name: read_table(path).filter(evaluation_set=evaluated)
-        for name, path in zip(smk.params.trainings, smk.input.predictions, strict=True)
+        for name, path in zip(smk.params.training_sets, smk.input.predictions, strict=True)
     }
     rows = []
     for name, intervention in study.config["interventions"].items():

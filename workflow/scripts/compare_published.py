@@ -1,8 +1,8 @@
-"""Put published figures beside this study's.
+"""Compare published values with this study's.
 
-Inputs: experiments and per_class, of the matrix; distances and means of the classifiers, where there are such; published,
+Inputs: experiments and per_class of the matrix; distances, and means of the classifiers, if the study has them; published,
 the paper's tables.
-Outputs: table, a row a published figure.
+Outputs: table, one row per published value.
 """
 
 from pathlib import Path
@@ -15,7 +15,7 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read, compare and write."""
+    """Read the tables, compare them and write the result."""
     files = {Path(path).stem: path for path in smk.input.published}
     experiments, per_class = read_table(smk.input.experiments), read_table(smk.input.per_class)
     distances = read_table(smk.input.distances[0]) if smk.input.distances else None

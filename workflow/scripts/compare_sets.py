@@ -1,7 +1,7 @@
-"""Measure how far a set lies from a reference, at equal images a class, on the training splits.
+"""Measure the distance of a set from a reference, at equal images per class, on the training splits.
 
 Inputs: reference, embeddings, the embedding tables of the two sets.
-Outputs: metrics, a row a figure.
+Outputs: metrics, one row per metric.
 """
 
 from types import SimpleNamespace
@@ -13,26 +13,26 @@ from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.set_comparison import compare_sets
-from synthdiv.metrics.set_metrics import take_equal
+from synthdiv.metrics.set_metrics import subsample_classes
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Cut both sets to equal size, compare and write."""
+    """Reduce both sets to equal size, compare them and write the metrics."""
     options = smk.params.options
     names = (smk.wildcards.reference, smk.wildcards.set)
     kinds = tuple(smk.config["sets"][name]["kind"] for name in names)
     count, seed = options["images_per_class"], options["seed"]
     reference, other = (
-        take_equal(EmbeddingTables(read_manifest(path), "train"), count, seed)
+        subsample_classes(EmbeddingTables(read_manifest(path), "train"), count, seed)
         for path in (smk.input.reference, smk.input.embeddings)
     )
     pair = zip((reference, other), kinds, strict=True)
     smallest = [int(np.bincount(one.class_ids).min()) for one, kind in pair if kind == "image"]
     count = min([count, *smallest])
     table = compare_sets(
-        take_equal([reference], count, seed),
-        take_equal([other], count, seed),
+        subsample_classes([reference], count, seed),
+        subsample_classes([other], count, seed),
         smk.params.n_classes,
         features=options["features"],
         kinds=kinds,

@@ -1,7 +1,7 @@
-"""Count flagged images, and how many of them are left out.
+"""Count flagged and excluded images.
 
 Inputs: indices, every index of the study.
-Outputs: table, a CSV of images (what they are of), split, n_images, a column a flag, n_excluded.
+Outputs: table, a CSV of images (the set's name), split, n_images, one column per flag, n_excluded.
 """
 
 from itertools import chain
@@ -19,7 +19,7 @@ from synthdiv.images.index import read_metadata
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count and write."""
+    """Count the images and write the table."""
     excluded = ["undecodable", *smk.params.exclude_flags]
     parts = []
     for path in chain.from_iterable(map(read_manifest, smk.input.indices)):

@@ -1,7 +1,7 @@
-"""Embed texts that say each class: its prompts in every dataset, other wordings, and kinds of picture.
+"""Embed the texts of each class: its prompts in every dataset, other wordings, and kinds of picture.
 
-Inputs: the prompt sources (through the config); the encoder's files, where it is a folder.
-Outputs: table, a row a text.
+Inputs: the prompt sources (through the config); the encoder's files, if it is a folder.
+Outputs: table, one row per text.
 """
 
 from types import SimpleNamespace
@@ -19,7 +19,7 @@ from synthdiv.prompts.class_texts import list_texts
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """List the texts, embed them and write."""
+    """List the texts, embed them and write the table."""
     study = load_study(smk.config)
     generated = {run.dataset: study.datasets[run.dataset] for run in list_generation_runs(study)}
     class_ids, kinds, texts = zip(*list_texts(study.classes, generated), strict=True)

@@ -1,6 +1,6 @@
-"""Embed the images of a shard's classes, or of a probe.
+"""Embed the images of a shard's classes, of a prompt probe or of a transfer set.
 
-Inputs: index, any index table; the encoder's files, where it is a folder.
+Inputs: index, any index table; the encoder's files, if it is a folder.
 Outputs: table, an embedding table.
 """
 
@@ -20,7 +20,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Embed the images."""
+    """Embed the images and write the table."""
     study = load_study(smk.config)
     recipe = smk.params.recipe
     shard = list_shards(study).get(smk.wildcards.get("shard"))

@@ -1,7 +1,7 @@
 """Embed the prompts of a shard's classes.
 
-Inputs: the prompt sources (through the config); the encoder's files, where it is a folder.
-Outputs: table, an embedding table; where a class has one prompt, it stands in both splits.
+Inputs: the prompt sources (through the config); the encoder's files, if it is a folder.
+Outputs: table, an embedding table; the prompt of a class with one prompt is in both splits.
 """
 
 from types import SimpleNamespace

@@ -1,7 +1,7 @@
-"""Try a classifier on sets, or on a review's images: as it was trained with each seed, or weights that came trained.
+"""Evaluate a trained classifier, for each seed, or a pretrained one on sets or on a review's images.
 
-Inputs: models, its weights, a file a seed (none for pretrained ones); indices, those of the sets in order.
-Outputs: predictions, a row a seed and image of each set: class_id, index, the five likeliest classes, the first one's
+Inputs: models, its weights, one file per seed (none for pretrained ones); indices, those of the sets in order.
+Outputs: predictions, one row per seed and image of each set: class_id, index, the five most likely classes, the first one's
 probability.
 """
 
@@ -20,7 +20,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Load the models, classify each set, write."""
+    """Load the models, classify each set and write the predictions."""
     study, options = load_study(smk.config), smk.params.evaluation
     indices = map(read_manifest, smk.input.indices)
     sets = {entry["set"]: (paths, entry) for entry, paths in zip(options["sets"], indices, strict=True)}

@@ -1,7 +1,7 @@
-"""Take the features that a classifier gives images, as each seed trained it, or by the weights that it came with.
+"""Extract image features with a trained classifier, for each seed, or with a pretrained one.
 
-Inputs: models, its weights, a file a seed (none for pretrained ones); index, of a transfer set or of natural images.
-Outputs: table, an embedding table, with a column seed where there are trainings.
+Inputs: models, its weights, one file per seed (none for pretrained ones); index, of a transfer set or of natural images.
+Outputs: table, an embedding table, with a column seed for trained classifiers.
 """
 
 import time
@@ -19,7 +19,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Load the models, take the features, write."""
+    """Load the models, extract the features and write the table."""
     study, options = load_study(smk.config), smk.params.options
     rows = gather_splits([smk.input.index], **options["images"])
     weights = dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None}

@@ -1,7 +1,7 @@
-"""Fetch every model that a config names, and make sure that each can be loaded.
+"""Fetch every model in the config, and check that each can be loaded.
 
 Inputs: none; the config's generators, encoders and classifiers.
-Outputs: none; the files lie in the caches of the hub and of the libraries.
+Outputs: none; the files are in the caches of the hub and the libraries.
 """
 
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Fetch and say where things are."""
+    """Fetch the models and report their locations."""
     study = load_study(smk.config)
     for name, spec in study.config["generators"].items():
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
@@ -34,7 +34,7 @@ def main(smk: SimpleNamespace) -> None:
         if recipe["pretrained"] is True:
             build_model(recipe, None)
             announce(f"classifier {name}: {recipe['model']}")
-    announce("All models are here. Jobs on machines without a network: set HF_HUB_OFFLINE=1 for them.")
+    announce("All models are available. For jobs on machines without a network, set HF_HUB_OFFLINE=1.")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Say what a generator is: the digest of its weights and its full scheduler configuration.
+"""Identify a generator by the digest of its weights and its full scheduler configuration.
 
-Inputs: the model's files, where it is a folder.
+Inputs: the model's files, if it is a folder.
 Outputs: fingerprint, a small JSON file.
 """
 
@@ -16,9 +16,9 @@ from synthdiv.generation.generator import fingerprint_generator
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
     """Fingerprint the generator and write the result."""
-    metadata = fingerprint_generator(smk.params.generator)
+    fingerprint = fingerprint_generator(smk.params.generator)
     with replace_atomically(smk.output.fingerprint) as temporary:
-        Path(temporary).write_text(json.dumps(metadata, indent=2, sort_keys=True) + "\n")
+        Path(temporary).write_text(json.dumps(fingerprint, indent=2, sort_keys=True) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Measure what speaks for or against each cause, for each class of one set.
+"""Measure the evidence for and against each cause, for each class of a set.
 
-Inputs: embeddings, of the set; natural, of the natural images; texts, of the classes' texts, if an encoder reads any.
-Outputs: table, a row a class.
+Inputs: embeddings of the set; natural, those of the natural images; texts, those of the class texts, if the encoder embeds
+texts.
+Outputs: table, one row per class.
 """
 
 from types import SimpleNamespace
@@ -11,17 +12,17 @@ from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.diagnosis.evidence import Natural, gather_evidence, read_texts
 from synthdiv.embeddings.table import EmbeddingTables
-from synthdiv.metrics.set_metrics import take_equal
+from synthdiv.metrics.set_metrics import subsample_classes
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read the set, the natural images and the texts, and measure."""
+    """Read the set, the natural images and the texts, and write the evidence."""
     options = smk.params.options
     generated = EmbeddingTables(read_manifest(smk.input.embeddings), "train")
     natural = read_manifest(smk.input.natural)
     evidence = gather_evidence(
-        take_equal(generated, options["images_per_class"], options["seed"]),
+        subsample_classes(generated, options["images_per_class"], options["seed"]),
         Natural(EmbeddingTables(natural, "train"), EmbeddingTables(natural, "evaluation").read()),
         read_texts(smk.input.texts) if smk.input.texts else None,
         smk.params.n_classes,

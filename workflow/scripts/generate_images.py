@@ -1,8 +1,8 @@
-"""Draw what a shard of a dataset lacks (or a probe, or a shard of a review), and write its index.
+"""Generate the missing images of a shard of a dataset or review, or of a prompt probe, and write its index.
 
-Inputs: fingerprint, the generator's; prompt sources and the config's generator (through the config); owners, the indices of
-datasets that draw some of the same images.
-Outputs: index, a table with a row an image.
+Inputs: fingerprint, of the generator; prompt sources and the generator's settings (through the config); owners, the indices
+of datasets that generate some of the same images.
+Outputs: index, one row per image.
 """
 
 import json
@@ -26,11 +26,11 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Draw the shard."""
+    """Generate the shard."""
     study = load_study(smk.config)
     run, shard = find_run(study, dict(smk.wildcards.items()))
     if make_generation_recipe(study, run, shard) != smk.params.recipe:
-        raise StudyError(f"the prompts of {run.dataset} were edited after this run was planned: run it again")
+        raise StudyError(f"the prompts of {run.dataset} were edited after this run was planned; start snakemake again")
     spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     times = {}

@@ -1,6 +1,6 @@
-"""Print the experiment grid: what the study is made of, what is done, what would be drawn and why, what it costs.
+"""Print the experiment grid: the study's parts, what is done, the images to generate and why, and the cost.
 
-Inputs: none; the config, and whatever of its results is there.
+Inputs: none; the config and its existing results.
 Outputs: none.
 """
 
@@ -16,7 +16,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Print."""
+    """Print the grid."""
     study = load_study(smk.config)
     grid = Grid(study, smk.params.results)
     embeddings, classifiers = grid.tabulate_embeddings(), grid.tabulate_classifiers()
@@ -27,11 +27,11 @@ def main(smk: SimpleNamespace) -> None:
         announce("Natural images\n" + "".join(f"  {line}\n" for line in natural))
     if grid.runs:
         runs = grid.tabulate_generation()
-        announce(f"Drawn images\n{render_table(runs)}")
+        announce(f"Generated images\n{render_table(runs)}")
         total = runs.select(pl.col("images", "done", "reused", "to_generate", "new_files", "new_GB", "hours").sum())
         announce(f"{render_table(total)}  in all\n")
-        reasons = grid.list_reasons() or ["nothing: all images are there"]
-        announce("What would be drawn, and why\n" + "".join(f"  {line}\n" for line in reasons))
+        reasons = grid.list_reasons() or ["nothing: all images exist"]
+        announce("Images to generate, and why\n" + "".join(f"  {line}\n" for line in reasons))
     if len(embeddings):
         announce(f"Embeddings of images\n{render_table(embeddings)}\n")
     announce(f"Experiments (reference x query, numbered; ✓ is done)\n{render_table(grid.tabulate_experiments())}\n")

@@ -1,4 +1,4 @@
-"""Check the embedding tables that a user brings, and write them as one table.
+"""Check user-provided embedding tables, and write them as one table.
 
 Inputs: the user's files; the class table.
 Outputs: table, an embedding table of unit vectors in fp64.

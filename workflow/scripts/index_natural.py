@@ -1,7 +1,7 @@
 """Index natural images, each split, and decode each once for its flags.
 
 Inputs: the class folders, or a folder and its labels, tars, Parquet or IDX files; the class table.
-Outputs: index, a table with a row an image; counts, a CSV of what was found, a row a class.
+Outputs: index, one row per image; counts, a CSV of the numbers of images, one row per class.
 """
 
 import time

@@ -1,7 +1,7 @@
 """Index a transfer set, each split, and decode each image once.
 
-Inputs: what torchvision's set is read from, or the class folders or files of the user's own images; none for scikit-learn's.
-Outputs: index, a table with a row an image; counts, a CSV of what was found, a row a class.
+Inputs: the files of torchvision's set, or the class folders or files of user-provided images; none for scikit-learn's set.
+Outputs: index, one row per image; counts, a CSV of the numbers of images, one row per class.
 """
 
 import time
@@ -18,7 +18,7 @@ from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets, read
 def main(smk: SimpleNamespace) -> None:
     """List the splits and index them."""
     study, name, start = load_study(smk.config), smk.wildcards.transfer_set, time.monotonic()
-    classes, listed = find_transfer_images(
+    classes, images = find_transfer_images(
         list_transfer_sets(study)[name],
         name=name,
         files=find_transfer_files(study, name),
@@ -28,8 +28,8 @@ def main(smk: SimpleNamespace) -> None:
         threads=smk.threads,
     )
     splits = {}
-    for split, found in listed.items():
-        # every class trains; a class of one image is in no other split
+    for split, found in images.items():
+        # every class has training images; a class of one image is in no other split
         class_ids = None if split == "train" else sorted({image.class_id for image in found})
         chosen = choose_images(found, classes, set_name=name, split=split, counts=None, seed=study.seed, class_ids=class_ids)
         splits[split] = found, chosen

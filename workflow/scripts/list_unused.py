@@ -1,4 +1,4 @@
-"""Say what of the archive is in use and what is not; for remove_unused, delete what is not.
+"""List the used and unused files of the archive; for remove_unused, delete the unused ones.
 
 Inputs: none; the archive, the indices of all studies that use it, and the config.
 Outputs: none.
@@ -18,7 +18,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Tell, and remove if that is asked for."""
+    """Report the files, and remove the unused ones if requested."""
     study = load_study(smk.config)
     archive = study.config["archive"]
     if smk.params.delete:
@@ -29,7 +29,7 @@ def main(smk: SimpleNamespace) -> None:
         logging.info("unused: %s", file.path)
     if states["young"]:
         announce(
-            f"{len(states['young']):,} files are younger than a week and stay: a run that was stopped may go on with them."
+            f"{len(states['young']):,} files are younger than a week and stay: an interrupted run may resume with them."
         )
     unused = f"{len(states['unused']):,} unused files"
     if not states["unused"]:
@@ -38,7 +38,7 @@ def main(smk: SimpleNamespace) -> None:
         freed = remove_files(tqdm(states["unused"], unit="file", desc="remove", mininterval=2))
         announce(f"Removed {unused}: {freed / 1e6:,.1f} MB.")
     else:
-        announce(f"Target remove_unused deletes the {unused}, whose names are in {smk.log[0]}; they can be drawn again.")
+        announce(f"Target remove_unused deletes the {unused}, whose names are in {smk.log[0]}; they can be generated again.")
 
 
 if __name__ == "__main__":

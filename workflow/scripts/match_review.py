@@ -1,7 +1,7 @@
-"""Take each image of a review for the class whose centroid is nearest.
+"""Classify each image of a review as the class with the nearest centroid.
 
-Inputs: images, the embeddings of the review; reference, those of the set (or the prompts) whose class centroids judge.
-Outputs: predictions, a row an image.
+Inputs: images, the embeddings of the review; reference, those of the set (or the prompts) with the class centroids.
+Outputs: predictions, one row per image.
 """
 
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from synthdiv.metrics.centroids import compute_centroids
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Find the nearest centroids, and write."""
+    """Find the nearest centroids and write the predictions."""
     images = EmbeddingTables(read_manifest(smk.input.images), REVIEW).read()
     blocks = EmbeddingTables(read_manifest(smk.input.reference), "train")
     width = images.vectors.shape[1]

@@ -1,7 +1,7 @@
 """Measure how many natural images a training set is worth.
 
-Inputs: means, of the classifiers over seeds; models, the trained ones' files.
-Outputs: table, a row a classifier and training set; figure, a PNG.
+Inputs: means of the classifiers over seeds; models, the files of trained classifiers.
+Outputs: table, one row per classifier and training set; figure, a PNG.
 """
 
 from types import SimpleNamespace
@@ -17,13 +17,13 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count each training set's images, measure, plot and write."""
-    trainings = [training for _, training, _ in smk.params.runs]
-    listed = set(smk.params.trainings)
+    """Count each training set's images, measure the exchange rate, and write table and figure."""
+    training_sets = [training for _, training, _ in smk.params.runs]
+    chosen = set(smk.params.training_sets)
     kinds = {
         training: count_kinds(read_metadata(path)["parts"], smk.params.natural)
-        for training, path in zip(trainings, smk.input.models, strict=True)
-        if training in listed
+        for training, path in zip(training_sets, smk.input.models, strict=True)
+        if training in chosen
     }
     means = choose_evaluations(read_table(smk.input.means), smk.params.evaluations)
     exchange_rate = measure_exchange_rate(means, kinds)

@@ -1,7 +1,7 @@
-"""Measure what the features of a classifier are like, as each seed trained it.
+"""Compute statistics of a classifier's features, for each seed.
 
 Inputs: features, its embedding table of natural images.
-Outputs: statistics, a row a seed and statistic.
+Outputs: statistics, one row per seed and statistic.
 """
 
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from synthdiv.embeddings.table import EmbeddingTables
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Measure and write."""
+    """Compute the statistics for each seed and write them."""
     tables = []
     for seed in smk.params.seeds or [None]:
         features = EmbeddingTables([smk.input.features], "evaluation", seed=seed).read()

@@ -1,7 +1,7 @@
-"""Measure the diversity of one image set: both splits, all images, and as many a class as comparisons take.
+"""Measure the diversity of one image set: both splits, with all images and with the images per class of comparisons.
 
 Inputs: embeddings, the set's embedding tables.
-Outputs: metrics, a row a figure.
+Outputs: metrics, one row per metric.
 """
 
 from types import SimpleNamespace
@@ -13,18 +13,18 @@ from synthdiv.core.jobs import run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
-from synthdiv.metrics.set_metrics import measure_set, take_equal
+from synthdiv.metrics.set_metrics import measure_set, subsample_classes
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Measure and write."""
+    """Measure both splits and write the metrics."""
     count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
     tables = []
     for split in SPLITS:
         blocks = EmbeddingTables(read_manifest(smk.input.embeddings), split)
         tables.append(measure_set(blocks, smk.params.n_classes, split=split))
-        equal = [take_equal(blocks, count, seed)]
+        equal = [subsample_classes(blocks, count, seed)]
         tables.append(measure_set(equal, smk.params.n_classes, split=split, images_per_class=count))
     write_table(pl.concat(tables), smk.output.metrics)
 

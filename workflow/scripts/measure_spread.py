@@ -1,7 +1,7 @@
-"""Measure how far each training image of a set lies from the centroid of its class.
+"""Measure the distance of each training image of a set to its class centroid.
 
 Inputs: embeddings, the set's embedding tables.
-Outputs: spread, a row an image: class_id, index, and the squared codiff.
+Outputs: spread, one row per image: class_id, index, and the squared codiff.
 """
 
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_cl
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Measure and write."""
+    """Measure the distances and write them."""
     blocks = EmbeddingTables(read_manifest(smk.input.embeddings), "train")
     spread = measure_spread(blocks, compute_centroids(sum_classes(blocks, smk.params.n_classes)))
     columns = {"class_id": spread.class_ids, "index": spread.indices, "square": spread.squares}

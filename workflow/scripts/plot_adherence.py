@@ -1,6 +1,6 @@
-"""Plot which modifiers reach the images.
+"""Plot the modifier adherence.
 
-Inputs: table, as tabulate_adherence gives it.
+Inputs: table, from tabulate_adherence.
 Outputs: figure, a PNG.
 """
 
@@ -15,7 +15,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     save_figure(plot_adherence(read_table(smk.input.table, SCHEMA)), smk.output.figure)
 
 

@@ -1,4 +1,4 @@
-"""Plot the causes by set and class.
+"""Plot the suspected causes by set and class.
 
 Inputs: causes, the diagnosis's table.
 Outputs: figure, a PNG.
@@ -14,7 +14,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     save_figure(plot_causes(read_table(smk.input.causes)), smk.output.figure)
 
 

@@ -13,7 +13,7 @@ from synthdiv.report.figures import plot_centroid_distance, save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot."""
+    """Plot and save the figure."""
     save_figure(plot_centroid_distance(read_table(smk.input.table)), smk.output.figure)
 
 

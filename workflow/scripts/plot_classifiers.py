@@ -1,6 +1,6 @@
-"""Plot the grid of training and evaluation sets.
+"""Plot classifier accuracies by training and evaluation set.
 
-Inputs: means, of the classifiers over seeds; differences, between their training sets.
+Inputs: means of the classifiers over seeds; differences between their training sets.
 Outputs: figure, a PNG.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     save_figure(plot_classifiers(read_table(smk.input.means), read_table(smk.input.differences)), smk.output.figure)
 
 

@@ -1,6 +1,6 @@
-"""Lay out images of every set side by side: a row a class, a column a set.
+"""Plot images of every set side by side: one row per class, one column per set.
 
-Inputs: indices, of the sheet's sets.
+Inputs: indices of the contact sheet's sets.
 Outputs: figure, a PNG.
 """
 
@@ -15,7 +15,7 @@ from synthdiv.report.figures import draw_contact_sheet, save_figure, spread_even
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Gather the first training images of each class and set, and lay them out."""
+    """Gather the first training images of each class and set, and save the contact sheet."""
     study = load_study(smk.config)
     layout = smk.params.sheet
     class_ids = spread_evenly(len(study.classes), layout["classes"])

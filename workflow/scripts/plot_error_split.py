@@ -1,6 +1,6 @@
-"""Plot what of each set's error is diversity and what is shift, and what clouds like natural ones would change.
+"""Plot each set's error as diversity and shift, and the gain if its class clusters were like natural ones.
 
-Inputs: split, terms, the diagnosis's tables.
+Inputs: split, terms, tables of the diagnosis.
 Outputs: figure, a PNG.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     split, terms = read_table(smk.input.split), read_table(smk.input.terms)
     save_figure(plot_error_split(split, terms, smk.params.reference), smk.output.figure)
 

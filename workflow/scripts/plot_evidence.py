@@ -1,6 +1,6 @@
-"""Lay out images of the classes that fall furthest short, beside natural ones.
+"""Plot images of the classes with the largest shortfall, next to natural images.
 
-Inputs: causes, the diagnosis's table; indices, of the diagnosed sets that have images, and of the natural one.
+Inputs: causes, a table of the diagnosis; indices of the diagnosed sets with images and of the natural set.
 Outputs: figure, a PNG.
 """
 
@@ -21,7 +21,7 @@ ROWS = 16
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Choose the classes, find their images, and lay them out."""
+    """Choose the classes, find their images, and save the figure."""
     *shown, natural = smk.params.sets
     indices = dict(zip(smk.params.sets, smk.input.indices, strict=True))
     causes = read_table(smk.input.causes)
@@ -37,7 +37,7 @@ def main(smk: SimpleNamespace) -> None:
 
 
 def find_rows(manifest: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    """The training rows of some classes, each class's in the order of the index."""
+    """Find the training rows of some classes, in the order of the index."""
     found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
     for path in read_manifest(manifest):
         for row in select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]).to_pylist():

@@ -13,7 +13,7 @@ from synthdiv.report.figures import plot_experiments, save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot."""
+    """Plot and save the figure."""
     save_figure(plot_experiments(read_table(smk.input.table), **smk.params.order), smk.output.figure)
 
 

@@ -1,6 +1,6 @@
-"""Plot what features are like beside what they are worth: the spider plot of the ImageNet-SD study.
+"""Plot statistics and accuracies of features: the spider plot of the ImageNet-SD study.
 
-Inputs: statistics, of the features; classifiers, means of accuracies over seeds; transfer, means on transfer sets, if any.
+Inputs: statistics of the features; classifiers, mean accuracies over seeds; transfer, means on transfer sets, if any.
 Outputs: figure, a PNG.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     transfer = read_table(smk.input.transfer[0]) if smk.input.transfer else None
     axes = gather_axes(read_table(smk.input.statistics), read_table(smk.input.classifiers), transfer)
     save_figure(plot_spider(axes, smk.params.natural), smk.output.figure)

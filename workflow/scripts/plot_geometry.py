@@ -1,6 +1,6 @@
-"""Plot how images, their centroids and prompts lie in the space of embeddings.
+"""Plot the positions of images, class centroids and prompts in the embedding space.
 
-Inputs: images, prompts, the embedding tables of a set of images and one of prompts; the class table.
+Inputs: images, prompts, the embedding tables of an image set and a prompt set; the class table.
 Outputs: figure, a PNG.
 """
 
@@ -10,7 +10,7 @@ from synthdiv.core.jobs import run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
-from synthdiv.metrics.set_metrics import take_equal
+from synthdiv.metrics.set_metrics import subsample_classes
 from synthdiv.prompts.class_tables import read_classes
 from synthdiv.report.figures import save_figure
 from synthdiv.report.geometry_figure import SHOWN, choose_classes, plot_geometry
@@ -18,10 +18,10 @@ from synthdiv.report.geometry_figure import SHOWN, choose_classes, plot_geometry
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Choose the classes and plot."""
+    """Choose the classes, plot and save the figure."""
     classes = read_classes(smk.input.classes)
     images, prompts = (
-        take_equal(EmbeddingTables(read_manifest(path), "train"), SHOWN, smk.params.seed)
+        subsample_classes(EmbeddingTables(read_manifest(path), "train"), SHOWN, smk.params.seed)
         for path in (smk.input.images, smk.input.prompts)
     )
     chosen = choose_classes(images, compute_centroids(sum_classes([prompts], len(classes))))

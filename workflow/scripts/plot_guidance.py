@@ -1,6 +1,6 @@
-"""Plot the figures along the guidance scale.
+"""Plot the metrics by guidance scale.
 
-Inputs: table, per_class, choice, as tabulate_guidance gives them.
+Inputs: table, per_class, choice, from tabulate_guidance.
 Outputs: figure, a PNG.
 """
 
@@ -15,7 +15,7 @@ from synthdiv.report.guidance_figures import plot_guidance
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     whole = read_table(smk.input.table, SCHEMA)
     choice = read_table(smk.input.choice, CHOICE_SCHEMA)
     save_figure(plot_guidance(whole, read_table(smk.input.per_class), choice), smk.output.figure)

@@ -1,6 +1,6 @@
-"""Plot what the study's jobs took.
+"""Plot the time, memory and speed of the study's jobs.
 
-Inputs: table, of the jobs.
+Inputs: table of the jobs.
 Outputs: figure, a PNG.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.job_table import SCHEMA, plot_jobs
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     save_figure(plot_jobs(read_table(smk.input.table, SCHEMA)), smk.output.figure)
 
 

@@ -1,6 +1,6 @@
-"""Plot which metrics, computed before any training, rank what training gives.
+"""Plot predictors of classifier accuracy: metrics that are known before training.
 
-Inputs: table, the metrics' correlations; points, what they rest on.
+Inputs: table, the correlations of the metrics; points, the values behind them.
 Outputs: figure, a PNG, of the config's first classifier.
 """
 
@@ -17,7 +17,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     own = pl.col("classifier") == smk.params.classifier
     ranks, points = read_table(smk.input.table, SCHEMA).filter(own), read_table(smk.input.points).filter(own)
     save_figure(plot_predictors(ranks, points), smk.output.figure)

@@ -1,6 +1,6 @@
-"""Lay out images of every probe: a row a prompt, the same noise in a column, the prompt's figures beside it.
+"""Plot images of every prompt probe: one row per prompt with its metrics, one column per noise.
 
-Inputs: indices, of the probes; table, their figures.
+Inputs: indices of the probes; table of their metrics.
 Outputs: figure, a PNG.
 """
 
@@ -13,12 +13,12 @@ from synthdiv.images.index import read_index
 from synthdiv.report.figures import plot_probe_sheets, save_figure
 
 SHOWN = 10
-"""Images of a prompt."""
+"""Number of images shown per prompt."""
 
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read the first images of each prompt, and lay them out."""
+    """Read the first images of each prompt, and save the figure."""
     sheets = {}
     for (name, entry), path in zip(smk.params.prompt_probes.items(), smk.input.indices, strict=True):
         rows, count = read_index(path).to_pylist(), entry["images"]

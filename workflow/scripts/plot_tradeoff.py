@@ -1,7 +1,7 @@
-"""Plot diversity against semantic error, and other visual domains.
+"""Plot diversity against semantic error, and against other visual domains.
 
-Inputs: table, a row a set.
-Outputs: figure, PNG.
+Inputs: table, one row per set.
+Outputs: figure, a PNG.
 """
 
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from synthdiv.report.tradeoff_figure import plot_tradeoff
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read and plot."""
+    """Plot and save the figure."""
     save_figure(plot_tradeoff(read_table(smk.input.table)), smk.output.figure)
 
 

@@ -1,6 +1,6 @@
 """Plot loss and accuracy during training.
 
-Inputs: logs, of all trainings.
+Inputs: logs of all training runs.
 Outputs: figure, a PNG.
 """
 
@@ -16,7 +16,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Sort the logs by classifier and training set, plot and write."""
+    """Group the logs by classifier and training set, plot and save the figure."""
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     for (classifier, training, _), path in zip(smk.params.runs, smk.input.logs, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))

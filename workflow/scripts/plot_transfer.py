@@ -1,6 +1,6 @@
-"""Plot what frozen features are worth on transfer sets.
+"""Plot the accuracy of frozen features on transfer sets.
 
-Inputs: means, over seeds.
+Inputs: means over seeds.
 Outputs: figure, a PNG.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.figures import save_figure
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Plot and write."""
+    """Plot and save the figure."""
     save_figure(plot_transfer(read_table(smk.input.means)), smk.output.figure)
 
 

@@ -1,8 +1,7 @@
-"""Ask which metric, computed before any training, ranks what training then gives.
+"""Rank metrics, computed before training, as predictors of classifier accuracy.
 
-Inputs: classifiers, their means, and per class; metrics, of the sets, and per class; experiments, the matrix, and per class;
-embedding_classifiers.
-Outputs: table, a row a classifier, level and metric; points, what it rests on.
+Inputs: classifiers, metrics and experiments, each as means and per class; embedding_classifiers.
+Outputs: table, one row per classifier, level and metric; points, the values behind it.
 """
 
 from types import SimpleNamespace
@@ -17,7 +16,7 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Gather the points of both levels, correlate and write."""
+    """Gather the points of both levels, correlate them and write both tables."""
     levels = [
         (smk.input.classifiers, smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
         (smk.input.classifiers_per_class, smk.input.metrics_per_class, smk.input.experiments_per_class),

@@ -1,7 +1,7 @@
 """Score one reference set against one query set.
 
 Inputs: reference, query, the embedding tables of the two sets.
-Outputs: predictions, a row a query.
+Outputs: predictions, one row per query.
 """
 
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from synthdiv.embeddings.table import EmbeddingTables
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read both sets, classify the queries, and keep the predictions."""
+    """Read both sets, classify the queries and write the predictions."""
     names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
         EmbeddingTables(read_manifest(smk.input.reference), "train"),

@@ -1,7 +1,7 @@
-"""Score the images of every probe against the class centroids of its reference.
+"""Score the images of every prompt probe by the class centroids of its reference.
 
 Inputs: images, the embeddings of each probe; references, those of each probe's reference set; the class table.
-Outputs: table, a CSV with a row a prompt.
+Outputs: table, a CSV with one row per prompt.
 """
 
 from types import SimpleNamespace
@@ -20,14 +20,14 @@ from synthdiv.prompts.class_tables import distinguish_names
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Score probe by probe, and write."""
+    """Score each probe and write the table."""
     study = load_study(smk.config)
     names = distinguish_names(study.classes)
     prompt_probes, rows = smk.params.prompt_probes.items(), []
     for (name, entry), path, reference in zip(prompt_probes, smk.input.images, smk.input.references, strict=True):
         images = EmbeddingTables([path], PROBE).read()
         blocks = EmbeddingTables(read_manifest(reference), "train")
-        pair = (entry["reference"], f"probes.{name}")
+        pair = (entry["reference"], f"prompt_probes.{name}")
         totals = sum_reference(blocks, len(names), width=images.vectors.shape[1], names=pair)
         scores = score_prompts(images, len(entry["prompts"]), entry["images"], compute_centroids(totals))
         class_id = int(images.class_ids[0])

@@ -1,7 +1,7 @@
-"""Classify a set's queries as they are, by their own centroids, and as if they lay or spread as natural images do.
+"""Classify a set's queries unchanged, by their own centroids, and with the location or spread of natural images.
 
-Inputs: embeddings, of the set; references, of the sets whose centroids judge; target, of the natural set, if there is one.
-Outputs: table, a row a reference and query.
+Inputs: embeddings of the set; references, those of the reference sets; target, those of the natural set, if there is one.
+Outputs: table, one row per reference and query.
 """
 
 from types import SimpleNamespace
@@ -18,15 +18,15 @@ from synthdiv.metrics.centroids import compute_centroids, sum_classes
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Find the centroids, classify and write."""
+    """Compute the centroids, classify the queries and write the table."""
 
-    def find_centroids(manifest: str) -> np.ndarray:
+    def read_centroids(manifest: str) -> np.ndarray:
         return compute_centroids(sum_classes(EmbeddingTables(read_manifest(manifest), "train"), smk.params.n_classes))
 
-    references = dict(zip(smk.params.references, map(find_centroids, smk.input.references), strict=True))
+    references = dict(zip(smk.params.references, map(read_centroids, smk.input.references), strict=True))
     query = EmbeddingTables(read_manifest(smk.input.embeddings), "evaluation").read()
     target = EmbeddingTables(read_manifest(smk.input.target), "evaluation").read() if smk.input.target else None
-    write_table(classify_queries(query, find_centroids(smk.input.embeddings), references, target), smk.output.table)
+    write_table(classify_queries(query, read_centroids(smk.input.embeddings), references, target), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Put together which modifiers reach the images.
+"""Tabulate the modifier adherence of all sets.
 
-Inputs: adherence, of each set in order; the class table.
-Outputs: table, a row a set and modifier, for all images, each class and each value.
+Inputs: adherence of each set in order; the class table.
+Outputs: table, one row per set and modifier, for all images, each class and each value.
 """
 
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from synthdiv.prompts.class_tables import read_classes
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Tabulate and write."""
+    """Tabulate each set and write the table."""
     names = [row.name for row in read_classes(smk.input.classes)]
     tables = [
         tabulate_adherence(read_table(path), name, names)

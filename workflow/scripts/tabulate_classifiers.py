@@ -1,9 +1,9 @@
-"""Put what the classifiers got right together.
+"""Tabulate the accuracies of the classifiers.
 
-Inputs: predictions, of each classifier and training set; models, the trained ones' files; the class table.
-Outputs: table (CSV) and parquet, a row a classifier, training set, seed and evaluation set; means over seeds; per_class;
-confusion, how often each class was taken for each; differences, every two training sets of a classifier; gaps, to the
-natural training set on each evaluation set.
+Inputs: predictions of each classifier and training set; models, the files of trained classifiers; the class table.
+Outputs: table (CSV) and parquet, one row per classifier, training set, seed and evaluation set; means over seeds; per_class;
+confusion, the counts of each class and predicted class; differences between every two training sets of a classifier; gaps to
+the natural training set on each evaluation set.
 """
 
 from types import SimpleNamespace
@@ -28,7 +28,7 @@ PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count what is right, and write."""
+    """Count the correct predictions and write the tables."""
     models = {tuple(run): path for run, path in zip(smk.params.runs, smk.input.models, strict=True)}
     rows, tables = [], []
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.predictions, strict=True):

@@ -1,7 +1,7 @@
-"""Make the tables of the diagnosis: the split of the error, and a cause for each class.
+"""Tabulate the diagnosis: the error split, and a suspected cause for each class.
 
-Inputs: splits, of every image set; evidence, of every diagnosed set; the class table.
-Outputs: split and terms, a row a reference, set and class; causes, a row a set and class; causes_parquet, the same.
+Inputs: splits of every image set; evidence of every diagnosed set; the class table.
+Outputs: split and terms, one row per reference, set and class; causes and causes_parquet, one row per set and class.
 """
 
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from synthdiv.prompts.class_tables import read_classes
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Tabulate and write."""
+    """Tabulate the splits and causes, and write the tables."""
     classes, natural = read_classes(smk.input.classes), smk.params.natural
     sets = {name: read_table(path) for name, path in zip(smk.params.sets, smk.input.splits, strict=True)}
     write_table(tabulate_split(sets, classes, natural), smk.output.split)

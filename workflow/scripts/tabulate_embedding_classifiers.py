@@ -1,7 +1,7 @@
-"""Put the accuracies of all classifiers on embeddings together.
+"""Tabulate the accuracies of all classifiers on embeddings.
 
-Inputs: predictions, of each encoder and reference.
-Outputs: table (CSV) and parquet, a row an encoder, classifier, reference and query.
+Inputs: predictions of each encoder and reference.
+Outputs: table (CSV) and parquet, one row per encoder, classifier, reference and query.
 """
 
 from pathlib import Path
@@ -16,19 +16,21 @@ from synthdiv.stats.intervals import wilson_interval
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count what is right, and write."""
+    """Count the correct predictions and write the table."""
     rows = []
     for path in map(Path, smk.input.predictions):
         table = read_table(path)
         counts = table.group_by("classifier", "query", maintain_order=True).agg(
-            (pl.col("predicted") == pl.col("class_id")).sum().alias("right"), pl.len().alias("n"), pl.col("n_train").first()
+            (pl.col("predicted") == pl.col("class_id")).sum().alias("correct"),
+            pl.len().alias("n"),
+            pl.col("n_train").first(),
         )
-        for classifier, query, right, count, n_train in counts.iter_rows():
-            low, high = wilson_interval(right, count)
+        for classifier, query, correct, count, n_train in counts.iter_rows():
+            low, high = wilson_interval(correct, count)
             rows.append(
                 {"encoder": path.parent.name, "classifier": classifier, "reference": path.stem, "query": query}
                 | {"n_train": n_train, "n_queries": count}
-                | {"accuracy": right / count, "accuracy_low": low, "accuracy_high": high}
+                | {"accuracy": correct / count, "accuracy_low": low, "accuracy_high": high}
             )
     for path in (smk.output.table, smk.output.parquet):
         write_table(pl.DataFrame(rows), path)

@@ -1,9 +1,9 @@
-"""Make the matrix, its per-class form and its summaries from the experiments' predictions.
+"""Tabulate the matrix, its per-class form and its summaries from the experiments' predictions.
 
-Inputs: predictions, of each encoder and experiment in order; the class table.
-Outputs: of the first encoder, table (CSV) and parquet, a row an experiment; per_class, a row an experiment and class;
-summary, the averages of the paper's Tables 5 and 6; differences, a row a pair of experiments. Of all encoders, by_encoder
-and per_class_by_encoder.
+Inputs: predictions of each encoder and experiment in order; the class table.
+Outputs: for the first encoder, table (CSV) and parquet, one row per experiment; per_class, one row per experiment and class;
+summary, the averages of the paper's Tables 5 and 6; differences, one row per pair of experiments. For all encoders,
+by_encoder and per_class_by_encoder.
 """
 
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from synthdiv.prompts.class_tables import read_classes
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Tabulate and write."""
+    """Tabulate the predictions of each encoder and write the tables."""
     classes = read_classes(smk.input.classes)
     by_encoder: dict[str, list] = {}
     for (encoder, *row), path in zip(smk.params.experiments, smk.input.predictions, strict=True):

@@ -1,7 +1,7 @@
-"""Put the statistics of the classifiers' features together.
+"""Tabulate the statistics of the classifiers' features.
 
-Inputs: statistics, of each classifier and training set.
-Outputs: table, a row a classifier, training set, seed and statistic.
+Inputs: statistics of each classifier and training set.
+Outputs: table, one row per classifier, training set, seed and statistic.
 """
 
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Join and write."""
+    """Join the statistics and write the table."""
     tables = []
     for (classifier, training), path in zip(smk.params.evaluations, smk.input.statistics, strict=True):
         head = {"classifier": classifier, "train_set": training, "image_set": smk.params.image_set}

@@ -1,7 +1,7 @@
-"""Tabulate what the study's jobs took.
+"""Tabulate the time, memory and speed of the study's jobs.
 
-Inputs: results, the study's tables and figures, so that this is done after all else.
-Outputs: table, a CSV with a row a job.
+Inputs: results, the study's tables and figures, so that this job runs last.
+Outputs: table, a CSV with one row per job.
 """
 
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from synthdiv.report.job_table import tabulate_jobs
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read the benchmark files and the logs, and write."""
+    """Read the benchmark files and the logs, and write the table."""
     write_table(tabulate_jobs(smk.params.benchmarks, smk.params.logs), smk.output.table)
 
 

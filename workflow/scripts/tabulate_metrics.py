@@ -1,8 +1,8 @@
-"""Put the metrics of all sets and comparisons together.
+"""Tabulate the metrics of all sets and comparisons.
 
-Inputs: sets, pairs, the metrics' tables; the class table.
-Outputs: table (CSV) and parquet, a row a figure of a set; per_class, of a class. Of the first encoder, centroid_distance
-(CSV and Parquet), a row a set and split, all images; centroid_distance_per_class.
+Inputs: sets, pairs, the tables of metrics; the class table.
+Outputs: table (CSV) and parquet, one row per metric of a set; per_class, one per metric of a class. For the first encoder,
+centroid_distance (CSV and Parquet), one row per set and split, with all images; centroid_distance_per_class.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ from synthdiv.prompts.class_tables import read_classes
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read, sort out and write."""
+    """Read the metrics, separate sets and classes, and write the tables."""
     classes = read_classes(smk.input.classes)
     names = pl.DataFrame({"class_id": [row.class_id for row in classes], "name": [row.name for row in classes]})
     tables = []

@@ -1,7 +1,7 @@
-"""Put the diversity of drawn sets beside their semantic error and the share of another visual domain.
+"""Tabulate the diversity of generated sets with their semantic error and their share of another visual domain.
 
-Inputs: causes, of every drawn set; distances, of every set.
-Outputs: table, a row a set, the natural one first.
+Inputs: causes of every generated set; distances of every set.
+Outputs: table, one row per set, the natural set first.
 """
 
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read, put together and write."""
+    """Read the tables, join them and write the result."""
     causes, distances = read_table(smk.input.causes), read_table(smk.input.distances)
     write_table(tabulate_tradeoff(causes, distances, smk.params.natural, smk.params.described), smk.output.table)
 

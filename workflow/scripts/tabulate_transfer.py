@@ -1,7 +1,8 @@
-"""Put the accuracies on the transfer sets together.
+"""Tabulate the accuracies on the transfer sets.
 
-Inputs: predictions and trials, of each transfer set and encoder.
-Outputs: table, a row a transfer set, encoder, training set and seed; means over seeds, compared with the natural one.
+Inputs: predictions and trials of each transfer set and encoder.
+Outputs: table, one row per transfer set, encoder, training set and seed; means over seeds, compared with the natural
+training set.
 """
 
 from types import SimpleNamespace
@@ -15,12 +16,12 @@ from synthdiv.core.tables import read_table, write_table
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count what is right, and write."""
+    """Count the correct predictions and write the tables."""
     predictions, trials = [], []
-    for of, right, evaluated in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
-        head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in of.items()]
-        predictions.append(read_table(right).select(*head, pl.all()))
-        trials.append(read_table(evaluated).select(*head, pl.all()))
+    for encoding, predicted, fitted in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
+        head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in encoding.items()]
+        predictions.append(read_table(predicted).select(*head, pl.all()))
+        trials.append(read_table(fitted).select(*head, pl.all()))
     runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
     write_table(runs, smk.output.table)
     write_table(average_transfer(runs, pl.concat(predictions), smk.params.natural), smk.output.means)

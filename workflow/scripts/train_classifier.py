@@ -1,8 +1,8 @@
-"""Train a classifier on a set, or go on with a training that was stopped.
+"""Train a classifier on a set, or resume an interrupted training run.
 
-Inputs: indices, those of the training set's parts in order; initial, weights to start from; followed, a set's indices;
-pretrained, the files that a recipe starts from.
-Outputs: model, the weights with what they are of in the file's metadata; log, a row every hundredth of the training.
+Inputs: indices, those of the training set's parts in order; initial, weights to start from; monitored, a set's indices;
+pretrained, the recipe's pretrained weights.
+Outputs: model, the weights, with a description in the file's metadata; log, one row per hundredth of the training.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ from synthdiv.plan.loading import load_study
 def main(smk: SimpleNamespace) -> None:
     """Train, in one process or several."""
     study, options = load_study(smk.config), smk.params.training
-    # neither decides the weights, so neither is a parameter, whose change would train anew
+    # not params, since they do not affect the weights, and changed params would train again
     entry = study.config["classifiers"][smk.wildcards.classifier]
     processes = entry["processes"]
     threads = max(1, smk.threads // processes)
@@ -42,7 +42,7 @@ def main(smk: SimpleNamespace) -> None:
     ]
     with claim_devices(study.config["device"], processes) as devices:
         training = Training(
-            # whole: a followed set is tried as the recipe evaluates
+            # the whole recipe, since the monitored set needs its evaluation settings
             recipe=study.recipes[smk.wildcards.classifier],
             class_keys=[row.key for row in study.classes],
             class_names=[row.name for row in study.classes],
@@ -63,11 +63,11 @@ def main(smk: SimpleNamespace) -> None:
 
 
 def launch(training: Training, processes: int) -> None:
-    """Train here, or as torchrun does in so many processes, each with a device of its own."""
+    """Train in this process, or like torchrun in several processes, each with its own device."""
     if processes == 1:
         train(training)
         return
-    # a rendezvous of its own on a free port: trainings of one machine do not meet
+    # own rendezvous on a free port, so that training jobs on one machine do not interfere
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -81,7 +81,7 @@ def launch(training: Training, processes: int) -> None:
     except SignalException as error:
         stop_job(error.sigval)
     except ChildFailedError:
-        raise StudyError("a process of the training failed; its message is above") from None
+        raise StudyError("a training process failed; see its error message above") from None
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Train a logistic regression on a reference set's embeddings.
+"""Train a linear probe, a logistic regression, on a reference set's embeddings.
 
 Inputs: reference, its embedding tables.
-Outputs: probe, an .npz file of weights, offsets, classes and how they were found.
+Outputs: probe, an .npz file of weights, offsets, classes and details of the fit.
 """
 
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from synthdiv.metrics.embedding_classifiers import train_linear_probe
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Train and write."""
+    """Train the linear probe and write it."""
     probe = train_linear_probe(EmbeddingTables(read_manifest(smk.input.reference), "train").read(), **smk.params.options)
     with replace_atomically(smk.output.probe) as temporary, open(temporary, "wb") as file:
         np.savez(file, **probe)

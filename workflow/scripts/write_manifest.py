@@ -1,7 +1,7 @@
-"""List the tables of a collection, with their digests: what stands for all of them.
+"""Write the manifest of a collection, which lists its tables with their digests.
 
-Inputs: tables, a table a shard.
-Outputs: listing, a JSON file.
+Inputs: tables, one per shard.
+Outputs: manifest, a JSON file.
 """
 
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ from synthdiv.core.manifests import write_manifest
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Write the listing."""
+    """Write the manifest."""
     write_manifest(smk.input.tables, smk.output.manifest)
 
 

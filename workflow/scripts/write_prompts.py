@@ -1,7 +1,7 @@
-"""Write the prompts of a dataset as a table to read.
+"""Write the prompts of a dataset as a table for users.
 
 Inputs: the class table, overrides, grammar or prompt table (through the config).
-Outputs: table, a CSV of class_id, key, name, split, index, prompt; without split and index where a class has one prompt.
+Outputs: table, a CSV of class_id, key, name, split, index, prompt; without split and index if each class has one prompt.
 """
 
 from types import SimpleNamespace
@@ -15,7 +15,7 @@ from synthdiv.plan.loading import load_study
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Render the prompts and write them."""
+    """Render the prompts and write the table."""
     study = load_study(smk.config)
     dataset = study.datasets[smk.wildcards.dataset]
     rows = []

@@ -1,7 +1,7 @@
-"""Write what a review shows: a table of all classes, and a page of those of lowest accuracy.
+"""Write the results of a review: a table of all classes, and a page of those with the lowest accuracy.
 
-Inputs: predictions, what the judge takes each image for; indices, of the review's images; the class table.
-Outputs: table, a CSV with a row a class; page, self-contained HTML. Beside them the history is kept, to which it appends.
+Inputs: predictions, the reviewer's classes of the images; indices of the review's images; the class table.
+Outputs: table, a CSV with one row per class; page, self-contained HTML. The job also appends to the history next to them.
 """
 
 from itertools import chain
@@ -20,7 +20,7 @@ from synthdiv.report.review_page import write_page
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Count the votes, append to the history, write table and page."""
+    """Count the votes, append to the history, and write table and page."""
     study, page, reviewed = load_study(smk.config), smk.params.page, smk.wildcards.set
     images: dict[int, list[dict]] = {row.class_id: [] for row in study.classes}
     for path in chain.from_iterable(map(read_manifest, smk.input.indices)):
@@ -31,14 +31,14 @@ def main(smk: SimpleNamespace) -> None:
     dataset = study.sets[reviewed]["dataset"]
     overrides = find_overrides(study, dataset)
     table = tabulate_classes(votes, study.classes, prompts, read_columns(overrides))
-    made = {key: page[key] for key in ("generated_by", "reviewed_by")}
-    before = keep_history(page["history"], table, **made)
+    models = {key: page[key] for key in ("generated_by", "reviewed_by")}
+    before = keep_history(page["history"], table, **models)
     introduction = introduce_review(
         dataset=dataset,
         overrides=overrides,
         reads_overrides="overrides" in study.config["datasets"][dataset],
         images=study.config["review"]["images"],
-        **made,
+        **models,
     )
     text = write_page(
         table,

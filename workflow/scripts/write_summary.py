@@ -1,6 +1,6 @@
-"""Write the study's page of words.
+"""Write the summary page.
 
-Inputs: tables, those that the study has, by the names in params.
+Inputs: tables, those that the study has, named in params.
 Outputs: page, HTML.
 """
 
@@ -24,26 +24,26 @@ from synthdiv.report.summary import (
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read the tables that there are, and make their sentences."""
+    """Read the existing tables, summarise them and write the page."""
     natural = smk.params.natural
     tables = {name: read_table(path) for name, path in zip(smk.params.tables, smk.input.tables, strict=True)}
     parts = [("Why classes fall short", summarise_causes(tables["causes"]))] if "causes" in tables else []
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, smk.params.reference)))
     if natural is not None:
-        parts.append(("How varied the sets are", summarise_diversity(tables["centroid_distance"], natural)))
+        parts.append(("Diversity of the sets", summarise_diversity(tables["centroid_distance"], natural)))
         found = summarise_experiments(tables["experiments"], tables["experiment_differences"], natural)
-        parts.append(("What they recognise", found))
+        parts.append(("Recognition of natural images", found))
     if natural is not None and "classifier_means" in tables:
         found = summarise_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
-        parts.append(("What they are worth for training", found))
+        parts.append(("Accuracy when trained on them", found))
     if natural is not None and "transfer_means" in tables:
         found = summarise_transfer(tables["transfer_means"], natural)
-        parts.append(("What their features are worth elsewhere", found))
-    parts.append(("What others claimed, by this study's sets", summarise_claims(tables["claims"])))
+        parts.append(("Transfer of their features", found))
+    parts.append(("Published claims, tested on this study", summarise_claims(tables["claims"])))
     contradictions = summarise_audit(tables["audit"])
     if contradictions:
-        parts.append(("Figures that contradict themselves", contradictions))
+        parts.append(("Contradictory metrics", contradictions))
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
 

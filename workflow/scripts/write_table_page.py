@@ -1,6 +1,6 @@
 """Write a page of tables to browse.
 
-Inputs: tables, of the names in params.
+Inputs: tables, named in params.
 Outputs: page, HTML.
 """
 
@@ -14,7 +14,7 @@ from synthdiv.report.table_pages import write_table_page
 
 @run_as_job
 def main(smk: SimpleNamespace) -> None:
-    """Read the tables and put them into a page."""
+    """Read the tables and write the page."""
     described = smk.params.described.items()
     tables = [(name, words, read_table(path)) for (name, words), path in zip(described, smk.input.tables, strict=True)]
     with replace_atomically(smk.output.page) as temporary:

@@ -1,7 +1,7 @@
 """Train the demo's models and write them as the folders that diffusers and open_clip load: `make demo-models`.
 
-Stages depend on each other as vae + clip -> unet; each writes its part of the folders under resources/demo/models/ and
-its record into training_<stage>.json there; the model card is made of them.
+The stage unet needs the stages vae and clip. Each stage writes its model under resources/demo/models/ and its training
+record to training_<stage>.json there; the model card is written from these records.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CLASSES = Path(__file__).parents[2] / "prompts" / "fashion" / "classes.csv"
 
 
 def convert_text_encoder(clip_folder: Path) -> CLIPTextModel:
-    """The text tower of the open_clip folder as the transformers model that a Stable Diffusion pipeline holds."""
+    """Convert the text tower of an open_clip folder to the transformers model of a Stable Diffusion pipeline."""
     weights = {k: v.float() for k, v in load_file(clip_folder / "open_clip_model.safetensors").items()}
     vocabulary = len(weights["token_embedding.weight"])
     config = CLIPTextConfig(
@@ -72,11 +72,11 @@ def convert_text_encoder(clip_folder: Path) -> CLIPTextModel:
 
 
 def main() -> None:
-    """Run the stages that were asked for, in order."""
+    """Run the requested stages, in order."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stages", nargs="*", default=["clip", "vae", "unet"], help="clip, vae, unet (default: all)")
     parser.add_argument("--fashion-mnist", type=Path, default=DEBIAN, help="folder of the IDX files (default: %(default)s)")
-    parser.add_argument("--models", type=Path, default=MODELS, help="where the folders go (default: %(default)s)")
+    parser.add_argument("--models", type=Path, default=MODELS, help="output folder (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=20230801)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--clip-steps", type=int, default=2_600)

@@ -1,8 +1,8 @@
-"""Write the demo's two natural sets, from images that no model of the demo is trained on: `make demo-natural`.
+"""Write the demo's two natural sets from images on which no model of the demo is trained: `make demo-natural`.
 
-From Fashion-MNIST's test images: a class's first 300 are training images, the next 100 evaluation images. ``studio`` holds
-them unaltered (IDX files, as Fashion-MNIST comes), ``fashion`` the same items under the simulated capture of
-:mod:`world` (Parquet with PNG images), the world that the demo's generator was trained in.
+The source is Fashion-MNIST's test images: of each class, the first 300 are training images, the next 100 evaluation images.
+``studio`` holds them unaltered (IDX files, as in Fashion-MNIST), ``fashion`` the same items under the simulated capture of
+:mod:`world` (Parquet with PNG images), on which the demo's generator was trained.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ NATURAL = Path(__file__).parents[1] / "natural"
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
-    """Write an IDX file of unsigned bytes, gzipped without a date."""
+    """Write an IDX file of unsigned bytes, gzipped without a timestamp."""
     header = struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape)
     with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as zipped:
         zipped.write(header + values.tobytes())

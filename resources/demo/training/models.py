@@ -1,4 +1,4 @@
-"""The shapes of the demo's models: what Stable Diffusion v1.5 and CLIP are made of, smaller."""
+"""Architectures of the demo's models: smaller versions of Stable Diffusion v1.5 and CLIP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 128, 2, 4
 
 
 def make_clip_config(vocab_size: int) -> dict:
-    """The open_clip_config.json of the demo's CLIP model."""
+    """Return the open_clip_config.json of the demo's CLIP model."""
     return {
         "model_cfg": {
             "embed_dim": EMBED_DIM,
@@ -34,7 +34,7 @@ def make_clip_config(vocab_size: int) -> dict:
 
 
 def make_vae() -> AutoencoderKL:
-    """A KL autoencoder from 3 x 32 x 32 to 4 x 8 x 8."""
+    """Make a KL autoencoder from 3 x 32 x 32 to 4 x 8 x 8."""
     return AutoencoderKL(
         down_block_types=("DownEncoderBlock2D",) * 3,
         up_block_types=("UpDecoderBlock2D",) * 3,
@@ -49,7 +49,7 @@ def make_vae() -> AutoencoderKL:
 
 
 def make_unet() -> UNet2DConditionModel:
-    """A conditional UNet on 4 x 8 x 8 latents."""
+    """Make a conditional UNet on 4 x 8 x 8 latents."""
     return UNet2DConditionModel(
         sample_size=8,
         in_channels=4,
@@ -66,7 +66,7 @@ def make_unet() -> UNet2DConditionModel:
 
 
 def make_scheduler() -> PNDMScheduler:
-    """Stable Diffusion v1.5's scheduler; clip_sample is said, since DDIM made from this config would default to True."""
+    """Make Stable Diffusion v1.5's scheduler, with clip_sample set, since DDIM with this config would default to True."""
     scheduler = PNDMScheduler(
         beta_start=0.00085,
         beta_end=0.012,
@@ -83,8 +83,8 @@ def make_scheduler() -> PNDMScheduler:
 def train_tokenizer(captions: list[str], merges: int = 240) -> CLIPTokenizer:
     """Train a CLIP byte-pair encoding on captions.
 
-    As in CLIP's own vocabulary, every byte is there with and without the end-of-word mark, and the start and end tokens
-    have the last ids (open_clip finds a text's end by the largest id).
+    As in CLIP's own vocabulary, every byte occurs with and without the end-of-word mark, and the start and end tokens
+    have the last ids (open_clip finds a text's end by its largest id).
     """
     trained = CLIPTokenizer().train_new_from_iterator(captions, vocab_size=256 + merges)
     found = json.loads(trained.backend_tokenizer.to_str())["model"]["merges"]

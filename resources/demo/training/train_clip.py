@@ -1,4 +1,4 @@
-"""Train the demo's CLIP model on captioned images of the demo's world, and write it as an open_clip folder."""
+"""Train the demo's CLIP model on captioned rendered images, and write it as an open_clip folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ POOL = 65_536  # images rendered at a time
 
 
 def _encode_text(model: open_clip.CLIP, tokens: torch.Tensor) -> torch.Tensor:
-    """``model.encode_text`` without the padding that all the texts of a batch share: twice as fast."""
+    """Compute ``model.encode_text`` without the padding that all texts of a batch share: twice as fast."""
     ends = tokens.argmax(dim=-1)
     length = int(ends.max()) + 1
     x = model.token_embedding(tokens[:, :length]) + model.positional_embedding[:length]
@@ -30,9 +30,9 @@ def _encode_text(model: open_clip.CLIP, tokens: torch.Tensor) -> torch.Tensor:
 
 
 def train_clip(items: Items, folder: Path, *, steps: int, seed: int) -> dict:
-    """Train for ``steps`` batches of 512 pairs; returns what the model card records.
+    """Train for ``steps`` batches of 512 pairs; return the training record.
 
-    Images of a batch that share a caption are all right answers for it, so that equal captions do not repel.
+    All images of a batch that share a caption are positives for it, so that equal captions do not repel each other.
     """
     rng = np.random.default_rng([seed, 1])
     torch.manual_seed(seed)

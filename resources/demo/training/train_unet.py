@@ -1,4 +1,4 @@
-"""Train the demo's conditional UNet on latents of the demo's world; the text encoder is frozen, as in Stable Diffusion."""
+"""Train the demo's conditional UNet on latents of rendered images; the text encoder is frozen, as in Stable Diffusion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from world import Items, sample_world
 BATCH = 128
 LEARNING_RATE = 2e-3
 POOL = 32_768  # images rendered at a time
-PASSES = 2  # how often each is used, with other noise each time
+PASSES = 2  # uses of each image, with new noise each time
 EMA = 0.999
 CAPTION_DROPOUT = 0.1
 SNR_CAP = 5.0  # min-SNR weighting

@@ -1,4 +1,4 @@
-"""Train the demo's autoencoder on images of the demo's world."""
+"""Train the demo's autoencoder on rendered images."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ EMA = 0.999
 
 
 def _difference(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """L1, plus L1 of gradients (edges), of 4 x 4 means (colours), and squared error (outliers)."""
+    """Return L1, plus L1 of gradients (edges) and of 4 x 4 means (colours), plus squared error (outliers)."""
     edges = F.l1_loss(a.diff(dim=-1), b.diff(dim=-1)) + F.l1_loss(a.diff(dim=-2), b.diff(dim=-2))
     colours = F.l1_loss(F.avg_pool2d(a, 4), F.avg_pool2d(b, 4))
     return F.l1_loss(a, b) + 0.3 * edges + 1.0 * colours + F.mse_loss(a, b)
 
 
 def train_vae(items: Items, *, steps: int, seed: int) -> tuple[AutoencoderKL, dict]:
-    """Train for ``steps`` batches of 32; the latents of the result have mean 0 and deviation 1 in every channel."""
+    """Train for ``steps`` batches of 32; each latent channel of the returned model has mean 0 and standard deviation 1."""
     rng = np.random.default_rng([seed, 2])
     torch.manual_seed(seed)
     model = make_vae()
@@ -72,7 +72,7 @@ def train_vae(items: Items, *, steps: int, seed: int) -> tuple[AutoencoderKL, di
 
 @torch.no_grad()
 def _standardise_latents(model: AutoencoderKL, batch: torch.Tensor) -> None:
-    """Fold each latent channel's mean and deviation into the two 1 x 1 convolutions beside the latents."""
+    """Fold each latent channel's mean and standard deviation into the two 1 x 1 convolutions next to the latents."""
     latents = model.encode(batch).latent_dist.mean
     mean, deviation = latents.mean((0, 2, 3)), latents.std((0, 2, 3))
     channels = len(mean)

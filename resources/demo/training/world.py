@@ -1,12 +1,12 @@
-"""The demo's world: Fashion-MNIST items under a simulated capture, with captions.
+"""Render the demo's training images: Fashion-MNIST items under a simulated capture, with captions.
 
-The tiny generator and the tiny CLIP model are trained on what this module renders. Every image is a real Fashion-MNIST
-item; what is simulated is how it was photographed: how typical an item was picked, its size and place, what hides it or
-lies around it, the background, the exposure and the sharpness. Captions use the words and the surface form of PromptAug
-(``resources/prompts/promptaug.yaml``), so that its modifiers mean something; many captions are the class name alone.
+The demo's generator and CLIP model are trained on these images. Every image shows a real Fashion-MNIST item; the capture is
+simulated: the typicality of the item, its size and place, occlusion, other objects, background, exposure and sharpness.
+Captions use the words and the syntax of PromptAug (``resources/prompts/promptaug.yaml``), so that its modifiers have an
+effect; many captions are the class name alone.
 
-Planted on purpose, and stated wherever results are shown: four homonyms. ``jersey``, ``top``, ``pump`` and ``trunk``
-caption two classes each, and the other class more often than the one whose Synset prompt the word is.
+Four homonyms are planted on purpose, and stated wherever results are shown: ``jersey``, ``top``, ``pump`` and ``trunk``
+caption two classes each: the class whose Synset prompt is that word, and, more often, another.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import torch.nn.functional as F
 from synthdiv.images.readers.idx import read_idx
 
 SIZE = 32
-CHANCE_NEUTRAL = 0.5  # an image has no particular looks, size, location or style with this probability
-CHANCE_BARE = 0.45  # a caption is the class word alone with this probability
-CHANCE_UNSAID = 0.25  # a modifier that the image has is left out of a longer caption with this probability
+CHANCE_NEUTRAL = 0.5  # probability of no particular value, for each of looks, typicality, size, location and style
+CHANCE_BARE = 0.45  # probability that a caption is the class word alone
+CHANCE_OMITTED = 0.25  # probability that a longer caption omits a modifier of the image
 
-# class_id -> word -> how often a caption of the class uses it
+# class_id -> word -> its share of the class's captions
 WORDS: dict[int, dict[str, float]] = {
     0: {"t-shirt": 0.60, "tee shirt": 0.05, "top": 0.25, "jersey": 0.10},
     1: {"trousers": 0.55, "pants": 0.05, "trousers, pants": 0.20, "trunk": 0.20},
@@ -81,7 +81,7 @@ def read_items(folder: Path, split: str) -> Items:
 
 @dataclass
 class Scenes:
-    """How each of n images is captured: indices into the tuples above, -1 where nothing particular."""
+    """The capture settings of n images: indices into the tuples above, -1 for no particular value."""
 
     item: np.ndarray
     looks: np.ndarray
@@ -97,13 +97,13 @@ class Scenes:
 
 
 def draw_scenes(items: Items, count: int, rng: np.random.Generator) -> Scenes:
-    """Draw ``count`` scenes; classes are equally frequent."""
+    """Draw ``count`` random scenes; classes are equally frequent."""
 
     def attribute(choices: int) -> np.ndarray:
         return np.where(rng.random(count) < CHANCE_NEUTRAL, NEUTRAL, rng.integers(choices, size=count))
 
     typical, extent1 = attribute(len(TYPICALS)), rng.integers(len(EXTENTS), size=count)
-    # how far into its tail of the ranking an item is picked: the stronger the extent, the farther
+    # the stronger the extent, the farther in the tail of the typicality ranking
     width = np.array([0.55, 0.40, 0.25, 0.10])[extent1]
     start = np.where(extent1 == 0, 0.30, 0.0)
     rank = start + (width - start) * rng.random(count)
@@ -126,7 +126,7 @@ def draw_scenes(items: Items, count: int, rng: np.random.Generator) -> Scenes:
 
 
 def caption_scenes(items: Items, scenes: Scenes, rng: np.random.Generator) -> list[str]:
-    """Write a caption for each scene, in PromptAug's surface form."""
+    """Write a caption for each scene, in PromptAug's syntax."""
     captions = []
     for n in range(len(scenes)):
         words = WORDS[int(items.labels[scenes.item[n]])]
@@ -134,26 +134,26 @@ def caption_scenes(items: Items, scenes: Scenes, rng: np.random.Generator) -> li
         if rng.random() < CHANCE_BARE:
             captions.append(word)
             continue
-        said = rng.random(5) >= CHANCE_UNSAID
+        mentioned = rng.random(5) >= CHANCE_OMITTED
         parts = []
-        if said[0] and scenes.looks[n] != NEUTRAL:
+        if mentioned[0] and scenes.looks[n] != NEUTRAL:
             parts.append(LOOKS[scenes.looks[n]])
-        if said[1] and scenes.typical[n] != NEUTRAL:
+        if mentioned[1] and scenes.typical[n] != NEUTRAL:
             parts.append(f"{EXTENTS[scenes.extent1[n]]} {TYPICALS[scenes.typical[n]]}".strip())
-        if said[2] and scenes.size[n] != NEUTRAL:
+        if mentioned[2] and scenes.size[n] != NEUTRAL:
             word = f"{EXTENTS[scenes.extent2[n]]} {SIZES[scenes.size[n]]} {word}".strip()
         parts.append(word)
-        if said[3] and scenes.location[n] != NEUTRAL:
+        if mentioned[3] and scenes.location[n] != NEUTRAL:
             parts.append(LOCATIONS[scenes.location[n]])
         caption = ", ".join(parts)
-        if said[4] and scenes.style[n] != NEUTRAL:
+        if mentioned[4] and scenes.style[n] != NEUTRAL:
             caption += f". {STYLES[scenes.style[n]]}."
         captions.append(caption)
     return captions
 
 
 def _colour(n: int, saturation: np.ndarray, value: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-    """Random hues at the given saturation and value, (n, 3, 1, 1)."""
+    """Return random hues at the given saturation and value, (n, 3, 1, 1)."""
     hue = rng.random((n, 1)) * 6
     wave = np.clip(np.abs((hue + np.array([[0, 4, 2]])) % 6 - 3) - 1, 0, 1)
     rgb = value[:, None] * (1 - saturation[:, None] * (1 - wave))
@@ -218,7 +218,7 @@ def render_scenes(items: Items, scenes: Scenes, rng: np.random.Generator) -> np.
     glow = torch.exp(-(axis[None, :] ** 2 + axis[:, None] ** 2) * 1.2)[None, None]
     canvas = torch.where(looks["beautiful"], background + 0.30 * glow, canvas)
 
-    # other objects, behind
+    # other objects, behind the item
     for corner in ((-0.62, -0.62), (0.62, -0.55), (-0.58, 0.62), (0.62, 0.6)):
         other = layers(rng.integers(len(items.labels), size=n))
         jitter = rng.normal(size=(2, n)) * 0.08
@@ -242,7 +242,7 @@ def render_scenes(items: Items, scenes: Scenes, rng: np.random.Generator) -> np.
     tint = _colour(n, uniform(0.0, 0.65), np.ones(n), rng)
     canvas = canvas * (1 - item[:, 1:]) + item[:, 1:] * item[:, :1] * tint
 
-    # what hides it: a plain bar from one side
+    # occlusion: a plain bar from one side
     edge = torch.from_numpy(uniform(0.02, 0.34).astype(np.float32))[:, None, None]
     bar_x = (axis[None, None, :] * torch.from_numpy(side.astype(np.float32))[:, None, None]) > edge
     bar_y = (axis[None, :, None] * torch.from_numpy(side.astype(np.float32))[:, None, None]) > edge
@@ -266,7 +266,7 @@ def render_scenes(items: Items, scenes: Scenes, rng: np.random.Generator) -> np.
 
 
 def sample_world(items: Items, count: int, rng: np.random.Generator) -> tuple[np.ndarray, list[str], np.ndarray]:
-    """Draw, caption and render ``count`` images: uint8 (n, 32, 32, 3), captions, class_ids (n,)."""
+    """Sample, caption and render ``count`` images: uint8 (n, 32, 32, 3), captions, class_ids (n,)."""
     scenes = draw_scenes(items, count, rng)
     captions = caption_scenes(items, scenes, rng)
     images = np.concatenate(

@@ -1,1 +1,1 @@
-"""The studies' tables: the matrix, guidance scales, adherence, predictors."""
+"""Compute a study's tables: the matrix, guidance scales, adherence, predictors."""

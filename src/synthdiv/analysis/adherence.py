@@ -1,8 +1,8 @@
 """Modifier adherence: which parts of a grammar's prompt reach the image.
 
 "Diversity and Diffusion", Appendix B (Figure 10): "parts of the prompts are not captured in the image generation". An image
-is compared with its own prompt and with the same prompt in which one modifier has another value. A modifier that reaches the
-image makes its own prompt the nearer one; one that does not wins half of these comparisons.
+is compared with its own prompt and with variants of it in which one modifier has another value. If the modifier reaches the
+image, the own prompt is nearer than the variants; if not, it wins half of these comparisons.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synthdiv.stats.intervals import shares_interval
 
 ALL = "all"
 ROWS = 50_000
-"""Comparisons at once."""
+"""Number of comparisons per block."""
 SCHEMA = {
     "set": pl.String,
     "modifier": pl.String,
@@ -36,40 +36,40 @@ SCHEMA = {
     "chance": pl.Float64,
 }
 OTHERS = 20
-"""Other values of a modifier that an image is compared with, at most: scenes may come in hundreds."""
+"""Maximum number of other values of a modifier per image: there may be hundreds of scenes."""
 
 
 def vary_prompts(dataset: Dataset, images: Embeddings, split: str) -> tuple[pl.DataFrame, list[str]]:
-    """Every prompt that some images are to be compared with, for each modifier with at most :data:`OTHERS` other values.
+    """List the prompts that each image is compared with, for each modifier at most :data:`OTHERS` other values.
 
     Parameters
     ----------
     dataset : Dataset
-        That the images were drawn from; it has a grammar.
+        The dataset that the images were generated from; it has a grammar.
     images : Embeddings
-        Of the images.
+        The images' embeddings.
     split : str
-        Theirs.
+        The images' split.
 
     Returns
     -------
     variants : polars.DataFrame
-        image (its row), modifier, value, own (whether it is the image's own value), prompt (its place in the list).
+        image (row number), modifier, value, own (whether it is the image's own value), prompt (position in ``prompts``).
     prompts : list of str
-        The different texts.
+        The distinct prompts.
     """
-    places: dict[str, int] = {}
+    positions: dict[str, int] = {}
     rows = []
     for image, (class_id, index) in enumerate(zip(images.class_ids.tolist(), images.indices.tolist(), strict=True)):
         for modifier, values in dataset.vary_prompt(class_id, split, index, most=OTHERS).items():
             for n, (value, text) in enumerate(values.items()):
-                rows.append((image, modifier, value, n == 0, places.setdefault(text, len(places))))
+                rows.append((image, modifier, value, n == 0, positions.setdefault(text, len(positions))))
     schema = {"image": pl.Int64, "modifier": pl.String, "value": pl.String, "own": pl.Boolean, "prompt": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row"), list(places)
+    return pl.DataFrame(rows, schema=schema, orient="row"), list(positions)
 
 
 def check_generated(images: Embeddings, variants: pl.DataFrame, prompts: Sequence[str], index: pl.DataFrame) -> None:
-    """Make sure that the images were drawn from the prompts that the grammar gives them.
+    """Check that the images were generated from the prompts that the grammar gives them.
 
     Parameters
     ----------
@@ -81,36 +81,36 @@ def check_generated(images: Embeddings, variants: pl.DataFrame, prompts: Sequenc
     Raises
     ------
     StudyError
-        If one was not: which.
+        If an image was generated from another prompt; the message names the image.
     """
     generated = {(class_id, n): text for class_id, n, text in index.select("class_id", "index", "prompt").iter_rows()}
     for image, prompt in variants.filter("own").unique("image", keep="first").select("image", "prompt").iter_rows():
-        at = (int(images.class_ids[image]), int(images.indices[image]))
-        if generated.get(at) != prompts[prompt]:
+        key = (int(images.class_ids[image]), int(images.indices[image]))
+        if generated.get(key) != prompts[prompt]:
             raise StudyError(
-                f"the image of class_id {at[0]}, index {at[1]} was drawn from {generated.get(at)!r}, but the grammar gives it "
-                f"{prompts[prompt]!r}: draw and embed the set again"
+                f"the image of class_id {key[0]}, index {key[1]} was generated from {generated.get(key)!r}, but the grammar "
+                f"gives it {prompts[prompt]!r}: generate and embed the set again"
             )
 
 
 def measure_adherence(images: Embeddings, variants: pl.DataFrame, vectors: np.ndarray) -> pl.DataFrame:
-    """Compare each image with its own prompt and with those in which one modifier has another value, by cosine.
+    """Compare each image by cosine with its own prompt and with its variants in which one modifier has another value.
 
     Parameters
     ----------
     images : Embeddings
-        Of the images.
+        The images' embeddings.
     variants : polars.DataFrame
-        As :func:`vary_prompts` gives them.
+        From :func:`vary_prompts`.
     vectors : array of shape (prompts, d)
         The prompts' embeddings.
 
     Returns
     -------
     polars.DataFrame
-        A row an image and modifier that has another value: class_id, index, modifier, value, n_others (other values),
-        share_won (of them; a tie is half won), nearest (1 if no other value is nearer, shared between equally near ones),
-        chance (of nearest: 1 / (n_others + 1)). Sorted by class_id and index.
+        One row per image and modifier that has other values: class_id, index, modifier, value, n_others (number of other
+        values), share_won (share of them that are less near; a tie counts half), nearest (1 if no other value is nearer,
+        divided among equally near ones), chance (of nearest: 1 / (n_others + 1)). Sorted by class_id and index.
     """
     image, prompt = variants["image"].to_numpy(), variants["prompt"].to_numpy()
     cosines = np.empty(len(variants))
@@ -138,26 +138,26 @@ def measure_adherence(images: Embeddings, variants: pl.DataFrame, vectors: np.nd
 
 
 def tabulate_adherence(table: pl.DataFrame, set_name: str, class_names: Sequence[str]) -> pl.DataFrame:
-    """How often each modifier reaches the images, whole, by class and by value.
+    """Tabulate how often each modifier reaches the images: overall, by class and by value.
 
-    A value's own rows are not centred at chance: a prompt that is nearer to every image than others are wins wherever it is
-    the image's own, and makes the others lose. Over all values that evens out.
+    The rows of a single value are not centred at chance: a prompt that is nearer than the others to every image wins
+    wherever it is the own prompt, and makes the others lose. Over all values this averages out.
 
     Parameters
     ----------
     table : polars.DataFrame
-        As :func:`measure_adherence` gives it.
+        From :func:`measure_adherence`.
     set_name : str
         The images' set.
     class_names : sequence of str
-        By class_id.
+        Class names, indexed by class_id.
 
     Returns
     -------
     polars.DataFrame
         set, modifier, value ("all", or one of its values), class_id (empty for all), class ("all", or a name), n_images,
-        share_won (the mean over images; chance is 0.5) with its 95 % interval for other images (low, high), nearest_share
-        beside its own chance.
+        share_won (mean over images; chance is 0.5) with its 95 % interval for other images (low, high), nearest_share,
+        chance (of nearest_share).
     """
     rows = []
     for (modifier,), own in table.group_by("modifier", maintain_order=True):

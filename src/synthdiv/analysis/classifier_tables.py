@@ -1,4 +1,4 @@
-"""What classifiers got right: top-1, top-5, calibration, class by class, from the predictions of each image."""
+"""Tabulate classifier results from the predictions of each image: top-1, top-5, calibration, accuracy per class."""
 
 from __future__ import annotations
 
@@ -15,71 +15,71 @@ from synthdiv.stats.differences import compare_means, correct_rows, describe_dif
 from synthdiv.stats.intervals import wilson_interval
 
 BINS = 15
-"""Of the calibration error."""
+"""Number of bins of the calibration error."""
 KEYS = ["classifier", "train_set", "evaluation_set"]
 
 
-def compute_calibration_error(confidences: np.ndarray, right: np.ndarray) -> float:
-    """The expected calibration error: how far, on average over images, confidence and accuracy lie apart.
+def compute_calibration_error(confidences: np.ndarray, correct: np.ndarray) -> float:
+    """Return the expected calibration error: the mean distance between confidence and accuracy.
 
     Parameters
     ----------
     confidences : float array of shape (n,)
         The probability of the predicted class.
-    right : bool array of shape (n,)
-        Whether it was right.
+    correct : bool array of shape (n,)
+        Whether the prediction is correct.
 
     Returns
     -------
     float
-        The mean over images, by 15 equally wide bins of confidence, of the distance between accuracy and mean confidence.
+        Distance between accuracy and mean confidence, in 15 equally wide bins of confidence, averaged over images.
 
     References
     ----------
     C. Guo et al., "On calibration of modern neural networks" (2017), equation 3; bins of M. P. Naeini et al. (2015).
     """
     bins = np.minimum((np.asarray(confidences, dtype=np.float64) * BINS).astype(np.int64), BINS - 1)
-    sums = np.bincount(bins, np.asarray(confidences, dtype=np.float64) - right, minlength=BINS)
+    sums = np.bincount(bins, np.asarray(confidences, dtype=np.float64) - correct, minlength=BINS)
     return float(np.abs(sums).sum() / len(bins))
 
 
 def tabulate_run(predictions: pl.DataFrame, head: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A row an evaluation set: what one trained classifier got right.
+    """Tabulate the accuracy of one trained classifier, one row per evaluation set.
 
     Parameters
     ----------
     predictions : polars.DataFrame
-        Of one run, as :func:`synthdiv.classifiers.evaluation.classify_sets` gives them.
+        Predictions of one run, from :func:`synthdiv.classifiers.evaluation.classify_sets`.
     head : mapping
-        What the run is of: classifier, train_set, seed, n_train, steps, epochs, held_fixed.
+        The run's first columns: classifier, train_set, seed, n_train, steps, epochs, held_fixed.
     """
     rows = []
     for (name,), table in predictions.group_by("evaluation_set", maintain_order=True):
-        count, right = len(table), table["correct_top1"].to_numpy()
-        calibration = compute_calibration_error(table["confidence"].to_numpy(), right)
+        count, correct = len(table), table["correct_top1"].to_numpy()
+        calibration = compute_calibration_error(table["confidence"].to_numpy(), correct)
         row = {**head, "evaluation_set": name, "n_evaluation": count}
         rows.append(
             row
-            | _measure(float(right.sum()), float(table["correct_top5"].sum()), count)
+            | _measure(float(correct.sum()), float(table["correct_top5"].sum()), count)
             | {"calibration_error": calibration}
         )
     return rows
 
 
 def _measure(correct_top1: float, correct_top5: float, count: int) -> dict[str, float]:
-    """Shares with their intervals; for a mean over seeds, the number that is right is one too."""
+    """Return shares with their intervals; for means over seeds, the numbers of correct images are means, too."""
     metrics: dict[str, float] = {}
-    for name, right in (("top1", correct_top1), ("top5", correct_top5)):
-        low, high = wilson_interval(right, count)
-        metrics |= {name: right / count, f"{name}_low": low, f"{name}_high": high}
+    for name, correct in (("top1", correct_top1), ("top5", correct_top5)):
+        low, high = wilson_interval(correct, count)
+        metrics |= {name: correct / count, f"{name}_low": low, f"{name}_high": high}
     return metrics
 
 
 def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
-    """Means over seeds, of the rows that :func:`tabulate_run` gives.
+    """Average the rows of :func:`tabulate_run` over seeds.
 
-    The interval says what other images would give the same trained classifiers; ``top1_deviation`` is the standard deviation
-    over seeds (empty for one), what another training would change.
+    The interval is for other images and the same trained classifiers. ``top1_deviation`` is the standard deviation over
+    seeds (empty for one seed), which is what another training would change.
     """
     rows = []
     for keys, table in runs.group_by(KEYS, maintain_order=True):
@@ -93,7 +93,7 @@ def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
 
 
 def tabulate_classes(predictions: pl.DataFrame, class_names: Sequence[str]) -> pl.DataFrame:
-    """Top-1 of each class, over all seeds, from the predictions of all runs (with classifier and train_set)."""
+    """Tabulate top-1 per class over all seeds, from the predictions of all runs (with classifier and train_set)."""
     names = pl.DataFrame({"class_id": range(len(class_names)), "name": class_names}, schema_overrides={"class_id": pl.Int32})
     counted = predictions.group_by([*KEYS, "class_id"], maintain_order=True).agg(
         n_seeds=pl.col("seed").n_unique(),
@@ -108,7 +108,7 @@ def tabulate_classes(predictions: pl.DataFrame, class_names: Sequence[str]) -> p
 
 
 def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
-    """How many images of each class were taken for each class, summed over seeds."""
+    """Count how many images of each class were classified as each class, summed over seeds."""
     return (
         predictions.with_columns(predicted=pl.col("predicted").list.first())
         .group_by([*KEYS, "class_id", "predicted"])
@@ -118,15 +118,15 @@ def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
-    """Which training sets differ beyond noise: every two of a classifier, on each evaluation set, paired by image.
+    """Test which training sets differ: every pair of a classifier's, on each evaluation set, paired by image.
 
-    An image counts with the share of seeds that got it right, so an interval says what other images would give the same
-    trained classifiers. Probabilities are corrected for the number of pairs by Benjamini and Hochberg's procedure.
+    The value of an image is the share of seeds that classify it correctly, so intervals are for other images and the same
+    trained classifiers. P-values are corrected for the number of pairs by Benjamini and Hochberg's procedure.
 
     Parameters
     ----------
     predictions : polars.DataFrame
-        Of all runs, with classifier and train_set.
+        Predictions of all runs, with classifier and train_set.
 
     Returns
     -------
@@ -148,7 +148,7 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def _share_seeds(predictions: pl.DataFrame, column: str) -> dict[str, np.ndarray]:
-    """For each training set, the share of seeds that got each image right, the images in one order."""
+    """Return, for each training set, the share of seeds that classify each image correctly; same order of images."""
     image = ["class_id", "index"]
     return {
         str(training): table.group_by(image).agg(pl.col(column).mean()).sort(image)[column].to_numpy()
@@ -157,20 +157,20 @@ def _share_seeds(predictions: pl.DataFrame, column: str) -> dict[str, np.ndarray
 
 
 def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
-    """What training on natural images is ahead by, on each evaluation set: how the gap fares under a domain shift.
+    """Tabulate how far training on natural images is ahead on each evaluation set, also under a domain shift.
 
     Parameters
     ----------
     predictions : polars.DataFrame
-        Of all runs, with classifier and train_set.
+        Predictions of all runs, with classifier and train_set.
     natural : str or None
-        The natural training set; without one the table is empty.
+        The natural training set; if None, the table is empty.
 
     Returns
     -------
     polars.DataFrame
-        classifier, evaluation_set, train_set, figure (top1, top5), natural and drawn (the accuracies), and their difference
-        as :func:`compare_trainings` gives it, paired by image; relative_gap (difference / natural; null if that is 0).
+        classifier, evaluation_set, train_set, metric (top1, top5), natural and generated (the accuracies), their difference
+        as in :func:`compare_trainings`, paired by image, and relative_gap (difference / natural; null if natural is 0).
     """
     found: list[dict[str, Any]] = []
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
@@ -179,11 +179,11 @@ def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFram
             shares = _share_seeds(own, f"correct_{metric}")
             if natural is None or natural not in shares:
                 continue
-            best = shares.pop(natural)
+            baseline = shares.pop(natural)
             for training, generated in shares.items():
                 head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "metric": metric}
-                middles = {"natural": math.fsum(best) / len(best), "generated": math.fsum(generated) / len(generated)}
-                part.append(head | middles | describe_difference(compare_means(best, generated), len(best)))
+                means = {"natural": math.fsum(baseline) / len(baseline), "generated": math.fsum(generated) / len(generated)}
+                part.append(head | means | describe_difference(compare_means(baseline, generated), len(baseline)))
         found += correct_rows(part)
     names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "metric"), pl.String)
     table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "generated"), pl.Float64) | DIFFERENCE_SCHEMA)
@@ -192,6 +192,6 @@ def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFram
 
 
 def choose_evaluations(table: pl.DataFrame, evaluations: Mapping[str, str]) -> pl.DataFrame:
-    """The rows of the one evaluation set that each classifier's figures are about."""
-    asked = pl.DataFrame(list(evaluations.items()), schema=["classifier", "evaluation_set"], orient="row")
-    return table.join(asked, on=["classifier", "evaluation_set"], how="semi", maintain_order="left")
+    """Return the rows of each classifier's main evaluation set."""
+    chosen = pl.DataFrame(list(evaluations.items()), schema=["classifier", "evaluation_set"], orient="row")
+    return table.join(chosen, on=["classifier", "evaluation_set"], how="semi", maintain_order="left")

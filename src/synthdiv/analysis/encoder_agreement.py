@@ -1,4 +1,4 @@
-"""Whether what one encoder shows survives with another."""
+"""Compare the results of one encoder with those of the others."""
 
 from __future__ import annotations
 
@@ -26,40 +26,42 @@ SCHEMA = {
 
 
 def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
-    """Compare the order that the first encoder gives to experiments or sets with the order that each other one gives.
+    """Compare how the first encoder ranks experiments or sets with how each other encoder ranks them.
 
-    A pair of values is clear where their 95 % intervals do not overlap: a cautious test, the same for every figure.
+    A pair of values is clear if their 95 % intervals do not overlap: a conservative test, the same for every metric.
 
     Parameters
     ----------
     values : polars.DataFrame
-        encoder, figure, item (what has the value: an experiment, or a set), value, low, high.
+        encoder, metric, item (the experiment or set that has the value), value, low, high.
     encoders : list of str
-        The first is compared with each other.
+        The first is compared with each of the others.
 
     Returns
     -------
     polars.DataFrame
-        figure, encoder, other_encoder, n_values (items that both have), spearman (rank correlation over them), n_pairs,
-        n_clear_pairs (by the first), n_clear_pairs_in_other (of those, clear by the other too), n_agreed (of those, in the
-        same order), n_reversed (in the opposite order).
+        metric, encoder, other_encoder, n_values (items that both have), spearman (rank correlation over them), n_pairs,
+        n_clear_pairs (for the first), n_clear_pairs_in_other (of those, clear for the other, too), n_agreed (of those, in
+        the same order), n_reversed (in the opposite order).
     """
     found: list[dict[str, Any]] = []
     for metric in values["metric"].unique(maintain_order=True):
-        of = {
+        by_encoder = {
             name: {row["item"]: row for row in values.filter(metric=metric, encoder=name).iter_rows(named=True)}
             for name in encoders
         }
+        ours = by_encoder[encoders[0]]
         for other in encoders[1:]:
+            theirs = by_encoder[other]
             items = [
                 item
-                for item, row in of[encoders[0]].items()
-                if row["value"] is not None and item in of[other] and of[other][item]["value"] is not None
+                for item, row in ours.items()
+                if row["value"] is not None and item in theirs and theirs[item]["value"] is not None
             ]
             if len(items) < 2:
                 continue
-            first, second = (np.array([of[name][item]["value"] for item in items]) for name in (encoders[0], other))
-            pairs = [(_order(of[encoders[0]], a, b), _order(of[other], a, b)) for a, b in combinations(items, 2)]
+            first, second = (np.array([rows[item]["value"] for item in items]) for rows in (ours, theirs))
+            pairs = [(_order(ours, a, b), _order(theirs, a, b)) for a, b in combinations(items, 2)]
             clear = [pair for pair in pairs if pair[0]]
             both = [pair for pair in clear if pair[1]]
             spearman = rank_correlation(first, second)
@@ -80,9 +82,9 @@ def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
     return pl.DataFrame(found, schema=SCHEMA)
 
 
-def _order(of: dict[str, dict[str, Any]], a: str, b: str) -> int:
-    """1 if a is clearly above b, -1 if below, 0 if neither."""
-    first, second = of[a], of[b]
+def _order(rows: dict[str, dict[str, Any]], a: str, b: str) -> int:
+    """Return 1 if a is clearly above b, -1 if clearly below, 0 otherwise."""
+    first, second = rows[a], rows[b]
     if None in (first["low"], second["low"]):
         return 0
     return int(first["low"] > second["high"]) - int(first["high"] < second["low"])

@@ -1,4 +1,4 @@
-"""One experiment: the evaluation split of a query set against the training split of a reference set.
+"""Score an experiment: the evaluation split of a query set against the training split of a reference set.
 
 "Diversity and Diffusion", Sections 3 and 5 and Table 6: Centroid Accuracy, k-NN accuracy, average cosine similarity.
 """
@@ -28,33 +28,33 @@ def score_experiment(
     names: tuple[str, str] = ("reference", "query"),
     device: str = "cpu",
 ) -> pl.DataFrame:
-    """Classify every query by the nearest centroid and by its nearest references.
+    """Classify every query by its nearest centroid and by its nearest references.
 
     Parameters
     ----------
     reference : iterable of Embeddings
-        The reference set's training split, in blocks; read twice.
+        The reference set's training split, in blocks; iterated over twice.
     query : Embeddings
         The query set's evaluation split.
     n_classes : int
-        C; a reference needs all of them.
+        C; the reference must have all of them.
     query_kind : {"image", "prompt"}
-        k-NN is not applicable to prompts of one a class as queries (Table 6, rows 31 to 36).
+        k-NN is not applicable to queries with one prompt per class (Table 6, rows 31 to 36).
     names : (str, str)
-        The sets' names, for messages.
+        The sets' names, for error messages.
     device : str
         A torch device.
 
     Returns
     -------
     polars.DataFrame
-        A row a query: class_id, index, centroid_class (the nearest centroid's), knn1_class, knn5_class (null where not
-        applicable), cosine (with the centroid of the query's own class).
+        One row per query: class_id, index, centroid_class (class of the nearest centroid), knn1_class, knn5_class (null
+        where not applicable), cosine (with the centroid of the query's own class).
 
     Raises
     ------
     StudyError
-        If the two sets have vectors of different lengths, or the reference lacks a class.
+        If the vectors of the two sets differ in length, or the reference lacks a class.
     """
     totals = sum_reference(reference, n_classes, width=query.vectors.shape[1], names=names)
     nearest, cosines = match_centroids(query, compute_centroids(totals))
@@ -67,31 +67,31 @@ def score_experiment(
     for k in KNN:
         columns[f"knn{k}_class"] = [None] * len(query)
     if not is_knn_inapplicable(query, query_kind):
-        found = find_nearest(query, reference, max(KNN), center=totals.mean, device=device)
+        neighbours = find_nearest(query, reference, max(KNN), center=totals.mean, device=device)
         for k in KNN:
-            columns[f"knn{k}_class"] = vote(found.class_ids[:, :k])
+            columns[f"knn{k}_class"] = vote(neighbours.class_ids[:, :k])
     kinds = {"class_id": pl.Int32, "index": pl.Int32, "centroid_class": pl.Int32, "cosine": pl.Float64}
     return pl.DataFrame(columns, schema=kinds | {f"knn{k}_class": pl.Int32 for k in KNN}, strict=False)
 
 
 def sum_reference(reference: Iterable[Embeddings], n_classes: int, *, width: int, names: tuple[str, str]) -> ClassSums:
-    """Sum the classes of a reference that queries are compared with.
+    """Sum the vectors of each class of a reference set.
 
     Parameters
     ----------
     reference : iterable of Embeddings
         The reference set's training split, in blocks.
     n_classes : int
-        C; a reference needs all of them.
+        C; the reference must have all of them.
     width : int
-        How many values the queries' vectors have.
+        Length of the queries' vectors.
     names : (str, str)
-        What the reference and the queries are called, for messages.
+        Names of the reference and query set, for error messages.
 
     Raises
     ------
     StudyError
-        If its vectors have another length, or it lacks a class.
+        If the reference's vectors have another length, or it lacks a class.
     """
     totals = sum_classes(reference, n_classes)
     if totals.sums.shape[1] != width:
@@ -114,7 +114,7 @@ def match_centroids(query: Embeddings, centroids: np.ndarray) -> tuple[np.ndarra
     query : Embeddings
         n queries.
     centroids : float64 array of shape (C, d)
-        Of unit length.
+        Unit vectors.
 
     Returns
     -------
@@ -129,14 +129,14 @@ def match_centroids(query: Embeddings, centroids: np.ndarray) -> tuple[np.ndarra
 
 
 def classify_by_centroids(query: Embeddings, centroids: np.ndarray) -> np.ndarray:
-    """The class whose centroid is nearest to each query.
+    """Return the class of the centroid nearest to each query.
 
     Parameters
     ----------
     query : Embeddings
         n vectors.
     centroids : float64 array of shape (C, d)
-        Of unit length.
+        Unit vectors.
 
     Returns
     -------
@@ -148,5 +148,5 @@ def classify_by_centroids(query: Embeddings, centroids: np.ndarray) -> np.ndarra
 
 
 def is_knn_inapplicable(query: Embeddings, query_kind: str) -> bool:
-    """Whether the queries are prompts of one a class: too few for a k-NN accuracy."""
+    """Return whether the queries are one prompt per class: too few for a k-NN accuracy."""
     return query_kind == "prompt" and len(np.unique(query.class_ids)) == len(query)

@@ -1,8 +1,8 @@
-"""What changes with the guidance scale, and which scale each figure would choose.
+"""Tabulate each metric over the guidance scale, and find the scale at which it is highest.
 
-The images of a sweep come in matched groups: the same class, split and index has the same prompt and the same initial noise
-at every scale ("Diversity and Diffusion", Figure 5). So two scales are compared image by image, also where it is the images
-themselves that are classified.
+The images of a sweep are matched: the same class, split and index has the same prompt and the same initial noise at every
+scale ("Diversity and Diffusion", Figure 5). So two scales are compared image by image, also where the images themselves are
+the queries.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from synthdiv.stats.differences import compare_means, compare_proportions, corre
 from synthdiv.stats.intervals import mean_interval, wilson_interval
 
 UNITS = {"centroid_distance": "(1 - cosine)^2"}
-"""Of the figures that are no fractions."""
+"""Units of the metrics that are not fractions."""
 SCHEMA = {
     "dataset": pl.String,
     "guidance": pl.String,
@@ -53,30 +53,30 @@ CHOICE_SCHEMA = {
 }
 
 Head = dict[str, Any]
-"""What some outcomes are of: guidance (its kind), and the fields of :class:`synthdiv.plan.parts.SweepMetric`."""
+"""Describes outcomes: guidance (its kind), and the fields of :class:`synthdiv.plan.parts.SweepMetric`."""
 Groups = dict[int | None, dict[float, tuple[Head, pl.DataFrame]]]
-"""The outcomes at each guidance scale, of each class or (None) of all."""
+"""The outcomes at each guidance scale, by class; the key None is all classes."""
 
 
 def read_outcomes(source: pl.DataFrame, metric: str, query: str | None) -> pl.DataFrame:
-    """What a figure is the mean of: class_id, index, outcome; sorted by class_id and index.
+    """Return the outcomes that a metric is the mean of: class_id, index, outcome; sorted by class_id and index.
 
     Parameters
     ----------
     source : polars.DataFrame
-        For centroid_distance each image's squared codiff, as :func:`synthdiv.metrics.centroids.measure_spread` gives it; for
-        trained_accuracy the predictions of :func:`synthdiv.classifiers.evaluation.classify_sets`; for the other accuracies
+        For centroid_distance, each image's squared codiff from :func:`synthdiv.metrics.centroids.measure_spread`; for
+        trained_accuracy, the predictions of :func:`synthdiv.classifiers.evaluation.classify_sets`; for the other accuracies,
         those of :func:`synthdiv.analysis.experiments.score_experiment`.
-    figure : str
-        Its name.
+    metric : str
+        The metric's name.
     query : str or None
         The evaluation set of trained_accuracy.
 
     Returns
     -------
     polars.DataFrame
-        outcome is a bool where an image is right or wrong, and a float64 otherwise: the squared codiff, or the share of
-        seeds that were right.
+        outcome is a bool where a prediction is correct or wrong, and a float64 otherwise: the squared codiff, or the share
+        of seeds that are correct.
     """
     image = ["class_id", "index"]
     if metric == "centroid_distance":
@@ -91,23 +91,23 @@ def read_outcomes(source: pl.DataFrame, metric: str, query: str | None) -> pl.Da
 def tabulate_guidance(
     rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Each figure at each guidance scale with its 95 % interval, whole and class by class.
+    """Tabulate each metric at each guidance scale with its 95 % interval, for all classes and per class.
 
-    Centroid Distance is the mean over classes, with a normal interval; accuracies are shares of all queries, with Wilson's
-    (for a mean over seeds: of the same trained classifiers on other images). Classes and references are taken as given.
+    Centroid Distance is the mean over classes, with a normal interval. Accuracies are shares of all queries, with Wilson's
+    interval (for a mean over seeds: the same trained classifiers on other images). Classes and references are fixed.
 
     Parameters
     ----------
     rows : sequence of (head, outcomes)
-        Outcomes as :func:`read_outcomes` gives them.
+        Outcomes from :func:`read_outcomes`.
     class_names : sequence of str
-        By class_id.
+        Class names, indexed by class_id.
 
     Returns
     -------
     whole, per_class : polars.DataFrame
-        dataset, guidance (its kind), guidance_scale (empty for the natural set, which stands beside the sweep), set, figure,
-        classifier, reference, query, value, low, high, n (images or queries), unit; of classes also class_id and name.
+        dataset, guidance (its kind), guidance_scale (empty for the natural set, which is shown for comparison), set, metric,
+        classifier, reference, query, value, low, high, n (images or queries), unit; per class also class_id and name.
     """
     whole, per_class = [], []
     for head, outcomes in rows:
@@ -115,8 +115,8 @@ def tabulate_guidance(
         for (class_id,), part in outcomes.group_by("class_id", maintain_order=True):
             assert isinstance(class_id, int)
             per_class.append(head | {"class_id": class_id, "name": class_names[class_id]} | _measure(head, part))
-    of_all = {name: kind for name, kind in SCHEMA.items() if name not in ("class_id", "name")}
-    return pl.DataFrame(whole, schema=of_all), pl.DataFrame(per_class, schema=SCHEMA)
+    whole_schema = {name: kind for name, kind in SCHEMA.items() if name not in ("class_id", "name")}
+    return pl.DataFrame(whole, schema=whole_schema), pl.DataFrame(per_class, schema=SCHEMA)
 
 
 def _measure(head: Head, outcomes: pl.DataFrame) -> dict[str, Any]:
@@ -124,8 +124,8 @@ def _measure(head: Head, outcomes: pl.DataFrame) -> dict[str, Any]:
     interval: tuple[float, float] | None
     if head["metric"] == "centroid_distance":
         _, starts = np.unique(class_ids, return_index=True)
-        of_classes = [math.fsum(part) / len(part) for part in np.split(values, starts[1:])]
-        value = math.fsum(of_classes) / len(of_classes)
+        class_means = [math.fsum(part) / len(part) for part in np.split(values, starts[1:])]
+        value = math.fsum(class_means) / len(class_means)
         interval = mean_interval(values, class_ids, by_class=True)
     else:
         value = math.fsum(values) / len(values)
@@ -135,24 +135,24 @@ def _measure(head: Head, outcomes: pl.DataFrame) -> dict[str, Any]:
 
 
 def choose_scales(rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequence[str]) -> pl.DataFrame:
-    """The guidance scale at which each figure is highest, and the scales that are as good as far as can be told.
+    """Find the guidance scale at which each metric is highest, and the scales that do not differ significantly from it.
 
-    Every two scales are compared over the images that both have: accuracies by McNemar's exact test, means by Student's
-    paired t-test. Probabilities are corrected by Benjamini and Hochberg's procedure for all pairs of a figure, and those of
-    its classes for all their pairs. Of equally high scales the lowest is named first. Classifiers are taken as they were
-    trained: what another training would change is not in it.
+    Every pair of scales is compared over the images that both have: accuracies by McNemar's exact test, means by Student's
+    paired t-test. P-values are corrected by Benjamini and Hochberg's procedure over all pairs of a metric; those of its
+    classes over the pairs of all classes. Of equally high scales, the lowest is best. Classifiers are fixed: the tests do
+    not include what another training would change.
 
     Parameters
     ----------
     rows, class_names
-        As for :func:`tabulate_guidance`; what has no guidance scale takes no part.
+        As for :func:`tabulate_guidance`; rows without a guidance scale are ignored.
 
     Returns
     -------
     polars.DataFrame
-        dataset, guidance, figure, classifier, class_id (empty for all), class (its name, or "all"), best_guidance_scale, its
-        value, n_pairs (images that a comparison rests on, at least), also_as_good (the scales whose difference from the best
-        is not beyond noise, in rising order, separated by spaces).
+        dataset, guidance, metric, classifier, class_id (empty for all), class (its name, or "all"), best_guidance_scale, its
+        value, n_pairs (minimum number of images in a comparison), also_as_good (the scales that do not differ significantly
+        from the best, in increasing order, separated by spaces).
     """
     sweeps: dict[tuple, dict[float, tuple[Head, pl.DataFrame]]] = {}
     for head, outcomes in rows:
@@ -163,18 +163,18 @@ def choose_scales(rows: Sequence[tuple[Head, pl.DataFrame]], class_names: Sequen
     for key, by_scale in sweeps.items():
         named = dict(zip(("dataset", "guidance", "metric", "classifier"), key, strict=True))
         whole: Groups = {None: dict(sorted(by_scale.items()))}
-        of_classes: Groups = {}
+        per_class: Groups = {}
         for scale, (head, outcomes) in whole[None].items():
             for (class_id,), part in outcomes.group_by("class_id", maintain_order=True):
                 assert isinstance(class_id, int)
-                of_classes.setdefault(class_id, {})[scale] = (head, part)
-        for groups in (whole, of_classes):
+                per_class.setdefault(class_id, {})[scale] = (head, part)
+        for groups in (whole, per_class):
             found += [named | row for row in _choose(groups, class_names)]
     return pl.DataFrame(found, schema=CHOICE_SCHEMA)
 
 
 def _choose(groups: Groups, class_names: Sequence[str]) -> list[dict[str, Any]]:
-    """The choice of each group of images (all, or each class); the pairs of all groups are corrected together."""
+    """Choose a scale for each group of images (all, or each class); the pairs of all groups are corrected together."""
     pairs = correct_rows(
         [
             {"group": group, "scales": (a, b)} | _compare(scales[a][1], scales[b][1])
@@ -187,7 +187,7 @@ def _choose(groups: Groups, class_names: Sequence[str]) -> list[dict[str, Any]]:
         by_group[pair["group"]].append(pair)
     rows = []
     for group, scales in groups.items():
-        values = {scale: _measure(*of)["value"] for scale, of in scales.items()}
+        values = {scale: _measure(*outcomes)["value"] for scale, outcomes in scales.items()}
         best = max(values, key=values.__getitem__)
         own = by_group[group]
         worse = {scale for pair in own if best in pair["scales"] and pair["differs"] for scale in pair["scales"]} - {best}

@@ -1,4 +1,4 @@
-"""The matrix of experiments, its per-class form, what differs in it, and the paper's own summaries of it."""
+"""Tabulate the matrix of experiments, its per-class form, its significant differences, and the paper's summaries of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METRICS = (*ACCURACIES, "mean_cosine")
 
 
 def summarise_predictions(predictions: pl.DataFrame) -> dict[str, Any]:
-    """The figures of a table row, each with its 95 % interval.
+    """Return the metrics of a table row, each with its 95 % interval.
 
     Parameters
     ----------
@@ -31,23 +31,23 @@ def summarise_predictions(predictions: pl.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        n_queries; centroid_accuracy, knn1_accuracy, knn5_accuracy (fractions), mean_cosine; and of each ``*_low`` and
-        ``*_high``. None where not applicable. Accuracies have Wilson's interval, the cosine a normal one, for other
-        queries of the same classes.
+        n_queries; centroid_accuracy, knn1_accuracy, knn5_accuracy (fractions), mean_cosine; ``*_low`` and ``*_high`` of
+        each. None where not applicable. Intervals are for other queries of the same classes: Wilson's for accuracies,
+        normal for the cosine.
     """
     metrics: dict[str, Any] = {"n_queries": len(predictions)}
     spans: dict[str, tuple[float, float] | None] = {}
     for name in ACCURACIES:
-        right = find_correct(predictions, name)
-        metrics[name] = None if right is None else int(right.sum()) / len(right)
-        spans[name] = None if right is None else wilson_interval(int(right.sum()), len(right))
+        correct = find_correct(predictions, name)
+        metrics[name] = None if correct is None else int(correct.sum()) / len(correct)
+        spans[name] = None if correct is None else wilson_interval(int(correct.sum()), len(correct))
     metrics["mean_cosine"] = math.fsum(predictions["cosine"]) / len(predictions)
     spans["mean_cosine"] = mean_interval(predictions["cosine"].to_numpy(), predictions["class_id"].to_numpy())
     return metrics | _name_bounds(spans)
 
 
 def find_correct(predictions: pl.DataFrame, accuracy: str) -> np.ndarray | None:
-    """Which queries an accuracy's predictions get right, as a bool array; None where not applicable."""
+    """Return which queries an accuracy counts as correct, as a bool array; None where not applicable."""
     predicted = predictions[accuracy.replace("_accuracy", "_class")]
     return None if predicted.null_count() else (predicted == predictions["class_id"]).to_numpy()
 
@@ -63,34 +63,34 @@ def _name_bounds(spans: Mapping[str, tuple[float, float] | None], suffix: str = 
 def tabulate_experiments(
     rows: Sequence[tuple[int, str, str, pl.DataFrame]], classes: list[ClassRow]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The matrix and its per-class form, from the experiments' predictions.
+    """Tabulate the matrix and its per-class form from the experiments' predictions.
 
     Parameters
     ----------
     rows : sequence of (number, reference, query, predictions)
         The experiments in order.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
 
     Returns
     -------
     experiments : polars.DataFrame
         experiment, reference, query, n_queries, centroid_accuracy, knn1_accuracy, knn5_accuracy, mean_cosine; the bounds of
-        each (``*_low``, ``*_high``), and those for new classes (``*_new_classes_low``, ``*_new_classes_high``).
+        each (``*_low``, ``*_high``), and its bounds for new classes (``*_new_classes_low``, ``*_new_classes_high``).
     per_class : polars.DataFrame
-        The same for each class, with class_id and name, and without bounds for new classes.
+        The same per class, with class_id and name, and without bounds for new classes.
     """
     experiments, per_class = [], []
     for number, reference, query, predictions in rows:
         head = {"experiment": number, "reference": reference, "query": query}
-        of_classes = [
+        class_rows = [
             head | {"class_id": part["class_id"][0], "name": classes[part["class_id"][0]].name} | summarise_predictions(part)
             for part in predictions.partition_by("class_id", maintain_order=True)
         ]
-        per_class += of_classes
+        per_class += class_rows
         new: dict[str, tuple[float, float] | None] = {}
         for name in METRICS:
-            values = [row[name] for row in of_classes]
+            values = [row[name] for row in class_rows]
             new[name] = None if None in values else new_classes_interval(np.array(values))
         experiments.append(head | summarise_predictions(predictions) | _name_bounds(new, "_new_classes"))
     return _make_table(experiments), _make_table(per_class)
@@ -102,10 +102,10 @@ def _make_table(rows: list[dict[str, Any]]) -> pl.DataFrame:
 
 
 def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> pl.DataFrame:
-    """Which experiments differ beyond noise: every pair of experiments, figure by figure.
+    """Test which experiments differ significantly: every pair of experiments, for each metric.
 
-    Experiments with the same query set are paired by query, others by class. Probabilities are corrected for the number of
-    pairs, a figure at a time, by Benjamini and Hochberg's procedure; the intervals are not.
+    Experiments with the same query set are paired by query, others by class. P-values are corrected for the number of pairs
+    of a metric by Benjamini and Hochberg's procedure; the intervals are not.
 
     Parameters
     ----------
@@ -115,14 +115,14 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
     Returns
     -------
     polars.DataFrame
-        figure, experiment_a, experiment_b, paired_by (query or class), n_pairs, difference (a - b), difference_low,
+        metric, experiment_a, experiment_b, paired_by (query or class), n_pairs, difference (a - b), difference_low,
         difference_high, p_value, p_adjusted, differs (p_adjusted below 0.05).
     """
     found: list[dict[str, Any]] = []
     for metric in METRICS:
         part: list[dict[str, Any]] = []
         values = {number: _values_of(metric, predictions) for number, _, _, predictions in rows}
-        of_classes = {
+        class_means = {
             number: _average_classes(predictions, own)
             for (number, _, _, predictions), own in zip(rows, values.values(), strict=True)
             if own is not None
@@ -134,9 +134,9 @@ def compare_experiments(rows: Sequence[tuple[int, str, str, pl.DataFrame]]) -> p
             if query_a == query_b:
                 result, count = (compare_means if metric == "mean_cosine" else compare_proportions)(x, y), len(x)
             else:
-                of_a, of_b = of_classes[a], of_classes[b]
-                common = sorted(of_a.keys() & of_b.keys())
-                result = compare_means(np.array([of_a[c] for c in common]), np.array([of_b[c] for c in common]))
+                means_a, means_b = class_means[a], class_means[b]
+                common = sorted(means_a.keys() & means_b.keys())
+                result = compare_means(np.array([means_a[c] for c in common]), np.array([means_b[c] for c in common]))
                 count = len(common)
             part.append(
                 {"metric": metric, "experiment_a": a, "experiment_b": b}
@@ -163,7 +163,7 @@ def _average_classes(predictions: pl.DataFrame, values: np.ndarray) -> dict[int,
 
 
 def summarise_matrix(experiments: pl.DataFrame, kinds: Mapping[str, str]) -> pl.DataFrame:
-    """The paper's own summaries: averages over the rows with k-NN (Table 6), within and across modalities (Table 5).
+    """Compute the paper's summaries: averages over the rows with k-NN (Table 6), within and across modalities (Table 5).
 
     Parameters
     ----------
@@ -175,8 +175,8 @@ def summarise_matrix(experiments: pl.DataFrame, kinds: Mapping[str, str]) -> pl.
     Returns
     -------
     polars.DataFrame
-        rows (which of the matrix), n_experiments, the means of the figures over those rows, and knn5_wins: the share of
-        them in which k-NN with k = 5 beats Centroid Accuracy. None where a figure is not applicable to one of the rows.
+        rows (of the matrix, by name), n_experiments, the means of the metrics over those rows, and knn5_wins: the share of
+        rows in which k-NN with k = 5 beats Centroid Accuracy. None where a metric is not applicable to one of the rows.
     """
     modality = {name: pl.Series([kinds[n] for n in experiments[name]]) for name in ("reference", "query")}
     blocks = {

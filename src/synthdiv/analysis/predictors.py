@@ -1,7 +1,7 @@
-"""Which metric, computed before any training, ranks what training then gives.
+"""Rank metrics that are computed before training by how well they predict classifier accuracy.
 
-A point is a training set (few: the intervals say how little that shows), or a class of a training set (many, but a class
-in one set is not independent of the same class in another: whole classes are resampled).
+A point is a training set (few points, hence wide intervals), or a class of a training set (many points, but a class in one
+set is not independent of the same class in another: whole classes are resampled).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from synthdiv.analysis.matrix import METRICS
 from synthdiv.stats.rank_correlation import fisher_interval, rank_correlation, resample_classes
 
 CONTROLS = ("separable", "separation_permuted_separable", "separation_permuted_heldout_accuracy")
-"""Figures that judge other figures, not sets."""
+"""Metrics that check other metrics and do not describe sets."""
 KEYS = ("classifier", "evaluation_set", "level", "metric")
 SCHEMA: dict[str, Any] = {
     **dict.fromkeys(KEYS, pl.String),
     **dict.fromkeys(("n_sets", "n_points"), pl.Int64),
     **dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
 }
-"""Of the table of predictors."""
+"""Columns of the table of predictors."""
 
 
 def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
@@ -33,15 +33,15 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
     Parameters
     ----------
     points : polars.DataFrame
-        As :func:`gather_points` gives them.
+        From :func:`gather_points`.
     seed : int
-        Of the resampled classes.
+        Seed of the resampling of classes.
 
     Returns
     -------
     polars.DataFrame
-        ``SCHEMA``: a row a classifier, level (set, class) and metric that has three points at least; the strongest first,
-        equally strong ones in the order of the points.
+        ``SCHEMA``: one row per classifier, level (set, class) and metric with at least three points; strongest correlation
+        first, ties in the order of the points.
     """
     rows: list[dict[str, Any]] = []
     for names, table in points.group_by(KEYS, maintain_order=True):
@@ -50,7 +50,7 @@ def rank_predictors(points: pl.DataFrame, seed: int) -> pl.DataFrame:
             continue
         correlation = rank_correlation(values, accuracies)
         if names[2] == "class":
-            generator = np.random.default_rng(seed)  # the same classes for each metric, whatever others there are
+            generator = np.random.default_rng(seed)  # the same resamples for each metric, whatever others there are
             interval = resample_classes(values, accuracies, table["class_id"].to_numpy(), generator)
         else:
             interval = fisher_interval(correlation, len(table))
@@ -79,21 +79,21 @@ def gather_points(
     encoder: str,
     sets: Sequence[str],
 ) -> pl.DataFrame:
-    """Put the metrics of training sets, or of their classes, beside the accuracy that they led to.
+    """Join the metrics of training sets, or of their classes, with the accuracy of the classifiers trained on them.
 
     Parameters
     ----------
     accuracies : polars.DataFrame
         classifier, train_set, evaluation_set, top1, and class_id for classes.
     metrics : polars.DataFrame
-        The set metrics, whole or of classes. Those of training splits count, at equal images a class where there are such,
-        and compared with the first reference.
+        The set metrics, of sets or of classes. Metrics of training splits are used, with equal numbers of images per class
+        where available, and compared with the first reference.
     experiments : polars.DataFrame
-        The matrix, whole or of classes: the training set as reference, the evaluation set as query.
+        The matrix, of sets or of classes: the training set as reference, the evaluation set as query.
     embedding_classifiers : polars.DataFrame, optional
-        Those of the whole sets; reference and query alike.
+        Embedding classifiers of whole sets; reference and query as in the matrix.
     encoder : str
-        The one whose metrics are asked.
+        The encoder whose metrics are used.
     sets : sequence of str
         The training sets.
 
@@ -103,18 +103,19 @@ def gather_points(
         classifier, evaluation_set, train_set, level ("set" or "class"), class_id, metric, value, top1.
     """
     by_class = "class_id" in accuracies.columns
-    own = ["class_id"] if by_class else []
+    class_key = ["class_id"] if by_class else []
     accuracies, metrics, experiments = (
-        table.with_columns(pl.col(name).cast(pl.Int64) for name in own) for table in (accuracies, metrics, experiments)
+        table.with_columns(pl.col(name).cast(pl.Int64) for name in class_key) for table in (accuracies, metrics, experiments)
     )
     first = metrics["reference"].drop_nulls().unique(maintain_order=True).to_list()[:1]
-    asked = (pl.col("encoder") == encoder) & (pl.col("split") == "train") & ~pl.col("metric").is_in(CONTROLS)
-    measured = metrics.filter(asked, pl.col("set").is_in(list(sets)))
-    measured = measured.sort("images_per_class", nulls_last=True).unique(["set", "reference", "metric", *own], keep="first")
+    wanted = (pl.col("encoder") == encoder) & (pl.col("split") == "train") & ~pl.col("metric").is_in(CONTROLS)
+    measured = metrics.filter(wanted, pl.col("set").is_in(list(sets)))
+    measured = measured.sort("images_per_class", nulls_last=True)
+    measured = measured.unique(["set", "reference", "metric", *class_key], keep="first")
     measured = measured.filter(pl.col("reference").is_null() | pl.col("reference").is_in(first))
-    measured = measured.select(pl.col("set").alias("train_set"), *own, "metric", "value")
-    tables = [accuracies.join(measured, on=["train_set", *own], how="inner")]
-    scores = [experiments.unpivot(on=list(METRICS), index=["reference", "query", *own], variable_name="metric")]
+    measured = measured.select(pl.col("set").alias("train_set"), *class_key, "metric", "value")
+    tables = [accuracies.join(measured, on=["train_set", *class_key], how="inner")]
+    scores = [experiments.unpivot(on=list(METRICS), index=["reference", "query", *class_key], variable_name="metric")]
     if embedding_classifiers is not None:
         name = pl.format("{} on embeddings", "classifier").alias("metric")
         evaluated = embedding_classifiers.filter(pl.col("encoder") == encoder, ~pl.col("classifier").str.starts_with("knn"))
@@ -122,7 +123,7 @@ def gather_points(
     for score in scores:
         renamed = score.filter(pl.col("reference").is_in(list(sets)))
         renamed = renamed.rename({"reference": "train_set", "query": "evaluation_set"})
-        tables.append(accuracies.join(renamed, on=["train_set", "evaluation_set", *own], how="inner"))
+        tables.append(accuracies.join(renamed, on=["train_set", "evaluation_set", *class_key], how="inner"))
     columns = ["classifier", "evaluation_set", "train_set", "class_id", "metric", "value", "top1"]
     points = pl.concat(
         [

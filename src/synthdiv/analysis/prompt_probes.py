@@ -1,6 +1,6 @@
-"""Probes: what a change of words does to the images of a class ("Diversity and Diffusion", Appendix B).
+"""Prompt probes: how a change of wording changes the images of a class ("Diversity and Diffusion", Appendix B).
 
-The prompts of a probe are compared at the same noises: image i of each started alike.
+The prompts of a probe are compared at the same initial noises: image i of each prompt has the same noise.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ SCHEMA: dict[str, Any] = {
         for part in ("difference", "difference_low", "difference_high", "p_adjusted")
     },
 }
-"""A row a prompt. ``predicted_class`` is the wrong class that most images are nearest to; the columns of differences are empty
-for a probe's first prompt."""
+"""One row per prompt. ``predicted_class`` is the wrong class that most images are nearest to. The columns of differences are
+empty for a probe's first prompt."""
 
 
 @dataclass(frozen=True)
 class PromptScores:
-    """What became of the images of one prompt, in the order of their noises.
+    """Scores of the images of one prompt, in the order of their noises.
 
     Attributes
     ----------
@@ -56,50 +56,50 @@ class PromptScores:
         The number of each image's noise.
     nearest : int64 array of shape (n,)
         The class of the nearest centroid.
-    right : bool array of shape (n,)
-        Whether it is the probe's.
+    correct : bool array of shape (n,)
+        Whether that is the probe's class.
     cosines : float64 array of shape (n,)
-        With the reference's centroid of the probe's class.
+        Cosine with the reference's centroid of the probe's class.
     squares : float64 array of shape (n,)
         codiff^2 from the centroid of the prompt's own images.
     shift : float
-        codiff of that centroid from the reference's.
+        codiff of that centroid from the reference's centroid.
     """
 
     noises: np.ndarray
     nearest: np.ndarray
-    right: np.ndarray
+    correct: np.ndarray
     cosines: np.ndarray
     squares: np.ndarray
     shift: float
 
     def values(self, metric: str) -> np.ndarray:
-        """What a figure is the mean of."""
-        return {"centroid_accuracy": self.right, "mean_cosine": self.cosines, "centroid_distance": self.squares}[metric]
+        """Return the values that a metric is the mean of."""
+        return {"centroid_accuracy": self.correct, "mean_cosine": self.cosines, "centroid_distance": self.squares}[metric]
 
 
 def score_prompts(images: Embeddings, n_prompts: int, images_per_prompt: int, centroids: np.ndarray) -> list[PromptScores]:
-    """Score the images of a probe's prompts against a reference's class centroids.
+    """Compare the images of a probe's prompts with the class centroids of a reference.
 
     Parameters
     ----------
     images : Embeddings
         All images of the probe; their index is prompt x images_per_prompt + noise.
     n_prompts, images_per_prompt : int
-        How many prompts there are, and how many images were drawn of each.
+        Number of prompts, and of images generated from each.
     centroids : float64 array of shape (C, d)
-        The reference's, of unit length.
+        The reference's centroids, unit vectors.
 
     Raises
     ------
     StudyError
-        If no image of a prompt is left.
+        If a prompt has no image left.
     """
     scores, images = [], images[np.argsort(images.indices)]
     for n in range(n_prompts):
         own = images[images.indices // images_per_prompt == n]
         if not len(own):
-            raise StudyError(f"no image of prompt {n + 1} of a probe is left: all carry a flag of exclude_flags")
+            raise StudyError(f"no image of prompt {n + 1} of a prompt probe is left: all carry a flag of exclude_flags")
         class_id = int(own.class_ids[0])
         nearest, cosines = match_centroids(own, centroids)
         alone = Embeddings(np.zeros_like(own.class_ids), own.indices, own.vectors, own.lengths)
@@ -120,32 +120,32 @@ def score_prompts(images: Embeddings, n_prompts: int, images_per_prompt: int, ce
 def tabulate_prompts(
     prompts: Sequence[str], scores: Sequence[PromptScores], class_names: Sequence[str], head: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """A row a prompt of a probe.
+    """Tabulate the prompts of a probe, one row per prompt.
 
-    Intervals are for other noises of the same prompt, with the reference's centroids (and, for Centroid Distance, the
-    prompt's own) taken as given. Differences are to the first prompt, from the images whose noise both have.
+    Intervals are for other noises of the same prompt; the reference's centroids (and, for Centroid Distance, the prompt's
+    own centroid) are fixed. Differences are from the first prompt, over the images whose noise both prompts have.
 
     Parameters
     ----------
     prompts : sequence of str
     scores : sequence of PromptScores
-        Of each prompt.
+        One for each prompt.
     class_names : sequence of str
-        Of the study's classes.
+        Names of the study's classes.
     head : dict
-        The first columns: what the probe is.
+        The first columns, which describe the probe.
 
     Returns
     -------
     list of dict
-        With ``<figure>_p_value``, which :func:`finish_table` corrects, where a prompt is compared with the first.
+        With ``<metric>_p_value`` where a prompt is compared with the first; :func:`finish_table` corrects it.
     """
     rows = []
     for prompt, own in zip(prompts, scores, strict=True):
         count = len(own.noises)
         one_class = np.zeros(count, dtype=np.int64)
         spans = {
-            "centroid_accuracy": wilson_interval(int(own.right.sum()), count),
+            "centroid_accuracy": wilson_interval(int(own.correct.sum()), count),
             "mean_cosine": mean_interval(own.cosines, one_class),
             "centroid_distance": mean_interval(own.squares, one_class),
         }
@@ -153,7 +153,7 @@ def tabulate_prompts(
         for metric, span in spans.items():
             low, high = span or (None, None)
             row |= {metric: math.fsum(own.values(metric)) / count, f"{metric}_low": low, f"{metric}_high": high}
-        mistakes = Counter(own.nearest[~own.right].tolist())
+        mistakes = Counter(own.nearest[~own.correct].tolist())
         predicted = [
             (class_names[class_id], number / count)
             for class_id, number in sorted(mistakes.items(), key=lambda item: (-item[1], item[0]))
@@ -168,18 +168,18 @@ def tabulate_prompts(
 def _compare(own: PromptScores, first: PromptScores) -> dict[str, Any]:
     if own is first:
         return {}
-    noises, mine, theirs = np.intersect1d(own.noises, first.noises, return_indices=True)
+    noises, own_rows, first_rows = np.intersect1d(own.noises, first.noises, return_indices=True)
     columns: dict[str, Any] = {"n_pairs": len(noises)}
     for metric in METRICS if len(noises) > 1 else ():
         compare = compare_proportions if metric == "centroid_accuracy" else compare_means
-        found: Difference = compare(own.values(metric)[mine], first.values(metric)[theirs])
+        found: Difference = compare(own.values(metric)[own_rows], first.values(metric)[first_rows])
         columns |= {f"{metric}_difference": found.difference, f"{metric}_difference_low": found.low}
         columns |= {f"{metric}_difference_high": found.high, f"{metric}_p_value": found.p_value}
     return columns
 
 
 def finish_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
-    """The table of all probes, each figure's probabilities corrected for the number of prompts that are compared.
+    """Build the table of all probes, and correct each metric's p-values for the number of compared prompts.
 
     Parameters
     ----------
@@ -189,7 +189,7 @@ def finish_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Columns as :data:`SCHEMA` says: ``<figure>_p_adjusted`` (Benjamini and Hochberg) instead of ``<figure>_p_value``.
+        Columns of :data:`SCHEMA`: ``<metric>_p_adjusted`` (Benjamini and Hochberg) instead of ``<metric>_p_value``.
     """
     finished = [dict(row) for row in rows]
     for metric in METRICS:

@@ -1,7 +1,7 @@
-"""What prompts trade: how varied a drawn set is, against how many images show something else, or another visual domain.
+"""Tabulate the trade-off of prompts: a generated set's diversity against its semantic errors and other visual domains.
 
-The second study ("Fake it till you make it", Appendix) observes that prompts which vary more also err more, and that some
-images are no photographs.
+The second study ("Fake it till you make it", Appendix) observes that more varied prompts lead to more errors, and that some
+images are not photographs.
 """
 
 from __future__ import annotations
@@ -25,26 +25,27 @@ SCHEMA: dict[str, Any] = {
 def tabulate_tradeoff(
     causes: pl.DataFrame, distances: pl.DataFrame, natural: str, described: Mapping[str, tuple[str, float]]
 ) -> pl.DataFrame:
-    """Diversity, semantic error and the share of another visual domain, a row a set.
+    """Tabulate diversity, semantic error and the share of images of another visual domain, one row per set.
 
     Parameters
     ----------
     causes : polars.DataFrame
-        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, of all drawn sets.
+        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, for all generated sets.
     distances : polars.DataFrame
         Centroid Distance of each set and split.
     natural : str
-        The set whose centroids judge; its own row stands first, of its evaluation split (semantic error, domain).
+        The reference set, whose centroids classify images. Its row is the first, from its evaluation split (semantic error,
+        domain).
     described : mapping of set name to (str, float)
-        The prompt of its first image, and its guidance scale.
+        The prompt of the set's first image, and its guidance scale.
 
     Returns
     -------
     polars.DataFrame
         set, first_prompt, guidance_scale; centroid_distance (of the training split) with bounds; n_images; semantic_error
         (the share of images that are not nearest to the natural centroid of their own class) and other_domain (the share
-        that the encoder does not take for a photograph of their class; null where no encoder reads texts), each with Wilson
-        bounds.
+        that the encoder does not classify as photographs of their class; null if no encoder embeds texts), each with
+        Wilson's bounds.
     """
     rows = []
     for name in [natural, *causes["set"].unique(maintain_order=True)]:

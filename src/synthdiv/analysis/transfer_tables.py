@@ -1,4 +1,4 @@
-"""What frozen features are worth on transfer sets: top-1, from the predictions of each image."""
+"""Tabulate the top-1 of linear probes on transfer sets, from the predictions of each image."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from synthdiv.stats.differences import compare_means, correct_rows, describe_dif
 from synthdiv.stats.intervals import wilson_interval
 
 KEYS = ["transfer_set", "encoder", "train_set"]
-"""Of an encoder's rows; the training set is empty where the encoder is none of the study's classifiers."""
+"""Keys of an encoder's rows; train_set is empty if the encoder is not one of the study's classifiers."""
 TRIALS: dict[str, Any] = {
     "seed": pl.Int64,
     "fit": pl.String,
-    "c": pl.Float64,
+    "C": pl.Float64,
     "validation_top1": pl.Float64,
     "converged": pl.Boolean,
     "n_train": pl.Int64,
@@ -34,7 +34,7 @@ MEANS: dict[str, Any] = {
 
 
 def list_predictions(found: Transfer, evaluation: Embeddings, seed: int | None) -> pl.DataFrame:
-    """A row an evaluation image: seed, class_id, index, predicted, correct_top1."""
+    """List the predictions, one row per evaluation image: seed, class_id, index, predicted, correct_top1."""
     columns = {
         "seed": [seed] * len(evaluation),
         "class_id": evaluation.class_ids,
@@ -46,63 +46,63 @@ def list_predictions(found: Transfer, evaluation: Embeddings, seed: int | None) 
 
 
 def describe_fits(found: Transfer, seed: int | None) -> pl.DataFrame:
-    """A row a fit: each trial, and the final one to training and validation split."""
-    chosen = {"c": found.c, "converged": found.converged}
+    """List the fits, one row each: every trial, and the final fit to the training and validation split."""
+    chosen = {"C": found.c, "converged": found.converged}
     rows = [{"fit": "trial"} | trial for trial in found.trials] + [{"fit": "final"} | chosen]
     common = {"seed": seed, "n_train": found.n_train, "d": found.d}
     return pl.DataFrame([row | common for row in rows], schema=TRIALS)
 
 
 def tabulate_transfer(predictions: pl.DataFrame, trials: pl.DataFrame) -> pl.DataFrame:
-    """A row a transfer set, encoder and seed: top-1 with its interval, and how the regression was fitted.
+    """Tabulate top-1 with its interval and the fit of the regression, one row per transfer set, encoder and seed.
 
     Parameters
     ----------
     predictions, trials : polars.DataFrame
-        Of all encoders, as :func:`list_predictions` and :func:`describe_fits` give them, with ``KEYS``.
+        Of all encoders, from :func:`list_predictions` and :func:`describe_fits`, with ``KEYS``.
 
     Returns
     -------
     polars.DataFrame
         ``KEYS``, seed, n_classes, n_train (training and validation split), n_evaluation, d, top1, top1_low, top1_high,
-        strength (the chosen C), trials, validation_top1 (of that C), converged (the final fit), trials_not_converged.
+        c (the chosen C), trials, validation_top1 (at that C), converged (the final fit), trials_not_converged.
     """
     rows = []
     by_run = dict(trials.group_by(*KEYS, "seed", maintain_order=True))
     for key, own in predictions.group_by(*KEYS, "seed", maintain_order=True):
-        count, right = len(own), int(own["correct_top1"].sum())
-        evaluated, final = (by_run[key].filter(fit=fit) for fit in ("trial", "final"))
-        low, high = wilson_interval(right, count)
-        chosen = evaluated.filter(pl.col("c") == final["c"][0])["validation_top1"].to_list()
+        count, n_correct = len(own), int(own["correct_top1"].sum())
+        tested, final = (by_run[key].filter(fit=fit) for fit in ("trial", "final"))
+        low, high = wilson_interval(n_correct, count)
+        chosen = tested.filter(pl.col("C") == final["C"][0])["validation_top1"].to_list()
         sizes = {"n_classes": own["class_id"].n_unique(), "n_train": final["n_train"][0], "n_evaluation": count}
-        metrics = {"d": final["d"][0], "top1": right / count, "top1_low": low, "top1_high": high}
-        fits = {"c": final["c"][0], "trials": len(evaluated), "validation_top1": next(iter(chosen), None)}
-        fits |= {"converged": final["converged"][0], "trials_not_converged": int((~evaluated["converged"]).sum())}
+        metrics = {"d": final["d"][0], "top1": n_correct / count, "top1_low": low, "top1_high": high}
+        fits = {"C": final["C"][0], "trials": len(tested), "validation_top1": next(iter(chosen), None)}
+        fits |= {"converged": final["converged"][0], "trials_not_converged": int((~tested["converged"]).sum())}
         rows.append(dict(zip([*KEYS, "seed"], key, strict=True)) | sizes | metrics | fits)
     kinds = {"seed": pl.Int64, "train_set": pl.String, "validation_top1": pl.Float64}
     return pl.DataFrame(rows, schema_overrides=kinds, infer_schema_length=None)
 
 
 def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
-    """Means over seeds, and how each training set differs from the natural one.
+    """Average over seeds, and compare each training set with the natural one.
 
-    The interval of top-1 says what other images would give the same encoders; ``top1_deviation`` is the standard deviation
-    over seeds. The difference is paired by image, an image counting with the share of seeds that got it right, and its
-    probability is corrected for the number of rows that have one by Benjamini and Hochberg's procedure.
+    The interval of top-1 is for other images and the same encoders; ``top1_deviation`` is the standard deviation over seeds.
+    The difference is paired by image: the value of an image is the share of seeds that classify it correctly. Its p-value is
+    corrected for the number of rows that have one by Benjamini and Hochberg's procedure.
 
     Parameters
     ----------
     runs : polars.DataFrame
         From :func:`tabulate_transfer`.
     predictions : polars.DataFrame
-        What it is from.
+        The predictions that ``runs`` summarises.
     natural : str or None
-        The training set that others are compared with, where an encoder was trained on it.
+        The training set that the others are compared with, if an encoder was trained on it.
 
     Returns
     -------
     polars.DataFrame
-        ``MEANS``.
+        Columns of ``MEANS``.
     """
     shares = {
         key: own.group_by("class_id", "index")

@@ -1,1 +1,1 @@
-"""Published and own numbers held against each other and against what must hold."""
+"""Published claims and values: tests on a study's results, and consistency checks of both."""

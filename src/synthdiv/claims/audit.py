@@ -1,8 +1,9 @@
-"""What is audited, and how; and the checks of single figures: how fine they can be, and whether they agree.
+"""The audited matrix, and checks of single values: their granularity, and whether they agree.
 
-A check gives rows of check, where, expected, found, verdict ("holds", "contradiction" or "note") and reason. A rule that is
-exact is contradicted wherever it fails. One that holds about (:mod:`synthdiv.claims.consistency`) is contradicted in printed
-tables alone, which are all that there is; in a study's own tables, which can be looked into, its failure is a note.
+A check returns rows of check, where, expected, found, verdict ("holds", "contradiction" or "note") and reason. The failure
+of an exact rule is a contradiction everywhere. The failure of an approximate rule (:mod:`synthdiv.claims.consistency`) is a
+contradiction only in printed tables, of which nothing else is known; in a study's own tables, which can be inspected, it is
+a note.
 """
 
 from __future__ import annotations
@@ -16,33 +17,33 @@ import polars as pl
 from synthdiv.stats.intervals import Z
 
 EXACT = 1e-9
-"""Between two fp64 figures that are the same."""
+"""Tolerance between two equal fp64 values."""
 
 COLUMNS = ("source", "check", "where", "expected", "found", "verdict", "reason")
-"""Of the table; the source is a study's name, or "this study"."""
+"""Columns of the audit table; the source is a study's name, or "this study"."""
 
 Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """A reference x query matrix that is audited.
+    """A reference x query matrix to audit.
 
     Attributes
     ----------
     where : str
-        What rows call it, such as "Table 6".
+        Its name in the audit, such as "Table 6".
     rows : polars.DataFrame
         experiment, reference, query, n_queries, centroid_accuracy, knn1_accuracy, knn5_accuracy (fractions, null where not
         applicable), mean_cosine.
     printed : bool
-        Whether these are all that is known, to so many digits.
+        Whether only these rounded values are known.
     halves : mapping of column to float
-        Half a unit of the last digit; nothing for exact figures.
+        Half a unit of the last digit; empty for exact values.
     prompts_of : mapping of image set to prompt set
-        The prompts that each was drawn from.
+        The prompts that each image set was generated from.
     repeated : collection of str
-        Sets that are the same in both splits.
+        Sets whose two splits are the same.
     """
 
     where: str
@@ -53,47 +54,47 @@ class Matrix:
     repeated: Collection[str] = ()
 
     def find(self, column: str) -> dict[tuple[str, str], float]:
-        """A figure by (reference, query), where there is one."""
-        named = self.rows.select("reference", "query", column).drop_nulls()
-        return {(reference, query): value for reference, query, value in named.iter_rows()}
+        """Return a column's values by (reference, query), without nulls."""
+        rows = self.rows.select("reference", "query", column).drop_nulls()
+        return {(reference, query): value for reference, query, value in rows.iter_rows()}
 
     def name_row(self, reference: str, query: str) -> str:
-        """Which row an experiment is."""
+        """Return the name of an experiment's row."""
         number = self.rows.filter(reference=reference, query=query)["experiment"][0]
         return f"{self.where}, row {number} ({reference} x {query})"
 
     @property
     def sets(self) -> list[str]:
-        """Those that are both reference and query, in the order of the references."""
+        """Sets that are both reference and query, in the order of the references."""
         queries = set(self.rows["query"])
         return [name for name in self.rows["reference"].unique(maintain_order=True) if name in queries]
 
     def noise(self, query: str, first: float, second: float) -> float:
-        """What two accuracies of a query set may differ by chance and rounding: no wider if their errors go together."""
+        """Return how far chance and rounding may separate two accuracies on a query set; less if their errors correlate."""
         count = self.rows.filter(query=query)["n_queries"][0]
         half = 2 * self.halves.get("centroid_accuracy", 0.0)
         return half + Z * math.sqrt((first * (1 - first) + second * (1 - second)) / count)
 
     def decide(self, holds: bool) -> str:
-        """The verdict of a rule that holds about."""
+        """Return the verdict of an approximate rule."""
         return "holds" if holds else "contradiction" if self.printed else "note"
 
 
 def make_row(check: str, where: str, expected: str, found: str, verdict: str, reason: str) -> Row:
-    """A row of the audit."""
+    """Return a row of the audit."""
     return {"check": check, "where": where, "expected": expected, "found": found, "verdict": verdict, "reason": reason}
 
 
 def check_granularity(where: str, values: Sequence[tuple[str, float]], count: int, half: float = 0.0) -> list[Row]:
-    """Whether so many queries can be right for exactly such shares.
+    """Check that each share is a whole number of correct queries out of ``count``.
 
     Parameters
     ----------
     where : str
     values : sequence of (str, float)
-        What each is of, and the share.
+        The name and value of each share.
     count : int
-        Of queries, each of them.
+        Queries behind each share.
     half : float
         Half a unit of the last printed digit, as a share.
     """
@@ -102,31 +103,31 @@ def check_granularity(where: str, values: Sequence[tuple[str, float]], count: in
     rows = []
     for name, value in wrong:
         below, above = (100 * bound(value * count) / count for bound in (math.floor, math.ceil))
-        reason = f"the nearest are {below:.4g} and {above:.4g} %"
+        reason = f"the nearest possible shares are {below:.4g} and {above:.4g} %"
         rows.append(make_row(check, f"{where}, {name}", expected, f"{100 * value:.4g} %", "contradiction", reason))
     if len(wrong) < len(values):
-        found = f"{len(values) - len(wrong)} of {len(values)} figures can be"
-        idle = 1 / count <= 2 * half
-        reason = "so many reach every printed figure: this shows nothing" if idle else "each is a whole number of queries"
-        rows.append(make_row(check, where, expected, found, "note" if idle else "holds", reason))
+        found = f"{len(values) - len(wrong)} of {len(values)} values are possible"
+        vacuous = 1 / count <= 2 * half
+        reason = "so many queries allow any printed value: no test" if vacuous else "each is a whole number of queries"
+        rows.append(make_row(check, where, expected, found, "note" if vacuous else "holds", reason))
     return rows
 
 
 def check_same(check: str, where: str, expected: float, found: float, tolerance: float, reason: str) -> Row:
-    """Whether a figure that stands in two places, or follows from others, is the same."""
+    """Check that a value given in two places, or derived from other values, is the same."""
     digits = 4 if tolerance > EXACT else 6
     verdict = "holds" if abs(expected - found) <= tolerance + EXACT else "contradiction"
     return make_row(check, where, f"{expected:.{digits}f}", f"{found:.{digits}f}", verdict, reason)
 
 
 def check_means(matrix: Matrix, means: Sequence[tuple[str, str, float, float]]) -> list[Row]:
-    """The means over the rows with k-NN, recomputed.
+    """Check the means over the rows with k-NN by recomputing them.
 
     Parameters
     ----------
     matrix : Matrix
-    means : sequence of (where, figure, given mean, half a unit of its last digit)
-        The figure is an accuracy, the mean cosine, or "knn5_wins": the share of rows in which k-NN with k = 5 beats Centroid
+    means : sequence of (where, metric, given mean, half a unit of its last digit)
+        The metric is an accuracy, the mean cosine, or "knn5_wins": the share of rows in which k-NN with k = 5 beats Centroid
         Accuracy.
     """
     known = matrix.rows.drop_nulls("knn5_accuracy")

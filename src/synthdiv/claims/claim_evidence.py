@@ -1,4 +1,4 @@
-"""What a study's tables say when two sets, experiments or trainings are compared, always with an interval or a test."""
+"""Compare two sets, experiments or trainings in a study's tables, always with an interval or a test."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from synthdiv.stats.differences import Difference, compare_means
 from synthdiv.stats.intervals import wilson_interval
 
 Cell = tuple[str, str]
-"""What a classifier was trained on, and what it was tried on; or a reference and a query."""
+"""A classifier's training and evaluation set, or a reference and a query."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one comparison shows.
+    """The result of one comparison.
 
     Attributes
     ----------
-    figure : str
-        What was compared, and by what it was paired.
+    metric : str
+        What was compared, and the unit of pairing.
     value, low, high : float, float or None
-        With its 95 % interval, where there is one.
+        The value with its 95 % interval, where there is one.
     n_pairs : int or None
     p_value : float or None
         Of a paired test.
     sign : {1, -1}
-        Whether the claim is that the value lies above or below the limit.
+        1 if the claim puts the value above the limit, -1 if below.
     limit : float
     certain : bool or None
-        For what is no sample but a fact about the given vectors: whether it was shown. Without an interval.
+        Whether an exact property of the given vectors was verified; it has no interval. None for estimates from samples.
     """
 
     metric: str
@@ -49,7 +49,7 @@ class Finding:
     certain: bool | None = None
 
     def decide(self, p_adjusted: float | None) -> str:
-        """The verdict: undecided where the interval holds the limit, or chance explains it among so many comparisons."""
+        """Return the verdict: undecided if the interval contains the limit, or the corrected p-value is 0.05 or more."""
         if self.certain is not None:
             return "holds" if self.certain else "undecided"
         if self.low is None or self.high is None or self.low <= self.limit <= self.high:
@@ -60,7 +60,7 @@ class Finding:
 
 
 def describe_test(metric: str, found: Difference, count: int) -> Finding:
-    """The finding of a paired test; without interval and probability where there were too few pairs."""
+    """Return the finding of a paired test, without interval and p-value if there were too few pairs."""
     if math.isnan(found.p_value):
         return Finding(metric, found.difference, n_pairs=count)
     return Finding(metric, found.difference, found.low, found.high, count, found.p_value)
@@ -68,20 +68,20 @@ def describe_test(metric: str, found: Difference, count: int) -> Finding:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The tables that claims are judged by; None where a study has none.
+    """The tables that claims are tested on; None where a study has none.
 
     Attributes
     ----------
     experiments, per_class, experiment_differences : polars.DataFrame
-        The matrix, class by class, and every two experiments.
+        The matrix, its values by class, and the differences between every two experiments.
     metrics, metrics_per_class : polars.DataFrame or None
         Set metrics of the first encoder.
     classifiers_per_class, classifier_differences : polars.DataFrame or None
-        Trained classifiers.
+        Results of trained classifiers.
     predictors : polars.DataFrame or None
         Rank correlations of metrics with accuracy.
     transfer : polars.DataFrame or None
-        What frozen features are worth on transfer sets, over seeds.
+        Accuracy of frozen features on transfer sets, over seeds.
     """
 
     experiments: pl.DataFrame
@@ -105,7 +105,7 @@ class Evidence:
         return {(row["metric"], row["experiment_a"], row["experiment_b"]): row for row in rows}
 
     @cached_property
-    def _tops(self) -> dict[str, dict[Cell, dict[int, float]]]:
+    def _class_top1(self) -> dict[str, dict[Cell, dict[int, float]]]:
         """Top-1 of each class, by classifier and cell."""
         found: dict[str, dict[Cell, dict[int, float]]] = {}
         if self.classifiers_per_class is not None:
@@ -116,7 +116,7 @@ class Evidence:
 
     @cached_property
     def spreads(self) -> dict[str, dict[int, float]]:
-        """Centroid Distance of each set, class by class: of training splits, at equal images a class."""
+        """Centroid Distance of each set by class, on training splits with equal numbers of images per class."""
         found: dict[str, dict[int, float]] = {}
         if self.metrics_per_class is not None:
             rows = self.metrics_per_class.filter(metric="centroid_distance", split="train").drop_nulls("images_per_class")
@@ -126,72 +126,72 @@ class Evidence:
 
     @cached_property
     def cells(self) -> set[Cell]:
-        """The cells of all classifiers' grids."""
-        return {cell for grid in self._tops.values() for cell in grid}
+        """Cells of all classifiers' grids."""
+        return {cell for grid in self._class_top1.values() for cell in grid}
 
     def compare_spreads(self, first: str, second: str) -> Iterator[Finding]:
-        """Centroid Distance of two sets, paired by class."""
+        """Compare the Centroid Distance of two sets, paired by class."""
         if {first, second} <= self.spreads.keys():
-            yield from _pair(f"Centroid Distance: {first} less {second}", self.spreads[first], self.spreads[second])
+            yield from _pair(f"Centroid Distance: {first} minus {second}", self.spreads[first], self.spreads[second])
 
     def compare_experiments(self, metric: str, first: Cell, second: Cell) -> Iterator[Finding]:
-        """A figure of two experiments, with the paired test of the matrix."""
+        """Compare a metric of two experiments, with the paired test of the matrix."""
         if not {first, second} <= self._numbers.keys():
             return
         a, b = self._numbers[first], self._numbers[second]
         row = self._differences.get((metric, a, b)) or self._differences.get((metric, b, a))
         if row is not None:
-            what = f"{metric}: {' x '.join(first)} less {' x '.join(second)}; paired by {row['paired_by']}"
+            what = f"{metric}: {' x '.join(first)} minus {' x '.join(second)}; paired by {row['paired_by']}"
             yield _read_difference(what, row, 1 if row["experiment_a"] == a else -1)
 
     def compare_trainings(self, first: str, second: str, evaluation: str | None) -> Iterator[Finding]:
-        """Top-1 after training on one set or another, paired by image, of each classifier."""
+        """Compare top-1 after training on either of two sets, paired by image, for each classifier."""
         if self.classifier_differences is None:
             return
         for row in self.classifier_differences.filter(evaluation_set=evaluation).iter_rows(named=True):
             pair = (row["train_set_a"], row["train_set_b"])
             if pair in ((first, second), (second, first)):
-                what = f"top-1 of {row['classifier']} on {evaluation}: trained on {first} less {second}; paired by image"
+                what = f"top-1 of {row['classifier']} on {evaluation}: trained on {first} minus {second}; paired by image"
                 yield _read_difference(what, row, 1 if pair[0] == first else -1)
 
     def compare_cells(self, first: Cell, second: Cell) -> Iterator[Finding]:
-        """Top-1 in two cells of each classifier's grid, paired by class: the evaluation images are others."""
-        for classifier, cells in self._tops.items():
+        """Compare top-1 in two cells of each classifier's grid, paired by class since the evaluation images differ."""
+        for classifier, cells in self._class_top1.items():
             if {first, second} <= cells.keys():
-                what = f"top-1 of {classifier}: {first[0]} tried on {first[1]} less {second[0]} tried on {second[1]}"
-                yield from _pair(what, cells[first], cells[second])
+                a, b = (f"{training} evaluated on {evaluation}" for training, evaluation in (first, second))
+                yield from _pair(f"top-1 of {classifier}: {a} minus {b}", cells[first], cells[second])
 
     def compare_gaps(self, better: str, worse: str, evaluation: str, shifted: str) -> Iterator[Finding]:
-        """By how much the gap between two training sets is larger on one evaluation set than on another."""
-        for classifier, cells in self._tops.items():
+        """Compare the gap between two training sets on one evaluation set with their gap on another."""
+        for classifier, cells in self._class_top1.items():
             four = [(name, evaluated) for evaluated in (evaluation, shifted) for name in (better, worse)]
             if set(four) <= cells.keys():
                 a, b, c, d = (cells[cell] for cell in four)
                 common = sorted(a.keys() & b.keys() & c.keys() & d.keys())
-                what = f"top-1 of {classifier}, {better} less {worse} as training sets: on {evaluation} less on {shifted}"
+                what = f"top-1 of {classifier}, {better} minus {worse} as training sets: on {evaluation} minus on {shifted}"
                 yield from _pair(what, {n: a[n] - b[n] for n in common}, {n: c[n] - d[n] for n in common})
 
     def compare_classifiers(
-        self, first: str, second: str, training: str, evaluation: str, beside: str | None
+        self, first: str, second: str, training: str, evaluation: str, baseline: str | None
     ) -> Iterator[Finding]:
-        """Top-1 of two classifiers that learned from one set, less that of both where they learned from another."""
-        cells = [self._tops.get(name, {}) for name in (first, second)]
-        sets = [training] if beside is None else [training, beside]
+        """Compare top-1 of two classifiers trained on one set, minus their difference when trained on a baseline set."""
+        cells = [self._class_top1.get(name, {}) for name in (first, second)]
+        sets = [training] if baseline is None else [training, baseline]
         if all((name, evaluation) in own for name in sets for own in cells):
             gains = []
             for name in sets:
                 a, b = (own[name, evaluation] for own in cells)
                 gains.append({n: a[n] - b[n] for n in a.keys() & b.keys()})
-            what = f"top-1 on {evaluation}, {first} less {second}: trained on {training}"
-            if beside is None:
+            what = f"top-1 on {evaluation}, {first} minus {second}: trained on {training}"
+            if baseline is None:
                 yield from _pair(what, gains[0], dict.fromkeys(gains[0], 0.0))
             else:
-                yield from _pair(f"{what} less on {beside}", *gains)
+                yield from _pair(f"{what} minus on {baseline}", *gains)
 
     def compare_transfers(self, natural: str, name: str) -> Iterator[Finding]:
-        """By how much the gap between two training sets is larger on natural images of the classes than on a transfer set.
+        """Compare the gap between two training sets on natural images of the classes with their gap on a transfer set.
 
-        The images are others, so the intervals of the two gaps are added as independent ones are.
+        The images differ, so the intervals of the two gaps are combined as independent ones.
         """
         if self.transfer is None or self.classifier_differences is None:
             return
@@ -203,49 +203,49 @@ class Evidence:
                     value = sign * gap["difference"] + row["difference"]
                     half = math.hypot(*((one["difference_high"] - one["difference_low"]) / 2 for one in (gap, row)))
                     metric = (
-                        f"top-1 of {row['encoder']}, {natural} less {name} as training sets: on {natural} less as frozen "
+                        f"top-1 of {row['encoder']}, {natural} minus {name} as training sets: on {natural} minus as frozen "
                         f"features on {row['transfer_set']}"
                     )
                     yield Finding(metric, value, value - half, value + half)
 
     def compare_causes(self, prompts: str, images: str) -> Iterator[Finding]:
-        """The error by own centroids less what the prompts' centroids add to it."""
-        own, other = (self._accuracy_of_classes((reference, images)) for reference in (images, prompts))
+        """Compare the error by own centroids with what the prompts' centroids add to it."""
+        own, other = (self._class_accuracy((reference, images)) for reference in (images, prompts))
         if own and other:
             diversity = {n: 1 - own[n] for n in own}
             shift = {n: own[n] - other[n] for n in own}
-            yield from _pair(f"error of {images} with {prompts}: by diversity less by centroid-shift", diversity, shift)
+            yield from _pair(f"error of {images} with {prompts}: diversity minus centroid-shift", diversity, shift)
 
-    def _accuracy_of_classes(self, cell: Cell) -> dict[int, float]:
+    def _class_accuracy(self, cell: Cell) -> dict[int, float]:
         rows = self.per_class.filter(reference=cell[0], query=cell[1])
         return dict(rows.select("class_id", "centroid_accuracy").iter_rows())
 
     def compare_neighbours(self) -> Iterator[Finding]:
-        """Centroid Accuracy less k-NN accuracy (k = 1), averaged over the experiments of a class."""
+        """Compare Centroid Accuracy with k-NN accuracy (k = 1), averaged over the experiments of a class."""
         known = self.per_class.drop_nulls("knn1_accuracy").group_by("class_id", maintain_order=True)
         means = known.agg(pl.col("centroid_accuracy").mean(), pl.col("knn1_accuracy").mean())
         if len(means):
             first, second = (dict(means.select("class_id", name).iter_rows()) for name in means.columns[1:])
-            yield from _pair("Centroid Accuracy less k-NN accuracy (k = 1), all experiments with k-NN", first, second)
+            yield from _pair("Centroid Accuracy minus k-NN accuracy (k = 1), all experiments with k-NN", first, second)
 
     def count_wins(self) -> Iterator[Finding]:
-        """The share of experiments in which k-NN (k = 5) beats centroids."""
+        """Return the share of experiments in which k-NN (k = 5) beats centroids."""
         known = self.experiments.drop_nulls("knn5_accuracy")
         if len(known):
             wins = int((known["knn5_accuracy"] > known["centroid_accuracy"]).sum())
             low, high = wilson_interval(wins, len(known))
-            metric = "share of experiments in which k-NN (k = 5) beats centroids, taken as independent"
+            metric = "share of experiments in which k-NN (k = 5) beats centroids, treated as independent"
             yield Finding(metric, wins / len(known), low, high, len(known), sign=-1, limit=0.5)
 
     def correlate(self, metric: str, sign: int) -> Iterator[Finding]:
-        """The rank correlation of a metric of training sets with accuracy after training."""
+        """Return the rank correlation of a metric of training sets with accuracy after training."""
         rows = () if self.predictors is None else self.predictors.filter(level="set", metric=metric).iter_rows(named=True)
         for row in rows:
             metric = f"rank correlation of {metric} with top-1 of {row['classifier']} on {row['evaluation_set']}, over sets"
             yield Finding(metric, row["spearman"], row["spearman_low"], row["spearman_high"], row["n_sets"], sign=sign)
 
-    def separate(self, prompt_sets: Sequence[str]) -> Iterator[Finding]:
-        """Whether a plane lies between prompts and images, as no plane lies between the same vectors under other labels."""
+    def check_separability(self, prompt_sets: Sequence[str]) -> Iterator[Finding]:
+        """Check that a plane separates prompts from images, and none the same vectors with permuted labels."""
         if self.metrics is None:
             return
         rows = self.metrics.filter(split="train").drop_nulls("reference")
@@ -253,11 +253,11 @@ class Evidence:
             values = dict(part.select("metric", "value").iter_rows())
             if (name in prompt_sets) != (reference in prompt_sets) and "separable" in values:
                 metric = (
-                    f"linear separability of {name} and {reference}: held-out accuracy; holds where a separating plane was "
+                    f"linear separability of {name} and {reference}: held-out accuracy; holds if a separating plane was "
                     "verified and permuted labels have none"
                 )
-                shown = values["separable"] == 1 and values["separation_permuted_separable"] == 0
-                yield Finding(metric, values["separation_heldout_accuracy"], certain=shown)
+                verified = values["separable"] == 1 and values["separation_permuted_separable"] == 0
+                yield Finding(metric, values["separation_heldout_accuracy"], certain=verified)
 
 
 def _pair(metric: str, first: Mapping[int, float], second: Mapping[int, float]) -> Iterator[Finding]:

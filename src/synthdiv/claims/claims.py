@@ -1,10 +1,9 @@
-"""What others claim of synthetic image sets, judged by a study's own tables.
+"""Test published claims on a study's results.
 
-A claim (resources/paper/claims.csv) is tested on whatever sets play its roles (:mod:`synthdiv.plan.set_roles`), a row a
-comparison. Where a comparison has a paired test, its probability is corrected for the number of those in the table;
-intervals are not.
-What is paired by image or query is about other images of the same classes, for the classifiers as they were trained; what is
-paired by class is about other classes too.
+A claim (resources/paper/claims.csv) is tested on all sets that play its roles (:mod:`synthdiv.plan.set_roles`), with one row
+per comparison. The p-values of paired tests are corrected for the number of tests in the table; intervals are not.
+Results paired by image or query generalise to other images of the same classes, for the classifiers as they were trained;
+results paired by class generalise to other classes too.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Roles = Mapping[str, Any]
 def check_claims(
     claims: Sequence[Mapping[str, str]], evidence: Evidence, roles: Roles, published: str | None
 ) -> pl.DataFrame:
-    """Test every claim on every set that plays its roles.
+    """Test every claim on all sets that play its roles.
 
     Parameters
     ----------
@@ -43,20 +42,20 @@ def check_claims(
     roles : mapping
         From :func:`synthdiv.plan.set_roles.find_roles`.
     published : str or None
-        The study whose own numbers stand beside.
+        The publication whose printed numbers are shown next to the results.
 
     Returns
     -------
     polars.DataFrame
-        A row a comparison: claim, source, figure, expected (on which side of which limit the claim has the value), value,
-        low, high, n_pairs, p_value, p_adjusted (by Benjamini and Hochberg's procedure, over the table), verdict, published.
-        A claim holds or fails where its interval leaves the limit out and, where it has a test, p_adjusted is below 0.05;
-        otherwise it is undecided. One without a comparison is "not measured".
+        One row per comparison: claim, source, metric, expected (the limit, and the side on which the claim puts the value),
+        value, low, high, n_pairs, p_value, p_adjusted (by Benjamini and Hochberg's procedure, over the table), verdict,
+        published. A claim holds or fails if its interval excludes the limit and, where it has a test, p_adjusted is below
+        0.05; otherwise it is undecided. A claim without a comparison is "not measured".
 
     Raises
     ------
     ValueError
-        If there is no test of a claim.
+        If a claim has no test.
     """
     found: list[tuple[Mapping[str, str], Finding | None]] = []
     for claim in claims:
@@ -86,7 +85,7 @@ def _describe_limit(finding: Finding) -> str | None:
 
 
 def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[Finding]:
-    """The comparisons that a claim, by its id, is tested by."""
+    """Yield the comparisons that test a claim, given its id."""
     natural = roles["natural"]
     match claim:
         case "clarified_recognised":
@@ -131,8 +130,8 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
         case "crops_training" | "crops_generated":
             for crops, plain in roles["cropped"]:
                 for name in roles["generated"]:
-                    beside = natural if claim == "crops_generated" else None
-                    yield from evidence.compare_classifiers(crops, plain, name, natural, beside)
+                    baseline = natural if claim == "crops_generated" else None
+                    yield from evidence.compare_classifiers(crops, plain, name, natural, baseline)
         case "augmented_recognised":
             for base, changed in roles["augmented"]:
                 yield from evidence.compare_cells((natural, base), (natural, changed))
@@ -156,7 +155,7 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
             for prompts, name in roles["prompts"]:
                 yield from evidence.compare_experiments("mean_cosine", (name, name), (prompts, name))
         case "modality_separable":
-            yield from evidence.separate(roles["prompt_sets"])
+            yield from evidence.check_separability(roles["prompt_sets"])
         case "knn1_loses":
             yield from evidence.compare_neighbours()
         case "knn5_minority":
@@ -176,7 +175,7 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
 
 
 def _walk_sweeps(roles: Roles, measured: Callable[[str], bool]) -> Iterator[tuple[str, str, float]]:
-    """Lower and higher neighbours, and the lower scale, among those sets of a sweep that were measured."""
+    """Yield the sets of neighbouring scales, lower and higher, and the lower scale, among the measured sets of a sweep."""
     for sweep in roles["sweeps"]:
         for (lower, scale), (higher, _) in pairwise(entry for entry in sweep if measured(entry[0])):
             yield lower, higher, scale

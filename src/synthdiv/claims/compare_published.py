@@ -1,6 +1,6 @@
-"""Published figures beside a study's own, wherever the study has sets of the same names; never mixed with them.
+"""Compare published values with a study's own where it has sets of the same names; the two are never mixed.
 
-Names are the papers', with the ending that sets of images have here.
+Names are the papers', with the suffix of image sets in this project.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ MATRIX = {
     "tables_3_4_and_figure_9": (None, ("centroid_accuracy_pct", "mean_cosine")),
     "table5_modalities": ("Table 5", ("centroid_accuracy_pct", "mean_cosine")),
 }
-"""Of each table of experiments its place, None where its rows name it, and its figures."""
+"""Place and metrics of each table of experiments; the place is None where the rows name it."""
 TRAININGS = {"tables_1_2_classifier": ("top1_pct",), "imagenet_sd": ("top1_pct", "top5_pct")}
-"""Of each table of classifiers, its figures."""
+"""Metrics of each table of classifiers."""
 
 
 def compare_published(
@@ -38,27 +38,27 @@ def compare_published(
     distances: pl.DataFrame | None,
     means: pl.DataFrame | None,
 ) -> pl.DataFrame:
-    """Every printed figure, and ours beside it.
+    """Tabulate every printed value with the study's own.
 
     Parameters
     ----------
     study : str
-        Which one was published: a key of :data:`synthdiv.claims.published.STUDIES`.
+        The publication: a key of :data:`synthdiv.claims.published.STUDIES`.
     files : mapping of str to path
-        Its tables, by their stems.
+        Its tables, by file stem.
     experiments, per_class : polars.DataFrame
         The study's matrix, from :func:`synthdiv.analysis.matrix.tabulate_experiments`.
     distances : polars.DataFrame, optional
-        The sets' Centroid Distances; those of training splits are taken.
+        The sets' Centroid Distances; those of training splits are used.
     means : polars.DataFrame, optional
         Accuracy of one classifier over its seeds, from :func:`synthdiv.analysis.classifier_tables.average_seeds`.
 
     Returns
     -------
     polars.DataFrame
-        source, where, reference (what a classifier was trained on), query (what it was tried on), class, figure, published,
-        value (ours, null where the study lacks it), low, high, note. Accuracies are shares; the reference of a Centroid
-        Distance is its own set.
+        source, where, reference (or a classifier's training set), query (or its evaluation set), class, metric, published,
+        value (the study's own, null where it has none), low, high, note. Accuracies are shares; the reference of a Centroid
+        Distance is the set itself.
     """
     rows: list[dict[str, Any]] = []
     for stem, (where, metrics) in MATRIX.items():
@@ -69,9 +69,9 @@ def compare_published(
     for stem, metrics in TRAININGS.items():
         if stem in files:
             rows += _read_trainings(files[stem], metrics)
-    ours = _index_metrics(experiments, per_class, distances, means)
+    own_values = _index_metrics(experiments, per_class, distances, means)
     for row in rows:
-        own = ours.get((row["metric"], row["class"], row["reference"], row["query"]), (None, None, None))
+        own = own_values.get((row["metric"], row["class"], row["reference"], row["query"]), (None, None, None))
         row |= {"source": STUDIES[study]} | dict(zip(("value", "low", "high"), own, strict=True))
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -106,7 +106,7 @@ def _read_trainings(path: Path | str, metrics: tuple[str, ...]) -> Iterator[dict
 def _index_metrics(
     experiments: pl.DataFrame, per_class: pl.DataFrame, distances: pl.DataFrame | None, means: pl.DataFrame | None
 ) -> dict[tuple[str, str, str, str], tuple[float | None, ...]]:
-    """The study's figures with their bounds, by figure, class, reference and query."""
+    """Return the study's values with their bounds, by metric, class, reference and query."""
     found = {}
 
     def add(row: Mapping[str, Any], class_name: str, reference: str, query: str, metrics: Iterable[str]) -> None:

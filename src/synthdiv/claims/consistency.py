@@ -1,7 +1,7 @@
-"""What the figures of a matrix must obey together: an identity, inequalities, and what self-reference means.
+"""Consistency checks of a matrix: an identity, inequalities, and properties of self-reference.
 
-None of it is exact for tables of means: averages over classes, and a training against an evaluation split, stand for one
-class and one split. The limits say how far that may lead.
+None is exact for tables of means: averages over classes, and a training split against an evaluation split, replace one class
+and one split. The limits allow for the resulting deviations.
 """
 
 from __future__ import annotations
@@ -16,33 +16,34 @@ from synthdiv.analysis.matrix import ACCURACIES
 from synthdiv.claims.audit import EXACT, Matrix, Row, check_granularity, make_row
 
 IDENTITY_TOLERANCE = 0.01
-"""The identity's two sides differ by how the classes' lengths and centroid cosines go together, at most the product of their
-coefficients of variation: 1 % would take 10 % of both, in perfect correlation."""
+"""The identity's two sides differ by how the classes' lengths and centroid cosines covary, at most by the product of their
+coefficients of variation: 1 % would take 10 % of both, at perfect correlation."""
 OUTLIER = 3.5
-"""Robust standard deviations from the median beyond which a figure is no member of its group: the limit that B. Iglewicz and
+"""Robust standard deviations from the median beyond which a value is an outlier: the limit that B. Iglewicz and
 D. C. Hoaglin, "How to detect and handle outliers" (1993), propose for any data."""
 
 
 def measure_scale(values: Iterable[float], least: float = 0.0) -> tuple[float, float]:
-    """The median, and the standard deviation that the median absolute deviation would be of in normal values."""
-    found = np.array(list(values))
-    middle = float(np.median(found))
-    return middle, max(1.4826 * float(np.median(np.abs(found - middle))), least)
+    """Return the median and a robust standard deviation: the median absolute deviation, scaled for normal values."""
+    array = np.array(list(values))
+    median = float(np.median(array))
+    return median, max(1.4826 * float(np.median(np.abs(array - median))), least)
 
 
 def check_identity(matrix: Matrix) -> tuple[list[Row], dict[str, tuple[float, float]]]:
-    """The identity of average cosines: c(R, Q) / c(Q, R) = c(Q, Q) / c(R, R).
+    """Check the identity of average cosines: c(R, Q) / c(Q, R) = c(Q, Q) / c(R, R).
 
     The mean cosine of a class's queries with a reference's centroid is the length of the queries' mean times the cosine of
-    the two centroids. The second is the same with the roles swapped and drops out of the ratio; the length is what c(Q, Q)
-    is. So it holds exactly for a class whose two splits have one mean, and about for averages over classes and other splits.
+    the two centroids. That cosine is the same with the roles swapped and cancels in the ratio; the length equals c(Q, Q). So
+    the identity is exact for a class whose two splits have one mean, and approximate for averages over classes and other
+    splits.
 
     Returns
     -------
     rows : list of Row
-        A row a pair of sets, and one for each set whose cosine with itself is the one that does not fit.
+        One row per pair of sets, and one for each set whose cosine with itself is the one that does not fit.
     implied : dict of set to (float, float)
-        For those sets: the cosine with itself that the others imply, mean and standard deviation.
+        For those sets, the cosine with itself that the others imply: mean and standard deviation.
     """
     check, cosines = "identity of average cosines", matrix.find("mean_cosine")
     excess: dict[tuple[str, str], float] = {}
@@ -87,7 +88,7 @@ def _find_misfits(
     pairs: Collection[tuple[str, str]],
     failing: Collection[tuple[str, str]],
 ) -> dict[str, tuple[float, float]]:
-    """Sets that fail with most others, and for which the others imply one and the same other cosine with itself."""
+    """Find sets that fail with most others, and for which the others agree on a different cosine with itself."""
     implied = {}
     for name in sets:
         others = [one for pair in pairs if name in pair for one in pair if one != name]
@@ -103,16 +104,17 @@ def _find_misfits(
 def check_jensen(
     matrix: Matrix, distances: Mapping[str, tuple[str, float]], implied: Mapping[str, tuple[float, float]]
 ) -> list[Row]:
-    """Jensen's inequality: Centroid Distance, the mean of codiff^2, is at least (1 - mean cosine)^2.
+    """Check Jensen's inequality: Centroid Distance, the mean of codiff^2, is at least (1 - mean cosine)^2.
 
-    Averaging over classes is another mean, so it holds of the whole set too; about, where the cosine is of another split.
+    Averaging over classes is another mean, so it also holds for the whole set; approximately if the cosine is of another
+    split.
 
     Parameters
     ----------
     matrix : Matrix
     distances : mapping of set to (where, Centroid Distance)
     implied : mapping
-        From :func:`check_identity`: cosines to be used instead of those that contradict the others.
+        From :func:`check_identity`: cosines to use instead of those that contradict the others.
     """
     cosines, factors, drafts = matrix.find("mean_cosine"), [], []
     for name, (where, distance) in distances.items():
@@ -120,9 +122,9 @@ def check_jensen(
             continue
         given = (1 - cosines[name, name]) ** 2
         least = (1 - implied[name][0]) ** 2 if name in implied else given
-        # a set without any spread has no factor; what fp64 leaves of its bound is none either
+        # a set without spread has no factor; a bound that is only fp64 rounding counts as 0
         factor = least / distance if distance else math.inf if least > EXACT else 0.0
-        reason = f"it is {distance / least:.2f} times the least possible" if least > EXACT else "its images are alike"
+        reason = f"{distance / least:.2f} times the smallest possible value" if least > EXACT else "its embeddings are equal"
         if math.isinf(factor):
             reason = "no spread, though the cosine is below 1"
         elif factor > 1:
@@ -146,10 +148,10 @@ def check_jensen(
 
 
 def check_own_centroids(matrix: Matrix) -> list[Row]:
-    """Self-reference is among the best: a set's own centroids lose to no other's by more than the other sets lead to expect.
+    """Check self-reference: another set's centroids beat a set's own by no more than the margins of the other sets suggest.
 
-    Its own classes' centroids are fitted to its own distribution. Others may do a little better, so a set fails where its
-    own lose beyond noise, and its margin is an outlier among the sets'.
+    A set's own centroids are fitted to its own distribution. Others may be slightly better, so a set fails if its own are
+    worse beyond noise, and its margin is an outlier among the sets.
     """
     accuracies = matrix.find("centroid_accuracy")
     margins: dict[str, tuple[float, str]] = {}
@@ -160,16 +162,16 @@ def check_own_centroids(matrix: Matrix) -> list[Row]:
             margins[name] = accuracies[name, name] - others[best], best
     if len(margins) < 3:
         return []
-    middle, scale = measure_scale((margin for margin, _ in margins.values()), matrix.halves.get("centroid_accuracy", 0.0))
+    median, scale = measure_scale((margin for margin, _ in margins.values()), matrix.halves.get("centroid_accuracy", 0.0))
     rows = []
     for name, (margin, best) in margins.items():
         own, other = accuracies[name, name], accuracies[best, name]
-        limit = min(-matrix.noise(name, own, other), middle - OUTLIER * scale)
+        limit = min(-matrix.noise(name, own, other), median - OUTLIER * scale)
         fails = margin < limit
         twins = [one for one in margins if one != name and accuracies[one, one] == own]
         reason = f"{100 * abs(margin):.1f} points {'above' if margin >= 0 else 'below'} the accuracy by {best}'s centroids"
         if fails and twins:
-            reason += f"; the figure equals that of {matrix.name_row(twins[0], twins[0])}"
+            reason += f"; the value equals that of {matrix.name_row(twins[0], twins[0])}"
         rows.append(
             make_row(
                 "own centroids against others'",
@@ -184,19 +186,19 @@ def check_own_centroids(matrix: Matrix) -> list[Row]:
 
 
 def check_neighbours(matrix: Matrix) -> list[Row]:
-    """Centroids against neighbours: no set's own Centroid Accuracy lies further below k-NN (k = 1) than an outlier would.
+    """Check centroids against neighbours: a set's own Centroid Accuracy must not be an outlier below k-NN (k = 1).
 
-    The limit comes from the gaps of all rows with k-NN; other rows are listed where they exceed it.
+    The limit comes from the gaps of all rows with k-NN; other rows are listed only if they exceed it.
     """
     known = matrix.rows.drop_nulls("knn1_accuracy")
     if known.is_empty():
         return []
     gaps = (known["knn1_accuracy"] - known["centroid_accuracy"]).to_list()
-    middle, scale = measure_scale(gaps, matrix.halves.get("centroid_accuracy", 0.0))
+    median, scale = measure_scale(gaps, matrix.halves.get("centroid_accuracy", 0.0))
     rows = []
     for row, gap in zip(known.iter_rows(named=True), gaps, strict=True):
         noise = matrix.noise(row["query"], row["knn1_accuracy"], row["centroid_accuracy"])
-        limit = max(middle + OUTLIER * scale, noise)
+        limit = max(median + OUTLIER * scale, noise)
         if gap > limit or row["reference"] == row["query"]:
             side = "below" if gap > 0 else "above"
             rows.append(
@@ -206,7 +208,7 @@ def check_neighbours(matrix: Matrix) -> list[Row]:
                     f"at most {100 * limit:.1f} points below k-NN (k = 1)",
                     f"{100 * abs(gap):.1f} points {side}",
                     matrix.decide(gap <= limit),
-                    f"the {len(gaps)} rows with k-NN have a median of {100 * middle:.1f} points and a robust deviation of "
+                    f"the {len(gaps)} rows with k-NN have a median of {100 * median:.1f} points and a robust deviation of "
                     f"{100 * scale:.1f}",
                 )
             )
@@ -214,7 +216,7 @@ def check_neighbours(matrix: Matrix) -> list[Row]:
 
 
 def check_shift(matrix: Matrix) -> list[Row]:
-    """The split of the error by own centroids: what is lost with the prompts' centroids instead is no gain.
+    """Check the split of the error: the prompts' centroids must not have a lower error than a set's own.
 
     Section 3, "Reason #3": the error by own centroids is diversity, the rest of the error by the prompts' is centroid-shift.
     """
@@ -227,15 +229,15 @@ def check_shift(matrix: Matrix) -> list[Row]:
         reason = f"the error of {100 * (1 - other):.1f} points is {100 * (1 - own):.1f} by diversity, the rest by shift"
         if not holds and (name, name) in neighbours:
             even = (1 + other) / 2
-            turned = "which would turn the split over" if neighbours[name, name] > even else "which is not there"
+            reversal = "which would reverse the split" if neighbours[name, name] > even else "which would not"
             reason += (
-                f"; shift is the larger part where own centroids are right for more than {100 * even:.1f} %, and k-NN "
-                f"(k = 1) is for {100 * neighbours[name, name]:.1f} %, {turned}"
+                f"; shift is the larger part if own centroids classify more than {100 * even:.1f} % correctly, and k-NN "
+                f"(k = 1) classifies {100 * neighbours[name, name]:.1f} %, {reversal}"
             )
         rows.append(
             make_row(
                 "split of the error",
-                f"{matrix.name_row(name, name)} less {matrix.name_row(prompts, name)}",
+                f"{matrix.name_row(name, name)} minus {matrix.name_row(prompts, name)}",
                 "a centroid-shift of 0 points or more",
                 f"{100 * shift:.1f} points",
                 matrix.decide(holds),
@@ -246,16 +248,16 @@ def check_shift(matrix: Matrix) -> list[Row]:
 
 
 def check_independence(matrix: Matrix) -> list[Row]:
-    """Nothing that is compared with itself is an independent evaluation."""
+    """Check that a set compared with itself has two independent splits."""
     pairs = set(matrix.rows.select("reference", "query").iter_rows())
     return [
         make_row(
             "independent splits",
             matrix.name_row(name, name),
-            "an evaluation split of its own",
+            "a separate evaluation split",
             "the same prompts in both splits" if name in matrix.repeated else "two splits",
             matrix.decide(name not in matrix.repeated),
-            "one prompt a class is compared with itself: 100 % by construction"
+            "one prompt per class is compared with itself: 100 % by construction"
             if name in matrix.repeated
             else "references are its training split, queries its evaluation split",
         )
@@ -265,7 +267,7 @@ def check_independence(matrix: Matrix) -> list[Row]:
 
 
 def audit_matrix(matrix: Matrix, distances: Mapping[str, tuple[str, float]]) -> list[Row]:
-    """Every check of a matrix, and of the Centroid Distances of its sets, that needs nothing else.
+    """Run all checks that need only a matrix and the Centroid Distances of its sets.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The published numbers of "Diversity and Diffusion" (resources/paper): as printed, with their precision, and audited."""
+"""Read and audit the published values of "Diversity and Diffusion" (resources/paper), with their printed precision."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from synthdiv.claims.consistency import audit_matrix
 from synthdiv.prompts.class_tables import read_csv_rows
 
 STUDIES = {"diversity_and_diffusion": '"Diversity and Diffusion"', "imagenet_sd": '"Fake it till you make it"'}
-"""What a config's `published` may name."""
+"""The publications that a config's `published` may name."""
 N_CLASSES = 1000
-"""Of ImageNet-1K, which every table but Table 4 and Figure 9 is about."""
-QUERIES_OF_A_CLASS = {"Table 4": 50, "Figure 9": 1200}
-"""Evaluation images a class (Section 3), and images of each prompt (Appendix B)."""
+"""Classes of ImageNet-1K, which all tables use except Table 4 and Figure 9."""
+QUERIES_PER_CLASS = {"Table 4": 50, "Figure 9": 1200}
+"""Evaluation images per class (Section 3), and images per prompt (Appendix B)."""
 
 
 @dataclass(frozen=True)
 class PrintedTable:
-    """A printed table, percentages as shares, and half a unit of the last digit of each column of figures."""
+    """A printed table with percentages as shares, and half a unit of the last digit of each value column."""
 
     rows: list[dict[str, Any]]
     halves: dict[str, float]
@@ -36,13 +36,13 @@ def read_printed(path: Path | str, metrics: tuple[str, ...]) -> PrintedTable:
     ----------
     path : Path or str
         A CSV of resources/paper.
-    figures : tuple of str
-        Its columns of figures. Those named ``*_pct`` are percentages and lose the ending; an empty figure is None.
+    metrics : tuple of str
+        Its value columns. Those named ``*_pct`` are percentages and lose the suffix; an empty value is None.
 
     Returns
     -------
     PrintedTable
-        A column's precision is that of its figure of most decimals: 100 in a column of 99.6 stands for 100.0.
+        A column's precision is that of its value with the most decimals: 100 in a column with 99.6 means 100.0.
     """
     rows: list[dict[str, Any]] = [dict(row) for _, row in read_csv_rows(path, required=metrics, what="published table")]
     halves = {}
@@ -62,25 +62,25 @@ def audit_published(files: Mapping[str, Path | str]) -> list[Row]:
     Parameters
     ----------
     files : mapping of str to path
-        The tables by their stems: sets, table6_experiments, table6_means, table5_modalities, tables_1_2_classifier,
+        The tables by file stem: sets, table6_experiments, table6_means, table5_modalities, tables_1_2_classifier,
         tables_3_4_and_figure_9, centroid_distance.
     """
     matrix = read_matrix(files["table6_experiments"], files["sets"])
     distances = read_printed(files["centroid_distance"], ("centroid_distance_printed",))
-    metrics = [(row["set"], row["class"], row["where"], row["centroid_distance_printed"]) for row in distances.rows]
-    whole = {f"{name}-IM": (f"{where}, {name}", value) for name, which, where, value in metrics if which == "all"}
+    entries = [(row["set"], row["class"], row["where"], row["centroid_distance_printed"]) for row in distances.rows]
+    whole = {f"{name}-IM": (f"{where}, {name}", value) for name, which, where, value in entries if which == "all"}
     rows = audit_matrix(matrix, whole)
     most = max(value for _, value in whole.values())
     rows += [
         make_row(
             "units of Centroid Distance",
             f"{where}, {name}, {which}",
-            f"about what whole sets have, {most:.3g} at most",
+            f"similar to whole sets, at most {most:.3g}",
             f"{value:.3g}",
             "note",
-            f"{value / most:.0f} times the most varied set: either an uncommon class, or another unit",
+            f"{value / most:.0f} times the most varied set: either an unusual class, or another unit",
         )
-        for name, which, where, value in metrics
+        for name, which, where, value in entries
         if which != "all" and value > most
     ]
     means = read_printed(files["table6_means"], ("printed_pct",))
@@ -94,7 +94,7 @@ def audit_published(files: Mapping[str, Path | str]) -> list[Row]:
 
 
 def read_matrix(experiments: Path | str, sets: Path | str) -> Matrix:
-    """Table 6, with what the paper says of its sets."""
+    """Read Table 6 and the paper's description of its sets."""
     described = {row["set"]: row for _, row in read_csv_rows(sets, required=("set", "evaluation_per_class"), what="sets")}
     metrics = ("centroid_accuracy_pct", "knn1_accuracy_pct", "knn5_accuracy_pct", "mean_cosine")
     printed = read_printed(experiments, metrics)
@@ -114,7 +114,7 @@ def read_matrix(experiments: Path | str, sets: Path | str) -> Matrix:
 
 
 def _compare_tables(matrix: Matrix, files: Mapping[str, Path | str]) -> list[Row]:
-    """Tables 3, 4 and 5 repeat figures of Table 6."""
+    """Check that Tables 3, 4 and 5 repeat the values of Table 6."""
     rows = []
     for name, table in (("table5_modalities", "Table 5"), ("tables_3_4_and_figure_9", None)):
         printed = read_printed(files[name], ("centroid_accuracy_pct", "mean_cosine"))
@@ -125,17 +125,17 @@ def _compare_tables(matrix: Matrix, files: Mapping[str, Path | str]) -> list[Row
                     continue
                 where = f"{table or row['where']}, {pair[0]} x {pair[1]}, {metric}"
                 tolerance = half + matrix.halves[metric]
-                reason = f"{matrix.name_row(*pair)} has the same figure"
-                rows.append(check_same("the same figure twice", where, matrix.find(metric)[pair], given, tolerance, reason))
+                reason = f"{matrix.name_row(*pair)} has the same value"
+                rows.append(check_same("repeated values", where, matrix.find(metric)[pair], given, tolerance, reason))
     return rows
 
 
 def _check_shares(files: Mapping[str, Path | str]) -> list[Row]:
-    """Whether so many images can be right for exactly such percentages: Tables 1, 2 and 4 and Figure 9."""
+    """Check that the percentages of Tables 1, 2 and 4 and Figure 9 are possible for their numbers of images."""
     classes = read_printed(files["tables_3_4_and_figure_9"], ("centroid_accuracy_pct", "mean_cosine"))
     classifiers = read_printed(files["tables_1_2_classifier"], ("top1_pct",))
     rows = []
-    for where, count in QUERIES_OF_A_CLASS.items():
+    for where, count in QUERIES_PER_CLASS.items():
         shares = [
             (f"{row['query']}, {row['class']}", row["centroid_accuracy"]) for row in classes.rows if row["where"] == where
         ]

@@ -1,4 +1,4 @@
-"""A study's own tables, audited: they must agree with each other, and obey what printed tables must."""
+"""Audit a study's own tables: they must agree with each other, and pass the checks of printed tables."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def audit_study(
     summary : polars.DataFrame
         From :func:`synthdiv.analysis.matrix.summarise_matrix`.
     distances : polars.DataFrame or None
-        set, split, centroid_distance; the training splits count.
+        set, split, centroid_distance; only training splits are used.
     classifiers : polars.DataFrame or None
-        A row a trained classifier, seed and evaluation set: n_evaluation, top1, top5.
+        One row per trained classifier, seed and evaluation set: n_evaluation, top1, top5.
     prompts_of, repeated
         As in :class:`synthdiv.claims.audit.Matrix`.
     """
@@ -57,19 +57,19 @@ def audit_study(
 
 
 def _compare_classes(matrix: Matrix, per_class: pl.DataFrame) -> list[Row]:
-    """The figures of the classes, weighed by their queries, are the whole's: of each figure the row that fits worst."""
+    """Check that the mean over classes, weighted by queries, is the whole set's value: the worst row of each metric."""
     rows = []
     for metric in METRICS:
-        weighed = (
+        weighted = (
             per_class.drop_nulls(metric)
             .group_by("experiment")
             .agg((pl.col(metric) * pl.col("n_queries")).sum() / pl.col("n_queries").sum())
             .join(matrix.rows.select("experiment", pl.col(metric).alias("whole")), on="experiment")
             .sort((pl.col(metric) - pl.col("whole")).abs(), "experiment", descending=[True, False])
         )
-        if len(weighed):
-            number, mean, whole = weighed.select("experiment", metric, "whole").row(0)
+        if len(weighted):
+            number, mean, whole = weighted.select("experiment", metric, "whole").row(0)
             where = f"per_class.parquet and {matrix.where}, {metric}, row {number}"
-            reason = f"the mean over classes is the whole's; of {len(weighed)} rows the one that fits worst"
-            rows.append(check_same("the same figure twice", where, whole, mean, 0.0, reason))
+            reason = f"the mean over classes is the value of the whole set; the worst of {len(weighted)} rows"
+            rows.append(check_same("repeated values", where, whole, mean, 0.0, reason))
     return rows

@@ -1,1 +1,1 @@
-"""Training and evaluating classifiers, and their features."""
+"""Training and evaluation of classifiers, and their features."""

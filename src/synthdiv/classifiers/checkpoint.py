@@ -1,4 +1,4 @@
-"""A trained classifier's file: safetensors, with what it is of in the file's metadata. Nothing in it is ever executed."""
+"""Read and write trained classifiers: safetensors weights with metadata in the file. Loading one never executes code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ METADATA_KEY = "synthdiv"
 
 
 def write_classifier(path: Path | str, model: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Write a classifier's weights and facts."""
+    """Write a classifier's weights and metadata."""
     from safetensors.torch import save_model
 
     with replace_atomically(path) as temporary:
@@ -27,19 +27,19 @@ def write_classifier(path: Path | str, model: nn.Module, metadata: Mapping[str, 
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """What a classifier's file says of it; the weights are not read.
+    """Return the metadata of a classifier's file, without reading its weights.
 
     Raises
     ------
     StudyError
-        If it is no such file.
+        If this workflow did not write the file.
     """
     try:
         with safe_open(path, framework="np") as file:
             return json.loads((file.metadata() or {})[METADATA_KEY])
     except (SafetensorError, KeyError, ValueError) as error:
         raise StudyError(
-            f"{path} is no classifier that this workflow trained ({error}): delete it and train it again"
+            f"{path} is not a classifier that this workflow trained ({error}): delete it and train it again"
         ) from None
 
 
@@ -49,7 +49,7 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     Raises
     ------
     StudyError
-        If they are of another model or of another number of classes.
+        If they belong to another model or another number of classes.
     """
     from safetensors.torch import load_model
 
@@ -59,5 +59,6 @@ def load_weights(model: nn.Module, path: Path | str) -> None:
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise StudyError(
-            f"the weights {path} do not fit: they are of {metadata['model']} with {len(metadata['class_keys'])} classes ({reason})"
+            f"the weights {path} do not fit: they are for {metadata['model']} with {len(metadata['class_keys'])} classes "
+            f"({reason})"
         ) from None

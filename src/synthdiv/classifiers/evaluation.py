@@ -1,4 +1,4 @@
-"""A classifier tried on sets: which of the model's outputs is which class, which classes it chooses among, what is right."""
+"""Evaluate classifiers on image sets: map outputs to classes, restrict the candidate classes, and score predictions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from synthdiv.images.index import locate_images
 from synthdiv.images.torch_dataset import ImageDataset
 
 BATCH_SIZE = 128
-"""Images at once where the recipe names no device_batch_size."""
+"""Images per batch if the recipe sets no device_batch_size."""
 SCHEMA: dict[str, Any] = {
     "seed": pl.Int64,
     "evaluation_set": pl.String,
@@ -48,20 +48,20 @@ def classify_sets(
     device: torch.device,
     workers: int,
 ) -> list[pl.DataFrame]:
-    """Try a classifier, as each seed trained it, on a split of sets: the evaluation split, unless an entry says otherwise.
+    """Evaluate a classifier, once per training seed, on a split of each set: the evaluation split by default.
 
     Parameters
     ----------
     sets : mapping of set name to (indices, entry)
-        An entry may name ``among``, the classes to choose among, ``real_labels``, and a ``split`` of its own.
+        An entry may set ``among`` (the candidate classes), ``real_labels`` and ``split``.
     recipe : mapping
-        The classifier's.
+        The classifier's recipe.
     class_keys : sequence of str
-        Of the study's classes.
+        Keys of the study's classes.
     weights : mapping of seed to file
-        The trained classifiers; {None: None} for the weights that the recipe's ``pretrained`` names.
+        The trained classifiers; {None: None} for the weights in the recipe's ``pretrained``.
     exclude_flags : sequence of str
-        Images that carry one are left out.
+        Images with any of these flags are left out.
     device : torch.device
     workers : int
         Processes that read, decode and transform.
@@ -69,14 +69,15 @@ def classify_sets(
     Returns
     -------
     list of polars.DataFrame
-        For each set and seed a row an image: seed, evaluation_set, class_id, index, predicted (the likeliest classes, at
-        most five), confidence (the first one's probability), correct_top1 and correct_top5 (whether the first is right, or any).
+        For each set and seed, one row per image: seed, evaluation_set, class_id, index, predicted (the most probable
+        classes, at most five), confidence (probability of the first), correct_top1 and correct_top5 (whether the first is
+        correct, or any).
 
     Raises
     ------
     StudyError
-        If the model can't be had, its outputs are not the study's classes, a set has no image, or an image is not where its
-        index says.
+        If the model is unavailable, its outputs do not match the study's classes, a set has no image, or an image is not
+        where its index says.
     """
     models, outputs = load_classifiers(recipe, class_keys, weights.values(), device)
     data = resolve_data(recipe, models[0], is_training=False)
@@ -90,8 +91,8 @@ def classify_sets(
             labels = [found for found in labels if found]
         if not len(table):
             raise StudyError(
-                f"no image of {name} is left to try a classifier on: do all of them carry an excluded flag, or are its "
-                "real_labels none of the study's classes? (tables/flags.csv counts the flagged ones)"
+                f"no image of {name} is left to evaluate a classifier on: do all of them have an excluded flag, or are none "
+                "of its real_labels classes of the study? (tables/flags.csv counts the flagged images)"
             )
         images = ImageDataset(locate_images(table), transform)
         predictions = predict(
@@ -108,9 +109,9 @@ def classify_sets(
         class_ids: np.ndarray = np.asarray(images.rows["class_id"])
         for seed, found in zip(weights, predictions, strict=True):
             if labels is None:
-                right = found.classes == class_ids[:, None]
+                correct = found.classes == class_ids[:, None]
             else:
-                right = np.array([np.isin(row, list(own)) for row, own in zip(found.classes, labels, strict=True)])
+                correct = np.array([np.isin(row, list(own)) for row, own in zip(found.classes, labels, strict=True)])
             columns = {
                 "seed": [seed] * len(class_ids),
                 "evaluation_set": [name] * len(class_ids),
@@ -118,8 +119,8 @@ def classify_sets(
                 "index": images.rows["index"],
                 "predicted": found.classes.tolist(),
                 "confidence": found.confidences,
-                "correct_top1": right[:, 0],
-                "correct_top5": right.any(axis=1),
+                "correct_top1": correct[:, 0],
+                "correct_top5": correct.any(axis=1),
             }
             tables.append(pl.DataFrame(columns, schema=SCHEMA))
     return tables
@@ -128,7 +129,7 @@ def classify_sets(
 def load_classifiers(
     recipe: Recipe, class_keys: Sequence[str], weights: Iterable[str | None], device: torch.device
 ) -> tuple[list[nn.Module], list[int] | None]:
-    """Load a classifier as each of several seeds trained it, ready to be tried; for the rest see :func:`load_classifier`."""
+    """Load a classifier's models, one per training seed, ready for evaluation; see :func:`load_classifier`."""
     models = []
     for path in weights:
         model, outputs = load_classifier(recipe, class_keys, path)
@@ -137,12 +138,12 @@ def load_classifiers(
 
 
 def load_classifier(recipe: Recipe, class_keys: Sequence[str], weights: str | None) -> tuple[nn.Module, list[int] | None]:
-    """Load a classifier, and say which of its outputs is which class; None where they are in the study's order.
+    """Load a classifier and return it with its output for each class, or None if they are in the study's order.
 
     Raises
     ------
     StudyError
-        If it can't be had, or does not know the study's classes.
+        If it is unavailable, or has other classes than the study.
     """
     if weights is None:
         model = build_model(recipe, None)
@@ -159,7 +160,7 @@ def load_classifier(recipe: Recipe, class_keys: Sequence[str], weights: str | No
 
 
 def map_outputs(model: nn.Module, class_keys: Sequence[str], name: str) -> list[int] | None:
-    """The outputs of a model that came trained, for each class of the study: by WordNet ids where it knows ImageNet's.
+    """Return a pretrained model's output for each class of the study: by WordNet id if it has ImageNet's outputs.
 
     Raises
     ------
@@ -167,13 +168,13 @@ def map_outputs(model: nn.Module, class_keys: Sequence[str], name: str) -> list[
         If it has neither ImageNet's outputs nor as many as the study has classes.
     """
     count = int(model.num_classes)  # type: ignore[arg-type]
-    places = {synset: n for n, synset in enumerate(ImageNetInfo().label_names())}
-    if count == len(places) and all(key in places for key in class_keys):
-        return [places[key] for key in class_keys]
+    positions = {synset: n for n, synset in enumerate(ImageNetInfo().label_names())}
+    if count == len(positions) and all(key in positions for key in class_keys):
+        return [positions[key] for key in class_keys]
     if count == len(class_keys):
         return None
-    unknown = next((key for key in class_keys if key not in places), None)
-    hint = f"its key {unknown!r} is no ImageNet class" if unknown else "their keys are ImageNet's"
+    unknown = next((key for key in class_keys if key not in positions), None)
+    hint = f"its key {unknown!r} is not an ImageNet class" if unknown else "their keys are ImageNet's"
     raise StudyError(
         f"the classifier {name!r} has {count} outputs, but the study has {len(class_keys)} classes ({hint}): its "
         "outputs must be ImageNet's 1,000, or the study's classes in their order"
@@ -181,12 +182,12 @@ def map_outputs(model: nn.Module, class_keys: Sequence[str], name: str) -> list[
 
 
 def find_real_labels(table: pa.Table, class_keys: Sequence[str]) -> list[set[int]]:
-    """The reassessed labels of ImageNet's validation images, as classes of the study; empty where an image has none.
+    """Return the reassessed labels of ImageNet's validation images as classes of the study; empty if there are none.
 
     Raises
     ------
     StudyError
-        If an image's file is not named as ImageNet's validation images are.
+        If a file name is not that of an ImageNet validation image.
 
     References
     ----------
@@ -196,13 +197,13 @@ def find_real_labels(table: pa.Table, class_keys: Sequence[str]) -> list[set[int
     assert data is not None
     labels = json.loads(data)
     classes = {key: n for n, key in enumerate(class_keys)}
-    own = [classes.get(synset) for synset in ImageNetInfo().label_names()]
+    class_ids = [classes.get(synset) for synset in ImageNetInfo().label_names()]
     found = []
     for file in table["file"].to_pylist():
         number = re.search(r"ILSVRC2012_val_(\d{8})\.", file)
         if number is None or not 1 <= int(number[1]) <= len(labels):
             raise StudyError(
-                f"real_labels needs ImageNet's validation images by their names (ILSVRC2012_val_...), not {file}"
+                f"real_labels needs ImageNet's validation images under their own names (ILSVRC2012_val_...), not {file}"
             )
-        found.append({own[n] for n in labels[int(number[1]) - 1]} - {None})
+        found.append({class_ids[n] for n in labels[int(number[1]) - 1]} - {None})
     return found

@@ -1,4 +1,4 @@
-"""The features of a classifier: what it makes of an image before its last layer."""
+"""Extract a classifier's features: the input of its last layer."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def gather_splits(
     images_per_class: int | None,
     seed: int,
 ) -> pa.Table:
-    """The index rows of some splits of a set, one after the other; for the rest see :func:`gather_images`."""
+    """Return the index rows of some splits of a set, concatenated; for the parameters see :func:`gather_images`."""
     return pa.concat_tables(
         gather_images(paths, split, exclude_flags=exclude_flags, images_per_class=images_per_class, seed=seed)
         for split in splits
@@ -43,20 +43,20 @@ def extract_features(
     device: torch.device,
     workers: int,
 ) -> list[Features]:
-    """The features of images, prepared as for evaluation, by a classifier as each seed trained it.
+    """Return features of images, preprocessed as for evaluation, from a classifier's model of each training seed.
 
-    They are what timm's models call pre-logits: pooled, and all that comes before the last layer.
+    They are timm's pre-logits: pooled, after all layers but the last.
 
     Parameters
     ----------
     table : pyarrow.Table
         Index rows.
     recipe : mapping
-        The classifier's.
+        The classifier's recipe.
     class_keys : sequence of str
-        Of the study's classes.
+        Keys of the study's classes.
     weights : mapping of seed to file
-        As :func:`synthdiv.classifiers.evaluation.classify_sets` takes them.
+        As for :func:`synthdiv.classifiers.evaluation.classify_sets`.
     device : torch.device
     workers : int
         Processes that read, decode and transform.
@@ -64,12 +64,12 @@ def extract_features(
     Returns
     -------
     list of Features
-        Of each seed, in the order of the rows.
+        One per seed, in the order of the rows.
 
     Raises
     ------
     StudyError
-        If the model can't be had, or does not know the study's classes.
+        If the model is unavailable, or has other classes than the study.
     """
     models, _ = load_classifiers(recipe, class_keys, weights.values(), device)
     images = ImageDataset(locate_images(table), build_transform(recipe, models[0], is_training=False))

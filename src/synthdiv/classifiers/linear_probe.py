@@ -1,9 +1,9 @@
 """Transfer: a logistic regression on frozen features, its regularisation chosen on a validation split.
 
 The protocol is that of "No reason for no supervision" (Sariyildiz et al., 2023), by authors of the ImageNet-SD study:
-L-BFGS, 30 trials of C from 1e-5 to 1e6, a fifth of each class for validation where a set has no validation split, then a fit
-to both. Its trials are proposed by an optimiser; here they are evenly spaced on a logarithmic scale, as in "Do better
-ImageNet models transfer better?" (Kornblith et al., 2019), each starting from the one before.
+L-BFGS, 30 trials of C from 1e-5 to 1e6, a fifth of each class for validation if a set has no validation split, then a fit to
+both splits. There, an optimiser proposes the trials; here they are evenly spaced on a logarithmic scale, as in "Do better
+ImageNet models transfer better?" (Kornblith et al., 2019), and each starts from the previous one.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from sklearn.linear_model import LogisticRegression
 from synthdiv.embeddings.table import Embeddings, join_embeddings, make_unit
 from synthdiv.metrics.embedding_classifiers import hold_out
 
-WEAKEST, STRONGEST = 1e6, 1e-5
-"""C, the inverse strength, of the weakest and of the strongest regularisation."""
+C_MAX, C_MIN = 1e6, 1e-5
+"""C (inverse regularisation) of the weakest and of the strongest regularisation."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What a regression on features made of the evaluation split.
+    """Predictions of a linear probe on the evaluation split, and its fit.
 
     Attributes
     ----------
     predicted : int64 array of shape (n,)
         The class of each evaluation image.
-    strength : float
+    c : float
         The chosen C.
     converged : bool
-        Whether the fit to training and validation split did.
+        Whether the fit to training and validation split converged.
     n_train, d : int
-        Images of both, and the length of their features.
+        Number of images in both splits, and of feature dimensions.
     trials : list of dict
-        A row a C: strength, validation_top1, converged. Empty if a single C is tried.
+        One row per C: c, validation_top1, converged. Empty for a single C.
     """
 
     predicted: np.ndarray
@@ -51,10 +51,10 @@ class Transfer:
 
 
 def space_c_values(trials: int) -> list[float]:
-    """So many C, evenly spaced on a logarithmic scale, the strongest regularisation first; of one, the middle."""
+    """Return ``trials`` values of C, evenly spaced on a logarithmic scale, smallest first; of one, the middle."""
     if trials == 1:
-        return [math.sqrt(WEAKEST * STRONGEST)]
-    return np.geomspace(STRONGEST, WEAKEST, trials).tolist()
+        return [math.sqrt(C_MAX * C_MIN)]
+    return np.geomspace(C_MIN, C_MAX, trials).tolist()
 
 
 def transfer_features(
@@ -67,21 +67,21 @@ def transfer_features(
     max_iterations: int,
     seed: int,
 ) -> Transfer:
-    """Fit logistic regressions to frozen features, and classify the evaluation split by the chosen one.
+    """Fit logistic regressions to frozen features, and classify the evaluation split with the chosen one.
 
     Parameters
     ----------
     train, validation, evaluation : Embeddings
-        Of the three splits, sorted by class_id and index. Where the validation split is empty, it is a fifth of each class
-        of the training split. Of the evaluation split nothing but the features is looked at, and only once C is chosen.
+        The three splits, sorted by class_id and index. If the validation split is empty, a fifth of each class of the
+        training split replaces it. Only features of the evaluation split are used, and only once C is chosen.
     trials : int
-        How many C are tried. Of equally good ones the smallest is taken.
+        Number of values of C. Of equally good ones the smallest is chosen.
     features : {"unit", "raw"}
-        Unit vectors, or vectors of their own length.
+        Unit vectors, or vectors of their original length.
     max_iterations : int
-        Of L-BFGS for a fit.
+        Maximum L-BFGS iterations per fit.
     seed : int
-        Which fifth.
+        Selects the fifth.
 
     Returns
     -------
@@ -90,18 +90,18 @@ def transfer_features(
     whole = join_embeddings([train, validation])
     held = np.arange(len(whole)) >= len(train) if len(validation) else hold_out(train, seed)
     rows, c_values = _take_rows(whole, features), space_c_values(trials)
-    evaluated = []
+    results = []
     if trials > 1 and held.any():
         model, fitted, tested = LogisticRegression(max_iter=max_iterations, warm_start=True), rows[~held], rows[held]
         for c in c_values:
             converged = _fit(model.set_params(C=c), fitted, whole.class_ids[~held])
             top1 = float(model.score(tested, whole.class_ids[held]))
-            evaluated.append({"c": c, "validation_top1": top1, "converged": converged})
-    best = max(evaluated, key=lambda trial: trial["validation_top1"])["c"] if evaluated else c_values[len(c_values) // 2]
+            results.append({"C": c, "validation_top1": top1, "converged": converged})
+    best = max(results, key=lambda trial: trial["validation_top1"])["C"] if results else c_values[len(c_values) // 2]
     model = LogisticRegression(C=best, max_iter=max_iterations)
     converged = _fit(model, rows, whole.class_ids)
     predicted = model.predict(_take_rows(evaluation, features))
-    return Transfer(predicted, best, converged, len(whole), rows.shape[1], evaluated)
+    return Transfer(predicted, best, converged, len(whole), rows.shape[1], results)
 
 
 def _take_rows(embeddings: Embeddings, features: str) -> np.ndarray:
@@ -110,7 +110,7 @@ def _take_rows(embeddings: Embeddings, features: str) -> np.ndarray:
 
 
 def _fit(model: LogisticRegression, rows: np.ndarray, class_ids: np.ndarray) -> bool:
-    """Fit, and say whether that converged."""
+    """Fit the model, and return whether it converged."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
         model.fit(rows, class_ids)

@@ -1,9 +1,9 @@
-"""Several random crops of an image, large and small, each of which a classifier is trained on with the image's label.
+"""Train a classifier on several random crops of an image, large and small, each with the image's label.
 
-The augmentation is DINO's, made of torchvision's transforms: they draw every random number from torch's global generator. It
-differs in two things. The blur is torchvision's; DINO's is Pillow's, which approximates a Gaussian. And all crops of a kind
-are augmented alike, as by the group that trained on ImageNet-SD with labels: DINO, which compares the crops of an image with
-one another, always blurs the first of two global crops and solarizes the second alone.
+The augmentation is DINO's, built from torchvision's transforms, which draw all random numbers from torch's global generator.
+It differs in two ways. The blur is torchvision's; DINO uses Pillow's, which approximates a Gaussian. And all crops of a kind
+get the same augmentation, as in the group's supervised training on ImageNet-SD: DINO, which compares the crops of an image
+with each other, always blurs the first of two global crops and solarizes only the second.
 
 References
 ----------
@@ -25,11 +25,11 @@ from torchvision import transforms
 SOLARIZED_FROM = 128
 """Brighter values are inverted."""
 BLUR_REACH = 3
-"""Standard deviations after which the largest blur is cut off."""
+"""Cut-off of the largest blur, in standard deviations."""
 
 
 class CropKind(NamedTuple):
-    """Crops of one size: how many, their side in pixels, and what makes one from an RGB image."""
+    """Crops of one size: their number, their side in pixels, and the transform from an RGB image."""
 
     number: int
     side: int
@@ -37,26 +37,26 @@ class CropKind(NamedTuple):
 
 
 class MultiCrop:
-    """From an RGB image to its crops.
+    """Transform an RGB image into its crops.
 
-    A loader's batch is one tensor, and crops come in two sizes. So the crops of an image travel as one row of pixels, and
-    :meth:`separate` takes a batch of such rows apart.
+    A loader's batch is one tensor, but crops have two sizes. So the crops of an image are packed into one row of pixels,
+    and :meth:`separate` splits a batch of such rows into crops.
 
     Parameters
     ----------
     spec : mapping
         A recipe's ``multi_crop``.
     image_size : int
-        Pixels of the side of global crops, where their ``size`` says nothing else.
+        Side of global crops in pixels, unless their ``size`` is set.
 
     Attributes
     ----------
     kinds : list of CropKind
-        Global and local crops; without the latter where there are none.
+        Global crops, and local crops if there are any.
     number : int
-        Crops of an image.
+        Crops per image.
     shape : (int, int, int)
-        Of an image's row: 3, 1, and the pixels of all its crops.
+        Shape of an image's row: 3, 1, and the pixels of all its crops.
     """
 
     def __init__(self, spec: Mapping[str, Any], image_size: int) -> None:
@@ -70,26 +70,26 @@ class MultiCrop:
         self.shape = (3, 1, sum(self._pixels))
 
     def crop(self, image: Image.Image) -> list[np.ndarray]:
-        """The crops: for each kind a uint8 array of shape (number, 3, side, side)."""
+        """Return the crops: for each kind a uint8 array of shape (number, 3, side, side)."""
         return [
             np.stack([np.asarray(kind.transform(image)).transpose(2, 0, 1) for _ in range(kind.number)])
             for kind in self.kinds
         ]
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """The crops as a row: uint8 array of shape (3, 1, pixels)."""
+        """Return the crops as a row: uint8 array of shape (3, 1, pixels)."""
         rows = [crops.transpose(1, 0, 2, 3).reshape(3, 1, -1) for crops in self.crop(image)]
         return np.concatenate(rows, axis=2)
 
     def separate(self, images: torch.Tensor, labels: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Crops and their labels: for each kind a batch of its own, the crops of an image one after the other.
+        """Return one batch of crops and their labels per kind; the crops of an image are consecutive.
 
         Parameters
         ----------
         images : tensor of shape (n, 3, 1, pixels)
-            Rows.
+            Rows of crops.
         labels : tensor of shape (n, ...)
-            Of the images.
+            Labels of the images.
 
         Returns
         -------
@@ -103,18 +103,18 @@ class MultiCrop:
 
 
 def build_crop(spec: Mapping[str, Any], kind: Mapping[str, Any], side: int) -> transforms.Compose:
-    """What makes a crop of one kind from an RGB image.
+    """Return the transform from an RGB image to a crop of one kind.
 
     Parameters
     ----------
     spec : mapping
         A recipe's ``multi_crop``.
     kind : mapping
-        Its ``global`` or its ``local``.
+        Its ``global`` or ``local``.
     side : int
-        Pixels.
+        In pixels.
     """
-    # a kernel is mirrored at the edges, so it must not reach beyond the crop
+    # edges are padded by reflection, so the kernel must not be wider than the crop allows
     reach = min(math.ceil(BLUR_REACH * spec["blur_sigma"][1]), side - 1)
     jitter = transforms.ColorJitter(*spec["color_jitter"])
     blur = transforms.GaussianBlur(2 * reach + 1, sigma=spec["blur_sigma"])

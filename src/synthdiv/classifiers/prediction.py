@@ -1,4 +1,4 @@
-"""What a classifier takes images for."""
+"""Classify images with trained models."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from synthdiv.classifiers.recipes import choose_layout, choose_precision
-from synthdiv.core.jobs import outlive_sigterm
+from synthdiv.core.jobs import ignore_sigterm
 from synthdiv.images.torch_dataset import ImageDataset
 
-MOST = 5
-"""Classes that a prediction names."""
+TOP_K = 5
+"""Classes in a prediction."""
 
 
 class Predictions(NamedTuple):
-    """What a classifier takes images for, an image a row.
+    """A classifier's predictions, one row per image.
 
     Attributes
     ----------
     classes : int32 array of shape (n, min(5, C))
-        The likeliest classes, the likeliest first.
+        The most probable classes, the most probable first.
     confidences : float32 array of shape (n,)
-        The probability of the first.
+        Probability of the first class.
     """
 
     classes: np.ndarray
@@ -44,21 +44,21 @@ def load_batches(
     batches: Any = None,
     batch_size: int = 1,
 ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """Batches of normalised images and their classes on a device; the next one is on its way while one is worked on.
+    """Return an iterator over batches of normalised images and their classes on a device; the next one is prefetched.
 
     Parameters
     ----------
     dataset : Dataset
-        Of (uint8 array, class).
+        Items are (uint8 array, class).
     data : mapping
         timm's mean and std.
     device : torch.device
     workers : int
-        Processes that read, decode and transform; 0 does it in this one.
+        Processes that read, decode and transform; 0 uses the current process.
     batches : iterable of lists, optional
-        What each batch takes from the dataset; without it, all in order, ``batch_size`` at a time.
+        Dataset items of each batch; default: all in order, ``batch_size`` at a time.
     batch_size : int
-        See there.
+        See ``batches``.
     """
     chosen: dict[str, Any] = {"batch_sampler": batches} if batches is not None else {"batch_size": batch_size}
     loader = DataLoader(
@@ -68,7 +68,7 @@ def load_batches(
         collate_fn=fast_collate,
         pin_memory=device.type == "cuda",
         prefetch_factor=4 if workers else None,
-        worker_init_fn=outlive_sigterm,
+        worker_init_fn=ignore_sigterm,
     )
     return iter(PrefetchLoader(loader, mean=data["mean"], std=data["std"], device=device))
 
@@ -85,21 +85,21 @@ def run_models(
     workers: int,
     work: str,
 ) -> Iterator[list[torch.Tensor]]:
-    """Give what each of several models makes of images, batch by batch; an image is read and decoded once for all of them.
+    """Yield the outputs of several models, batch by batch; each image is read and decoded once for all models.
 
     Parameters
     ----------
     models : sequence of callable
-        Modules on the device, in evaluation mode, or what is to be done with them.
+        Modules on the device, in evaluation mode, or functions that apply them.
     images, recipe, data, device, batch_size, workers
-        As :func:`predict` takes them.
+        As for :func:`predict`.
     work : str
-        What the log calls it.
+        Name of the work in the log.
 
     Yields
     ------
     list of float32 tensors
-        Of the models.
+        One per model.
     """
     layout = choose_layout(recipe)
     with tqdm(total=len(images), unit="image", desc=work, mininterval=10) as progress:
@@ -124,37 +124,37 @@ def predict(
     outputs: Sequence[int] | None = None,
     among: Sequence[int] | None = None,
 ) -> list[Predictions]:
-    """Classify images by each of several models; an image is read and decoded once for all of them.
+    """Classify images with several models; each image is read and decoded once for all models.
 
     Parameters
     ----------
     models : sequence of Module
         On the device, in evaluation mode.
     images : ImageDataset
-        With the transform of evaluation.
+        With the evaluation transform.
     recipe : mapping
-        For ``precision`` and ``channels_last``.
+        Sets ``precision`` and ``channels_last``.
     data : mapping
         timm's mean and std.
     device : torch.device
     batch_size : int
-        Images at once.
+        Images per batch.
     workers : int
         Processes that read, decode and transform.
     outputs : sequence of int, optional
-        The model's output for each class of the study; default is the model's own order.
+        The model's output for each class of the study; default: the model's order.
     among : sequence of int, optional
-        Choose among these classes of the study alone.
+        Candidate classes of the study; default: all.
     """
-    chosen = torch.as_tensor(among, device=device) if among is not None else None
+    candidates = torch.as_tensor(among, device=device) if among is not None else None
     columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
     found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
     run = run_models(models, images, recipe, data, device, batch_size=batch_size, workers=workers, work="classify")
     for batch in run:
         for logits, (classes, confidences) in zip(batch, found, strict=True):
             logits = logits if columns is None else logits[:, columns]
-            logits = logits if chosen is None else logits[:, chosen]
-            likeliest, places = logits.softmax(dim=1).topk(min(MOST, logits.shape[1]), dim=1)
-            classes.append((places if chosen is None else chosen[places]).int().cpu().numpy())
-            confidences.append(likeliest[:, 0].cpu().numpy())
+            logits = logits if candidates is None else logits[:, candidates]
+            probabilities, top = logits.softmax(dim=1).topk(min(TOP_K, logits.shape[1]), dim=1)
+            classes.append((top if candidates is None else candidates[top]).int().cpu().numpy())
+            confidences.append(probabilities[:, 0].cpu().numpy())
     return [Predictions(np.concatenate(classes), np.concatenate(confidences)) for classes, confidences in found]

@@ -1,4 +1,4 @@
-"""What timm makes of a classifier's recipe: model, transforms, optimiser, schedule, loss and moving average."""
+"""Build what a classifier's recipe describes, with timm: model, transforms, optimiser, schedule and loss."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ logger = logging.getLogger(__name__)
 
 Recipe = Mapping[str, Any]
 ERASING = {"re_prob": "probability", "re_mode": "mode", "re_count": "max_count"}
-"""The arguments of timm's transforms that are carried out on whole batches, and what RandomErasing calls them."""
+"""Arguments of timm's transforms that apply to whole batches, and their names in RandomErasing."""
 
 
 def build_model(recipe: Recipe, n_classes: int | None) -> nn.Module:
-    """Build a classifier, with its pretrained weights where the recipe names some.
+    """Build a classifier, with pretrained weights if the recipe names any.
 
     Parameters
     ----------
     recipe : mapping
         A classifier's recipe.
     n_classes : int or None
-        Outputs; None leaves the pretrained model's own.
+        Number of outputs; None keeps the pretrained model's.
 
     Raises
     ------
     StudyError
-        If timm has no such model, refuses an option, or the weights can't be had or do not fit.
+        If timm has no such model or refuses an option, or the weights are unavailable or do not fit.
     """
     pretrained, options = recipe["pretrained"], dict(recipe["model_options"])
     if n_classes is not None:
@@ -59,7 +59,7 @@ def build_model(recipe: Recipe, n_classes: int | None) -> nn.Module:
 
 
 def resolve_data(recipe: Recipe, model: nn.Module, *, is_training: bool) -> dict[str, Any]:
-    """How a model wants its images: timm's input_size, interpolation, mean, std, crop_pct and crop_mode."""
+    """Return timm's input settings of a model: input_size, interpolation, mean, std, crop_pct and crop_mode."""
     size = recipe["image_size"] if is_training else recipe["evaluation_size"] or recipe["image_size"]
     given = {"img_size": size, "interpolation": recipe["interpolation"]}
     if not is_training:
@@ -68,16 +68,16 @@ def resolve_data(recipe: Recipe, model: nn.Module, *, is_training: bool) -> dict
 
 
 def build_multi_crop(recipe: Recipe, model: nn.Module) -> MultiCrop | None:
-    """What makes several crops of an image, or None where a training takes one."""
+    """Return the transform to several crops of an image, or None if the recipe uses one."""
     if recipe["multi_crop"] is None:
         return None
     return MultiCrop(recipe["multi_crop"], resolve_data(recipe, model, is_training=True)["input_size"][-1])
 
 
 def build_transform(recipe: Recipe, model: nn.Module, *, is_training: bool) -> Callable:
-    """From an RGB image to a uint8 array of shape (3, height, width); with several crops, to their row (``multi_crop``).
+    """Return the transform from an RGB image to a uint8 array of shape (3, height, width), or to a row of ``multi_crop``.
 
-    Normalising, and random erasing, which comes after it, are done on whole batches.
+    Normalisation, and random erasing after it, apply to whole batches.
 
     Raises
     ------
@@ -97,27 +97,27 @@ def build_transform(recipe: Recipe, model: nn.Module, *, is_training: bool) -> C
 
 
 def build_erasing(recipe: Recipe, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor] | None:
-    """Random erasing of normalised batches, or None."""
+    """Return random erasing for normalised batches, or None."""
     given = {ERASING[key]: value for key, value in recipe["augmentation"].items() if key in ERASING}
     return RandomErasing(**given, device=device) if given.get("probability", 0) > 0 else None
 
 
 def build_mixup(recipe: Recipe, n_classes: int) -> Mixup | None:
-    """Mixup and CutMix of batches, or None. It smooths the labels too."""
+    """Return mixup and CutMix for batches, or None. It also smooths the labels."""
     if not recipe["mixup"]:
         return None
     return Mixup(**recipe["mixup"], label_smoothing=recipe["label_smoothing"], num_classes=n_classes)
 
 
 def build_loss(recipe: Recipe) -> nn.Module:
-    """Cross entropy, with the recipe's label smoothing."""
+    """Return the cross entropy, with the recipe's label smoothing."""
     if recipe["mixup"]:
         return SoftTargetCrossEntropy()
     return LabelSmoothingCrossEntropy(recipe["label_smoothing"]) if recipe["label_smoothing"] else nn.CrossEntropyLoss()
 
 
 def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """The optimiser, with timm's parameter groups (no weight decay on biases and normalisation).
+    """Return the optimiser, with timm's parameter groups (no weight decay on biases and normalisation).
 
     Raises
     ------
@@ -131,7 +131,7 @@ def build_optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
 
 
 def build_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int) -> Scheduler | None:
-    """The schedule of the learning rate over so many steps; ``step(n)`` sets the rate of update n.
+    """Return the learning-rate schedule over ``steps`` updates; ``step(n)`` sets the rate of update n.
 
     Raises
     ------
@@ -147,17 +147,17 @@ def build_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer, steps: int)
 
 
 def choose_layout(recipe: Recipe) -> torch.memory_format:
-    """How images and weights lie in memory."""
+    """Return the memory format of images and weights."""
     return torch.channels_last if recipe["channels_last"] else torch.contiguous_format
 
 
 def choose_precision(recipe: Recipe, device: torch.device) -> torch.autocast:
-    """The context in which the model computes with the recipe's numbers."""
+    """Return the autocast context of the recipe's precision."""
     return torch.autocast(device.type, DTYPES[recipe["precision"]], enabled=recipe["precision"] != "fp32")
 
 
 def count_steps(recipe: Recipe, n_images: int) -> int:
-    """Updates of the weights that a training on so many images takes."""
+    """Return the number of weight updates of a training on ``n_images`` images."""
     if "steps" in recipe:
         return int(recipe["steps"])
     return max(1, round(recipe["epochs"] * n_images / recipe["batch_size"]))

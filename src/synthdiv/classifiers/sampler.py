@@ -1,6 +1,6 @@
-"""Which image each draw of a training takes: an endless stream that the seed alone determines.
+"""Sample the images of a training: an endless stream determined by the seed alone.
 
-Draw n is the same however many processes share the work, and after a training was stopped and resumed.
+Sample n is the same for any number of processes, and after a training was interrupted and resumed.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import numpy as np
 
 
 class TrainingSampler:
-    """A stream of images from one or more parts.
+    """Stream of images from one or more parts.
 
-    An epoch has as many draws as there are images. Each part has its share of them, by its weight; it gives its images in a
-    random order, and each of them once before any a second time. Then the epoch's draws are shuffled.
+    An epoch has as many samples as there are images. Each part contributes in proportion to its weight; its images come in
+    random order, all of them once before any is repeated. Then the epoch's samples are shuffled.
 
     Parameters
     ----------
     sizes : sequence of int
-        Images of each part.
+        Number of images in each part.
     weights : sequence of float
-        The parts' shares of the draws, relative to one another. The sizes themselves let every image be seen equally often.
+        Relative shares of the parts in the samples. With the sizes as weights, every image is seen equally often.
     seed : int
-        Of the order.
+        Seed of the order.
     """
 
     def __init__(self, sizes: Sequence[int], weights: Sequence[float], seed: int) -> None:
@@ -34,7 +34,7 @@ class TrainingSampler:
         self._epoch: tuple[int, np.ndarray] = (-1, np.empty(0, dtype=np.int64))
 
     def epoch(self, number: int) -> np.ndarray:
-        """The draws of an epoch: int64 array of shape (length,), places in the parts laid one after the other."""
+        """Return the samples of an epoch: int64 array of shape (length,), positions in the concatenated parts."""
         if self._epoch[0] != number:
             chosen = [self._take(part, number * count, count) for part, count in enumerate(self.counts)]
             order = np.random.default_rng([self.seed, 0, number]).permutation(self.length)
@@ -42,7 +42,7 @@ class TrainingSampler:
         return self._epoch[1]
 
     def _take(self, part: int, start: int, count: int) -> np.ndarray:
-        """Some of the stream of a part, which is one random order of its images after the other."""
+        """Return a slice of a part's stream, which concatenates random permutations of its images."""
         size, offset = self.sizes[part], sum(self.sizes[:part])
         passes = range(start // size, -(-(start + count) // size)) if count else range(0)
         orders = [np.random.default_rng([self.seed, 1 + part, number]).permutation(size) for number in passes]
@@ -50,22 +50,22 @@ class TrainingSampler:
         return offset + np.concatenate([np.empty(0, dtype=np.int64), *orders])[skipped : skipped + count]
 
     def iterate_batches(self, start: int, stop: int, size: int, *, first: int = 0, every: int = 1) -> Iterator[list]:
-        """Batches of (draw, place) for draws ``start`` to ``stop``: those of one process of several.
+        """Yield one process's batches of (sample number, position) for samples ``start`` to ``stop``.
 
         Parameters
         ----------
         start, stop : int
-            Draws; a whole number of batches lies between them.
+            Sample numbers, a whole number of batches apart.
         size : int
-            Draws a batch.
+            Samples per batch.
         first, every : int
-            This process's rank, and how many processes take turns.
+            Rank of this process, and number of processes, which take turns.
         """
         for batch in range(start + first * size, stop, every * size):
-            sampler = np.arange(batch, batch + size)
-            epochs, places = np.divmod(sampler, self.length)
-            images = np.concatenate([self.epoch(int(epoch))[places[epochs == epoch]] for epoch in np.unique(epochs)])
-            yield list(zip(sampler.tolist(), images.tolist(), strict=True))
+            numbers = np.arange(batch, batch + size)
+            epochs, offsets = np.divmod(numbers, self.length)
+            images = np.concatenate([self.epoch(int(epoch))[offsets[epochs == epoch]] for epoch in np.unique(epochs)])
+            yield list(zip(numbers.tolist(), images.tolist(), strict=True))
 
 
 def apportion(total: int, weights: Sequence[float]) -> list[int]:

@@ -1,9 +1,9 @@
-"""Training a classifier: every number in it is a function of the recipe, the images and the seed.
+"""Train a classifier: every number in it is determined by the recipe, the images and the seed.
 
-The order of the images, their augmentation and the randomness within the model (dropout, mixup) are seeded by the number
-of the draw or of the batch. So a training that was stopped goes on exactly where it was, and how many workers or
-processes share the work makes no difference beyond the floating-point noise of sums in another order (and batch
-normalisation, whose batches are those of a process, unless they are synchronised).
+The number of the sample or batch seeds the order of the images, their augmentation and the randomness in the model
+(dropout, mixup). So an interrupted training resumes exactly, and the number of workers or processes makes no difference,
+except for the rounding of sums in another order (and for batch normalisation, which uses each process's own batch unless
+it is synchronised).
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ logger = logging.getLogger(__name__)
 
 LOG_ROWS = 100
 """Rows of a training's log."""
-TRIALS = 5
-"""How often a followed set is tried."""
+MONITOR_TIMES = 5
+"""Evaluations on the monitored set during a training."""
 AGREE_EVERY = 10
 """Steps after which several processes agree on whether to write a checkpoint."""
 LOG_SCHEMA = {
@@ -82,34 +82,34 @@ LOG_SCHEMA = {
 
 @dataclass(frozen=True)
 class Training:
-    """All that a training is told.
+    """All inputs of a training.
 
     Attributes
     ----------
     recipe : mapping
-        As the config has it, with its defaults.
+        From the config, with its defaults.
     class_keys, class_names : sequences of str
-        Of the study's classes.
+        Keys and names of the study's classes.
     parts : sequence of Part
-        What it is trained on.
+        The training images.
     seed : int
-        The training's.
+        Seed of the training.
     study_seed : int
-        The study's, which chooses the parts' subsets.
+        Seed of the study, which selects the parts' subsets.
     exclude_flags : sequence of str
-        Images that carry one are left out.
+        Images with any of these flags are left out.
     initial : str or None
         Another classifier's weights to start from.
-    followed : sequence of str
-        Indices of the set whose evaluation split is tried during training; none for no set.
+    monitored : sequence of str
+        Indices of the set whose evaluation split is evaluated during training; empty for none.
     model, log, checkpoint : str
-        Where the weights, the log, and what an interrupted training goes on from are written.
+        Files of the weights, of the log, and of the checkpoint from which an interrupted training resumes.
     checkpoint_minutes : float
-        How often.
+        Time between checkpoints.
     devices : sequence of torch.device
-        One for each process.
+        One per process.
     workers : int
-        Of each process, for reading and decoding.
+        Workers per process, which read and decode.
     """
 
     recipe: Recipe
@@ -130,31 +130,31 @@ class Training:
 
 
 class _Interruption:
-    """Whether SIGTERM came: the step that is under way is finished and a checkpoint written before the process ends."""
+    """Record SIGTERM: the current step is finished and a checkpoint written before the process ends."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.requested = False
 
     def __enter__(self) -> _Interruption:
         self.before = signal.signal(signal.SIGTERM, self._note)
         return self
 
     def _note(self, number: int, frame: object) -> None:
-        self.came = True
+        self.requested = True
 
     def __exit__(self, *exception: object) -> None:
         signal.signal(signal.SIGTERM, self.before)
 
 
 def train(training: Training) -> None:
-    """Train a classifier, or go on with its training, and write its weights and its log.
+    """Train a classifier, or resume its training, and write its weights and its log.
 
-    Called in each process of a distributed training, which the environment then describes as torchrun does.
+    Called in each process of a distributed training, with the environment variables that torchrun sets.
 
     Raises
     ------
     StudyError
-        If the images, the recipe or the weights to start from are unfit, or the loss is no number any more.
+        If the images, the recipe or the initial weights are invalid, or the loss is no longer finite.
     """
     rank, world = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     device = training.devices[int(os.environ.get("LOCAL_RANK", 0))]
@@ -171,7 +171,7 @@ def train(training: Training) -> None:
 
 
 def train_in_process(training: Training) -> None:
-    """:func:`train` as each process of a distributed training runs it: with a log, and errors in a sentence."""
+    """Run :func:`train` in one process of a distributed training, with a log and one-sentence errors."""
     start_job(None)
     try:
         train(training)
@@ -181,7 +181,7 @@ def train_in_process(training: Training) -> None:
 
 
 def _identify(training: Training, images: TrainingSet) -> str:
-    """What decides the weights: a checkpoint of anything else is not gone on with."""
+    """Return a digest of what determines the weights; a checkpoint with another digest is not resumed."""
     digest = hashlib.sha256()
     for name in ("class_id", "index", "offset", "size"):
         digest.update(images.rows[name].tobytes())
@@ -201,8 +201,8 @@ def _check_loss(training: Training, first_bad: torch.Tensor, steps: int, world: 
         kept = Path(training.checkpoint)
         hint = f" The last good checkpoint is kept: {kept}." if kept.exists() else ""
         raise StudyError(
-            f"the loss is no number any more at step {bad_step + 1} of {steps}: lower the recipe's optimizer.lr, "
-            f"raise warmup, set clip_grad, or compute with another precision than {training.recipe['precision']}.{hint}"
+            f"the loss is no longer finite at step {bad_step + 1} of {steps}: lower the recipe's optimizer.lr, "
+            f"raise warmup, set clip_grad, or choose another precision than {training.recipe['precision']}.{hint}"
         )
 
 
@@ -246,7 +246,7 @@ class _Trainer:
         self.rows: list[dict[str, float | None]] = []
         self.logged = (0, 0.0)
         self.identity = _identify(training, self.set)
-        # since the log's last row, on the device: the sum of the losses, and hits; the first step whose loss was no number
+        # on the device: sums of losses and hits since the log's last row; the first step with a non-finite loss
         self.sums = torch.zeros(2, device=device)
         self.bad_step = torch.full((), self.steps, device=device)
 
@@ -261,7 +261,8 @@ class _Trainer:
             SampledImages(images, self.training.seed), self.data, self.device, workers=self.training.workers, batches=rounds
         )
         every = max(1, self.steps // LOG_ROWS)
-        trials = {math.ceil(self.steps * (n + 1) / TRIALS) for n in range(TRIALS)} if self.training.monitored else set()
+        times = MONITOR_TIMES if self.training.monitored else 0
+        monitor_steps = {math.ceil(self.steps * (n + 1) / times) for n in range(times)}
         self.model.train()
         start, saved = time.monotonic() - self.elapsed, time.monotonic()
         quiet = self.rank > 0
@@ -271,11 +272,11 @@ class _Trainer:
                 progress.update()
                 self.elapsed = time.monotonic() - start
                 last = self.step == self.steps
-                if self.step % every == 0 or last or self.step in trials:
-                    monitored = self._evaluate_monitored() if self.step in trials else None
+                if self.step % every == 0 or last or self.step in monitor_steps:
+                    monitored = self._evaluate_monitored() if self.step in monitor_steps else None
                     self._log(monitored)
                 due = time.monotonic() - saved >= 60 * self.training.checkpoint_minutes
-                due, stopped = self._agree(due, interruption.came)
+                due, stopped = self._agree(due, interruption.requested)
                 if (due or stopped) and not last:
                     _check_loss(self.training, self.bad_step, self.steps, self.world)
                     self._save_checkpoint()
@@ -288,17 +289,17 @@ class _Trainer:
             self._finish()
 
     def _agree(self, *flags: bool) -> list[bool]:
-        """What any of the processes says; several processes ask one another every so many steps."""
+        """Return whether any process sets each flag; several processes agree every ``AGREE_EVERY`` steps."""
         if self.world == 1:
             return list(flags)
         if self.step % AGREE_EVERY and self.training.checkpoint_minutes > 0:
             return [False] * len(flags)
-        said = torch.tensor(flags, dtype=torch.int32, device=self.device)
-        dist.all_reduce(said, op=dist.ReduceOp.MAX)
-        return [bool(flag) for flag in said.tolist()]
+        combined = torch.tensor(flags, dtype=torch.int32, device=self.device)
+        dist.all_reduce(combined, op=dist.ReduceOp.MAX)
+        return [bool(flag) for flag in combined.tolist()]
 
     def _update(self, batches: Any) -> None:
-        """One update of the weights, from as many rounds of the device's batch as make up the batch size."""
+        """Update the weights once, from as many device batches as make up the batch size."""
         if self.schedule is not None:
             self.schedule.step(self.step)
         crops = left = self.rounds * self.device_batch * self.n_crops
@@ -307,12 +308,12 @@ class _Trainer:
             images = images.contiguous(memory_format=self.layout)
             images = self.erasing(images) if self.erasing is not None else images
             images, targets = self.mixup(images, labels) if self.mixup is not None else (images, labels)
-            together = left == 0 or self.world == 1
-            with nullcontext() if together else self.wrapped.no_sync():  # type: ignore[operator]
+            synchronise = left == 0 or self.world == 1
+            with nullcontext() if synchronise else self.wrapped.no_sync():  # type: ignore[operator]
                 with choose_precision(self.recipe, self.device):
                     logits = self.wrapped(images)
                 loss = self.loss(logits.float(), targets)
-                # the mean over all crops, though a pass may have fewer of them than another
+                # the mean over all crops, although passes may differ in their number
                 self.scaler.scale(loss / (crops / len(labels))).backward()
             with torch.no_grad():
                 hits = (logits.argmax(dim=1) == labels).sum()
@@ -330,10 +331,10 @@ class _Trainer:
             self.ema.update(self.model, step=self.step)
 
     def _iterate_passes(self, batches: Any) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """What goes through the model at once, for an update: the device's batches, or of each the crops of one size."""
+        """Yield the input of each forward pass of an update: a device batch, or its crops of one size."""
         for number in range(self.rounds):
             images, labels = next(batches)
-            # after the loader, which seeds the same generators where it has no workers
+            # after the loader, which seeds the same generators if it has no workers
             seed_randomness(self.training.seed, self.step, number * self.world + self.rank)
             if self.multi_crop is None:
                 yield images, labels
@@ -342,26 +343,26 @@ class _Trainer:
 
     @property
     def final(self) -> nn.Module:
-        """The model to evaluate: the moving average where there is one."""
+        """The model to evaluate: the moving average if there is one."""
         return self.ema.module if self.ema is not None else self.model
 
     @cached_property
     def monitored(self) -> ImageDataset:
-        """What the process tries of the followed set."""
+        """The process's share of the monitored set."""
         table = gather_images(self.training.monitored, "evaluation", exclude_flags=self.training.exclude_flags)
         table = table.take(list(range(self.rank, len(table), self.world)))
         return ImageDataset(locate_images(table), build_transform(self.recipe, self.model, is_training=False))
 
     def _evaluate_monitored(self) -> float:
-        """Top-1 on the followed set; the processes share its images."""
+        """Return the top-1 accuracy on the monitored set; the processes share its images."""
         model, images = self.final.eval(), self.monitored
         data = resolve_data(self.recipe, model, is_training=False)
         (found,) = predict(
             [model], images, self.recipe, data, self.device, batch_size=2 * self.device_batch, workers=self.training.workers
         )
         self.model.train()
-        right = int((found.classes[:, 0] == images.rows["class_id"]).sum())
-        counts = torch.tensor([right, len(images)], device=self.device, dtype=torch.float64)
+        correct = int((found.classes[:, 0] == images.rows["class_id"]).sum())
+        counts = torch.tensor([correct, len(images)], device=self.device, dtype=torch.float64)
         if self.world > 1:
             dist.all_reduce(counts)
         return float(counts[0] / counts[1])
@@ -428,7 +429,7 @@ class _Trainer:
         self.step, self.elapsed, self.rows = state["step"], state["elapsed"], state["rows"]
         self.logged = state["logged"]
         self.sums.copy_(state["sums"])
-        logger.info("going on from the checkpoint of step %d of %d", self.step, self.steps)
+        logger.info("resuming from the checkpoint of step %d of %d", self.step, self.steps)
 
     def _finish(self) -> None:
         training = self.training

@@ -1,4 +1,4 @@
-"""The images that a classifier is trained on: one set, or parts of several."""
+"""Gather the training images of a classifier: one set, or parts of several."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class Part:
     set : str
         The set's name.
     paths : sequence of Path or str
-        Its indices.
+        The set's indices.
     images_per_class : int or None
-        Take at most so many of each class; None for all.
+        Maximum number of images per class; None for all.
     weight : float or None
-        The part's share of the draws, relative to the others'; None for its number of images.
+        Relative share of the training samples; None for the number of images.
     class_ids : sequence of int or None
-        Take these classes alone; None for all.
+        Classes to include; None for all.
     """
 
     set: str
@@ -42,16 +42,16 @@ class Part:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """The images of all parts, one part after the other.
+    """The images of all parts, concatenated.
 
     Attributes
     ----------
     rows : dict of column name to array
-        As :func:`synthdiv.images.index.locate_images` gives them.
+        From :func:`synthdiv.images.index.locate_images`.
     sizes : list of int
-        Images of each part.
+        Number of images in each part.
     weights : list of float
-        Each part's share of the draws.
+        Relative share of each part in the training samples.
     """
 
     rows: dict[str, Any]
@@ -68,22 +68,22 @@ def gather_images(
     class_ids: Sequence[int] | None = None,
     seed: int = 0,
 ) -> pa.Table:
-    """The index rows of one split of a set.
+    """Return the index rows of one split of a set.
 
     Parameters
     ----------
     paths : iterable of Path or str
-        Its indices.
+        The set's indices.
     split : str
         "train" or "evaluation".
     exclude_flags : sequence of str
-        Images that carry one are left out.
+        Images with any of these flags are left out.
     images_per_class : int, optional
-        A subset that the seed chooses; of two numbers, the smaller one's is part of the larger one's.
+        Size of a subset of each class, selected by the seed; a smaller subset is part of a larger one.
     class_ids : sequence of int, optional
-        These classes alone.
+        Classes to include; default: all.
     seed : int
-        Of the subset.
+        Selects the subset.
 
     Raises
     ------
@@ -107,17 +107,17 @@ def gather_images(
 def gather_training_set(
     parts: Sequence[Part], class_names: Sequence[str], *, exclude_flags: Sequence[str], seed: int
 ) -> TrainingSet:
-    """Put a training set together.
+    """Assemble a training set.
 
     Parameters
     ----------
     parts : sequence of Part
     class_names : sequence of str
-        Of all classes; each must have an image.
+        Names of all classes; each must have an image.
     exclude_flags : sequence of str
-        Images that carry one are left out.
+        Images with any of these flags are left out.
     seed : int
-        Of the parts' subsets: the study's, so that they are the same for each training.
+        Selects the parts' subsets: the study's seed, so that they are the same for each training.
 
     Raises
     ------
@@ -149,6 +149,6 @@ def gather_training_set(
     sizes = [len(table) for table in tables]
     for part, size in zip(parts, sizes, strict=True):
         if not size:
-            raise StudyError(f"no image of {part.set} is left to train on{excluded}: take it out of the mixture")
+            raise StudyError(f"no image of {part.set} is left to train on{excluded}: remove it from the mixture")
     weights = [part.weight if part.weight is not None else size for part, size in zip(parts, sizes, strict=True)]
     return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights])

@@ -1,1 +1,1 @@
-"""The config: its schema, defaults and messages, and its reference page."""
+"""The config: its schema, defaults, error messages and reference page."""

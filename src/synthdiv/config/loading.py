@@ -1,6 +1,6 @@
-"""A study's config: its schema, the defaults, and what is said of what is wrong in it.
+"""A study's config: its schema, its defaults, and its validation errors.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SCHEMA = Path(__file__).with_name("config.schema.yaml")
 
 
 def _is_integer(checker: jsonschema.TypeChecker, value: Any) -> bool:
-    """JSON Schema takes 6.0 for an integer too; nothing counts to that."""
+    """Return whether a value is an integer; unlike in JSON Schema, 6.0 is not."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
@@ -40,17 +40,17 @@ Validator = jsonschema.validators.extend(
 
 @cache
 def read_schema() -> dict:
-    """The schema of a study's config."""
+    """Return the schema of a study's config."""
     return yaml.load(SCHEMA.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 
 
 def check_files(paths: Iterable[Path | str]) -> None:
-    """Check config files for what is no more to be seen in the config that Snakemake has read from them.
+    """Check config files for errors that are no longer visible in the config that Snakemake has read from them.
 
     Raises
     ------
     StudyError
-        If a key stands twice.
+        If a key appears twice.
     """
     for path in paths:
         if Path(path).suffix in (".yaml", ".yml"):
@@ -60,18 +60,18 @@ def check_files(paths: Iterable[Path | str]) -> None:
 def check_config(
     config: Mapping[str, Any], schema: Mapping[str, Any] | None = None, *, name: str = "config"
 ) -> dict[str, Any]:
-    """Check a config (or a part of one that ``schema`` is of, with a ``name`` for messages) and fill in its defaults.
+    """Validate a config (or the part that ``schema`` describes, called ``name`` in messages) and fill in its defaults.
 
     Raises
     ------
     StudyError
-        One sentence about the first thing that is wrong: the key, the value, and what is expected.
+        One sentence about the first error: the key, the value, and what is expected.
     """
     schema = schema or read_schema()
     try:
         _check_keys(config, name)
     except RecursionError:
-        raise StudyError(f"{name}: it is nested too deeply: does it hold itself?") from None
+        raise StudyError(f"{name}: it is nested too deeply: does it contain itself?") from None
     filled = copy.deepcopy(dict(config))
     _fill_defaults(filled, schema, schema)
     errors = sorted(Validator(schema).iter_errors(filled), key=lambda error: list(map(str, error.path)))
@@ -81,7 +81,7 @@ def check_config(
 
 
 def _check_keys(config: Mapping, where: str) -> None:
-    """Refuse keys that YAML reads as a number, a date, yes or no."""
+    """Reject keys that YAML reads as a number, a date or a boolean."""
     for key, value in config.items():
         if not isinstance(key, str):
             raise StudyError(f"{where}: the key {key!r} is read as {type(key).__name__}, not as text: put it in quotes")
@@ -133,21 +133,21 @@ def _explain(error: jsonschema.ValidationError, name: str) -> str:
     if error.validator in ("pattern", "maxLength"):
         return (
             f"{where}: the name {reprlib.repr(error.instance)} must be letters, digits, '_', '.' and '-', start with a "
-            "letter or a digit, and have 100 characters at most: files are called by it"
+            "letter or a digit, and have at most 100 characters, because files are named after it"
         )
     return f"{where}: {error.message}"
 
 
 def check_known(name: str, among: Mapping, where: str, what: str) -> None:
-    """Refuse a name that the config gives but nothing has, with what may have been meant.
+    """Reject a name in the config that does not exist, and suggest a similar one.
 
     Parameters
     ----------
     name : str
     among : mapping
-        What there is, by name.
+        The existing names.
     where, what : str
-        The config key, and what kind of thing it names.
+        The config key, and the kind of thing that it names.
 
     Raises
     ------

@@ -10,12 +10,12 @@ from synthdiv.config.loading import read_schema
 
 HEAD = """# The keys of a study's config
 
-Made from `src/synthdiv/config/config.schema.yaml` by `make config-docs`; edit the schema, not this page.
+Generated from `src/synthdiv/config/config.schema.yaml` by `make config-docs`; edit the schema, not this page.
 
-A config stands alone: `snakemake --profile local --configfile=my_study.yaml` reads nothing of the demo's. Relative paths
-start at the working directory. A name in angle brackets is yours to choose.
+A config is self-contained: `snakemake --profile local --configfile=my_study.yaml` uses nothing of the demo's config.
+Relative paths start at the working directory. You choose the names in angle brackets.
 
-| key | type | default | what it is |
+| key | type | default | description |
 |---|---|---|---|
 """
 
@@ -23,15 +23,15 @@ start at the working directory. A name in angle brackets is yours to choose.
 RECIPE = """
 ## The keys of a classifier's recipe
 
-In the config under `classifiers.<name>.recipe`, or in a file of their own that is named there.
+Give them in the config under `classifiers.<name>.recipe`, or in a separate file whose path is given there.
 
-| key | type | default | what it is |
+| key | type | default | description |
 |---|---|---|---|
 """
 
 
 def describe_keys(schema: Mapping[str, Any], root: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Give a table row for each key below a schema, depth first."""
+    """Yield a table row for each key below a schema, depth first."""
     if "$ref" in schema:
         schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
     for key, part in schema.get("properties", {}).items():
@@ -53,7 +53,7 @@ def _describe_key(name: str, part: Mapping[str, Any], required: bool) -> str:
 
 
 def write_page() -> str:
-    """The whole page."""
+    """Return the text of the page."""
     schema = read_schema()
     recipe = schema["$defs"]["recipe"]
     return "\n".join([HEAD.rstrip(), *describe_keys(schema, schema), RECIPE.rstrip(), *describe_keys(recipe, schema)]) + "\n"

@@ -1,1 +1,1 @@
-"""Files, tables, jobs, devices and model hubs: what has no idea of sets or images."""
+"""Files, tables, jobs, devices and model hubs: everything that is independent of sets and images."""

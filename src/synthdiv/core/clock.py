@@ -1,4 +1,4 @@
-"""Whether inputs are from the future: Snakemake refuses what a job makes of one, for being older than it."""
+"""Find inputs that were modified in the future: Snakemake rejects an output that is older than its input."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from datetime import datetime
 
 from synthdiv.core.errors import StudyError
 
-MOST_AHEAD = 60
+MAX_CLOCK_SKEW = 60
 """Seconds by which the clocks of a network may differ."""
 
 
 def check_clock(paths: Iterable[str]) -> None:
-    """Make sure that no input was changed later than now.
+    """Check that no input has a modification time in the future.
 
     Parameters
     ----------
     paths : iterable of str
-        The inputs; those that are not there yet are passed over.
+        The inputs; missing ones are skipped.
 
     Raises
     ------
     StudyError
-        If one was: which, when, and what to do.
+        If one does: the file, its time, and what to do.
     """
     now = time.time()
     for path in sorted(paths):
         with suppress(FileNotFoundError):
-            changed = os.stat(path).st_mtime
-            if changed > now + MOST_AHEAD:
-                when = datetime.fromtimestamp(changed).isoformat(" ", "minutes")
+            modified = os.stat(path).st_mtime
+            if modified > now + MAX_CLOCK_SKEW:
+                when = datetime.fromtimestamp(modified).isoformat(" ", "minutes")
                 raise StudyError(
-                    f"{path} was last changed at {when}, which is in the future, and whatever is made of it would be older: "
-                    f"is the machine's clock right? If so, set the file's: touch {shlex.quote(path)}"
+                    f"{path} was last changed at {when}, which is in the future, so everything made from it would be older: "
+                    f"check the machine's clock; if it is right, reset the file's time: touch {shlex.quote(path)}"
                 )

@@ -1,4 +1,4 @@
-"""Which device a job computes on."""
+"""Choose the devices that a job computes on."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def claim_device(device: str) -> Iterator[torch.device]:
-    """Give the job its device: one of :func:`claim_devices`."""
+    """Claim one device for the job, as :func:`claim_devices` does."""
     with claim_devices(device, 1) as devices:
         yield devices[0]
 
 
 @contextmanager
 def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
-    """Give the job its devices: on a machine with more GPUs than it needs, ones that no other job of it has claimed.
+    """Claim the job's devices: on a machine with more GPUs than it needs, GPUs that no other local job has claimed.
 
-    A local machine assigns no devices to jobs, as a cluster does, so each job takes its own by file locks in the temporary
-    folder and waits while too few are free. The locks go with the process, however that ends.
+    Unlike a cluster, a local machine assigns no devices to jobs. Each job therefore claims its own with file locks in the
+    temporary folder, and waits while too few are free. The locks end with the process, however it ends.
 
     Parameters
     ----------
     device : {"auto", "cpu", "cuda"}
-        "auto" is a GPU where there is one. On a Mac it is the CPU.
+        "auto" uses a GPU if there is one. On a Mac it uses the CPU.
     count : int
-        How many; on the CPU, the same one so many times.
+        Number of devices; the CPU is repeated this many times.
 
     Raises
     ------
     StudyError
-        If "cuda" is asked for and there is none, or if there are fewer GPUs than asked for.
+        If "cuda" is requested and there is no GPU, or if there are fewer GPUs than requested.
     """
     if device == "cuda" and not torch.cuda.is_available():
         raise StudyError("the config says `device: cuda`, but this job sees no GPU: check the profile's GPU resources")
@@ -66,14 +66,14 @@ def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
                 yield [torch.device("cuda", number) for number in claimed]
                 return
         if not waiting:
-            logger.info("fewer than %d of %d GPUs are free of other jobs; waiting", count, present)
+            logger.info("waiting: other jobs leave fewer than %d of %d GPUs free", count, present)
             waiting = True
         time.sleep(1.0)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread of the processor: a convolution's result depends on how many there are."""
+    """Limit torch to one CPU thread: a convolution's result depends on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -83,7 +83,7 @@ def one_thread() -> Iterator[None]:
 
 
 def describe_use(device: torch.device) -> dict[str, str | float]:
-    """Which device a job used, and its peak of memory where it is a GPU, in MB."""
+    """Return the device that a job used and, for a GPU, its peak memory in MB."""
     if device.type != "cuda":
         return {"device": device.type}
     peak = torch.cuda.max_memory_allocated(device) / 1e6
@@ -91,7 +91,7 @@ def describe_use(device: torch.device) -> dict[str, str | float]:
 
 
 def _lock(number: int, folder: str, locks: ExitStack) -> bool:
-    """Lock a GPU until ``locks`` closes; whether it was free."""
+    """Lock a GPU until ``locks`` closes; return whether it was free."""
     file = open(os.path.join(folder, str(torch.cuda.get_device_properties(number).uuid)), "w")  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

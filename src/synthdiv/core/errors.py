@@ -1,5 +1,5 @@
-"""The one exception that is written for the user of the workflow."""
+"""The exception whose message addresses the user of the workflow."""
 
 
 class StudyError(Exception):
-    """Something in the user's config or data is wrong: what, which value, which file, and what to do."""
+    """The user's config or data is wrong; the message says what, with which value, in which file, and what to do."""

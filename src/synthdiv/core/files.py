@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and texts that are read or refused in a sentence."""
+"""Write files atomically, and read text files with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from synthdiv.core.errors import StudyError
 
 
 def read_text(path: Path | str, what: str) -> str:
-    """Read a text file that a user wrote: UTF-8, with or without a byte order mark.
+    """Read a user's text file: UTF-8, with or without a byte order mark.
 
     Parameters
     ----------
     path : Path or str
         The file.
     what : str
-        What it is, for messages.
+        What the file is, for messages.
 
     Raises
     ------
     StudyError
-        If it is missing, no file, may not be read, or is not UTF-8.
+        If it is missing, not a file, not readable, or not UTF-8.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
@@ -45,14 +45,14 @@ def read_text(path: Path | str, what: str) -> str:
 
 @contextmanager
 def replace_atomically(path: Path | str) -> Iterator[Path]:
-    """Give a temporary path beside ``path``, and rename it to ``path`` if the block ends well.
+    """Yield a temporary path in the same folder, and rename it to ``path`` if the block succeeds.
 
-    A process that dies in between leaves ``path`` as it was. The temporary name starts with a dot and ends in ``.tmp``.
+    If the process dies before that, ``path`` is unchanged. The temporary name starts with a dot and ends in ``.tmp``.
 
     Raises
     ------
     StudyError
-        If the disk is full (or the quota used up), or the folder may not be written to or is none.
+        If the disk is full (or the quota used up), or the folder is not writable or not a folder.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
@@ -63,21 +63,21 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        number = _find_number(error)
-        if number in (errno.ENOSPC, errno.EDQUOT):
+        code = _find_errno(error)
+        if code in (errno.ENOSPC, errno.EDQUOT):
             raise StudyError(
-                f"the disk is full: {path} could not be written ({os.strerror(number)}). Everything finished before it is "
-                "kept; make room and run the same command again"
+                f"the disk is full: {path} could not be written ({os.strerror(code)}). Everything finished before it is "
+                "kept; free some space and run the same command again"
             ) from error
-        if number in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
-            raise StudyError(f"{path} could not be written: {os.strerror(number)}") from error
+        if code in (errno.EACCES, errno.EROFS, errno.ENOTDIR, errno.EISDIR):
+            raise StudyError(f"{path} could not be written: {os.strerror(code)}") from error
         raise
     finally:
         with suppress(FileNotFoundError, NotADirectoryError):
             temporary.unlink()
 
 
-def _find_number(error: OSError) -> int | None:
-    """The system's number of an error; polars says it in words alone."""
-    said = re.search(r"\(os error (\d+)\)", str(error))
-    return error.errno or (int(said[1]) if said else None)
+def _find_errno(error: OSError) -> int | None:
+    """Return an error's errno, which polars gives only in the message."""
+    found = re.search(r"\(os error (\d+)\)", str(error))
+    return error.errno or (int(found[1]) if found else None)

@@ -1,4 +1,4 @@
-"""What an image is a function of: its seed, and the digests that name images and blocks."""
+"""The identity of an image: its seed, and the digests that name images and blocks."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ import json
 from typing import Any
 
 RECIPE_VERSION = 1
-"""Raise this to invalidate every drawn image on purpose: when the drawing code itself changes what it draws."""
+"""Increase this to invalidate all generated images on purpose: when the generation code itself changes the images."""
 
 BLOCK_SIZE = 50
-"""Images in a block of the archive: one class, one split, a run of noises that starts at a multiple of this."""
+"""Images in a block of the archive: one class, one split, consecutive noises starting at a multiple of this."""
 
 SPLITS = ("train", "evaluation")
 
 PROBE, REVIEW = "probe", "review"
-"""Splits of their own: what is looked at while prompts are made is part of no set."""
+"""Separate splits: images that are inspected while prompts are written belong to no set."""
 
 
 def make_digest(value: Any) -> str:
-    """SHA-256 (hex) of a JSON-able value in canonical form: sorted keys, no spaces, UTF-8."""
+    """Return the SHA-256 (hex) of a JSON-serialisable value in canonical form: sorted keys, no spaces, UTF-8."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def derive_seed(study_seed: int, class_key: str, split: str, index: int, *, noise: str = "per_class") -> int:
-    """The seed of an image's initial noise.
+    """Derive the seed of an image's initial noise.
 
-    It depends on the study's seed, the class, the split and the image's index, and on nothing else: the same image of
-    every set starts from the same noise, whatever the shard, the job or the order ("Diversity and Diffusion", Figure 5).
+    It depends only on the study's seed, the class, the split and the image's index: the same image of every set starts
+    from the same noise, whatever the shard, the job or the order ("Diversity and Diffusion", Figure 5).
 
     Parameters
     ----------
     study_seed : int
         The config's ``seed``.
     class_key : str
-        The class's key; not used if ``noise`` is "shared".
+        The class's key; unused if ``noise`` is "shared".
     split : str
-        "train", "evaluation", or a split of its own such as a probe's.
+        "train", "evaluation", or a separate split such as that of prompt probes.
     index : int
-        The image's number within class and split (and prompt, in a probe).
+        The image's number within class and split (and prompt, in a prompt probe).
     noise : {"per_class", "shared"}
-        Whether classes have noise of their own, or image i of every class starts alike.
+        Whether each class has its own noise, or image i of every class starts from the same noise.
 
     Returns
     -------
@@ -54,15 +54,15 @@ def derive_seed(study_seed: int, class_key: str, split: str, index: int, *, nois
 
 
 def name_image(recipe_digest: str, guidance_scale: float, prompt: str, seed: int) -> str:
-    """The digest of everything that decides an image's bytes."""
+    """Return the digest of everything that determines an image's bytes."""
     return make_digest({"recipe": recipe_digest, "guidance_scale": guidance_scale, "prompt": prompt, "seed": seed})
 
 
 def name_block(image_names: list[str]) -> str:
-    """The name of the block that holds these images, in this order."""
+    """Return the name of the block that contains these images, in this order."""
     return make_digest(image_names)
 
 
 def format_scale(guidance_scale: float) -> str:
-    """The one text form of a guidance scale: 2.5 -> "2.5", 10.0 -> "10"."""
+    """Return the canonical text form of a guidance scale: 2.5 -> "2.5", 10.0 -> "10"."""
     return f"{guidance_scale:.12g}"

@@ -1,4 +1,4 @@
-"""Models from the hub: their files, and what to say when they can't be had."""
+"""Models from the hub: fetch them, list their files, and explain errors."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 from synthdiv.core.errors import StudyError
 
 CONFIGURATIONS = (".json", ".txt", ".model")
-NOT_THE_MODEL = {"safety_checker", "feature_extractor"}
-"""Parts of a pipeline that decide no image."""
-LONGEST_REASON = 500
+UNUSED_PARTS = {"safety_checker", "feature_extractor"}
+"""Parts of a pipeline that do not affect its images."""
+MAX_REASON_LENGTH = 500
 
 
 def explain(error: BaseException) -> str:
-    """Why a model could not be had or loaded, in a line."""
+    """Return, in one line, why a model could not be fetched or loaded."""
     if _is_pickle(error):
         return "its weights are a pickle that could run code, and were not loaded: use weights in a .safetensors file"
     lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
-    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:LONGEST_REASON]
+    return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:MAX_REASON_LENGTH]
 
 
 def advise(error: BaseException, *places: str | None) -> str:
-    """Why a model could not be had or loaded, in a line; and the command that fetches it, if it is to be fetched.
+    """Return why a model could not be fetched or loaded, and the command that fetches it if it is not a local file.
 
     Parameters
     ----------
     error : Exception
-        What a library raised.
+        The library's exception.
     places : str or None
-        How the config calls the model and its weights: what is a file or folder here is not to be fetched.
+        The model and its weights as named in the config; an existing file or folder needs no fetching.
     """
     reason = explain(error)
     if any(place and Path(place).exists() for place in places):
@@ -42,13 +42,13 @@ def advise(error: BaseException, *places: str | None) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
         command = f"HF_HUB_OFFLINE=0 {command}"
     return (
-        f"{reason}\nFetch all models of a config beforehand, on a machine that has a network (with your --configfile):\n"
+        f"{reason}\nFetch all models of a config beforehand, on a machine with network access (with your --configfile):\n"
         f"  {command}"
     )
 
 
 def _is_pickle(error: BaseException | None) -> bool:
-    """Whether torch refused to load more than tensors, or a library that called it says so."""
+    """Return whether torch, or a library that called it, refused to load anything but tensors."""
     while error is not None:
         if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
             return True
@@ -64,12 +64,12 @@ def read_configuration(path: Path, name: str) -> dict[str, Any]:
     path : Path
         The file.
     name : str
-        How the config calls the model, for messages.
+        The model as named in the config, for messages.
 
     Raises
     ------
     StudyError
-        If it is not there, or holds no JSON object.
+        If it is missing or not a JSON object.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -77,17 +77,17 @@ def read_configuration(path: Path, name: str) -> dict[str, Any]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise StudyError(f"the model {name}: {path} cannot be read: {reason}") from None
     if not isinstance(content, dict):
-        raise StudyError(f"the model {name}: {path} holds no JSON object")
+        raise StudyError(f"the model {name}: {path} is not a JSON object")
     return content
 
 
 def fetch_pipeline(name: str, *, revision: str | None, variant: str | None) -> Path:
-    """The folder of a pipeline: the folder itself, or the hub model's snapshot, downloaded if need be.
+    """Return a pipeline's folder: the folder itself, or the hub model's snapshot, downloaded if necessary.
 
     Raises
     ------
     StudyError
-        If it is neither a folder nor to be had from the hub or its cache.
+        If it is neither a folder nor available from the hub or its cache.
     """
     if Path(name).is_dir():
         return Path(name)
@@ -97,18 +97,18 @@ def fetch_pipeline(name: str, *, revision: str | None, variant: str | None) -> P
         return Path(DiffusionPipeline.download(name, revision=revision, variant=variant, use_safetensors=True))
     except Exception as error:
         raise StudyError(
-            f"the generator {name!r} (revision {revision or 'main'}) is no folder and could not be had from the hub: "
+            f"the generator {name!r} (revision {revision or 'main'}) is not a folder and could not be fetched from the hub: "
             f"{advise(error)}"
         ) from error
 
 
 def fetch_weights(name: str, what: str) -> Path:
-    """The folder or file of further weights (LoRA, a safety checker): itself, or the hub model's snapshot.
+    """Return the path of further weights (LoRA, a safety checker): the file or folder itself, or the hub model's snapshot.
 
     Raises
     ------
     StudyError
-        If it is neither there nor to be had from the hub.
+        If it neither exists nor is available from the hub.
     """
     if Path(name).exists():
         return Path(name)
@@ -118,26 +118,26 @@ def fetch_weights(name: str, what: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=["*.safetensors", "*.json"]))
     except Exception as error:
         raise StudyError(
-            f"the {what} {name!r} is no file or folder and could not be had from the hub: {advise(error)}"
+            f"the {what} {name!r} is not a file or folder and could not be fetched from the hub: {advise(error)}"
         ) from error
 
 
 def list_model_files(folder: Path, parts: list[str], variant: str | None) -> list[Path]:
-    """The files of a pipeline's folder that are loaded, sorted: its parts' configurations and one variant of their weights.
+    """List the files of a pipeline that are loaded, sorted: its parts' configurations and one variant of their weights.
 
-    A hub's snapshot may hold other variants beside it, which another program fetched.
+    A hub snapshot may also contain other variants, which another program fetched.
 
     Parameters
     ----------
     folder : Path
-        The pipeline's.
+        The pipeline's folder.
     parts : list of str
         Its components' folders.
     variant : str or None
-        The weights' variant; a part that lacks it has its plain weights loaded.
+        The weights' variant; for a part without it, the plain weights are loaded.
     """
     files = []
-    for part in set(parts) - NOT_THE_MODEL:
+    for part in set(parts) - UNUSED_PARTS:
         present = [path for path in (folder / part).rglob("*") if path.is_file()]
         files += [path for path in present if path.suffix in CONFIGURATIONS and ".index." not in path.name]
         weights = [path for path in present if path.suffix == ".safetensors"]

@@ -1,6 +1,6 @@
-"""Whether the package that Python imported is the workflow's own.
+"""Check that the imported package belongs to the running workflow.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def check_installation(repository: Path) -> None:
-    """Make sure that this package is a repository's own: its folder, or an installed copy that equals it.
+    """Check that this package is the repository's own: its folder, or an identical installed copy.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def check_installation(repository: Path) -> None:
     Raises
     ------
     StudyError
-        If it was imported from another clone, or is a copy that differs.
+        If it was imported from another clone, or is a different copy.
     """
     own = repository.resolve() / "src" / "synthdiv"
     if own == PACKAGE:
@@ -31,12 +31,12 @@ def check_installation(repository: Path) -> None:
     if "site-packages" not in PACKAGE.parts:
         raise StudyError(
             f"this workflow is in {repository}, but the package synthdiv was imported from {PACKAGE}, another clone: "
-            f"activate {repository}/.venv, which `make` sets up, or start there the Python that belongs to it"
+            f"activate {repository}/.venv, which `make` sets up, or use the Python environment of that clone"
         )
     if _read_modules(own) != _read_modules(PACKAGE):
         raise StudyError(
-            f"the package synthdiv in {PACKAGE.parent} is not that of {repository}, whose code was changed since: install "
-            f"it again, `python -m pip install --no-deps --no-build-isolation {repository}`, or build the container anew"
+            f"the package synthdiv in {PACKAGE.parent} differs from that of {repository}, whose code has changed: reinstall "
+            f"it, `python -m pip install --no-deps --no-build-isolation {repository}`, or rebuild the container"
         )
 
 

@@ -1,4 +1,4 @@
-"""What every job of the workflow does first and last: a log of its own, errors in a sentence, and an orderly end."""
+"""Start and end every job of the workflow: its own log, one-sentence errors, and a clean end."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ from synthdiv.core.installation import check_installation
 from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
-aloud = logging.getLogger(f"{__name__}.aloud")
+terminal_logger = logging.getLogger(f"{__name__}.terminal")
 STARTED = "started on"
 WORK = "work: "
 _failed = False
 
 
 def run_as_job(main: Callable[[Any], None]) -> Callable[..., None]:
-    """Make a script's main function the job of its rule.
+    """Turn a script's main function into the job of its rule.
 
-    Its output goes to the job's log, it computes with the rule's threads, and an error for people is told in its sentence.
+    Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged.
 
     Parameters
     ----------
     main : callable
-        Takes what Snakemake gives a script.
+        Takes the object that Snakemake gives to a script.
 
     Returns
     -------
     callable
-        The same; without an argument it takes what Snakemake gave the script that Python was started with.
+        The same function; without an argument it uses the object that Snakemake gave to the started script.
     """
 
     @functools.wraps(main)
@@ -60,10 +60,10 @@ def run_as_job(main: Callable[[Any], None]) -> Callable[..., None]:
 
 
 def start_job(log: str | Path | None) -> None:
-    """Send all output of the process to the job's log, and end orderly on SIGTERM.
+    """Send all output of the process to the job's log, and end cleanly on SIGTERM.
 
-    What an attempt that did not finish has logged stands before the next one's: Snakemake removes the log of a job that it
-    starts, so a hidden second name keeps the file until the job has finished.
+    The log keeps the output of earlier, unfinished attempts. Snakemake removes the log of a job that it starts, so a hidden
+    hard link preserves the file until the job has finished.
 
     Parameters
     ----------
@@ -78,55 +78,55 @@ def start_job(log: str | Path | None) -> None:
         kept.unlink(missing_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         os.write(file, earlier)
-        _speak_to(os.dup(1))
+        _connect_terminal(os.dup(1))
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.close(file)
-        with suppress(OSError):  # a file system may have no second names
+        with suppress(OSError):  # a file system may not support hard links
             os.link(path, kept)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True
     )
-    sys.excepthook = _report
+    sys.excepthook = _report_error
     signal.signal(signal.SIGTERM, stop_job)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
-        atexit.register(_end, time.monotonic(), kept)
+        atexit.register(_finish_log, time.monotonic(), kept)
 
 
 def announce(text: str) -> None:
-    """Say something to whoever waits at the terminal, and to the log."""
-    aloud.info(text)
+    """Write a text to the terminal and to the log."""
+    terminal_logger.info(text)
 
 
-def _speak_to(terminal: int) -> None:
+def _connect_terminal(terminal: int) -> None:
     handler = logging.StreamHandler(os.fdopen(terminal, "w"))
     handler.setFormatter(logging.Formatter("%(message)s"))
-    aloud.handlers = [handler]
+    terminal_logger.handlers = [handler]
 
 
 def report_work(images: int, seconds: float, **metadata: Any) -> None:
-    """Say in the log, for the table of jobs, what the job did.
+    """Log what the job did, for the table of jobs.
 
     Parameters
     ----------
     images : int
-        How many were drawn, read or trained on.
+        How many images were generated, read or trained on.
     seconds : float
-        In how long, the loading of models apart.
-    facts : JSON values
-        What :func:`synthdiv.core.devices.describe_use` says.
+        The time this took, without the loading of models.
+    metadata : JSON values
+        The values of :func:`synthdiv.core.devices.describe_use`.
     """
     logger.info("%s%s", WORK, json.dumps({"images": images, "seconds": round(seconds, 3), **metadata}, sort_keys=True))
 
 
-def outlive_sigterm(worker: int) -> None:
-    """Let a loader's worker ignore SIGTERM, which Slurm sends to every process of a job: its parent says when to end."""
+def ignore_sigterm(worker: int) -> None:
+    """Let a data loader's worker ignore SIGTERM, which Slurm sends to every process of a job: its parent ends it."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def limit_threads(count: int) -> None:
-    """Let numpy, scikit-learn and torch compute with so many threads."""
+    """Limit numpy, scikit-learn and torch to this number of threads."""
     os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(count)
     threadpool_limits(count)
     if "torch" in sys.modules:
@@ -138,7 +138,7 @@ def _describe_slurm_job() -> str:
     return (f", Slurm job {number}" if number else "") + (f", GPUs {gpus}" if number and gpus else "")
 
 
-def _report(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+def _report_error(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
     global _failed
     _failed = True
     if issubclass(kind, StudyError):
@@ -148,14 +148,14 @@ def _report(kind: type[BaseException], error: BaseException, traceback: Tracebac
 
 
 def stop_job(number: int, frame: object = None) -> None:
-    """End because of a signal, with the exit status that says so and leads to another attempt."""
+    """Exit because of a signal, with the matching exit status, which leads to another attempt."""
     global _failed
     _failed = True
-    logger.warning("stopped by %s; what is finished is kept, and the next attempt goes on", signal.Signals(number).name)
+    logger.warning("stopped by %s; finished work is kept, and the next attempt resumes", signal.Signals(number).name)
     raise SystemExit(128 + number)
 
 
-def _end(start: float, kept: Path) -> None:
+def _finish_log(start: float, kept: Path) -> None:
     if not _failed:
         logger.info("finished after %.1f s", time.monotonic() - start)
         kept.unlink(missing_ok=True)

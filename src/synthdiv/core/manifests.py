@@ -1,7 +1,7 @@
-"""Listings: which tables make up a collection, in one small file that stands for them.
+"""Manifests: one small file that lists the tables of a collection and represents them.
 
-Whoever reads a whole collection depends on its listing: a study of many shards has as many times fewer files to look at. It
-holds the tables' digests, so that it changes when one of them does, and only then.
+A rule that reads a whole collection depends on its manifest alone, so that Snakemake checks one file instead of one per
+shard. The manifest contains the tables' digests, so it changes exactly when one of them does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from synthdiv.core.files import replace_atomically
 
 
 def write_manifest(tables: Iterable[Path | str], path: Path | str) -> None:
-    """Write the listing of some tables, in their order."""
+    """Write the manifest of some tables, in their order."""
     rows = []
     for table in tables:
         with open(table, "rb") as file:
@@ -25,7 +25,7 @@ def write_manifest(tables: Iterable[Path | str], path: Path | str) -> None:
 
 
 def read_manifest(path: Path | str) -> list[str]:
-    """The tables that a listing stands for; a table stands for itself."""
+    """Return the paths of the tables in a manifest; of a table, its own path."""
     if Path(path).suffix != ".json":
         return [str(path)]
     return [row["table"] for row in json.loads(Path(path).read_text())]

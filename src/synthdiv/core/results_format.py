@@ -1,6 +1,6 @@
 """The format of a results folder: which version of this workflow wrote it.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 
 RESULTS_FORMAT = 2
-"""Raise this when files, columns or their meaning change, so that results of an older version are never half read."""
+"""Increase this when files, columns or their meaning change, so that results of an older version are never half read."""
 FILE = "format"
 
 
 def check_results_format(results: Path) -> None:
-    """Refuse a results folder that another version of this workflow wrote.
+    """Reject a results folder that another version of this workflow wrote.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def check_results_format(results: Path) -> None:
     Raises
     ------
     StudyError
-        If there are results in it of another format, or of none.
+        If it contains results of another format, or without one.
     """
     path = results / FILE
     found = path.read_text().strip() if path.exists() else "1" if _holds_results(results) else str(RESULTS_FORMAT)
@@ -38,7 +38,7 @@ def check_results_format(results: Path) -> None:
 
 
 def write_results_format(results: Path) -> None:
-    """Say in a results folder which format its files have."""
+    """Record the format of a results folder in it."""
     path = results / FILE
     if not path.exists():
         results.mkdir(parents=True, exist_ok=True)

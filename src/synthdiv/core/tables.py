@@ -1,4 +1,4 @@
-"""Tables that people read: CSV, or Parquet."""
+"""Read and write result tables: CSV or Parquet."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from synthdiv.core.files import replace_atomically
 
 
 def write_table(table: pl.DataFrame, path: Path | str) -> None:
-    """Write a table as CSV or Parquet, by the path's ending."""
+    """Write a table as CSV or Parquet, by the path's suffix."""
     with replace_atomically(path) as temporary:
         if str(path).endswith(".csv"):
             table.write_csv(temporary)
@@ -21,17 +21,17 @@ def write_table(table: pl.DataFrame, path: Path | str) -> None:
 
 
 def read_table(path: Path | str, schema: Mapping[str, Any] | None = None) -> pl.DataFrame:
-    """Read what :func:`write_table` wrote.
+    """Read a table of :func:`write_table`.
 
     Parameters
     ----------
     path : Path or str
-        CSV or Parquet, by its ending.
+        CSV or Parquet, by its suffix.
     schema : mapping of column name to polars type, optional
-        Of a CSV's columns, or of others too. The kind of any other column is seen from all its values: of a column without a
-        value it is text, but for ``differs``; a column of names that are all numbers is one of numbers.
+        Types of a CSV's columns; it may name others too. All other types are inferred from all values of a column: an empty
+        column is text, except ``differs``, and a column of names that are all numbers is numeric.
     """
     if str(path).endswith(".csv"):
-        kinds = {"differs": pl.Boolean, **(schema or {})}
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides=kinds)
+        types = {"differs": pl.Boolean, **(schema or {})}
+        return pl.read_csv(path, infer_schema_length=None, schema_overrides=types)
     return pl.read_parquet(path)

@@ -1,6 +1,6 @@
-"""YAML files that a person writes: read as plain data, or refused in a sentence.
+"""Read YAML files that a person writes as plain data, with one-sentence errors.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from synthdiv.core.files import read_text
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain data alone, and no key twice in a mapping, where the last one would win without a word."""
+    """Load plain data only, and reject duplicate keys, of which the last one would win silently."""
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
@@ -26,7 +26,7 @@ class _Loader(yaml.SafeLoader):
             line = key.start_mark.line + 1
             first = lines.setdefault((key.tag, key.value), line)
             if first != line:
-                raise yaml.YAMLError(f"the key {key.value!r} stands twice, on lines {first} and {line}")
+                raise yaml.YAMLError(f"the key {key.value!r} appears twice, on lines {first} and {line}")
         return node
 
 
@@ -38,12 +38,12 @@ def read_yaml(path: Path | str, what: str) -> Any:
     path : Path or str
         The file.
     what : str
-        What it is, for messages.
+        What the file is, for messages.
 
     Raises
     ------
     StudyError
-        If it can't be read, is not UTF-8, is no YAML, asks for more than plain data, or has a key twice.
+        If it cannot be read, is not UTF-8 or not YAML, needs more than plain data, or has a duplicate key.
     """
     text = read_text(path, what)
     try:

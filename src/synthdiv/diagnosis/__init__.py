@@ -1,1 +1,1 @@
-"""Why the classes of a set fall short, and what to do."""
+"""Find why the classes of a set fall short, and test what helps."""

@@ -1,25 +1,27 @@
-"""Why a class of a drawn set falls short: one cause a class, from the figures of :mod:`synthdiv.diagnosis.evidence`.
+"""Assign a suspected cause to each class of a generated set that falls short, by :mod:`synthdiv.diagnosis.evidence`.
 
-The causes, asked for in this order:
+A text retrieves the natural images nearest to it. It retrieves its class if enough of them are of that class, compared with
+what the class's natural centroid retrieves. Each class has one cause. In the order of the tests:
 
-- **diversity**, if the images hardly vary at all: they are one image, and what it shows says little about the prompt;
+- **diversity**: the images hardly vary at all; they are one image, which says little about the prompt;
 
-images are wrong (fewer are nearest to their class's natural centroid than natural images are; fewer by little is enough
-where the prompt reads as another class), and
+if the images are wrong (fewer are nearest to their class's natural centroid than of natural images; a smaller gap is enough
+where the prompt retrieves another class),
 
-- **adherence**: the prompt reads as the class, but the images are of another one;
-- **concept not represented**: the prompt reads as the class, but the images are of nothing in particular; or no wording that
-  was tried reads as the class (the paper's "hammer" and "nail");
-- **ambiguity**: the prompt reads as the class that the images are taken for, or not as its own, though another wording does;
+- **ambiguity**: some wording retrieves the class, but the prompt retrieves the class that the images are classified as, or
+  does not retrieve its own;
+- **adherence**: the prompt retrieves its class, but the images are of another class;
+- **concept not represented**: the prompt retrieves its class, but the images are of no particular class; or no evaluated
+  wording retrieves the class (the paper's "hammer" and "nail");
 
-images are right, and
+if the images are correct,
 
-- **concept not represented**: no wording reads as the class, and natural images miss its prompt too;
-- **visual domain**: more images are taken for drawings, renderings or product shots than natural ones are;
+- **concept not represented**: no wording retrieves the class, and natural images are not nearest to its prompt either;
+- **visual domain**: more images than natural images are classified as drawings, renderings or product shots;
 - **diversity**: their spread is far below that of natural images.
 
-A cause's confidence is the share of resamples of its figures (other images and readers, the same classes and models)
-that come to the same cause; below ``CONFIDENT`` it is "undecided".
+A cause's confidence is the share of resamples of its metrics (other images and retrieved images, the same classes and
+models) that give the same cause; below ``CONFIDENT`` it is "undecided".
 """
 
 from __future__ import annotations
@@ -50,39 +52,40 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("retrieval", "best_retrieval", "retrieved_other", "photographs", "natural_photographs"), pl.Float64),
     **dict.fromkeys(("best_wording", "best_text", "domain", "evidence"), pl.String),
 }
-"""Of the table of causes: a row a set and class."""
+"""Columns of the table of causes: one row per set and class."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Where a figure speaks for a cause. Fixed on half of the planted cases, and tested on the other half.
+    """Thresholds at which a metric supports a cause. Fixed on half of the planted cases, tested on the other half.
 
     Attributes
     ----------
     missing : float
-        Images are wrong if the share of right ones is so much below that of natural images.
-    leaning : float
-        The same, where the prompt reads as the class that the images are taken for.
-    reads : float
-        A text reads as its class if so much of what the natural centroid reaches is of the class.
-    second : float
-        A prompt reads as another class, too, if so much more of its readers are of it than of the natural centroid's.
+        Images are wrong if their accuracy is below that of natural images by more than this.
+    missing_if_ambiguous : float
+        The same, where the prompt retrieves the class that the images are classified as.
+    retrieves : float
+        A text retrieves its class if its retrieval precision is at least this multiple of the natural centroid's.
+    retrieves_other : float
+        A prompt retrieves another class, too, if that class's share of the retrieved images exceeds its share of those that
+        the natural centroid retrieves by more than this.
     particular : float
-        Wrong images are of one class if so many of the wrong ones are of it.
+        Wrong images are of one class if at least this share of them is classified as it.
     prompted : float
-        Natural images miss a prompt if fewer than this are nearest to it.
+        Natural images miss a prompt if a smaller share than this is nearest to it.
     domain : float
-        Images are of another kind if so many fewer are photographs than of natural images.
+        Images are of another visual domain if their share of photographs is below that of natural images by more than this.
     spread : float
-        A spread is far below that of natural images if it is less than so many times as large.
+        A spread is far below that of natural images if it is less than this multiple of it.
     collapse : float
-        And images hardly vary if it is less than this.
+        Images hardly vary if their spread is less than this multiple of it.
     """
 
     missing: float = 0.25
-    leaning: float = 0.1
+    missing_if_ambiguous: float = 0.1
     retrieves: float = 0.6
-    second: float = 0.2
+    retrieves_other: float = 0.2
     particular: float = 0.5
     prompted: float = 0.25
     domain: float = 0.5
@@ -91,25 +94,25 @@ class Thresholds:
 
 
 def find_cause(metrics: dict[str, float], limits: Thresholds) -> str:
-    """The cause that a class's figures speak for.
+    """Return the cause that a class's metrics support.
 
     Parameters
     ----------
-    figures : dict
-        A row of :func:`synthdiv.diagnosis.evidence.gather_evidence`; without texts, adherence and ambiguity can't be told
-        apart, and wrong images are "undecided".
+    metrics : dict
+        From :func:`find_metrics`. Without texts, adherence and ambiguity can't be distinguished: wrong images are
+        "undecided".
     limits : Thresholds
     """
-    right, natural = (metrics[name] for name in ("accuracy", "natural_accuracy"))
+    gap = metrics["natural_accuracy"] - metrics["accuracy"]
     with_texts = "retrieval" in metrics
     retrieves = with_texts and metrics["retrieval"] >= limits.retrieves
     any_retrieves = with_texts and max(metrics["retrieval"], metrics["best_retrieval"]) >= limits.retrieves
     if metrics["spread_ratio"] < limits.collapse:
         return "diversity"
-    retrieves_other = with_texts and any_retrieves and metrics["retrieved_other"] > limits.second
-    if retrieves_other and natural - right > limits.leaning:
+    retrieves_other = with_texts and any_retrieves and metrics["retrieved_other"] > limits.retrieves_other
+    if retrieves_other and gap > limits.missing_if_ambiguous:
         return "ambiguity"
-    if natural - right > limits.missing:
+    if gap > limits.missing:
         if not with_texts:
             return "undecided"
         if retrieves:
@@ -125,26 +128,26 @@ def find_cause(metrics: dict[str, float], limits: Thresholds) -> str:
 def diagnose_classes(
     evidence: pl.DataFrame, classes: Sequence[ClassRow], *, set_name: str, seed: int, limits: Thresholds | None = None
 ) -> pl.DataFrame:
-    """The cause of each class, how sure it is, and the figures that it rests on.
+    """Tabulate the cause of each class, its confidence, and the supporting metrics.
 
     Parameters
     ----------
     evidence : polars.DataFrame
         From :func:`synthdiv.diagnosis.evidence.gather_evidence`.
     classes : sequence of ClassRow
-        The study's.
+        The study's classes.
     set_name : str
         The diagnosed set.
     seed : int
-        Of the resamples.
+        Seed of the resamples.
     limits : Thresholds, optional
 
     Returns
     -------
     polars.DataFrame
-        The columns of ``SCHEMA``: cause, suspected (the cause though it be undecided), confidence, predicted_class (a name: what
-        most of the wrong images are taken for) and predicted_class_share; the figures of :func:`find_cause`, with best_wording,
-        best_text, domain, and evidence (indices of training images); null where there is nothing to rest on.
+        Columns of ``SCHEMA``: cause, suspected (the cause even where undecided), confidence, predicted_class (name of the
+        class that most of the wrong images are classified as) and predicted_class_share; the metrics of :func:`find_cause`;
+        best_wording, best_text, domain, and evidence (indices of training images). Null where not available.
     """
     limits = limits or Thresholds()
     rows = []
@@ -152,8 +155,8 @@ def diagnose_classes(
         rng = np.random.default_rng([seed, row["class_id"]])
         metrics = find_metrics(row)
         cause = find_cause(metrics, limits)
-        again = [find_cause(find_metrics(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
-        confidence = again.count(cause) / RESAMPLES
+        resampled = [find_cause(find_metrics(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
+        confidence = resampled.count(cause) / RESAMPLES
         own, predicted = classes[row["class_id"]], classes[row["predicted_class"]]
         rows.append(
             {"set": set_name, "class_id": row["class_id"], "key": own.key, "name": own.name}
@@ -168,7 +171,7 @@ def diagnose_classes(
 
 
 def find_metrics(row: dict[str, Any]) -> dict[str, float]:
-    """Shares and ratios out of a row of evidence: what :func:`find_cause` asks for."""
+    """Compute the shares and ratios that :func:`find_cause` needs from a row of evidence."""
     wrong = row["n_images"] - row["n_correct"]
     metrics = {
         "accuracy": row["n_correct"] / row["n_images"],
@@ -178,26 +181,26 @@ def find_metrics(row: dict[str, Any]) -> dict[str, float]:
     }
     if "prompt_retrieved_own" not in row:
         return metrics
-    ideal, readers = max(1, row["natural_retrieved_own"]), row["n_retrieved"]
+    retrieved_by_centroid = max(1, row["natural_retrieved_own"])
     return metrics | {
         "prompted": row["n_prompted"] / row["n_images"],
         "natural_prompted": row["n_natural_prompted"] / row["n_natural"],
-        "retrieval": row["prompt_retrieved_own"] / ideal,
-        "best_retrieval": row["best_retrieval"] / ideal,
-        "retrieved_other": (row["prompt_retrieved_other"] - row["natural_retrieved_other"]) / readers,
+        "retrieval": row["prompt_retrieved_own"] / retrieved_by_centroid,
+        "best_retrieval": row["best_retrieval"] / retrieved_by_centroid,
+        "retrieved_other": (row["prompt_retrieved_other"] - row["natural_retrieved_other"]) / row["n_retrieved"],
         "photographs": row["n_photographs"] / row["n_images"],
         "natural_photographs": row["n_natural_photographs"] / row["n_natural"],
     }
 
 
 def resample_counts(row: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """A row of evidence as other images and readers of the same class might have given it."""
+    """Resample a row of evidence, as for other images and other retrieved images of the same class."""
     resampled = dict(row)
     rest = row["n_images"] - row["n_correct"] - row["n_predicted_class"]
-    right, predicted, _ = rng.multinomial(
+    correct, predicted, _ = rng.multinomial(
         row["n_images"], np.array([row["n_correct"], row["n_predicted_class"], rest]) / row["n_images"]
     )
-    resampled |= {"n_correct": int(right), "n_predicted_class": int(predicted)}
+    resampled |= {"n_correct": int(correct), "n_predicted_class": int(predicted)}
     counts = {"n_natural_correct": "n_natural"}
     if "prompt_retrieved_own" in row:
         counts |= {"n_prompted": "n_images", "n_natural_prompted": "n_natural"}
@@ -205,8 +208,8 @@ def resample_counts(row: dict[str, Any], rng: np.random.Generator) -> dict[str, 
         counts |= dict.fromkeys(("natural_retrieved_own", "best_retrieval"), "n_retrieved")
         own, other = row["prompt_retrieved_own"], row["prompt_retrieved_other"]
         shares = np.array([own, other, row["n_retrieved"] - own - other]) / row["n_retrieved"]
-        retrieval, retrieved_other, _ = rng.multinomial(row["n_retrieved"], shares)
-        resampled |= {"prompt_retrieved_own": int(retrieval), "prompt_retrieved_other": int(retrieved_other)}
+        retrieved_own, retrieved_other, _ = rng.multinomial(row["n_retrieved"], shares)
+        resampled |= {"prompt_retrieved_own": int(retrieved_own), "prompt_retrieved_other": int(retrieved_other)}
     for name, whole in counts.items():
         resampled[name] = int(rng.binomial(row[whole], row[name] / row[whole]))
     for name in ("spread", "natural_spread"):

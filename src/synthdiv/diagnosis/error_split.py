@@ -1,13 +1,13 @@
-"""The split of the error: what of it a set's own spread makes, and what the place of its classes.
+"""Split a set's error into the parts due to its own spread and to the location of its classes.
 
-The paper's split ("Diversity and Diffusion", Section 5): images that are nearer to another class's centroid than to their
-own, though the centroids are the set's own, are wrong by diversity and the overlap of classes alone; what other references
-add is due to centroid-shift. Natural images overlap too: the same figures of a natural set stand beside.
+The paper's split ("Diversity and Diffusion", Section 5): images that are nearest to another class's centroid, even among the
+set's own centroids, are wrong because of diversity and the overlap of classes alone; the additional error with another
+reference is due to centroid-shift. Natural images overlap, too: the errors of a natural set are given for comparison.
 
-The counterfactual split asks what a set's accuracy would be if its classes lay where the target's lie, and if they spread
-as far: each class's cloud is rotated onto the target's centroid, its angles with the centroid are multiplied, or both. The
-difference to the target's accuracy is the sum of three terms: location and spread, each averaged over both orders
-(Shapley's value), and shape, which is what neither explains. Each keeps the sign that it comes out with.
+The counterfactual split asks what a set's accuracy would be if its classes had the target's locations or spreads: each class
+cluster is rotated onto the target's centroid, its angles with the centroid are scaled, or both. The difference to the
+target's accuracy is the sum of three terms: location and spread, each averaged over both orders (Shapley value), and shape,
+the remainder. Terms can be negative.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from synthdiv.stats.differences import compare_proportions
 from synthdiv.stats.intervals import Z, mean_interval, wilson_interval
 
 COUNTERFACTUALS = ("moved", "scaled", "both")
-"""The counterfactual ones, beside the query set as it is."""
+"""Counterfactual versions of the query set."""
 TERMS: dict[str, Any] = {
     **dict.fromkeys(("reference", "set", "target"), pl.String),
     "class_id": pl.Int64,
@@ -37,30 +37,30 @@ TERMS: dict[str, Any] = {
     **dict.fromkeys(("accuracy", "target_accuracy"), pl.Float64),
     **{name + end: pl.Float64 for name in ("difference", "location", "spread", "shape") for end in ("", "_low", "_high")},
 }
-"""Of the table of the counterfactual split."""
+"""Columns of the table of the counterfactual split."""
 
 
 def classify_queries(
     query: Embeddings, own: np.ndarray, references: Mapping[str, np.ndarray], target: Embeddings | None = None
 ) -> pl.DataFrame:
-    """Which queries are right, by each reference: as they are, by their own centroids, and in the counterfactual worlds.
+    """Classify queries by each reference, by their own centroids, and in each counterfactual.
 
     Parameters
     ----------
     query : Embeddings
         The set's evaluation split.
     own : float64 array of shape (C, d)
-        The set's own centroids, of its training split.
+        The set's own centroids, from its training split.
     references : mapping of name to float64 array of shape (C, d)
-        The centroids that judge.
+        The centroids of the reference sets.
     target : Embeddings, optional
-        The evaluation split of the set whose places and spreads the counterfactual worlds borrow.
+        The evaluation split of the set whose locations and spreads the counterfactuals use.
 
     Returns
     -------
     polars.DataFrame
-        A row a reference and query: reference, class_id, index, right, own_correct, and moved, scaled, both (null without a
-        target).
+        One row per reference and query: reference, class_id, index; whether the query is correct: correct, own_correct (by
+        the own centroids), moved, scaled, both (null without a target).
     """
     counterfactuals = {} if target is None else make_counterfactuals(query, target)
     own_correct = classify_by_centroids(query, own) == query.class_ids
@@ -84,36 +84,36 @@ def classify_queries(
 
 
 def make_counterfactuals(query: Embeddings, target: Embeddings) -> dict[str, Embeddings]:
-    """The queries with each class's cloud moved onto the target's centroid, scaled to its mean angle, or both.
+    """Move each class cluster of the queries onto the target's centroid, scale it to the target's mean angle, or both.
 
     Parameters
     ----------
     query, target : Embeddings
-        Of the same classes. Places and spreads are measured on these very vectors, so that a set is its own target's equal.
+        Of the same classes. Locations and spreads are measured on these vectors: with itself as target, a set is unchanged.
 
     Returns
     -------
     dict of str to Embeddings
-        "moved", "scaled" and "both", with fp64 vectors in the order of the query.
+        "moved", "scaled" and "both", with float64 vectors in the order of the query.
     """
     n_classes = int(max(query.class_ids.max(), target.class_ids.max())) + 1
-    here, there = (compute_centroids(sum_classes([one], n_classes)) for one in (query, target))
-    rows, others = make_unit(query.vectors), make_unit(target.vectors)
-    counterfactuals = {name: np.empty_like(rows) for name in COUNTERFACTUALS}
+    centroids, target_centroids = (compute_centroids(sum_classes([one], n_classes)) for one in (query, target))
+    vectors, target_vectors = make_unit(query.vectors), make_unit(target.vectors)
+    made = {name: np.empty_like(vectors) for name in COUNTERFACTUALS}
     for class_id in range(n_classes):
-        mine = query.class_ids == class_id
-        cluster = rows[mine]
-        wide = measure_angles(cluster, here[class_id]).mean()
-        factor = measure_angles(others[target.class_ids == class_id], there[class_id]).mean() / wide if wide else 1.0
-        scaled = scale_cluster(cluster, here[class_id], factor)
-        counterfactuals["moved"][mine] = rotate_cluster(cluster, here[class_id], there[class_id])
-        counterfactuals["scaled"][mine] = scaled
-        counterfactuals["both"][mine] = rotate_cluster(scaled, here[class_id], there[class_id])
-    return {name: Embeddings(query.class_ids, query.indices, made, query.lengths) for name, made in counterfactuals.items()}
+        members, start, end = query.class_ids == class_id, centroids[class_id], target_centroids[class_id]
+        cluster = vectors[members]
+        angle = measure_angles(cluster, start).mean()
+        factor = measure_angles(target_vectors[target.class_ids == class_id], end).mean() / angle if angle else 1.0
+        scaled = scale_cluster(cluster, start, factor)
+        made["moved"][members] = rotate_cluster(cluster, start, end)
+        made["scaled"][members] = scaled
+        made["both"][members] = rotate_cluster(scaled, start, end)
+    return {name: Embeddings(query.class_ids, query.indices, one, query.lengths) for name, one in made.items()}
 
 
 def _iterate_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
-    """The whole first, then class by class, each with its first columns."""
+    """Yield all queries, then those of each class, each with its first columns."""
     yield {"class_id": None, "name": "all"}, queries
     for part in queries.partition_by("class_id", maintain_order=True):
         class_id = part["class_id"][0]
@@ -121,34 +121,35 @@ def _iterate_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iter
 
 
 def tabulate_split(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], natural: str | None) -> pl.DataFrame:
-    """The paper's split of each set's error by each reference, whole and class by class.
+    """Tabulate the paper's split of each set's error by each reference, for all classes and per class.
 
     Parameters
     ----------
     sets : mapping of set name to table
         From :func:`classify_queries`.
     classes : sequence of ClassRow
-        The study's.
+        The study's classes.
     natural : str or None
-        The set whose errors stand beside the others'.
+        The set whose errors are given for comparison.
 
     Returns
     -------
     polars.DataFrame
-        reference, set, class_id (null for the whole), name, n_queries, error, own_error, shift (error - own_error, paired by
-        query), each with its bounds; own_share (own_error / error: what diffusion's variation makes of the error, by the
-        paper's reading, the rest being CLIP's place of the reference) with bounds; natural_error and natural_own_error.
+        reference, set, class_id (null for all), name, n_queries, error, own_error, shift (error - own_error, paired by
+        query), each with bounds; own_share (own_error / error: in the paper's interpretation the share that is due to the
+        variation of diffusion, the rest being due to CLIP's location of the reference) with bounds; natural_error and
+        natural_own_error.
     """
     rows = []
-    beside: dict[tuple[str, int | None], dict[str, float]] = {}
+    natural_errors: dict[tuple[str, int | None], dict[str, float]] = {}
     for name in sorted(sets, key=lambda one: one != natural):
         for (reference,), part in sets[name].partition_by("reference", maintain_order=True, as_dict=True).items():
             for head, queries in _iterate_classes(part, classes):
                 found = _split(queries)
                 key = (reference, head["class_id"])
                 if name == natural:
-                    beside[key] = {"natural_error": found["error"], "natural_own_error": found["own_error"]}
-                rows.append({"reference": reference, "set": name} | head | found | beside.get(key, {}))
+                    natural_errors[key] = {"natural_error": found["error"], "natural_own_error": found["own_error"]}
+                rows.append({"reference": reference, "set": name} | head | found | natural_errors.get(key, {}))
     order = {name: n for n, name in enumerate(sets)}
     columns = ("error", "own_error", "shift", "own_share")
     kinds = {name + end: pl.Float64 for name in columns for end in ("", "_low", "_high")}
@@ -170,56 +171,56 @@ def _split(queries: pl.DataFrame) -> dict[str, Any]:
     return found | {"own_share": share, "own_share_low": bounds[0], "own_share_high": bounds[1]}
 
 
-def measure_ratio(above: np.ndarray, below: np.ndarray) -> tuple[float | None, float | None, float | None]:
-    """The ratio of two means over the same queries, with its interval by linearisation; Nones if the second is zero.
+def measure_ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float | None, float | None, float | None]:
+    """Return the ratio of two means over the same queries and its interval by linearisation; Nones if the second is zero.
 
     Parameters
     ----------
-    above, below : float64 arrays of shape (n,)
+    numerator, denominator : float64 arrays of shape (n,)
 
     References
     ----------
     W. G. Cochran, "Sampling Techniques", 3rd edition (1977), Section 6.3.
     """
-    whole = math.fsum(below)
-    if not whole:
+    total = math.fsum(denominator)
+    if not total:
         return None, None, None
-    ratio, count = math.fsum(above) / whole, len(below)
-    residual = above - ratio * below
-    error = math.sqrt(float(residual @ residual) / max(1, count - 1) / count) / (whole / count)
+    ratio, count = math.fsum(numerator) / total, len(denominator)
+    residual = numerator - ratio * denominator
+    error = math.sqrt(float(residual @ residual) / max(1, count - 1) / count) / (total / count)
     return ratio, ratio - Z * error, ratio + Z * error
 
 
 def tabulate_terms(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], target: str | None) -> pl.DataFrame:
-    """The counterfactual split of what each set's accuracy differs by from the target's.
+    """Tabulate the counterfactual split of the difference between each set's accuracy and the target's.
 
     Parameters
     ----------
     sets : mapping of set name to table
-        From :func:`classify_queries`, the target's among them.
+        From :func:`classify_queries`, including the target's.
     classes : sequence of ClassRow
-        The study's.
+        The study's classes.
     target : str or None
-        The set whose places and spreads were borrowed; None gives an empty table.
+        The set whose locations and spreads were used; None gives an empty table.
 
     Returns
     -------
     polars.DataFrame
-        reference, set, target, class_id (null for the whole), name, n_queries, accuracy, target_accuracy, difference
+        reference, set, target, class_id (null for all), name, n_queries, accuracy, target_accuracy, difference
         (target_accuracy - accuracy) and its terms location, spread and shape, which sum to it, each with bounds.
     """
     if target is None:
         return pl.DataFrame(schema=TERMS)
-    of_target = {key: part for (key,), part in sets[target].partition_by("reference", as_dict=True).items()}
+    target_parts = {key: part for (key,), part in sets[target].partition_by("reference", as_dict=True).items()}
     rows = []
     for name, table in sets.items():
         if name == target:
             continue
         for (reference,), part in table.partition_by("reference", maintain_order=True, as_dict=True).items():
-            others = dict(_index_classes(of_target[reference], classes))
+            targets = dict(_index_classes(target_parts[reference], classes))
             for head, queries in _iterate_classes(part, classes):
                 row = {"reference": reference, "set": name, "target": target} | head
-                rows.append(row | _find_terms(queries, others[head["class_id"]]))
+                rows.append(row | _find_terms(queries, targets[head["class_id"]]))
     return pl.DataFrame(rows, schema=TERMS)
 
 

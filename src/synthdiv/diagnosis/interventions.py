@@ -1,7 +1,7 @@
-"""Whether a cure helps the diagnosed classes more than others: the proof of a diagnosis.
+"""Test whether an intervention helps the diagnosed classes more than others: this validates the diagnosis.
 
-A classifier is trained on a base set, on one in which the diagnosed classes are cured, and on one in which as many other
-classes get the same cure. What the cure changes of the accuracy on a class's own images, there and here, is compared.
+A classifier is trained on a base set, on a set with the intervention on the diagnosed classes, and on a set with the same
+intervention on as many other classes. The changes of the accuracy on the images of the treated classes are compared.
 """
 
 from __future__ import annotations
@@ -28,47 +28,47 @@ def compare_intervention(
     class_names: Sequence[str],
     head: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
-    """What a cure changes for the diagnosed classes, for others, and by how much more for the first.
+    """Compare the effect of an intervention on the diagnosed classes with its effect on others.
 
     Parameters
     ----------
     before : polars.DataFrame
-        Predictions on one evaluation set after training on the base, of all seeds.
+        Predictions of all seeds on one evaluation set after training on the base set.
     after : mapping of group ("diagnosed", "others") to DataFrame
-        The same after training with that group cured.
+        The same after training with the intervention on that group.
     treated : mapping of group to sequence of int
-        Its class_ids.
+        The group's class_ids.
     class_names : sequence of str
-        By class_id.
+        Class names, indexed by class_id.
     head : mapping
-        The row's first columns: cure, classifier, evaluation_set, and train_set by group.
+        The row's first columns: intervention, classifier, evaluation_set, and train_set by group.
 
     Returns
     -------
     list of dict
-        Rows of ``SCHEMA``: a group each, and "diagnosed - others". Changes are paired by image, an image counting with the
-        share of seeds that got it right; intervals are of 95 %, for other images of the same classes and the classifiers as
-        trained.
+        Rows of ``SCHEMA``: one per group, and "diagnosed - others". Changes are paired by image; an image's value is the
+        share of seeds that classify it correctly. Intervals are 95 % intervals for other images of the same classes and the
+        same trained classifiers.
     """
     rows = []
-    middles, halves = [], []
+    changes, half_widths = [], []
     for group, predictions in after.items():
-        x, y = (_share_right(table, treated[group]) for table in (predictions, before))
+        x, y = (_share_correct(table, treated[group]) for table in (predictions, before))
         change = (x["correct_top1"] - y["correct_top1"]).to_numpy()
-        low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)  # one image a class
-        middles.append(float(change.mean()))
-        halves.append((high - low) / 2)
-        metrics = {"top1_before": y["correct_top1"].mean(), "top1_after": x["correct_top1"].mean(), "change": middles[-1]}
+        low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)  # one image per class
+        changes.append(float(change.mean()))
+        half_widths.append((high - low) / 2)
+        metrics = {"top1_before": y["correct_top1"].mean(), "top1_after": x["correct_top1"].mean(), "change": changes[-1]}
         counts = {"n_classes": len(treated[group]), "n_images": len(x), "n_seeds": predictions["seed"].n_unique()}
         names = ", ".join(class_names[n] for n in treated[group])
         own = {"train_set": head["train_set"][group], "group": group, "classes": names}
         rows.append({**head, **own, **counts, **metrics, "change_low": low, "change_high": high})
-    more, half = middles[0] - middles[1], math.hypot(*halves)
-    contrast = {"group": " - ".join(after), "change": more, "change_low": more - half, "change_high": more + half}
+    gain, half = changes[0] - changes[1], math.hypot(*half_widths)
+    contrast = {"group": " - ".join(after), "change": gain, "change_low": gain - half, "change_high": gain + half}
     return [*rows, {**head, "train_set": None} | contrast]
 
 
-def _share_right(predictions: pl.DataFrame, class_ids: Sequence[int]) -> pl.DataFrame:
-    """Of each image of some classes, the share of seeds that got it right."""
+def _share_correct(predictions: pl.DataFrame, class_ids: Sequence[int]) -> pl.DataFrame:
+    """Return, for each image of some classes, the share of seeds that classify it correctly."""
     own = predictions.filter(pl.col("class_id").is_in(list(class_ids)))
     return own.group_by("class_id", "index").agg(pl.col("correct_top1").mean()).sort("class_id", "index")

@@ -1,7 +1,7 @@
-"""The review of prompts: which classes a judge takes for another, and what an earlier prompt of them led to.
+"""Review prompts: which classes the reviewer classifies as others, and the results of earlier prompts.
 
 "Diversity and Diffusion", Section 2: the images of each label are classified by a classifier trained on natural images; the
-labels of lowest accuracy are reviewed by hand, and those that are wrong for ambiguity alone are minimally clarified.
+labels of lowest accuracy are reviewed by hand, and those that are wrong because of ambiguity alone are minimally clarified.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ HISTORY: dict[str, Any] = {
     "generated_by": pl.String,
     "reviewed_by": pl.String,
 }
-"""A row a class and what a review said of it; ``review`` numbers the reviews."""
+"""One row per class and review of it; ``review`` numbers the reviews."""
 PREDICTIONS: dict[str, Any] = {
     "seed": pl.Int64,
     "class_id": pl.Int32,
@@ -54,24 +54,24 @@ PREDICTIONS: dict[str, Any] = {
 
 
 def list_predictions(class_ids: np.ndarray, indices: np.ndarray, predicted: np.ndarray) -> pl.DataFrame:
-    """What one judge takes images for, in the form of :func:`synthdiv.classifiers.evaluation.classify_sets`."""
+    """List the predictions of a single reviewer, in the format of :func:`synthdiv.classifiers.evaluation.classify_sets`."""
     columns = {"class_id": class_ids, "index": indices, "predicted": predicted[:, None].tolist()}
-    nothing = [None] * len(class_ids)
-    return pl.DataFrame({"seed": nothing, **columns, "confidence": nothing}, schema=PREDICTIONS)
+    empty = [None] * len(class_ids)
+    return pl.DataFrame({"seed": empty, **columns, "confidence": empty}, schema=PREDICTIONS)
 
 
 def vote_seeds(predictions: pl.DataFrame) -> pl.DataFrame:
-    """What most of the models take each image for.
+    """Return the class that most models predict for each image.
 
     Parameters
     ----------
     predictions : polars.DataFrame
-        A row a seed and image, as :func:`synthdiv.classifiers.evaluation.classify_sets` gives them.
+        One row per seed and image, from :func:`synthdiv.classifiers.evaluation.classify_sets`.
 
     Returns
     -------
     polars.DataFrame
-        A row an image: class_id, index, predicted. Of equal votes, those of the greater confidence count; then the smaller
+        One row per image: class_id, index, predicted. Ties are broken by the greater total confidence, then by the smaller
         class_id.
     """
     return (
@@ -87,36 +87,36 @@ def vote_seeds(predictions: pl.DataFrame) -> pl.DataFrame:
 def tabulate_classes(
     votes: pl.DataFrame, classes: list[ClassRow], prompts: Sequence[str], columns: Sequence[str]
 ) -> pl.DataFrame:
-    """A row a class, the lowest accuracy first.
+    """Tabulate the classes, one row each, lowest accuracy first.
 
     Parameters
     ----------
     votes : polars.DataFrame
         From :func:`vote_seeds`.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     prompts : sequence of str
-        Of each class, what the images were drawn with.
+        The prompt of each class that its images were generated from.
     columns : sequence of str
-        Of the CSV of overrides that a proposed line is for.
+        Columns of the CSV of overrides, for the proposed lines.
 
     Returns
     -------
     polars.DataFrame
-        Columns as :data:`SCHEMA` says; ``predicted_class`` is the wrong class that most images were taken for. A class of which
-        every image was left out has no accuracy, and comes first.
+        Columns of :data:`SCHEMA`; ``predicted_class`` is the wrong class that most images are classified as. A class whose
+        images are all excluded has no accuracy and comes first.
     """
     rows, names = [], distinguish_names(classes)
     for row in classes:
         predicted = votes.filter(pl.col("class_id") == row.class_id)["predicted"].to_numpy()
         counts = np.bincount(predicted, minlength=len(classes))
-        right, count = int(counts[row.class_id]), len(predicted)
+        correct, count = int(counts[row.class_id]), len(predicted)
         counts[row.class_id] = 0
         worst = int(counts.argmax())
-        low, high = wilson_interval(right, count) if count else (None, None)
+        low, high = wilson_interval(correct, count) if count else (None, None)
         rows.append(
             {"class_id": row.class_id, "key": row.key, "name": names[row.class_id], "n_images": count}
-            | {"accuracy": right / count if count else None, "accuracy_low": low, "accuracy_high": high}
+            | {"accuracy": correct / count if count else None, "accuracy_low": low, "accuracy_high": high}
             | {"predicted_class": names[worst] if counts[worst] else None}
             | {"predicted_class_share": counts[worst] / count if counts[worst] else None, "prompt": prompts[row.class_id]}
             | {"lemmas": row.lemmas, "definition": row.definition, "hypernym": row.hypernym}
@@ -126,20 +126,20 @@ def tabulate_classes(
 
 
 def propose_override(row: ClassRow, prompt: str, columns: Sequence[str]) -> str | None:
-    """A line for a CSV of overrides: the class's name and hypernym. Whether it helps is for a person to say.
+    """Propose a line for a CSV of overrides: the class's name and hypernym. A person must decide whether it helps.
 
     Parameters
     ----------
     row : ClassRow
     prompt : str
-        The class's present one.
+        The class's current prompt.
     columns : sequence of str
-        The CSV's; those but key and prompt stay empty.
+        Columns of the CSV; all but key and prompt stay empty.
 
     Returns
     -------
     str or None
-        None where the prompt is that already.
+        None if that is the prompt already.
     """
     proposed = f"{row.name}, {row.hypernym}" if row.hypernym else row.name
     if proposed == prompt:
@@ -150,7 +150,7 @@ def propose_override(row: ClassRow, prompt: str, columns: Sequence[str]) -> str 
 
 
 def read_columns(path: Path | str | None) -> list[str]:
-    """The columns of a CSV of overrides; those that it must have where there is none yet."""
+    """Read the columns of a CSV of overrides; without a file, return the required columns."""
     if path is None:
         return ["key", "prompt"]
     with open(path, newline="", encoding="utf-8-sig") as file:
@@ -158,37 +158,36 @@ def read_columns(path: Path | str | None) -> list[str]:
 
 
 def keep_history(path: Path | str, table: pl.DataFrame, *, generated_by: str, reviewed_by: str) -> pl.DataFrame:
-    """Append to the history what a review says of classes and was not said of them last; nothing in it is changed.
+    """Append each class whose review differs from its last one to the history; existing rows are never changed.
 
-    A job that is done again, after it was stopped or for another page, appends nothing.
+    A job that runs again, after an interruption or for another page, appends nothing.
 
     Parameters
     ----------
     path : Path or str
-        The history, a CSV; it need not be there.
+        The history, a CSV; it is created if missing.
     table : polars.DataFrame
         From :func:`tabulate_classes`.
     generated_by, reviewed_by : str
-        The generator and guidance scale, and the judge.
+        The generator and guidance scale; the reviewer.
 
     Returns
     -------
     polars.DataFrame
-        For each class whose prompt was another one before: the last that the history says of that one. Columns as
-        :data:`HISTORY` says.
+        For each class whose prompt has changed: the last review of an earlier prompt. Columns of :data:`HISTORY`.
     """
     path = Path(path)
     history = read_table(path, HISTORY) if path.exists() else pl.DataFrame(schema=HISTORY)
     last = {row["key"]: row for row in history.iter_rows(named=True)}
     number = (history["review"].max() or 0) + 1  # type: ignore[operator]
-    said = table.with_columns(review=pl.lit(number), generated_by=pl.lit(generated_by), reviewed_by=pl.lit(reviewed_by))
-    own = said.sort("class_id").select(*(pl.col(name).cast(kind) for name, kind in HISTORY.items())).to_dicts()
-    new = [row for row in own if _without_number(row) != _without_number(last.get(row["key"], {}))]
+    reviewed = table.with_columns(review=pl.lit(number), generated_by=pl.lit(generated_by), reviewed_by=pl.lit(reviewed_by))
+    rows = reviewed.sort("class_id").select(*(pl.col(name).cast(kind) for name, kind in HISTORY.items())).to_dicts()
+    new = [row for row in rows if _without_number(row) != _without_number(last.get(row["key"], {}))]
     if new:
         write_table(pl.concat([history, pl.DataFrame(new, schema=HISTORY)]), path)
-    present = {row["key"]: row["prompt"] for row in own}
+    current = {row["key"]: row["prompt"] for row in rows}
     before = {
-        row["key"]: row for row in history.iter_rows(named=True) if present.get(row["key"], row["prompt"]) != row["prompt"]
+        row["key"]: row for row in history.iter_rows(named=True) if current.get(row["key"], row["prompt"]) != row["prompt"]
     }
     return pl.DataFrame(list(before.values()), schema=HISTORY)
 
@@ -200,43 +199,43 @@ def _without_number(row: Mapping[str, Any]) -> dict[str, Any]:
 def introduce_review(
     *, dataset: str, overrides: str | None, reads_overrides: bool, images: int, generated_by: str, reviewed_by: str
 ) -> list[str]:
-    """What the page says first: how it came about, and what to do with it.
+    """Write the introduction of the page: how it was made, and how to use it.
 
     Parameters
     ----------
     dataset : str
-        The reviewed one.
+        The reviewed dataset.
     overrides : str or None
-        The CSV of overrides that lines are to be added to.
+        The CSV of overrides to add lines to.
     reads_overrides : bool
-        Whether it decides the prompts of that very dataset.
+        Whether that CSV sets prompts of the reviewed dataset itself.
     images : int
-        Of each class.
+        Number of images per class.
     generated_by, reviewed_by : str
-        The generator and guidance scale, and the judge.
+        The generator and guidance scale; the reviewer.
     """
     made = (
-        f"{images} images of each class, drawn by {generated_by} with the prompts of dataset {dataset}, in a split of their "
-        f"own; judged by {reviewed_by}. The classes of lowest accuracy come first; below an image stands what it was taken "
-        "for. Brackets are 95 % intervals."
+        f"{images} images per class, generated by {generated_by} from the prompts of dataset {dataset} in a split of their "
+        f"own, classified by {reviewed_by}. The classes of lowest accuracy come first; the caption of an image is its "
+        "predicted class. Brackets are 95 % intervals."
     )
     caution = (
-        "A class may be taken for another for more reasons than an ambiguous prompt: look before you change one. A "
-        "proposal is the class's name and hypernym and nothing more; nobody checked it."
+        "A class may be misclassified for reasons other than an ambiguous prompt: look before you change one. A proposal "
+        "is just the class's name and hypernym; nobody checked it."
     )
     if overrides is None:
-        there = (
-            f"No dataset of this config takes overrides of {dataset}: put lines into a CSV with the columns key and "
-            f"prompt, and add a dataset of builder overrides with the base {dataset}, and a set of it."
+        instructions = (
+            f"No dataset of this config has overrides of {dataset}: put lines into a CSV with the columns key and "
+            f"prompt, and add a dataset with the builder overrides and the base {dataset}, and a set of it."
         )
     elif reads_overrides:
-        there = (
-            f"Paste the lines that you accept into {overrides} (a key's new line in place of its old one) and ask for "
-            "the target review again: only those classes are drawn again, and stand here first, with before and after."
+        instructions = (
+            f"Paste the lines that you accept into {overrides} (a key's new line replaces its old one) and run the target "
+            "review again: only those classes are generated again; they are shown first, before and after."
         )
     else:
-        there = (
-            f"Paste the lines that you accept into {overrides} (a key's new line in place of its old one). They decide "
-            f"the prompts of a dataset on top of {dataset}: to see what they change, name a set of that one in review.set."
+        instructions = (
+            f"Paste the lines that you accept into {overrides} (a key's new line replaces its old one). They set prompts "
+            f"of a dataset based on {dataset}: to see their effect, name a set of that dataset in review.set."
         )
-    return [made, caution, there]
+    return [made, caution, instructions]

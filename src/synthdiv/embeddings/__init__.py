@@ -1,1 +1,1 @@
-"""Encoders and embedding tables."""
+"""Encode images and prompts, and read and write embedding tables."""

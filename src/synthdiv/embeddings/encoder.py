@@ -1,7 +1,7 @@
-"""What all encoders share: images read and decoded beside the model, batches of one size, unit vectors in fp16.
+"""Base class of all encoders: parallel decoding of images, batches of constant size, unit vectors in fp16.
 
-Libraries prepare an image one by one, the last two steps in floating point. These two are done for a whole batch, on the
-device: what the loader's workers hand over are bytes, a quarter of the memory, and the values are the same.
+Libraries preprocess images one by one, with the last two steps in floating point. Here, these two steps run on the device
+for a whole batch: the loader's workers return bytes, which need a quarter of the memory, and the values are the same.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
 from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.jobs import outlive_sigterm
+from synthdiv.core.jobs import ignore_sigterm
 from synthdiv.images.torch_dataset import ImageDataset
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 class Features(NamedTuple):
-    """What an encoder gives.
+    """The output of an encoder.
 
     Attributes
     ----------
     vectors : float16 array of shape (n, d)
         Unit vectors.
     lengths : float32 array of shape (n,)
-        Of the encoder's own vectors.
+        Lengths of the encoder's vectors before they were normalised.
     """
 
     vectors: np.ndarray
@@ -46,15 +46,15 @@ class Encoder:
     spec : mapping
         An entry of the config's ``encoders``.
     device : torch.device
-        Where it computes.
+        The device to compute on.
     preprocess : torchvision.transforms.Compose
-        The library's, from an RGB image to a tensor; its last two steps are ToTensor and Normalize.
+        The library's transform of an RGB image to a tensor; its last two steps are ToTensor and Normalize.
     encode : callable
         From a batch of such tensors to a tensor of shape (n, d).
     """
 
     version: str
-    """Of the library that made the model."""
+    """Version of the model's library."""
 
     def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Compose, encode: Callable) -> None:
         self.batch_size: int = spec["batch_size"]
@@ -67,12 +67,12 @@ class Encoder:
         self.encode = encode
 
     def prepare(self, batch: torch.Tensor) -> torch.Tensor:
-        """From the bytes of a batch of images, shape (n, 3, height, width), to what the model takes, on the device."""
+        """Convert a batch of images in bytes, shape (n, 3, height, width), to the model's input, on the device."""
         values = batch.to(self.device, torch.float32, non_blocking=True).div_(255)
         return self.normalize(values).to(self.dtype)
 
     def run(self, batch: torch.Tensor, encode: Callable) -> Features:
-        """Encode a batch filled up to the batch size, so that a row's result does not depend on how many there were."""
+        """Encode a batch padded to the batch size, so that a row's result does not depend on the number of rows."""
         count = len(batch)
         if count < self.batch_size:
             batch = torch.cat([batch, batch[-1:].expand(self.batch_size - count, *batch.shape[1:])])
@@ -85,9 +85,9 @@ class Encoder:
         Parameters
         ----------
         rows : mapping of column name to sequence
-            As :func:`synthdiv.images.index.locate_images` gives them.
+            As :func:`synthdiv.images.index.locate_images` returns them.
         workers : int
-            Processes that read and decode while the model computes; 0 does it in this one.
+            Number of processes that read and decode while the model computes; with 0, this process does it.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class Encoder:
         Raises
         ------
         StudyError
-            If there is no row.
+            If there are no rows.
         """
         if not len(rows["file"]):
             raise StudyError(
@@ -109,7 +109,7 @@ class Encoder:
             num_workers=workers,
             pin_memory=self.device.type == "cuda",
             prefetch_factor=4 if workers else None,
-            worker_init_fn=outlive_sigterm,
+            worker_init_fn=ignore_sigterm,
         )
         parts = []
         with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:
@@ -120,18 +120,18 @@ class Encoder:
 
 
 def measure_lengths(features: torch.Tensor) -> Features:
-    """Unit vectors and lengths of a model's own vectors, float32 of shape (n, d); a zero vector stays one."""
+    """Return the unit vectors and lengths of a model's vectors, float32 of shape (n, d); a zero vector stays zero."""
     lengths = torch.linalg.vector_norm(features, dim=1)
     units = features / torch.where(lengths > 0, lengths, 1)[:, None]
     return Features(units.half().cpu().numpy(), lengths.cpu().numpy())
 
 
 def join_features(parts: Sequence[Features]) -> Features:
-    """One after the other."""
+    """Concatenate features."""
     vectors, lengths = zip(*parts, strict=True)
     return Features(np.concatenate(vectors), np.concatenate(lengths))
 
 
 def name_model(model: str) -> str:
-    """How open_clip or timm is asked for a model: a folder as "local-dir:<folder>", anything else as it is."""
+    """Return a model's name for open_clip and timm: "local-dir:<folder>" for a folder, anything else unchanged."""
     return f"local-dir:{model}" if Path(model).is_dir() else model

@@ -1,4 +1,4 @@
-"""Load an encoder of either library."""
+"""Load an encoder of open_clip or timm."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def load_encoder(spec: Mapping[str, Any], device: torch.device) -> Encoder:
     Raises
     ------
     StudyError
-        If the weights can't be had.
+        If the weights are not available.
     """
     if spec["library"] == "timm":
         from synthdiv.embeddings.timm_encoder import TimmEncoder

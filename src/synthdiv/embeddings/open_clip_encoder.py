@@ -1,4 +1,4 @@
-"""An open_clip model: embeddings of images and prompts in one space."""
+"""Embed images and prompts in one space with an open_clip model."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from synthdiv.embeddings.encoder import Encoder, Features, join_features, name_m
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Any:
-    """The open_clip tokenizer of an entry of the config's ``encoders``.
+    """Load the open_clip tokenizer of an entry of the config's ``encoders``.
 
     Raises
     ------
     StudyError
-        If it can't be loaded, or the model's configuration wants code to be run that comes with it.
+        If it cannot be loaded, or the model's configuration requires code of its own to be run.
     """
     model = name_model(spec["model"])
     try:
         text = (open_clip.get_model_config(model) or {}).get("text_cfg") or {}
         if (text.get("tokenizer_kwargs") or {}).get("trust_remote_code"):
             raise StudyError(
-                "its open_clip_config.json wants code of its own to be run (trust_remote_code), which is not done"
+                "its open_clip_config.json requires code of its own to be run (trust_remote_code), which is not allowed"
             )
         return open_clip.get_tokenizer(model)
-    except Exception as error:  # open_clip and transformers raise many kinds
+    except Exception as error:  # open_clip and transformers raise many kinds of exception
         raise StudyError(
             f"the tokenizer of the encoder {spec['model']!r} could not be loaded: {advise(error, spec['model'])}"
         ) from error
@@ -44,12 +44,12 @@ class OpenClipEncoder(Encoder):
     spec : mapping
         An entry of the config's ``encoders``.
     device : torch.device
-        Where it computes.
+        The device to compute on.
 
     Raises
     ------
     StudyError
-        If the weights can't be had, or an OpenAI model is named without -quickgelu.
+        If the weights are not available, or an OpenAI model is named without -quickgelu.
     """
 
     version = open_clip.__version__
@@ -58,8 +58,8 @@ class OpenClipEncoder(Encoder):
         model, pretrained = spec["model"], spec["pretrained"]
         if pretrained == "openai" and not model.endswith("-quickgelu") and f"{model}-quickgelu" in open_clip.list_models():
             raise StudyError(
-                f"encoder {model!r} with OpenAI's weights gives wrong values: use {model + '-quickgelu'!r}, "
-                "which has their activation"
+                f"encoder {model!r} with OpenAI's weights gives wrong embeddings: use {model + '-quickgelu'!r}, "
+                "which has their activation function"
             )
         try:
             self.model, _, preprocess = open_clip.create_model_and_transforms(
@@ -81,7 +81,7 @@ class OpenClipEncoder(Encoder):
 
     @torch.inference_mode()
     def embed_prompts(self, texts: Sequence[str]) -> Features:
-        """Embed prompts; a text that stands several times is encoded once.
+        """Embed prompts; a text that occurs several times is encoded once.
 
         Returns
         -------
@@ -89,10 +89,10 @@ class OpenClipEncoder(Encoder):
             In the order of the texts.
         """
         unique = {text: n for n, text in enumerate(dict.fromkeys(texts))}
-        listed = list(unique)
+        to_encode = list(unique)
         parts = []
-        for start in tqdm(range(0, len(listed), self.batch_size), unit="batch", desc="embed", mininterval=2):
-            tokens = self.tokenize(listed[start : start + self.batch_size])
+        for start in tqdm(range(0, len(to_encode), self.batch_size), unit="batch", desc="embed", mininterval=2):
+            tokens = self.tokenize(to_encode[start : start + self.batch_size])
             parts.append(self.run(tokens, self.model.encode_text))
-        found, rows = join_features(parts), [unique[text] for text in texts]
-        return Features(found.vectors[rows], found.lengths[rows])
+        encoded, rows = join_features(parts), [unique[text] for text in texts]
+        return Features(encoded.vectors[rows], encoded.lengths[rows])

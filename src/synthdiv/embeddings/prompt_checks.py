@@ -1,4 +1,4 @@
-"""What a text encoder makes of prompts: which it cuts off, and which become the same for two classes."""
+"""Check prompts with a text encoder's tokenizer: list truncated ones, and those that are identical for two classes."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from synthdiv.core.hub import explain, read_configuration
 from synthdiv.prompts.datasets import Dataset
 
 Tokenize = Callable[[list[str]], list[list[int]]]
-TOGETHER = 10_000
-"""Prompts that are tokenized at once: what a tokenizer notes of a million takes gigabytes."""
-NAMED = 5
-"""How many prompts that are the same are named."""
+PROMPTS_PER_BATCH = 10_000
+"""Number of prompts to tokenize at once: a tokenizer's output for a million takes gigabytes."""
+MAX_NAMED = 5
+"""Number of identical prompts that the table names."""
 COLUMNS = {
     "dataset": pl.String,
     "text_encoder": pl.String,
@@ -35,7 +35,7 @@ COLUMNS = {
 
 
 def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
-    """The (first) tokenizer of a diffusers pipeline's folder, and how many tokens it keeps.
+    """Load the (first) tokenizer of a diffusers pipeline's folder, and return it with its token limit.
 
     Raises
     ------
@@ -50,17 +50,17 @@ def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, subfolder="tokenizer", local_files_only=True, trust_remote_code=False
         )
-    except Exception as error:  # transformers raises many kinds
+    except Exception as error:  # transformers raises many kinds of exception
         raise StudyError(f"the tokenizer of {folder} could not be loaded: {explain(error)}") from error
     return lambda texts: tokenizer(texts).input_ids, tokenizer.model_max_length
 
 
 def load_encoder_tokenizer(spec: Mapping[str, Any]) -> tuple[Tokenize, int]:
-    """The tokenizer of an entry of the config's ``encoders``, and how many tokens it keeps."""
+    """Load the tokenizer of an entry of the config's ``encoders``, and return it with its token limit."""
     from synthdiv.embeddings.open_clip_encoder import make_tokenizer
 
     tokenizer = make_tokenizer(spec)
-    if hasattr(tokenizer, "tokenizer"):  # a Hugging Face tokenizer in open_clip's wrapping
+    if hasattr(tokenizer, "tokenizer"):  # a Hugging Face tokenizer in open_clip's wrapper
         return (
             lambda texts: tokenizer.tokenizer([tokenizer.clean_fn(text) for text in texts]).input_ids,
             tokenizer.context_length,
@@ -70,36 +70,36 @@ def load_encoder_tokenizer(spec: Mapping[str, Any]) -> tuple[Tokenize, int]:
 
 
 def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token_limit: int) -> pl.DataFrame:
-    """List the prompts of a dataset that a text encoder truncates, and those that it cannot tell apart.
+    """List the prompts of a dataset that a text encoder truncates, and those that it cannot distinguish.
 
     Parameters
     ----------
     dataset : Dataset
-        Its prompts are checked: one a class, or one an image.
+        The dataset whose prompts are checked: one per class, or one per image.
     text_encoder : str
-        Whose tokenizer it is, for the table.
+        The name of the text encoder, for the table.
     tokenize : callable
-        From texts to token ids, start and end included, nothing cut off.
+        From texts to token ids, including start and end tokens, without truncation.
     token_limit : int
-        How many of them the encoder keeps, start and end included.
+        Number of token ids that the encoder keeps, including start and end tokens.
 
     Returns
     -------
     polars.DataFrame
-        A row a problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names the other classes (or, where every
-        image has a prompt, images) whose prompt is the same once truncated, five at most.
+        One row per problem. ``problem`` is "truncated" or "identical"; ``identical_to`` names at most five other classes (or
+        images, if every image has its own prompt) whose truncated prompt is identical.
     """
     places = dataset.list_places()
     texts = [dataset.prompt(class_id, split or "train", index) for class_id, split, index in places]
     lengths: list[int] = []
     kept: list[bytes] = []
-    for start in range(0, len(texts), TOGETHER):
-        for ids in tokenize(texts[start : start + TOGETHER]):
+    for start in range(0, len(texts), PROMPTS_PER_BATCH):
+        for ids in tokenize(texts[start : start + PROMPTS_PER_BATCH]):
             lengths.append(len(ids))
             kept.append(array("q", ids[: min(len(ids), token_limit) - 1]).tobytes())
-    same: dict[bytes, list[int]] = {}
-    for n, text in enumerate(kept):
-        same.setdefault(text, []).append(n)
+    identical: dict[bytes, list[int]] = {}
+    for n, tokens in enumerate(kept):
+        identical.setdefault(tokens, []).append(n)
     rows = []
     for n, (class_id, split, index) in enumerate(places):
         row = {
@@ -115,10 +115,10 @@ def check_prompts(dataset: Dataset, text_encoder: str, tokenize: Tokenize, token
         }
         if lengths[n] > token_limit:
             rows.append(row | {"problem": "truncated"})
-        others = list(islice((other for other in same[kept[n]] if other != n), NAMED))
+        others = list(islice((other for other in identical[kept[n]] if other != n), MAX_NAMED))
         if others:
-            named = "; ".join(_name_place(dataset, places[other]) for other in others)
-            rows.append(row | {"problem": "identical", "identical_to": named})
+            names = "; ".join(_name_place(dataset, places[other]) for other in others)
+            rows.append(row | {"problem": "identical", "identical_to": names})
     return pl.DataFrame(rows, schema=COLUMNS)
 
 

@@ -1,8 +1,8 @@
-"""The embedding table.
+"""Read and write embedding tables.
 
-A table holds a row a vector, sorted by class_id, split (train first) and index: in ``embedding`` a fixed-size list, in
-``length`` what the vector's length was before it was made a unit vector. What an encoder of this workflow made is stored as
-fp16; what a user brought, as fp64.
+A table holds one row per vector, sorted by class_id, split (train first) and index. ``embedding`` is a fixed-size list, and
+``length`` is the vector's length before normalisation. Embeddings by this workflow's encoders are stored as fp16,
+user-provided ones as fp64.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ ROW_GROUP = 8192
 
 @dataclass(frozen=True)
 class Embeddings:
-    """Vectors and what they are of, sorted by class_id and index.
+    """Vectors with their class_ids and indices, sorted by class_id and index.
 
     Attributes
     ----------
     class_ids : int64 array of shape (n,)
     indices : int64 array of shape (n,)
     vectors : float16 or float64 array of shape (n, d)
-        As stored; nearly of unit length.
+        As stored; of unit length up to rounding.
     lengths : float64 array of shape (n,)
-        What the vectors' lengths were before they were made unit vectors.
+        The vectors' lengths before normalisation.
     """
 
     class_ids: np.ndarray
@@ -64,26 +64,27 @@ def write_embeddings(
 ) -> None:
     """Write an embedding table.
 
-    The vectors' column is neither compressed nor encoded nor measured: it reads ten times faster than by default.
+    The column of vectors has no compression, encoding or statistics, and so is read ten times faster than by default.
 
     Parameters
     ----------
     path : Path or str
         The Parquet file.
     class_ids, splits, indices : sequences of length n
-        What each row is of.
+        The class, split and index of each row.
     vectors : float16 or float64 array of shape (n, d)
-        Unit vectors, as they are to be stored.
+        Unit vectors, in the dtype to store.
     lengths : float array of shape (n,)
-        The vectors' lengths before they were made unit vectors.
-    facts : mapping
-        For the file's metadata: encoder, weights, versions.
+        The vectors' lengths before normalisation.
+    metadata : mapping
+        The file's metadata: encoder, weights, versions.
     seeds : sequence of int of length n, optional
-        Which of several trainings of a model made each row: a first column, by which the rows are sorted first.
+        The training seed of the model that produced each row, if there are several: written as the first column, by which
+        the rows are sorted first.
     """
-    trained = [0] * len(class_ids) if seeds is None else seeds
+    row_seeds = [0] * len(class_ids) if seeds is None else seeds
     order = sorted(
-        range(len(class_ids)), key=lambda n: (trained[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
+        range(len(class_ids)), key=lambda n: (row_seeds[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
     )
     item = pa.field("item", pa.from_numpy_dtype(vectors.dtype), nullable=False)
     kind = pa.list_(item, vectors.shape[1])
@@ -119,7 +120,7 @@ def write_embeddings(
             store_schema=True,
         ) as writer,
     ):
-        # a row group at a time: a whole set's vectors in order would be gigabytes beside those that are given
+        # one row group at a time: a sorted copy of a whole set's vectors would take gigabytes more
         for start in range(0, len(table), ROW_GROUP):
             part = np.ascontiguousarray(vectors[order[start : start + ROW_GROUP]]).reshape(-1)
             column = pa.FixedSizeListArray.from_arrays(pa.array(part, type=item.type), type=kind)
@@ -127,7 +128,7 @@ def write_embeddings(
 
 
 def make_unit(vectors: np.ndarray) -> np.ndarray:
-    """Vectors of unit length, in fp64; a zero vector stays one.
+    """Return the vectors scaled to unit length, in fp64; a zero vector stays zero.
 
     Parameters
     ----------
@@ -144,7 +145,7 @@ def make_unit(vectors: np.ndarray) -> np.ndarray:
 
 
 class EmbeddingTables:
-    """One split of the tables that make up a set, to be read block by block (by iterating, as often as needed) or whole.
+    """One split of the tables that make up a set, to be read block by block (by iterating, repeatedly if needed) or whole.
 
     Parameters
     ----------
@@ -153,14 +154,14 @@ class EmbeddingTables:
     split : str
         "train" or "evaluation".
     rows : int
-        Of a block, at most.
+        Maximum number of rows per block.
     seed : int, optional
-        Of tables that hold what several trainings of a model made, the one whose rows are read.
+        The training seed whose rows are read, for tables with the embeddings of several trainings of a model.
 
     Raises
     ------
     StudyError
-        On reading, if the shards hold vectors of different lengths.
+        On reading, if the shards hold vectors of different dimensions.
     """
 
     def __init__(self, paths: Iterable[Path | str], split: str, *, rows: int = ROW_GROUP, seed: int | None = None) -> None:
@@ -170,15 +171,15 @@ class EmbeddingTables:
         self.seed = seed
 
     def __iter__(self) -> Iterator[Embeddings]:
-        waiting: list[Embeddings] = []
+        pending: list[Embeddings] = []
         for part in self._read_parts():
-            waiting.append(part)
-            while sum(map(len, waiting)) >= self.rows:
-                joined = join_embeddings(waiting)
+            pending.append(part)
+            while sum(map(len, pending)) >= self.rows:
+                joined = join_embeddings(pending)
                 yield joined[: self.rows]
-                waiting = [joined[self.rows :]]
-        if sum(map(len, waiting)):
-            yield join_embeddings(waiting)
+                pending = [joined[self.rows :]]
+        if sum(map(len, pending)):
+            yield join_embeddings(pending)
 
     def _read_parts(self) -> Iterator[Embeddings]:
         width = None
@@ -194,27 +195,27 @@ class EmbeddingTables:
                     yield part
 
     def _select(self, batch: pa.RecordBatch) -> Embeddings:
-        wanted = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)
+        selected = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)
         if self.seed is not None:
-            wanted &= batch["seed"].to_numpy() == self.seed
+            selected &= batch["seed"].to_numpy() == self.seed
         column = batch["embedding"]
         vectors = column.flatten().to_numpy(zero_copy_only=False).reshape(len(batch), column.type.list_size)
         lengths = batch["length"].to_numpy()
         return Embeddings(
-            batch["class_id"].to_numpy()[wanted].astype(np.int64),
-            batch["index"].to_numpy()[wanted].astype(np.int64),
-            vectors[wanted],
-            lengths[wanted],
+            batch["class_id"].to_numpy()[selected].astype(np.int64),
+            batch["index"].to_numpy()[selected].astype(np.int64),
+            vectors[selected],
+            lengths[selected],
         )
 
     def read(self) -> Embeddings:
-        """All rows, in order of class_id and index."""
+        """Read all rows, sorted by class_id and index."""
         joined = join_embeddings(list(self._read_parts()))
         return joined[np.lexsort((joined.indices, joined.class_ids))]
 
 
 def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
-    """One after the other."""
+    """Concatenate embeddings."""
     if len(parts) == 1:
         return parts[0]
     return Embeddings(
@@ -223,5 +224,5 @@ def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """What the table's metadata says of its encoder."""
+    """Read a table's metadata about its encoder."""
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])

@@ -1,4 +1,4 @@
-"""A timm model: embeddings of images alone, such as Inception-v3's or DINOv2's."""
+"""Embed images with a timm model such as Inception-v3 or DINOv2, which has no text encoder."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from synthdiv.embeddings.encoder import DTYPES, Encoder, name_model
 
 
 class TimmEncoder(Encoder):
-    """A loaded timm model without its classifier; images are prepared as the weights were evaluated.
+    """A loaded timm model without its classifier; images are preprocessed as in the evaluation of the weights.
 
     Parameters
     ----------
     spec : mapping
         An entry of the config's ``encoders``.
     device : torch.device
-        Where it computes.
+        The device to compute on.
 
     Raises
     ------
     StudyError
-        If the weights can't be had.
+        If the weights are not available.
     """
 
     version = timm.__version__

@@ -1,4 +1,4 @@
-"""The embedding tables that users bring: checked, and written as one table of unit vectors."""
+"""Check user-provided embedding tables, and write them as one table of unit vectors."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
 
 
 def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_name: str, classes: list[ClassRow]) -> None:
-    """Check the embedding tables that a user brings for a set, and write them as one table of unit vectors in fp64.
+    """Check the user-provided embedding tables of a set, and write them as one table of unit vectors in fp64.
 
-    Rows are numbered by their ``index`` column, or, where there is none, by the order of their bytes: shuffled tables
-    give the same file.
+    Rows are numbered by their ``index`` column or, if there is none, by the order of their bytes: shuffled tables give the
+    same file.
 
     Parameters
     ----------
     source : str or mapping of split to str
-        A file or glob with a ``split`` column, or one a split. Parquet with class_id and embedding, or .npy beside .csv.
+        A file or glob with a ``split`` column, or one per split. Parquet with class_id and embedding, or .npy next to .csv.
     path : Path or str
         The table to write.
     set_name : str
-        For messages.
+        The set's name, for messages.
     classes : list of ClassRow
         The study's classes.
 
     Raises
     ------
     StudyError
-        With file and row, if a vector is not finite, is zero, or has another length, or a class_id is out of range; with
-        the class, if one has no vector in a split.
+        If a vector is not finite, is zero or has another dimension, or a class_id is out of range (the message names file
+        and row); or if a class has no vector in a split (the message names the class).
     """
     sources = {None: source} if isinstance(source, str) else {split: source[split] for split in SPLITS}
     class_ids: list[np.ndarray] = []
@@ -76,8 +76,8 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
     vectors.clear()
     at = _number_rows(ids, splits, at, rows, set_name)
     for split in SPLITS:
-        there = set(ids[np.array(splits) == split].tolist())
-        missing = next((row for row in classes if row.class_id not in there), None)
+        present = set(ids[np.array(splits) == split].tolist())
+        missing = next((row for row in classes if row.class_id not in present), None)
         if missing is not None:
             raise StudyError(
                 f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of "
@@ -87,7 +87,7 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
 
 
 def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors of any finite ones but zero, float64 of shape (n, d), and the lengths that they had, of shape (n,)."""
+    """Return unit vectors and lengths of finite, nonzero vectors: float64 of shapes (n, d) and (n,)."""
     units, lengths = np.empty(vectors.shape), np.empty(len(vectors))
     for start in range(0, len(vectors), ROW_GROUP):
         part = slice(start, start + ROW_GROUP)
@@ -136,12 +136,12 @@ def _read_parquet(file: str) -> dict[str, Any]:
         table = pq.read_table(file)
         table.validate(full=True)
     except (pa.ArrowInvalid, OSError) as error:
-        raise StudyError(f"{file} is no Parquet file that can be read: {error}") from None
+        raise StudyError(f"{file} is not a readable Parquet file: {error}") from None
     for name in ("class_id", "embedding"):
         if name not in table.column_names:
             raise StudyError(f"{file} has no column {name}; its columns are {', '.join(table.column_names)}")
     if not len(table):
-        raise StudyError(f"{file} holds no row")
+        raise StudyError(f"{file} holds no rows")
     column = table["embedding"].combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks)
@@ -180,12 +180,12 @@ def _read_npy(file: str) -> dict[str, Any]:
     try:
         vectors = np.load(file, allow_pickle=False)
     except (ValueError, OSError, EOFError, MemoryError) as error:
-        raise StudyError(f"{file} is no .npy file of numbers: {error}") from None
+        raise StudyError(f"{file} is not an .npy file of numbers: {error}") from None
     if not isinstance(vectors, np.ndarray):
-        raise StudyError(f"{file} is no .npy file of numbers, but an archive of several (.npz)")
+        raise StudyError(f"{file} is not an .npy file of numbers, but an archive of several (.npz)")
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not len(vectors):
         raise StudyError(
-            f"{file} must hold a table of numbers, a vector a row; it has shape {vectors.shape}, {vectors.dtype}"
+            f"{file} must hold a table of numbers, one vector per row; it has shape {vectors.shape}, {vectors.dtype}"
         )
     if len(rows) != len(vectors):
         raise StudyError(f"{file} holds {len(vectors)} vectors, but {labels} {len(rows)} rows")

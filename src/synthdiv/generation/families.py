@@ -1,6 +1,6 @@
-"""The families of text-to-image pipelines that were tried, and in what they differ: prompts, initial noise, guidance.
+"""Define the supported families of text-to-image pipelines, which differ in prompts, initial noise and guidance.
 
-Another family may work alike, but nobody has seen its images depend on prompt and seed alone; so it is refused.
+Another family may work the same way, but nobody has tested that its images depend only on prompt and seed; so it is refused.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import read_configuration
 
 CLASSIFIER_FREE, EMBEDDED, NONE = "classifier-free", "embedded", "none"
-"""Kinds of guidance: two predictions a step, one prediction that is told the scale, or none that a scale could change."""
+"""Kinds of guidance: two predictions per step, one prediction with the scale as an input, or no guidance scale at all."""
 
 
 @dataclass(frozen=True)
 class Family:
-    """How one kind of diffusers pipeline is driven.
+    """How to call one kind of diffusers pipeline.
 
     Attributes
     ----------
     denoiser : str
-        The component that denoises, whose folder holds the configuration that ``find_guidance`` reads.
+        Name of the denoising component, whose folder holds the configuration for ``find_guidance``.
     find_guidance : callable
         From that configuration to the kind of guidance.
     embeddings : tuple of str
-        What ``encode_prompt`` returns, as arguments of the pipeline's call; "" for what the call makes itself.
+        The values that ``encode_prompt`` returns, as arguments of the pipeline's call; "" for values that are not passed.
     shape_noise : callable
         From (pipeline, height, width) to the shape of one image's initial noise.
     pack_noise : callable
@@ -45,12 +45,12 @@ class Family:
     pack_noise: Callable[[Any, torch.Tensor], torch.Tensor] = lambda pipeline, noise: noise
 
     def encode_prompts(self, pipeline: Any, prompts: Sequence[str], **options: Any) -> dict[str, torch.Tensor | None]:
-        """What a pipeline's text encoders make of prompts, as arguments of its call; options are those of encode_prompt."""
+        """Encode prompts with a pipeline's text encoders, as arguments of its call; options are those of encode_prompt."""
         known = inspect.signature(pipeline.encode_prompt).parameters
-        # SD3 and Flux want their other encoders' prompts named, if only as None: the same prompts
-        unnamed = {name: None for name in ("prompt_2", "prompt_3") if name in known}
-        given = {name: value for name, value in options.items() if name in known}
-        encoded = pipeline.encode_prompt(prompt=list(prompts), num_images_per_prompt=1, **unnamed, **given)
+        # SD3 and Flux require the prompts of their other encoders as arguments; None means the same prompts
+        same = {name: None for name in ("prompt_2", "prompt_3") if name in known}
+        accepted = {name: value for name, value in options.items() if name in known}
+        encoded = pipeline.encode_prompt(prompt=list(prompts), num_images_per_prompt=1, **same, **accepted)
         return {name: value for name, value in zip(self.embeddings, encoded, strict=True) if name}
 
 
@@ -65,7 +65,7 @@ def _shape_transformer_noise(pipeline: Any, height: int, width: int) -> tuple[in
 
 
 def _shape_flux_noise(pipeline: Any, height: int, width: int) -> tuple[int, ...]:
-    """Before it is packed into patches of 2 x 2."""
+    """Return the shape before the noise is packed into patches of 2 x 2."""
     factor = 2 * pipeline.vae_scale_factor
     return pipeline.transformer.config.in_channels // 4, 2 * (height // factor), 2 * (width // factor)
 
@@ -75,7 +75,7 @@ def _pack_flux_noise(pipeline: Any, noise: torch.Tensor) -> torch.Tensor:
 
 
 def _find_unet_guidance(config: dict[str, Any]) -> str:
-    """A distilled consistency model's U-Net is told the scale."""
+    """The U-Net of a distilled consistency model takes the scale as an input."""
     return CLASSIFIER_FREE if config.get("time_cond_proj_dim") is None else EMBEDDED
 
 
@@ -98,36 +98,36 @@ FAMILIES = {
         _pack_flux_noise,
     ),
 }
-"""By the class name of the pipeline, as its model_index.json gives it."""
+"""The families by the pipeline's class name, as in its model_index.json."""
 
 
 def find_family(name: str, folder: Path) -> Family:
-    """The family of a pipeline's folder.
+    """Return the family of the pipeline in a folder.
 
     Parameters
     ----------
     name : str
-        How the config calls the model, for messages.
+        The model's name in the config, for messages.
     folder : Path
-        Its files.
+        The model's files.
 
     Raises
     ------
     StudyError
-        If the folder is no pipeline, or of a family that was not tried.
+        If the folder is not a pipeline, or its family is not supported.
     """
     index = folder / "model_index.json"
     if not index.is_file():
-        raise StudyError(f"the generator {name} is no diffusers pipeline: {folder} has no model_index.json")
+        raise StudyError(f"the generator {name} is not a diffusers pipeline: {folder} has no model_index.json")
     kind = str(read_configuration(index, name).get("_class_name"))
     if kind not in FAMILIES:
         raise StudyError(
-            f"the generator {name} is a {kind}, which was never tried here. Those that were: {', '.join(FAMILIES)}. "
-            "To add a family: src/synthdiv/generation/families.py"
+            f"the generator {name} is a {kind}, which is not supported. Supported: {', '.join(FAMILIES)}. "
+            "To add a family, edit src/synthdiv/generation/families.py"
         )
     return FAMILIES[kind]
 
 
 def find_guidance(family: Family, folder: Path) -> str:
-    """The kind of guidance of a pipeline's folder: "classifier-free", "embedded" or "none"."""
+    """Return the kind of guidance of the pipeline in a folder: "classifier-free", "embedded" or "none"."""
     return family.find_guidance(read_configuration(folder / family.denoiser / "config.json", str(folder)))

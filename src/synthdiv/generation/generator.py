@@ -1,4 +1,4 @@
-"""A diffusers text-to-image pipeline: its fingerprint, loading it, and drawing images that depend on nothing else."""
+"""Fingerprint and load a diffusers text-to-image pipeline, and generate images that depend only on it, prompt and seed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.hub import advise, explain, fetch_pipeline, fetch_weights, list_model_files, read_configuration
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
 
-GIVEN = {
+RESERVED_ARGUMENTS = {
     "self",
     "prompt",
     "prompt_embeds",
@@ -39,11 +39,11 @@ GIVEN = {
     "num_images_per_prompt",
     "kwargs",
 }
-"""Arguments of a pipeline's call that are no user's: other keys of the config decide them, or the workflow."""
+"""Arguments of a pipeline's call that users cannot set: other keys of the config, or the workflow, determine them."""
 
 
 def hash_files(paths: Iterable[Path], folder: Path) -> str:
-    """SHA-256 over the names (from ``folder`` on) and contents of files."""
+    """Return the SHA-256 of the names (relative to ``folder``) and contents of files."""
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.relative_to(folder).as_posix().encode() + b"\0")
@@ -53,7 +53,7 @@ def hash_files(paths: Iterable[Path], folder: Path) -> str:
 
 
 def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """What identifies a generator wherever it lies: the weights' digest and the full scheduler configuration.
+    """Identify a generator regardless of its location: by the weights' digest and the full scheduler configuration.
 
     Parameters
     ----------
@@ -63,12 +63,12 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``digest`` is of all the rest but the model's name and ``guidance``, the kind of guidance.
+        ``digest`` covers all other values except ``model`` and ``guidance`` (the kind of guidance).
 
     Raises
     ------
     StudyError
-        If the model can't be had, or cannot be drawn with as the entry says.
+        If the model is not available, or cannot generate images with the entry's settings.
     """
     folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
     family = find_family(spec["model"], folder)
@@ -84,7 +84,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         "pipeline": index["_class_name"],
         "weights": hash_files(files, folder),
         "scheduler": type(scheduler).__name__,
-        "scheduler_config": {k: _spell(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
+        "scheduler_config": {k: _make_serialisable(v) for k, v in sorted(scheduler.config.items()) if not k.startswith("_")},
     }
     options = list_options(index)
     if options:
@@ -97,7 +97,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
-    """What a model_index.json sets, besides components, otherwise than the pipeline's class does: it may decide images."""
+    """Return the options in a model_index.json that differ from the pipeline's defaults: they may change images."""
     defaults = inspect.signature(getattr(diffusers, index["_class_name"])).parameters
     given = {name: value for name, value in index.items() if name in defaults and not isinstance(value, list)}
     return {
@@ -108,32 +108,34 @@ def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def find_lora(spec: Mapping[str, Any]) -> list[Path]:
-    """The files of an entry's LoRA weights.
+    """Return the files of an entry's LoRA weights.
 
     Raises
     ------
     StudyError
-        If there are none as safetensors: a pickle is not loaded.
+        If there are no safetensors files: pickles are not loaded.
     """
     lora = fetch_weights(spec["lora"], "LoRA")
     weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
     if not weights or any(path.suffix != ".safetensors" for path in weights):
-        raise StudyError(f"the LoRA {spec['lora']!r} must be a .safetensors file, or a folder with one: no other is loaded")
+        raise StudyError(
+            f"the LoRA {spec['lora']!r} must be a .safetensors file, or a folder with one: other formats are not loaded"
+        )
     return weights
 
 
-def _spell(value: Any) -> Any:
-    """Infinity as a word: JSON has no number for it, but some schedulers' configurations do."""
+def _make_serialisable(value: Any) -> Any:
+    """Return infinity as a string: some schedulers' configurations contain it, but JSON has no number for it."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
-    """The pipeline's own scheduler, or the class that ``spec`` names, with its options replaced.
+    """Return the pipeline's own scheduler, or one of the class that ``spec`` names, with its options replaced.
 
     Raises
     ------
     StudyError
-        If there is no such scheduler, or it has not these options.
+        If there is no such scheduler, or it does not accept these options.
     """
     config = read_configuration(folder / "scheduler" / "scheduler_config.json", spec["model"])
     name = str(spec["scheduler"] or config.get("_class_name"))
@@ -144,7 +146,7 @@ def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
         check_known(option, inspect.signature(kind).parameters, f"scheduler_options of {spec['model']}", f"option of {name}")
     try:
         return kind.from_config(config, **spec["scheduler_options"])
-    except Exception as error:  # diffusers raises many kinds
+    except Exception as error:  # diffusers raises many kinds of exception
         raise StudyError(
             f"diffusers refuses the scheduler {name} with {dict(spec['scheduler_options'])}: {explain(error)}"
         ) from error
@@ -158,12 +160,12 @@ class Generator:
     spec : mapping
         An entry of the config's ``generators``.
     device : torch.device
-        Where it computes.
+        The device to compute on.
 
     Raises
     ------
     StudyError
-        If it can't be loaded, or its call has not the entry's arguments.
+        If the pipeline cannot be loaded, or its call does not accept the entry's arguments.
     """
 
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
@@ -173,9 +175,9 @@ class Generator:
         self.guidance = find_guidance(self.family, folder)
         components = read_configuration(folder / "model_index.json", spec["model"])
         options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
-        # a checker inside the pipeline would replace images by black ones; SD3 without T5 has parts that are not there
-        without = {"safety_checker", "feature_extractor"} & components.keys()
-        options |= dict.fromkeys(without | {name for name, part in components.items() if part == [None, None]})
+        # a checker inside the pipeline would replace images by black ones; SD3 without T5 lacks some components
+        omitted = {"safety_checker", "feature_extractor"} & components.keys()
+        options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
         if "requires_safety_checker" in components:
             options["requires_safety_checker"] = False
         lora = find_lora(spec) if spec["lora"] is not None else None
@@ -193,10 +195,10 @@ class Generator:
                 self.pipeline.load_lora_weights(spec["lora"], use_safetensors=True)
                 self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
             self.pipeline.to(device)
-        except Exception as error:  # diffusers raises many kinds
+        except Exception as error:  # diffusers raises many kinds of exception
             weights = spec["model"] + (f" with the LoRA {spec['lora']}" if lora is not None else "")
             raise StudyError(
-                f"the generator {weights} could not be loaded; are its files whole, and of one model? {explain(error)}"
+                f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
             ) from error
         self._check_arguments()
         self.pipeline.set_progress_bar_config(disable=True)
@@ -208,30 +210,30 @@ class Generator:
         self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
 
     def _check_arguments(self) -> None:
-        """Refuse arguments that the pipeline's call has not, which it would ignore, or that are given already."""
+        """Refuse arguments that the pipeline's call does not have, or that are determined already."""
         call = inspect.signature(type(self.pipeline).__call__).parameters
-        open_to = {name: None for name in call if name not in GIVEN}
+        allowed = {name: None for name in call if name not in RESERVED_ARGUMENTS}
         for name in self.spec["arguments"]:
-            check_known(name, open_to, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
+            check_known(name, allowed, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
 
     def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
-        """Draw one image a prompt, batch by batch.
+        """Generate one image per prompt, batch by batch.
 
-        Every image has a generator of its own, which gives its initial noise (on the CPU, in fp32) and whatever the
-        scheduler draws later. Batches are filled up to ``batch_size``, and a processor draws on one thread, since a
-        convolution's result depends on both: so an image depends on its own prompt and seed alone.
+        Every image has its own random generator, which draws its initial noise (on the CPU, in fp32) and all later noise of
+        the scheduler. Batches are padded to ``batch_size``, and a CPU uses one thread, since a convolution's result depends
+        on both: so an image depends only on its own prompt and seed.
 
         Parameters
         ----------
         prompts, seeds : sequences of equal length
-            An image's prompt and the seed of its noise.
+            Each image's prompt and the seed of its noise.
         guidance_scale : float
-            Classifier-free guidance applies above 1 only.
+            Classifier-free guidance has an effect above 1 only.
 
         Yields
         ------
         PIL.Image.Image
-            RGB, in order.
+            The images in RGB, in the order of the prompts.
         """
         size = self.spec["batch_size"]
         self._encoded = {}
@@ -249,7 +251,7 @@ class Generator:
 
     @torch.inference_mode()
     def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
-        """A batch's pixels: uint8, of shape (images, height, width, 3)."""
+        """Return a batch's pixels: uint8, of shape (images, height, width, 3)."""
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
         noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
         latents = self.family.pack_noise(self.pipeline, noise)
@@ -272,7 +274,7 @@ class Generator:
 
     @torch.inference_mode()
     def _encode(self, prompts: list[str], upcoming: Iterable[str], guidance_scale: float) -> None:
-        """Encode a batch's prompts, and with them as many of the upcoming ones as fill the text encoder's batch up."""
+        """Encode a batch's prompts, and as many of the upcoming ones as are needed to fill the text encoder's batch."""
         kept = {prompt: self._encoded[prompt] for prompt in prompts if prompt in self._encoded}
         size = self.spec["batch_size"]
         new: dict[str, None] = {}
@@ -281,11 +283,11 @@ class Generator:
                 new[prompt] = None
             if len(new) == size:
                 break
-        filled = [*new, *list(new)[-1:] * (size - len(new))]
+        padded = [*new, *list(new)[-1:] * (size - len(new))]
         negative = {"negative_prompt": [self.spec["negative_prompt"]] * size} if self.spec["negative_prompt"] else {}
         encoded = self.family.encode_prompts(
             self.pipeline,
-            filled,
+            padded,
             device=self.device,
             do_classifier_free_guidance=self.guidance == CLASSIFIER_FREE and guidance_scale > 1,
             **negative,
@@ -303,7 +305,7 @@ class SafetyChecker:
     Raises
     ------
     StudyError
-        If it can't be loaded.
+        If it cannot be loaded.
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
@@ -314,14 +316,14 @@ class SafetyChecker:
             self.processor = CLIPImageProcessor.from_pretrained(name)
             self.model = StableDiffusionSafetyChecker.from_pretrained(name, use_safetensors=True).eval()
             self.model.to(device)
-        except Exception as error:  # transformers raises many kinds
+        except Exception as error:  # transformers raises many kinds of exception
             raise StudyError(f"the safety checker {name!r} could not be loaded: {advise(error, name)}") from error
         self.device = device
 
     @torch.inference_mode()
     def check_images(self, images: Sequence[Image.Image]) -> list[bool]:
-        """Whether each image is taken for unsafe."""
+        """Return whether each image is classified as unsafe."""
         pixels = self.processor(list(images), return_tensors="pt").pixel_values.to(self.device)
-        spare = np.zeros((len(images), 1, 1, 3), dtype=np.float32)  # what the checker blackens
-        _, unsafe = self.model(clip_input=pixels, images=spare)
+        dummies = np.zeros((len(images), 1, 1, 3), dtype=np.float32)  # the checker blackens these, not the images
+        _, unsafe = self.model(clip_input=pixels, images=dummies)
         return [bool(value) for value in unsafe]

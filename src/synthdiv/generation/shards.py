@@ -1,4 +1,4 @@
-"""Draw a shard of a dataset: find the blocks that are there, grow or draw the others, and write the shard's index."""
+"""Generate a shard of a dataset: find existing blocks, extend or generate the others, and write the shard's index."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from synthdiv.plan.study import Study
 
 logger = logging.getLogger(__name__)
 
-Draw = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
+GenerateImages = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
-# of a generator's entry: what the fingerprint covers already, and what does not change an image
+# keys of a generator's entry that the fingerprint covers already, or that do not change an image
 NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
 
 
 @dataclass(frozen=True)
 class Block:
-    """Images that lie, or will lie, in one file: what each is, and where."""
+    """Images that are, or will be, stored in one file: the identity of each, and the file's path."""
 
     class_id: int
     split: str
@@ -47,7 +47,7 @@ class Block:
 
 @dataclass(frozen=True)
 class GenerationCounts:
-    """What a call of :func:`generate_shard` did, in images."""
+    """Numbers of images that a call of :func:`generate_shard` generated, copied and found."""
 
     generated: int
     copied: int
@@ -55,7 +55,7 @@ class GenerationCounts:
 
 
 def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_format: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that decides an image's bytes besides its prompt, its seed and the guidance scale."""
+    """Return everything that determines an image's bytes besides its prompt, its seed and the guidance scale."""
     return {
         "recipe_version": RECIPE_VERSION,
         "fingerprint": fingerprint["digest"],
@@ -68,9 +68,9 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
 def iter_blocks(
     study: Study, run: GenerationRun, class_ids: Iterable[int], fingerprint: Mapping[str, Any]
 ) -> Iterator[Block]:
-    """The blocks of some classes of a drawing, in order.
+    """Yield the blocks of some classes of a generation run, in order.
 
-    Where a class has fewer images than a block that is there already, and that block begins with them, it is theirs too.
+    If a class needs fewer images than fill a block, and a longer existing block begins with them, that block is used.
     """
     dataset = find_prompts(study, run)
     spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
@@ -97,16 +97,16 @@ def iter_blocks(
                 path = locate(names)
                 if len(names) < BLOCK_SIZE and dataset.endless and not path.exists():
                     more = range(noises.stop, start + BLOCK_SIZE)
-                    _, _, following = describe(class_id, split, more, more)
-                    longer = (locate(names + following[:n]) for n in range(1, len(following) + 1))
-                    path = next((one for one in longer if one.exists()), path)
+                    _, _, further = describe(class_id, split, more, more)
+                    longer = (locate(names + further[:n]) for n in range(1, len(further) + 1))
+                    path = next((candidate for candidate in longer if candidate.exists()), path)
                 yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
 
 
 def count_generated(study: Study, run: GenerationRun, class_id: int, fingerprint: Mapping[str, Any]) -> int:
-    """How many images of a class lie in the archive; none if its first block is not there, since that is drawn first.
+    """Count the images of a class in the archive: 0 if its first block is missing, since that is generated first.
 
-    The prompts of a probe are edited one by one: each is looked for.
+    The prompts of a prompt probe are edited one by one, so every block is looked up.
     """
     blocks = iter_blocks(study, run, [class_id], fingerprint)
     first = next(blocks)
@@ -116,12 +116,12 @@ def count_generated(study: Study, run: GenerationRun, class_id: int, fingerprint
 
 
 def family_name(fingerprint: Mapping[str, Any]) -> str:
-    """The archive's folder for one generator: readable, and the same for whoever uses the same weights."""
+    """Return the archive's folder for a generator: readable, and the same for everybody who uses the same weights."""
     return f"{fingerprint['pipeline']}-{fingerprint['digest'][:12]}"
 
 
-def find_shorter(block: Block) -> list[StoredImage]:
-    """The images of the longest block that holds a beginning of this one's, if there is any."""
+def read_shorter_block(block: Block) -> list[StoredImage]:
+    """Return the images of the longest block whose images are the first ones of this block, if there is any."""
     for length in range(len(block.names) - 1, 0, -1):
         path = block.path.parents[1] / (name := name_block(block.names[:length]))[:2] / f"{name}.tar"
         if path.exists():
@@ -130,7 +130,7 @@ def find_shorter(block: Block) -> list[StoredImage]:
 
 
 def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
-    """Encode an image as the config's ``image_format`` says."""
+    """Encode an image in the config's ``image_format``."""
     buffer = io.BytesIO()
     options = {} if image_format["format"] == "png" else {"quality": image_format["quality"]}
     image.save(buffer, format=image_format["format"], **options)
@@ -138,18 +138,18 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
 
 
 def fill_block(
-    study: Study, run: GenerationRun, block: Block, kept: Sequence[StoredImage], images: Sequence[Image.Image]
+    study: Study, run: GenerationRun, block: Block, copied: Sequence[StoredImage], images: Sequence[Image.Image]
 ) -> None:
-    """Write one block: first the images that are kept from a shorter one, then new ones.
+    """Write one block: first the images that are copied from a shorter one, then the new ones.
 
-    What another job has written meanwhile is left alone: an index may name its images by their offsets.
+    A block that another job has written meanwhile is left alone: an index may refer to its images by their offsets.
     """
     if block.path.exists():
         return
     key = study.classes[block.class_id].key
     image_format = study.config["image_format"]
-    data_of = [(read_bytes(image.file, image.offset, image.size), image.metadata) for image in kept]
-    for n, image in enumerate(images, start=len(kept)):
+    encoded = [(read_bytes(image.file, image.offset, image.size), image.metadata) for image in copied]
+    for n, image in enumerate(images, start=len(copied)):
         metadata = {
             "name": block.names[n],
             "class_key": key,
@@ -160,37 +160,37 @@ def fill_block(
             "guidance_scale": run.guidance_scale,
             **measure_image(image),
         }
-        data_of.append((encode_image(image, image_format), metadata))
+        encoded.append((encode_image(image, image_format), metadata))
     extension = EXTENSIONS[image_format["format"]]
     members = [
         (name_member(key, block.split, index), extension, data, metadata)
-        for index, (data, metadata) in zip(block.noises, data_of, strict=True)
+        for index, (data, metadata) in zip(block.noises, encoded, strict=True)
     ]
     write_block(block.path, members)
 
 
 def generate_blocks(
-    study: Study, run: GenerationRun, blocks: Sequence[Block], generate: Draw, *, writers: int = 1
+    study: Study, run: GenerationRun, blocks: Sequence[Block], generate: GenerateImages, *, writers: int = 1
 ) -> tuple[int, int]:
-    """Draw blocks in order, each written as soon as it is full. Returns how many images were drawn, and how many copied.
+    """Generate blocks in order and write each as soon as it is full. Return the numbers of generated and copied images.
 
-    The images of all blocks are one stream, so that only the very last batch is filled up. Full blocks are encoded and
-    written by threads while the next images are drawn; at most so many blocks wait as there are ``writers``.
+    The images of all blocks form one stream, so that only the very last batch is padded. Threads encode and write full
+    blocks while the next images are generated; at most ``writers`` blocks wait.
     """
-    kept = [find_shorter(block) for block in blocks]
-    wanted = [(block, n) for block, there in zip(blocks, kept, strict=True) for n in range(len(there), len(block.names))]
-    images = generate([block.prompts[n] for block, n in wanted], [block.seeds[n] for block, n in wanted], run.guidance_scale)
+    shorter = [read_shorter_block(block) for block in blocks]
+    new = [(block, n) for block, copied in zip(blocks, shorter, strict=True) for n in range(len(copied), len(block.names))]
+    images = generate([block.prompts[n] for block, n in new], [block.seeds[n] for block, n in new], run.guidance_scale)
     writing: deque[Future[None]] = deque()
-    with tqdm(total=len(wanted), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
-        for block, there in zip(blocks, kept, strict=True):
-            generated = list(islice(images, len(block.names) - len(there)))
+    with tqdm(total=len(new), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
+        for block, copied in zip(blocks, shorter, strict=True):
+            generated = list(islice(images, len(block.names) - len(copied)))
             progress.update(len(generated))
             if len(writing) == writers:
                 writing.popleft().result()
-            writing.append(pool.submit(fill_block, study, run, block, there, generated))
+            writing.append(pool.submit(fill_block, study, run, block, copied, generated))
         for future in writing:
             future.result()
-    return len(wanted), sum(map(len, kept))
+    return len(new), sum(map(len, shorter))
 
 
 def generate_shard(
@@ -200,41 +200,41 @@ def generate_shard(
     fingerprint: Mapping[str, Any],
     path: Path | str,
     *,
-    load_generate: Callable[[], Draw],
+    load_generate: Callable[[], GenerateImages],
     writers: int = 1,
     load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
 ) -> GenerationCounts:
-    """Draw what a shard lacks and write its index.
+    """Generate the missing images of a shard and write its index.
 
-    Every finished block stays, whatever happens to the job: a second call finds it.
+    Every finished block is kept, whatever happens to the job: a second call finds it.
 
     Parameters
     ----------
-    study, drawing, shard
-        What to draw.
+    study, run, shard
+        What to generate.
     fingerprint : mapping
-        The generator's, from :func:`synthdiv.generation.generator.fingerprint_generator`.
+        The generator's fingerprint, from :func:`synthdiv.generation.generator.fingerprint_generator`.
     path : Path or str
         The index table to write.
     load_generate : callable
-        Loads the model and returns its drawing function; called only if a block is missing.
+        Loads the model and returns its generation function; called only if a block is missing.
     writers : int
-        Threads that encode and write blocks while the next are drawn.
+        Number of threads that encode and write blocks while the next are generated.
     load_checker : callable, optional
-        Loads a safety checker; called if the config names one.
+        Loads a safety checker; given if the config names one.
 
     Returns
     -------
     GenerationCounts
-        Images drawn, copied from a shorter block, and found.
+        Numbers of images generated, copied from a shorter block, and found.
     """
     mark_use(study.config["archive"])
     blocks = list(iter_blocks(study, run, shard.class_ids, fingerprint))
-    # with shared noise, classes of one prompt have their blocks in common
+    # with shared noise, classes with the same prompt share their blocks
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
     generated = copied = 0
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
-    logger.info("%d blocks, %d of them to draw; %d images are there", len(blocks), len(missing), found)
+    logger.info("%d blocks, %d of them missing; %d images found in the archive", len(blocks), len(missing), found)
     if missing:
         generated, copied = generate_blocks(study, run, missing, load_generate(), writers=writers)
     check = load_checker() if load_checker is not None else None
@@ -253,7 +253,7 @@ def generate_shard(
         "seed": study.seed,
     }
     write_index(path, rows, metadata)
-    logger.info("drawn %d images, copied %d, found %d", generated, copied, found)
+    logger.info("generated %d images, copied %d, found %d", generated, copied, found)
     return GenerationCounts(generated, copied, found)
 
 
@@ -281,9 +281,9 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
 
 
 def regenerate_image(
-    path: Path | str, class_id: int, split: str, index: int, *, load_generate: Callable[[Mapping], Draw]
+    path: Path | str, class_id: int, split: str, index: int, *, load_generate: Callable[[Mapping], GenerateImages]
 ) -> bytes:
-    """Draw one image of an index again, alone, from its row: the bytes are those that the archive holds.
+    """Regenerate one image of an index from its row alone, with the same bytes as in the archive.
 
     Parameters
     ----------
@@ -292,7 +292,7 @@ def regenerate_image(
     class_id, split, index
         The image.
     load_generate : callable
-        From the generator's entry to its drawing function.
+        From the generator's config entry to its generation function.
     """
     metadata = read_metadata(path)
     row = next(

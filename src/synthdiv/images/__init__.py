@@ -1,1 +1,1 @@
-"""Where images lie, generated or natural: archive, index tables, readers, flags."""
+"""Store and read generated and natural images: archive, index tables, readers, flags."""

@@ -1,7 +1,7 @@
-"""Blocks of images: small WebDataset-compatible tar files that are written whole or not at all.
+"""Read and write blocks of images: small WebDataset-compatible tar files, written atomically.
 
-A block holds the images of one class and one split, a run of indices, and is named by the digest of what they are
-(:func:`synthdiv.core.fingerprints.name_block`). Finding the file is knowing that its images are drawn.
+A block holds consecutive images of one class and one split. Its name is the digest of its images' names
+(:func:`synthdiv.core.fingerprints.name_block`), so if the file exists, its images have been generated.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from synthdiv.core.files import replace_atomically
 logger = logging.getLogger(__name__)
 
 MARKS = "used_by"
-"""The archive's folder of marks: a file a folder that the workflow ran in with this archive, which holds its path."""
+"""The archive's folder of use marks: one file per working folder that uses the archive, which holds that folder's path."""
 
-PIECE = 2**20
-"""Bytes of a tar that are looked at together: behind a damaged header there may be gigabytes."""
+CHUNK_SIZE = 2**20
+"""Bytes of a tar that are checked at once: gigabytes may follow a damaged header."""
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An encoded image in a block: its bytes are ``size`` bytes of ``file`` from ``offset``; ``facts`` is its JSON."""
+    """An encoded image in a block: ``size`` bytes of ``file`` from ``offset``; ``metadata`` is its JSON."""
 
     file: str
     offset: int
@@ -41,24 +41,24 @@ class StoredImage:
 
 
 def locate_block(archive: Path | str, family: str, name: str) -> Path:
-    """Where a block lies: ``<archive>/<family>/<2 hex>/<name>.tar``."""
+    """Return the path of a block: ``<archive>/<family>/<2 hex>/<name>.tar``."""
     return Path(archive) / family / name[:2] / f"{name}.tar"
 
 
 def mark_use(archive: Path | str) -> None:
-    """Note in the archive that the indices of the working folder may name its images, for target ``list_unused``."""
+    """Record in the archive that the working folder's indices may refer to its images, for target ``list_unused``."""
     folder = os.getcwd()
     mark = Path(archive, MARKS, f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.txt")
     if not mark.exists():
         try:
             with replace_atomically(mark) as temporary:
                 temporary.write_text(f"{folder}\n")
-        except StudyError as error:  # an archive of somebody else, which has all images already
-            logger.warning("target list_unused there will not know of this study: %s", error)
+        except StudyError as error:  # a read-only archive that has all images already
+            logger.warning("target list_unused will not know of this study's use of the archive: %s", error)
 
 
 def name_member(class_key: str, split: str, index: int) -> str:
-    """The WebDataset key of an image: readable, and without the characters that WebDataset or a shell would split at."""
+    """Return an image's WebDataset key: readable, without characters at which WebDataset or a shell would split it."""
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', class_key)[:64]}-{split}-{index:06d}"
 
 
@@ -68,8 +68,8 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
     Parameters
     ----------
     path : Path
-        The block's file; its folder is made if need be.
-    members : iterable of (key, extension, data, facts)
+        The block's file; its folder is created if necessary.
+    members : iterable of (key, extension, data, metadata)
         The images in order. Each becomes ``<key>.<extension>`` and ``<key>.json``.
     """
     with replace_atomically(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
@@ -82,9 +82,9 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
 
 
 def check_tar_end(path: Path | str, last: tarfile.TarInfo) -> None:
-    """Make sure that what follows the last member that tarfile found is a tar's end.
+    """Check that the last member that tarfile found is followed by the end-of-archive marker.
 
-    tarfile takes a damaged header for the end, and what lies behind it would be lost without a word.
+    tarfile treats a damaged header as the end, so all members after it would be lost silently.
 
     Raises
     ------
@@ -93,9 +93,9 @@ def check_tar_end(path: Path | str, last: tarfile.TarInfo) -> None:
     """
     with open(path, "rb") as file:
         end = file.seek(last.offset_data + -(-last.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE)
-        damaged = any(piece.strip(b"\0") for piece in iter(lambda: file.read(PIECE), b""))
+        damaged = any(chunk.strip(b"\0") for chunk in iter(lambda: file.read(CHUNK_SIZE), b""))
         if damaged or file.tell() - end < 2 * tarfile.BLOCKSIZE:
-            raise tarfile.ReadError("it is cut off, or a header in it is damaged")
+            raise tarfile.ReadError("it is truncated, or a header in it is damaged")
 
 
 def read_block(path: Path) -> list[StoredImage]:
@@ -104,7 +104,7 @@ def read_block(path: Path) -> list[StoredImage]:
     Raises
     ------
     StudyError
-        If the file is not a whole block.
+        If the file is not a complete block.
     """
     images: list[StoredImage] = []
     try:
@@ -119,29 +119,29 @@ def read_block(path: Path) -> list[StoredImage]:
                 else:
                     images.append(StoredImage(str(path), member.offset_data, member.size, {}))
         if not images or not all(image.metadata for image in images):
-            raise tarfile.ReadError("an image has no facts")
+            raise tarfile.ReadError("an image has no metadata")
         check_tar_end(path, member)
     except (tarfile.TarError, ValueError, IndexError) as error:
         raise StudyError(
-            f"the archive's block {path} is damaged ({error}): delete it, and the next run draws it again"
+            f"the archive's block {path} is damaged ({error}): delete it, and the next run generates it again"
         ) from None
     return images
 
 
 def read_bytes(file: str, offset: int, size: int) -> bytes:
-    """The encoded image at a place that an index names.
+    """Read the encoded image at the location that an index gives.
 
     Raises
     ------
     StudyError
-        If the file is missing, may not be read, or is too short.
+        If the file is missing, unreadable or too short.
     """
     try:
         with open(file, "rb") as source:
             source.seek(offset)
             data = source.read(size)
     except FileNotFoundError:
-        raise StudyError(f"{file} is in an index, but it does not exist any more: run the study again") from None
+        raise StudyError(f"{file} is in an index, but no longer exists: run the study again") from None
     except OSError as error:
         raise StudyError(f"{file} cannot be read: {error.strerror}") from None
     if len(data) < size:

@@ -1,7 +1,7 @@
-"""The index table: a row an image, a file a shard, wherever the images came from.
+"""Read and write index tables: one row per image, one file per shard, for generated and natural images alike.
 
-An image is a run of bytes of a file. Whatever reads an index (embedding, training, contact sheets) never cares whether
-that file is a block of the archive, a natural image, or a tar that the user brought.
+An image is a byte range of a file. The readers of an index (embedding, training, contact sheets) need not know whether that
+file is a block of the archive, a natural image or a user-provided tar.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ SCHEMA = pa.schema(
 METADATA_KEY = b"synthdiv"
 
 
-TOGETHER = 10_000
-"""Rows that are gathered before they become columns: those of a million images would take gigabytes."""
+ROWS_PER_BATCH = 10_000
+"""Rows that are converted to columns at once: the rows of a million images would take gigabytes."""
 
 
 def write_index(path: Path | str, rows: Iterable[dict[str, Any]], metadata: dict[str, Any]) -> int:
-    """Write an index, sorted by class_id, split (train first) and index, with ``facts`` in the file's metadata.
+    """Write an index, sorted by class_id, split (train first) and index, and store ``metadata`` in the file.
 
     Returns
     -------
     int
-        How many rows there are.
+        The number of rows.
     """
-    waiting = iter(rows)
+    remaining = iter(rows)
     parts = [SCHEMA.empty_table()]
-    while part := list(islice(waiting, TOGETHER)):
+    while part := list(islice(remaining, ROWS_PER_BATCH)):
         parts.append(pa.Table.from_pylist(part, schema=SCHEMA))
     table = pa.concat_tables(parts)
     frame = pl.from_arrow(table.select(["class_id", "split", "index"]))
@@ -69,21 +69,21 @@ def read_index(path: Path | str) -> pa.Table:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """What the index says of all its images: for drawn ones the recipe and the guidance scale."""
+    """Read the metadata that all images of an index share: for generated ones the recipe and the guidance scale."""
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 
 
 def select_images(
     table: pa.Table, *, exclude_flags: Iterable[str], class_ids: Iterable[int] | None = None, split: str | None = None
 ) -> pa.Table:
-    """The rows without those that carry an excluded flag; an undecodable image is always left out.
+    """Return the rows without an excluded flag; undecodable images are always left out.
 
     Parameters
     ----------
     table : pyarrow.Table
         An index.
     exclude_flags : iterable of str
-        Flags.
+        Flags to exclude.
     class_ids : iterable of int, optional
         Only these classes.
     split : str, optional
@@ -91,33 +91,33 @@ def select_images(
     """
     frame = pl.from_arrow(table)
     assert isinstance(frame, pl.DataFrame)
-    wanted = pl.col("flags").list.set_intersection(["undecodable", *exclude_flags]).list.len() == 0
+    selected = pl.col("flags").list.set_intersection(["undecodable", *exclude_flags]).list.len() == 0
     if class_ids is not None:
-        wanted &= pl.col("class_id").is_in(list(class_ids))
+        selected &= pl.col("class_id").is_in(list(class_ids))
     if split is not None:
-        wanted &= pl.col("split") == split
-    return table.filter(pa.array(frame.select(wanted).to_series().to_numpy()))
+        selected &= pl.col("split") == split
+    return table.filter(pa.array(frame.select(selected).to_series().to_numpy()))
 
 
 def locate_images(table: pa.Table) -> dict[str, Any]:
-    """Columns file, offset, size, class_id and index, each in one piece of memory that processes share."""
+    """Return the columns file, offset, size, class_id and index, each in one buffer that processes can share."""
     columns: dict[str, Any] = {"file": table["file"].combine_chunks()}
     return columns | {name: table[name].to_numpy() for name in ("offset", "size", "class_id", "index")}
 
 
 def check_archive(table: pa.Table, path: Path | str) -> None:
-    """Make sure that every block that an index names is still there.
+    """Check that every block that an index names still exists.
 
     Raises
     ------
     StudyError
-        If one is not: which, and the command that mends it.
+        If one is missing; the message names it and the command that restores it.
     """
     files = table["file"].unique().to_pylist()
     missing = [file for file in files if file.endswith(".tar") and not os.path.exists(file)]
     if missing:
         others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise StudyError(
-            f"the archive lacks the block {missing[0]}{others}, which {path} names. This draws or copies it again:\n"
+            f"the archive lacks the block {missing[0]}{others}, which {path} names. This generates or copies it again:\n"
             f"  snakemake --profile local --force {path}\n(with the --configfile and the profile that you use)"
         )

@@ -1,7 +1,7 @@
-"""The index of natural images: which are taken, whether each decodes, and its flags.
+"""Index natural images: choose them, check that each decodes, and flag them.
 
-Every image is decoded once. What that showed is kept a class, so that a job that was stopped goes on where it was, and an
-added image makes only its class be decoded again.
+Every image is decoded once, and the results are stored per class: an interrupted job resumes, and an added image causes only
+its own class to be decoded again.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from synthdiv.core.tables import write_table
 from synthdiv.images.archive import locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import write_index
-from synthdiv.images.readers.found import Found
+from synthdiv.images.readers.found import FoundImage
 from synthdiv.images.readers.sources import read_rows
 from synthdiv.prompts.class_tables import ClassRow
 
 logger = logging.getLogger(__name__)
 
-NAMED = 5
-"""How many undecodable images a message names."""
+MAX_NAMED = 5
+"""Number of undecodable images that a message names."""
 
 
 COUNTS = {
@@ -44,22 +44,22 @@ COUNTS = {
     "key": pl.String,
     "name": pl.String,
     "n_found": pl.Int64,
-    "n_predicted_class": pl.Int64,
+    "n_chosen": pl.Int64,
     "n_undecodable": pl.Int64,
     "undecodable": pl.String,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A natural image that a set takes, with its number in class and split."""
+class ChosenImage:
+    """A natural image chosen for a set, with its index within class and split."""
 
-    image: Found
+    image: FoundImage
     index: int
 
 
 def choose_images(
-    found: Iterable[Found],
+    found: Iterable[FoundImage],
     classes: list[ClassRow],
     *,
     set_name: str,
@@ -67,39 +67,39 @@ def choose_images(
     counts: Mapping[str, int] | int | None,
     seed: int,
     class_ids: Iterable[int] | None = None,
-) -> list[Chosen]:
-    """Number the images of each class, and choose a subset.
+) -> list[ChosenImage]:
+    """Number the images of each class, and choose all or a seeded subset.
 
     Parameters
     ----------
-    found : iterable of Found
-        The images; an image's index is its place in its class by name.
+    found : iterable of FoundImage
+        The images; an image's index is its position in its class when sorted by name.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     set_name, split : str
-        For messages, and for the choice of a subset.
+        Names for messages; the split also seeds the choice of a subset.
     counts : int, mapping of class key to int, or None
-        Images a class; a seeded subset that does not depend on the order of files. None takes all, as does a class that the
-        mapping lacks.
+        Images per class: a seeded subset that does not depend on the order of files. With None, and for classes that the
+        mapping lacks, all images are chosen.
     seed : int
-        The study's.
+        The study's seed.
     class_ids : iterable of int, optional
-        The classes that the set holds; images of others are not taken. Default is all.
+        The set's classes; images of other classes are left out. Default is all classes.
 
     Returns
     -------
-    list of Chosen
-        By class and index.
+    list of ChosenImage
+        Sorted by class and index.
 
     Raises
     ------
     StudyError
-        If a class has no image, or fewer than are asked for.
+        If a class has no image, or fewer than requested.
     """
-    by_class: dict[int, list[Found]] = {row.class_id: [] for row in classes}
+    by_class: dict[int, list[FoundImage]] = {row.class_id: [] for row in classes}
     for image in found:
         by_class[image.class_id].append(image)
-    chosen: list[Chosen] = []
+    chosen: list[ChosenImage] = []
     for row in classes if class_ids is None else [classes[class_id] for class_id in class_ids]:
         count = counts.get(row.key) if isinstance(counts, Mapping) else counts
         images = sorted(by_class[row.class_id], key=lambda image: image.name)
@@ -110,15 +110,15 @@ def choose_images(
             )
         numbers = list(range(len(images)))
         if count is not None:
-            # the rank of a number, not of a path: a subset survives that a folder is moved
+            # ranks numbers, not paths: moving the folder does not change the subset
             numbers.sort(key=lambda n: hashlib.sha256(f"subset {seed} {split} {row.key} {n}".encode()).digest())
             numbers = sorted(numbers[:count])
-        chosen += [Chosen(images[n], n) for n in numbers]
+        chosen += [ChosenImage(images[n], n) for n in numbers]
     return chosen
 
 
 def index_images(
-    chosen: list[Chosen],
+    chosen: list[ChosenImage],
     classes: list[ClassRow],
     *,
     split: str,
@@ -127,56 +127,55 @@ def index_images(
     on_undecodable: str,
     threads: int,
 ) -> Iterator[dict[str, Any]]:
-    """Decode every image once for its flags, and give the rows of the index.
+    """Decode every image once to flag it, and yield the rows of the index.
 
     Parameters
     ----------
-    chosen : list of Chosen
-        From :func:`choose_images`.
+    chosen : list of ChosenImage
+        The images, from :func:`choose_images`.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     split : str
-        What is indexed.
+        The split to index.
     archive : Path or str
-        Where images go that come without a file of their own.
+        The archive, into which images that are rows of a file are copied.
     checked : Path or str
-        A folder for what decoding showed, a file a class; those of earlier listings are removed.
+        A folder for the results of decoding, one file per class; outdated files are removed.
     on_undecodable : {"error", "flag"}
-        Whether images that do not decode stop the run, once all are known, or are flagged.
+        Whether undecodable images raise an error, after all images have been decoded, or are flagged.
     threads : int
-        Decoding threads.
+        Number of decoding threads.
 
     Raises
     ------
     StudyError
-        If images do not decode and that is an error.
+        If images do not decode and ``on_undecodable`` is "error".
     """
     copies = bool(chosen) and chosen[0].image.row is not None
-    broken = []
+    undecodable = []
     with (
         ThreadPoolExecutor(threads) as pool,
         tqdm(total=len(chosen), unit="image", desc=f"decode {split}", mininterval=2) as progress,
-        closing(  # what waits for a thread is given up when the rows are
+        closing(  # cancels waiting tasks if the rows are not consumed to the end
             _copy_images(chosen, classes, split, archive, pool) if copies else _check_images(chosen, Path(checked), pool)
         ) as rows,
     ):
         for one, reason, row in rows:
             progress.update()
             if reason is not None:
-                broken.append(f"{one.image.name} ({reason})")
-                logger.warning("undecodable: %s", broken[-1])
+                undecodable.append(f"{one.image.name} ({reason})")
+                logger.warning("undecodable: %s", undecodable[-1])
             yield {"class_id": one.image.class_id, "split": split, "index": one.index, "prompt": None, "seed": None, **row}
-    if broken and on_undecodable == "error":
-        more = f"\n  and {len(broken) - NAMED} more, in the log" if len(broken) > NAMED else ""
+    if undecodable and on_undecodable == "error":
+        more = f"\n  and {len(undecodable) - MAX_NAMED} more, in the log" if len(undecodable) > MAX_NAMED else ""
         raise StudyError(
-            f"{len(broken)} of {len(chosen)} images do not decode. Mend or remove them, or set `on_undecodable: flag`:\n  "
-            + "\n  ".join(broken[:NAMED])
-            + more
+            f"{len(undecodable)} of {len(chosen)} images do not decode. "
+            "Repair or remove them, or set `on_undecodable: flag`:\n  " + "\n  ".join(undecodable[:MAX_NAMED]) + more
         )
 
 
 def write_splits(
-    splits: Mapping[str, tuple[list[Found], list[Chosen]]],
+    splits: Mapping[str, tuple[list[FoundImage], list[ChosenImage]]],
     classes: list[ClassRow],
     *,
     name: str,
@@ -187,27 +186,27 @@ def write_splits(
     on_undecodable: str,
     threads: int,
 ) -> int:
-    """Write the index of a set, and what was found of each class.
+    """Write the index of a set, and the image counts of its classes.
 
     Parameters
     ----------
     splits : mapping of split to (found, chosen)
-        All that lie there, and what is taken.
+        All images found, and those chosen.
     classes : list of ClassRow
-        The set's.
+        The set's classes.
     name : str
-        The set's.
+        The set's name.
     index, counts : Path or str
-        The Parquet file, and the CSV of :func:`count_images`.
+        The Parquet file to write, and the CSV file of :func:`count_images`.
     archive, on_undecodable, threads
-        As :func:`index_images` takes them.
+        As in :func:`index_images`.
     checked : Path or str
-        A folder for what decoding showed, with one a split in it.
+        A folder for the results of decoding, with one subfolder per split.
 
     Returns
     -------
     int
-        How many images are in the index.
+        The number of images in the index.
     """
     rows = [
         index_images(
@@ -228,115 +227,116 @@ def write_splits(
     return number
 
 
-def _look(data: bytes) -> dict[str, Any]:
-    """What decoding an image shows: its figures, or why it does not decode."""
+def _try_decoding(data: bytes) -> dict[str, Any]:
+    """Return an image's measurements, or the reason why it does not decode."""
     try:
         return measure_image(decode_image(data))
     except ValueError as error:
         return {"undecodable": str(error)}
 
 
-def _flag(seen: Mapping[str, Any]) -> list[str]:
-    return ["undecodable"] if "undecodable" in seen else flag_image(dict(seen))
+def _flag(result: Mapping[str, Any]) -> list[str]:
+    return ["undecodable"] if "undecodable" in result else flag_image(dict(result))
 
 
-Row = tuple[Chosen, str | None, dict[str, Any]]
+Row = tuple[ChosenImage, str | None, dict[str, Any]]
 
 
-def _check_images(chosen: list[Chosen], checked: Path, pool: Executor) -> Generator[Row]:
-    """Images that lie in files of their own, or in tars: a thread takes a class, since small images decode in a moment."""
+def _check_images(chosen: list[ChosenImage], checked: Path, pool: Executor) -> Generator[Row]:
+    """Check images that are files or members of tars, one class per task, since small images decode in a moment."""
 
-    def check(images: list[Chosen]) -> tuple[Path, list[dict[str, Any]]]:
+    def check(images: list[ChosenImage]) -> tuple[Path, list[dict[str, Any]]]:
         manifest = [[one.image.file, one.image.offset, one.image.size, one.image.changed] for one in images]
         path = checked / f"{make_digest(manifest)}.json"
         if path.exists():
             return path, json.loads(path.read_text())
-        seen = [_look(read_bytes(one.image.file, one.image.offset, one.image.size)) for one in images]
+        results = [_try_decoding(read_bytes(one.image.file, one.image.offset, one.image.size)) for one in images]
         with replace_atomically(path) as temporary:
-            temporary.write_text(json.dumps(seen))
-        return path, seen
+            temporary.write_text(json.dumps(results))
+        return path, results
 
     used = set()
     groups = [list(group) for _, group in groupby(chosen, key=lambda one: one.image.class_id)]
-    for images, (path, seen) in zip(groups, pool.map(check, groups), strict=True):
+    for images, (path, results) in zip(groups, pool.map(check, groups), strict=True):
         used.add(path)
-        for one, metadata in zip(images, seen, strict=True):
-            place = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
-            yield one, metadata.get("undecodable"), place | {"flags": _flag(metadata)}
+        for one, result in zip(images, results, strict=True):
+            location = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
+            yield one, result.get("undecodable"), location | {"flags": _flag(result)}
     for path in set(checked.glob("*.json")) - used:
         path.unlink()
 
 
 def _copy_images(
-    chosen: list[Chosen], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
+    chosen: list[ChosenImage], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
 ) -> Generator[Row]:
-    """Images that are rows of a file, in the order of the file: written into blocks, which are named by their contents."""
+    """Copy images that are rows of a file, in file order, into blocks that are named by their contents."""
     mark_use(archive)
     by_file = sorted(chosen, key=lambda one: (one.image.file, one.image.row))
     for file, group in groupby(by_file, key=lambda one: one.image.file):
-        wanted = {one.image.row: one for one in group}
-        rows = ((wanted[n], data) for n, data in enumerate(read_rows(file)) if n in wanted)
+        by_row = {one.image.row: one for one in group}
+        rows = ((by_row[n], data) for n, data in enumerate(read_rows(file)) if n in by_row)
         while block := list(islice(rows, BLOCK_SIZE)):
             yield from _copy_block(block, classes, split, archive, pool)
 
 
 def _copy_block(
-    block: list[tuple[Chosen, bytes]], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
+    block: list[tuple[ChosenImage, bytes]], classes: list[ClassRow], split: str, archive: Path | str, pool: Executor
 ) -> Generator[Row]:
     members = [name_member(classes[one.image.class_id].key, split, one.index) for one, _ in block]
     contents = [hashlib.sha256(data).hexdigest() for _, data in block]
     path = locate_block(archive, "natural", name_block([make_digest(pair) for pair in zip(members, contents, strict=True)]))
     if not path.exists():
-        seen = pool.map(_look, [data for _, data in block])
+        results = pool.map(_try_decoding, [data for _, data in block])
         write_block(
             path,
             [
-                (member, _guess_extension(data), data, {"source": one.image.name} | metadata)
-                for member, (one, data), metadata in zip(members, block, seen, strict=True)
+                (member, _guess_extension(data), data, {"source": one.image.name} | result)
+                for member, (one, data), result in zip(members, block, results, strict=True)
             ],
         )
     for (one, _), stored in zip(block, read_block(path), strict=True):
-        place = {"file": stored.file, "offset": stored.offset, "size": stored.size}
-        yield one, stored.metadata.get("undecodable"), place | {"flags": _flag(stored.metadata)}
+        location = {"file": stored.file, "offset": stored.offset, "size": stored.size}
+        yield one, stored.metadata.get("undecodable"), location | {"flags": _flag(stored.metadata)}
 
 
 def count_images(
-    found: Iterable[Found], chosen: Iterable[Chosen], index: pl.DataFrame, classes: list[ClassRow], split: str
+    found: Iterable[FoundImage], chosen: Iterable[ChosenImage], index: pl.DataFrame, classes: list[ClassRow], split: str
 ) -> pl.DataFrame:
-    """How many images a split of a set has, a class.
+    """Count the images of each class in one split of a set.
 
     Parameters
     ----------
-    found : iterable of Found
-        All that lie there.
-    chosen : iterable of Chosen
-        What was taken.
+    found : iterable of FoundImage
+        All images found.
+    chosen : iterable of ChosenImage
+        The images chosen.
     index : polars.DataFrame
-        What became of it: columns class_id, split, index, flags.
+        Their index: columns class_id, split, index, flags.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     split : str
-        Which split.
+        The split to count.
 
     Returns
     -------
     polars.DataFrame
-        A row a class that was taken: split, class_id, key, name, n_found, n_predicted_class, n_undecodable, undecodable (their names).
+        One row per class with chosen images: split, class_id, key, name, n_found, n_chosen (images chosen),
+        n_undecodable, undecodable (their names).
     """
-    broken = index.filter((pl.col("split") == split) & pl.col("flags").list.contains("undecodable"))
-    wanted = set(broken.select("class_id", "index").iter_rows())
-    n_found, n_predicted_class, names = (
+    undecodable = index.filter((pl.col("split") == split) & pl.col("flags").list.contains("undecodable"))
+    places = set(undecodable.select("class_id", "index").iter_rows())
+    n_found, n_chosen, names = (
         Counter(image.class_id for image in found),
         Counter[int](),
         defaultdict[int, list[str]](list),
     )
     for one in chosen:
-        n_predicted_class[one.image.class_id] += 1
-        if (one.image.class_id, one.index) in wanted:
+        n_chosen[one.image.class_id] += 1
+        if (one.image.class_id, one.index) in places:
             names[one.image.class_id].append(one.image.name)
     rows = [
-        (split, n, classes[n].key, classes[n].name, n_found[n], n_predicted_class[n], len(names[n]), "; ".join(names[n]))
-        for n in sorted(n_predicted_class)
+        (split, n, classes[n].key, classes[n].name, n_found[n], n_chosen[n], len(names[n]), "; ".join(names[n]))
+        for n in sorted(n_chosen)
     ]
     return pl.DataFrame(rows, schema=COUNTS, orient="row")
 

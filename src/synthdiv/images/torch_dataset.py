@@ -1,4 +1,4 @@
-"""Index rows as a torch dataset: any image by its place in a file, decoded and transformed; what a loader's workers run."""
+"""Present index rows as a torch dataset: read an image from its place in a file, decode it and transform it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from synthdiv.images.flags import decode_image
 
 
 class ImageDataset(Dataset):
-    """The images of index rows.
+    """The decoded, transformed images of index rows.
 
     Parameters
     ----------
     rows : mapping of column name to sequence
-        ``file``, ``offset`` and ``size``, and for labelled images ``class_id``: a list, a numpy array or a pyarrow column
-        each. A column of a million numbers is one piece of memory that the loader's workers share.
+        ``file``, ``offset``, ``size`` and ``class_id``, each a list, a numpy array or a pyarrow column. An array of a
+        million numbers is one buffer that the loader's workers share.
     transform : callable
-        From an RGB image to what the model's loader wants.
+        From an RGB image to a value that the loader can collate.
     """
 
     def __init__(self, rows: Mapping[str, Sequence], transform: Callable[..., Any]) -> None:
@@ -41,41 +41,41 @@ class ImageDataset(Dataset):
             image = decode_image(read_bytes(file, offset, int(rows["size"][n])))
         except ValueError as error:
             raise StudyError(
-                f"the image at byte {offset} of {file} decoded when it was indexed, and does not any more ({error}). If the "
-                "file is the archive's, delete it: the next run says how it is made again"
+                f"the image at byte {offset} of {file} decoded when it was indexed, but no longer does ({error}). If the "
+                "file is in the archive, delete it: the next run says how to restore it"
             ) from None
         return self.transform(image), int(rows["class_id"][n])
 
 
 class SampledImages(Dataset):
-    """Images as a training draws them: what the augmentation does to one is a function of the seed and the draw's number.
+    """Images as the training samples them: an image's augmentation depends only on the seed and the number of the draw.
 
-    timm's and torchvision's transforms take their random numbers from the global generators, so these are seeded for each
-    image: neither the number of workers nor a training that was stopped and resumed makes a difference.
+    timm's and torchvision's transforms use the global random generators, so these are seeded for each image: neither the
+    number of workers nor an interruption of the training changes the augmentation.
 
     Parameters
     ----------
     images : ImageDataset
-        What is drawn from.
+        The images to sample from.
     seed : int
-        The training's.
+        The training's seed.
     """
 
     def __init__(self, images: ImageDataset, seed: int) -> None:
         self.images = images
         self.seed = seed
 
-    def __getitem__(self, drawn: tuple[int, int]) -> tuple[Any, int]:
-        draw, n = drawn
+    def __getitem__(self, sample: tuple[int, int]) -> tuple[Any, int]:
+        draw, n = sample
         seed_randomness(self.seed, draw)
         return self.images[n]
 
 
 def seed_randomness(*numbers: int) -> None:
-    """Seed the global generators (of Python, numpy and torch) that timm's transforms and torch's dropout draw from."""
+    """Seed the global generators of Python, numpy and torch, which timm's transforms and torch's dropout use."""
     first, second, third = (int(word) for word in np.random.SeedSequence(numbers).generate_state(3))
     random.seed(first)
-    np.random.seed(second)  # noqa: NPY002 - timm draws from the legacy generator
+    np.random.seed(second)  # noqa: NPY002 - timm uses the legacy generator
     torch.random.default_generator.manual_seed(third)
     if torch.cuda.is_initialized():
         torch.cuda.manual_seed_all(third)

@@ -1,7 +1,7 @@
-"""The sets that frozen features are transferred to: where torchvision, scikit-learn or a folder of images keeps them.
+"""Locate and list the transfer sets of torchvision and scikit-learn, on which frozen features are evaluated.
 
-The ten of the ImageNet-SD study are torchvision's. Nothing is ever downloaded: what is missing is named, with where to get
-it and where to put it. Read by the Snakefile in every job, so torchvision is imported where it is needed alone.
+The ten sets of the ImageNet-SD study are torchvision's. Nothing is ever downloaded: an error names a missing file, where to
+get it and where to put it. The Snakefile imports this module in every job, so torchvision is imported only where needed.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from synthdiv.core.files import replace_atomically
 from synthdiv.prompts.class_tables import ClassRow, name_classes
 
 VALIDATION = "validation"
-"""The split that regularisation is chosen on, of the sets that have one."""
+"""The split on which the regularisation is chosen, for sets that have one."""
 EVALUATION_SHARE = 0.3
-"""Of each class's images, where a set has no splits: EuroSAT's 8,100 of 27,000, as is usual for it."""
+"""Share of each class's images to evaluate on, for sets without splits: EuroSAT's usual 8,100 of 27,000."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class TorchvisionSet:
     Attributes
     ----------
     name : str
-        torchvision's class.
+        torchvision's class name.
     needs : tuple of str
-        Files and folders below the root, without which it is not there.
+        Required files and folders below the root.
     fetch : str
-        Where to get it, and where to put it below the root: the end of a sentence.
+        Where to get the set, and where to put it below the root: the end of a sentence.
     splits : mapping of our split to torchvision's
-        Empty where torchvision knows none.
+        Empty if torchvision defines none.
     options : mapping
         Further arguments of the class.
     """
@@ -61,7 +61,7 @@ TORCHVISION = {
     "StanfordCars": TorchvisionSet(
         "StanfordCars",
         tuple(f"stanford_cars/{name}" for name in ("devkit", "cars_train", "cars_test", "cars_test_annos_withlabels.mat")),
-        "its makers offer it no more, so from a copy put cars_train, cars_test, devkit and cars_test_annos_withlabels.mat "
+        "its authors no longer offer it: from a copy, put cars_train, cars_test, devkit and cars_test_annos_withlabels.mat "
         "into stanford_cars there",
         {"train": "train", "evaluation": "test"},
     ),
@@ -80,7 +80,7 @@ TORCHVISION = {
         "Flowers102",
         ("flowers-102/jpg", "flowers-102/imagelabels.mat", "flowers-102/setid.mat"),
         "unpack 102flowers.tgz of https://www.robots.ox.ac.uk/~vgg/data/flowers/102/ into flowers-102 there, and put "
-        "imagelabels.mat and setid.mat beside",
+        "imagelabels.mat and setid.mat in the same folder",
         WITH_VALIDATION,
     ),
     "OxfordIIITPet": TorchvisionSet(
@@ -112,16 +112,16 @@ TORCHVISION = {
         options={"version": "2019"},
     ),
 }
-"""The ten, by the name that the config gives them."""
+"""The ten sets, by their names in the config."""
 
 
 def locate_parts(source: Mapping[str, Any]) -> list[str]:
-    """The files and folders that a torchvision set (``torchvision``, its name, and ``root``) is read from, there or not."""
+    """Return the files and folders of a torchvision set (``torchvision``, its name, and ``root``), existing or not."""
     return [os.path.join(source["root"], part) for part in TORCHVISION[source["torchvision"]].needs]
 
 
 def find_root(source: Mapping[str, Any], where: str) -> list[str]:
-    """What a torchvision set is read from, all of which must be there.
+    """Return the files and folders of a torchvision set, all of which must exist.
 
     Parameters
     ----------
@@ -133,20 +133,20 @@ def find_root(source: Mapping[str, Any], where: str) -> list[str]:
     Raises
     ------
     StudyError
-        If one is missing: where to get it and where to put it.
+        If one is missing; the message says where to get it and where to put it.
     """
     paths = locate_parts(source)
     missing = next((path for path in paths if not os.path.exists(path)), None)
     if missing is not None:
         raise StudyError(
-            f"config: {where}: {missing} does not exist; {source['torchvision']} is not downloaded by itself: "
+            f"config: {where}: {missing} does not exist; {source['torchvision']} is not downloaded automatically: "
             f"{TORCHVISION[source['torchvision']].fetch} ({source['root']})"
         )
     return paths
 
 
 def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassRow], dict[str, list[tuple[str, int]]]]:
-    """The classes of a torchvision set, and of each of its splits every image's file and class_id.
+    """List the classes of a torchvision set, and the file and class_id of every image in each of its splits.
 
     Parameters
     ----------
@@ -158,12 +158,12 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
     Returns
     -------
     (list of ClassRow, dict of split to list of (str, int))
-        The one split is "train" where torchvision knows none.
+        If torchvision defines no splits, "train" is the only one.
 
     Raises
     ------
     StudyError
-        If torchvision does not find the set whole.
+        If torchvision does not find the complete set.
     """
     from torchvision import datasets
 
@@ -174,7 +174,7 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
     for split, theirs in (known.splits or {"train": ""}).items():
         options = dict(known.options) | ({"split": theirs} if theirs else {})
         try:
-            # with `loader`, what the set gives of an image is its path
+            # with loader=str, the set returns an image's path instead of its pixels
             if known.name == "OxfordIIITPet":
                 images = datasets.OxfordIIITPet(source["root"], **options)
                 rows = list(zip(images._images, images._labels, strict=True))
@@ -192,12 +192,12 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
 
 
 def write_digits(path: Path | str) -> list[ClassRow]:
-    """Write scikit-learn's digits as a Parquet file: 1,797 real images of 8 x 8 pixels, their 17 greys over 0 to 255.
+    """Write scikit-learn's digits as a Parquet file: 1,797 real images of 8 x 8 pixels, with 17 grey levels over 0 to 255.
 
     References
     ----------
     E. Alpaydin and C. Kaynak, "Optical recognition of handwritten digits" (1998), UCI Machine Learning Repository; the part
-    that scikit-learn packages.
+    that scikit-learn includes.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -215,22 +215,23 @@ def write_digits(path: Path | str) -> list[ClassRow]:
 
 
 def split_evenly(class_ids: list[int], keys: list[str], seed: int, share: float = EVALUATION_SHARE) -> list[bool]:
-    """Which images evaluate, of a set that has no splits: the same share of each class, at random, whatever else is in it.
+    """Choose the evaluation images of a set without splits: the same share of each class independently at random.
 
     Parameters
     ----------
     class_ids : list of int
-        Of each image; the images of a class in the order of their names.
+        The class of each image; the images of a class must be sorted by name.
     keys : list of str
-        The class's, by class_id: with the image's number in it and the seed they decide.
+        The class keys by class_id. A class's choice depends only on its key, its number of images and the seed.
     seed : int
-        The study's.
+        The study's seed.
     share : float
-        Of a class's images, rounded down; a class of one trains, of more at least one evaluates.
+        Share of a class's images, rounded down, but at least one image; the only image of a class is for training.
 
     Returns
     -------
     list of bool
+        Whether each image is for evaluation.
     """
     members: dict[int, list[int]] = {}
     for n, class_id in enumerate(class_ids):

@@ -1,1 +1,1 @@
-"""Metrics of one set of embeddings, and of one against another."""
+"""Metrics of one set of embeddings, and comparisons of two sets."""

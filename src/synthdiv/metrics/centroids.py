@@ -14,12 +14,12 @@ from synthdiv.embeddings.table import Embeddings, make_unit
 
 @dataclass(frozen=True)
 class ClassSums:
-    """The sums of the classes' vectors.
+    """Sums of the vectors of each class.
 
     Attributes
     ----------
     sums : float64 array of shape (C, d)
-        Of the vectors as they are stored: for fp16, exact in any order.
+        Sums of the vectors as stored: for fp16, exact in any order.
     counts : int64 array of shape (C,)
     """
 
@@ -38,7 +38,7 @@ def sum_classes(blocks: Iterable[Embeddings], n_classes: int) -> ClassSums:
     Parameters
     ----------
     blocks : iterable of Embeddings
-        Of one set, in any order.
+        One set, in any order.
     n_classes : int
         C.
 
@@ -58,9 +58,9 @@ def sum_classes(blocks: Iterable[Embeddings], n_classes: int) -> ClassSums:
 
 
 def compute_centroids(totals: ClassSums) -> np.ndarray:
-    """The centroid of each class: the unit vector of the sum of its vectors.
+    """Return the centroid of each class: the unit vector of the sum of its vectors.
 
-    The paper's M = uvec(sum of uvec(e)). The stored vectors are summed as they are, in fp64.
+    The paper's M = uvec(sum of uvec(e)). The vectors are summed as stored, in fp64.
 
     Parameters
     ----------
@@ -80,13 +80,13 @@ def compute_centroids(totals: ClassSums) -> np.ndarray:
     if not lengths.all():
         class_id = int(np.argmin(lengths[:, 0]))
         if not totals.counts[class_id]:
-            raise StudyError(f"class_id {class_id} has no vector, so no centroid: do all its images carry an excluded flag?")
+            raise StudyError(f"class_id {class_id} has no vector, so no centroid: do all its images have an excluded flag?")
         raise StudyError(f"class_id {class_id} has no centroid: its {totals.counts[class_id]} vectors cancel out")
     return totals.sums / lengths
 
 
 def compute_codiff(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """1 - cos(x, y) of each row with a centroid, as |x - y|^2 / 2 of the unit vectors: exact also where it is tiny.
+    """Return 1 - cos(x, y) of each row and a centroid, as |x - y|^2 / 2 of the unit vectors: exact for tiny values too.
 
     Parameters
     ----------
@@ -106,14 +106,14 @@ def compute_codiff(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Spread:
-    """How far a set's images are from the centroids of their classes.
+    """Squared codiff of a set's images from the centroids of their classes.
 
     Attributes
     ----------
     class_ids, indices : int64 arrays of shape (n,)
-        The images, in order of class_id and index.
+        The images, sorted by class_id and index.
     squares : float64 array of shape (n,)
-        codiff(e, centroid)^2 of each.
+        codiff(e, centroid)^2 of each image.
     """
 
     class_ids: np.ndarray
@@ -121,23 +121,23 @@ class Spread:
     squares: np.ndarray
 
     def split_classes(self, n_classes: int) -> list[np.ndarray]:
-        """The squares of each class's images."""
+        """Return the squares of each class's images."""
         return np.split(self.squares, np.searchsorted(self.class_ids, np.arange(1, n_classes)))
 
     def average_classes(self, n_classes: int) -> np.ndarray:
-        """Centroid Distance of each class, of which all have an image: float64 array of shape (C,)."""
+        """Return the Centroid Distance of each class, which must have an image: float64 array of shape (C,)."""
         return np.array([math.fsum(own) / len(own) for own in self.split_classes(n_classes)])
 
 
 def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Spread:
-    """Squared codiff of each image from the centroid of its class; averaged, it is Centroid Distance (Section 3).
+    """Return the squared codiff of each image from its class centroid; averaged, it is Centroid Distance (Section 3).
 
     Parameters
     ----------
     blocks : iterable of Embeddings
         One split of a set.
     centroids : float64 array of shape (C, d)
-        That split's own.
+        Centroids of the same split.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def measure_spread(blocks: Iterable[Embeddings], centroids: np.ndarray) -> Sprea
 
 
 def compute_centroid_shift(centroids: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Centroid-shift of each class between two sets: the codiff of its two centroids.
+    """Return the centroid-shift of each class between two sets: the codiff of its two centroids.
 
     Parameters
     ----------

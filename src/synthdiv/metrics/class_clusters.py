@@ -1,4 +1,4 @@
-"""A class's cloud of unit vectors: moved along the sphere, and drawn together or apart about its centroid."""
+"""Move a class cluster of unit vectors along the sphere, or contract or expand it about its centroid."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from synthdiv.embeddings.table import make_unit
 
 
 def rotate_cluster(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Turn the sphere by the shortest rotation that takes one unit vector to another; what is at right angles to both stays.
+    """Apply the shortest rotation from one unit vector to another, which fixes all vectors orthogonal to both.
 
     Parameters
     ----------
@@ -20,7 +20,7 @@ def rotate_cluster(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> n
     Returns
     -------
     float64 array of shape (n, d)
-        Angles between the vectors are as they were.
+        Angles between the vectors are unchanged.
 
     Raises
     ------
@@ -35,7 +35,7 @@ def rotate_cluster(vectors: np.ndarray, start: np.ndarray, end: np.ndarray) -> n
 
 
 def measure_angles(vectors: np.ndarray, centroid: np.ndarray) -> np.ndarray:
-    """The angle of each vector with a centroid, in radians, exact also where it is tiny.
+    """Return the angle of each vector with a centroid, in radians; exact for tiny angles too.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def measure_angles(vectors: np.ndarray, centroid: np.ndarray) -> np.ndarray:
 
 
 def scale_cluster(vectors: np.ndarray, centroid: np.ndarray, factor: float) -> np.ndarray:
-    """Multiply the angle of each vector with the centroid, and keep the direction in which it lies.
+    """Multiply the angle of each vector with the centroid by a factor, and keep its direction.
 
     Parameters
     ----------
@@ -61,12 +61,12 @@ def scale_cluster(vectors: np.ndarray, centroid: np.ndarray, factor: float) -> n
     centroid : float64 array of shape (d,)
         Of unit length.
     factor : float
-        An angle grows to a straight one at most.
+        Angles are capped at pi.
 
     Returns
     -------
     float64 array of shape (n, d)
-        A vector on the centroid stays there.
+        A vector equal to the centroid is unchanged.
     """
     angles = np.minimum(factor * measure_angles(vectors, centroid), np.pi)
     directions = make_unit(vectors - np.outer(vectors @ centroid, centroid))

@@ -1,7 +1,7 @@
-"""Classifiers that are fitted to a reference's embeddings: beyond centroids and a few neighbours.
+"""Classifiers fitted to the embeddings of a reference set, beyond centroids and a few neighbours.
 
 "Diversity and Diffusion", Section 5, leaves open "whether more sophisticated methods beyond k-nn can be used to better
-exploit the distributions of the individual examples". All see unit vectors, and weigh a class by how many references it has.
+exploit the distributions of the individual examples". All use unit vectors, and weight a class by its number of references.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vot
 
 BLOCK = 8192
 COLUMNS = 64
-"""Whose variances are computed at once."""
-MOST_LEFT_OUT = 200
-"""Vectors of a class that the choice of a bandwidth looks at."""
+"""Columns whose variances are computed at once."""
+MAX_LEFT_OUT = 200
+"""Maximum number of vectors per class used to choose a bandwidth."""
 
 
 def classify_knn(
     reference: Iterable[Embeddings], query: Embeddings, ks: Sequence[int], *, center: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The classes of queries by the vote of their k nearest references, for several k.
+    """Classify queries by the vote of their k nearest references, for several k.
 
     Parameters
     ----------
@@ -38,26 +38,26 @@ def classify_knn(
         n vectors.
     ks : sequence of int
     center : float64 array of shape (d,), optional
-        As :func:`synthdiv.metrics.neighbours.find_nearest` takes it.
+        As for :func:`synthdiv.metrics.neighbours.find_nearest`.
 
     Returns
     -------
     dict of str to int64 array of shape (n,)
-        By "knn<k>".
+        Predicted classes, by "knn<k>".
     """
     found = find_nearest(query, reference, max(ks), center=center).class_ids
     return {f"knn{k}": vote(found[:, :k]) for k in ks}
 
 
 class LinearDiscriminant:
-    """Gaussians of one covariance: linear discriminant analysis.
+    """Linear discriminant analysis: Gaussians with one covariance.
 
     Parameters
     ----------
     reference : iterable of Embeddings
         Read once.
     n_classes : int
-        C; every class has a vector.
+        C; every class must have a vector.
     shrinkage : float or "auto"
         From the covariance within classes (0) to a multiple of the identity (1). "auto": the oracle-approximating value.
 
@@ -78,40 +78,40 @@ class LinearDiscriminant:
             scatter += rows.T @ rows
         means = sums / counts[:, None]
         covariance = (scatter - (means.T * counts) @ means) / counts.sum()
-        width, middle = len(covariance), np.trace(covariance) / len(covariance)
-        if middle <= 1e-15:  # one vector a class, or copies: nearest mean
-            covariance, middle = np.eye(width), 1.0
+        width, mean_variance = len(covariance), np.trace(covariance) / len(covariance)
+        if mean_variance <= 1e-15:  # one vector per class, or copies: nearest mean
+            covariance, mean_variance = np.eye(width), 1.0
         self.shrinkage = find_shrinkage(covariance, int(counts.sum())) if shrinkage == "auto" else float(shrinkage)
-        covariance = (1 - self.shrinkage) * covariance + self.shrinkage * middle * np.eye(width)
+        covariance = (1 - self.shrinkage) * covariance + self.shrinkage * mean_variance * np.eye(width)
         self.weights = np.linalg.lstsq(covariance, means.T, rcond=None)[0]  # (d, C)
         self.offsets = np.log(counts / counts.sum()) - (means.T * self.weights).sum(axis=0) / 2
 
     def classify(self, query: Embeddings) -> np.ndarray:
-        """The most probable class of each query: int64 array of shape (n,)."""
+        """Return the most probable class of each query: int64 array of shape (n,)."""
         return (make_unit(query.vectors) @ self.weights + self.offsets).argmax(axis=1)
 
 
 def find_shrinkage(covariance: np.ndarray, count: int) -> float:
-    """The oracle-approximating shrinkage of a covariance of ``count`` centred vectors."""
+    """Return the oracle-approximating shrinkage of a covariance of ``count`` centred vectors."""
     width = len(covariance)
-    alpha, middle = (covariance**2).mean(), np.trace(covariance) / width
-    below = (count + 1) * (alpha - middle**2 / width)
-    return 1.0 if below <= 0 else float(min((alpha + middle**2) / below, 1.0))
+    alpha, mean_variance = (covariance**2).mean(), np.trace(covariance) / width
+    denominator = (count + 1) * (alpha - mean_variance**2 / width)
+    return 1.0 if denominator <= 0 else float(min((alpha + mean_variance**2) / denominator, 1.0))
 
 
 class GaussianMixtures:
-    """A mixture of Gaussians with diagonal covariances a class.
+    """One mixture of Gaussians with diagonal covariances per class.
 
     Parameters
     ----------
     reference : Embeddings
-        Two vectors a class at least.
+        At least two vectors per class.
     n_classes : int
         C.
     components : int
-        Of each class, or half as many as it has vectors.
+        Components per class, at most half its number of vectors.
     seed : int
-        Where the fits start.
+        Seed of the fits' initial values.
     """
 
     def __init__(self, reference: Embeddings, n_classes: int, components: int, seed: int) -> None:
@@ -128,39 +128,39 @@ class GaussianMixtures:
             self.priors[class_id] = math.log(len(own) / len(rows))
 
     def classify(self, query: Embeddings) -> np.ndarray:
-        """The most probable class of each query: int64 array of shape (n,)."""
+        """Return the most probable class of each query: int64 array of shape (n,)."""
         rows = make_unit(query.vectors)
         scores = np.stack([model.score_samples(rows) for model in self.models], axis=1)
         return (scores + self.priors).argmax(axis=1)
 
 
 def choose_bandwidth(reference: Embeddings) -> float:
-    """The variance of a Gaussian kernel under which each vector is likeliest given the others of its class.
+    """Return the variance of a Gaussian kernel that maximises the leave-one-out likelihood within classes.
 
     Parameters
     ----------
     reference : Embeddings
-        Two vectors a class at least; of each class up to ``MOST_LEFT_OUT`` are left out in turn.
+        At least two vectors per class; up to ``MAX_LEFT_OUT`` of each class are left out in turn.
 
     Returns
     -------
     float
-        The best of a geometric row of candidates about the mean squared distance within classes.
+        The best of geometrically spaced candidates around the mean squared distance within classes.
     """
     ranks = hash_rows(reference.class_ids, reference.indices, 0)
-    gaps = []
+    class_squares = []
     for class_id in np.unique(reference.class_ids):
         own = np.flatnonzero(reference.class_ids == class_id)
-        rows = make_unit(reference.vectors[own[np.argsort(ranks[own])][:MOST_LEFT_OUT]])
+        rows = make_unit(reference.vectors[own[np.argsort(ranks[own])][:MAX_LEFT_OUT]])
         products = rows @ rows.T
-        gaps.append(np.clip(2 - 2 * products[~np.eye(len(rows), dtype=bool)], 0, None).reshape(len(rows), -1))
+        class_squares.append(np.clip(2 - 2 * products[~np.eye(len(rows), dtype=bool)], 0, None).reshape(len(rows), -1))
     width = reference.vectors.shape[1]
-    typical = max(float(np.mean([gap.mean() for gap in gaps])) / width, 1e-12)
+    typical = max(float(np.mean([squares.mean() for squares in class_squares])) / width, 1e-12)
     best, best_score = typical, -np.inf
     for variance in typical * 2.0 ** np.arange(-6, 3, 0.5):
         scores = []
-        for gap in gaps:
-            logs = -gap / (2 * variance)
+        for squares in class_squares:
+            logs = -squares / (2 * variance)
             top = logs.max(axis=1)
             scores.append(top + np.log(np.exp(logs - top[:, None]).mean(axis=1)))
         score = float(np.concatenate(scores).mean()) - width / 2 * math.log(variance)
@@ -170,7 +170,7 @@ def choose_bandwidth(reference: Embeddings) -> float:
 
 
 def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_classes: int, variance: float) -> np.ndarray:
-    """The class whose Gaussian kernel density, weighted by its size, is highest.
+    """Return the class with the highest Gaussian kernel density, weighted by class size.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
     n_classes : int
         C.
     variance : float
-        Of the kernel, from :func:`choose_bandwidth`.
+        Kernel variance, from :func:`choose_bandwidth`.
 
     Returns
     -------
@@ -201,23 +201,23 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
 
 
 def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed: int) -> dict[str, Any]:
-    """A logistic regression on unit vectors, with validated regularisation.
+    """Fit a logistic regression to unit vectors, with validated regularisation.
 
     Parameters
     ----------
     reference : Embeddings
-        Two classes at least.
-    strengths : sequence of float
-        Inverse regularisation strengths C. The best on a fifth of each class is taken, the smaller of equals; then all of
-        the reference is fitted. Where a class has fewer than five vectors the middle one is taken.
+        At least two classes.
+    c_values : sequence of float
+        Values of C (inverse regularisation). The best on a fifth of each class is chosen, the smallest of ties; then the
+        whole reference is fitted. If a class has fewer than five vectors, the middle value is used.
     seed : int
-        Which fifth.
+        Selects the fifth.
 
     Returns
     -------
     dict
-        weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), strength,
-        n_train, iterations.
+        weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), c, n_train,
+        iterations.
     """
     rows = _make_all_unit(reference.vectors)
     rows *= math.sqrt(rows.shape[1])  # values of about 1
@@ -234,14 +234,14 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
         "weights": weights,
         "offsets": offsets,
         "classes": model.classes_,
-        "c": c,
+        "C": c,
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
 
 
 def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
-    """Like :func:`synthdiv.embeddings.table.make_unit`, without a second table of its size: gigabytes for a reference."""
+    """Like :func:`synthdiv.embeddings.table.make_unit`, without a second array of that size: gigabytes for a reference."""
     rows = np.empty(vectors.shape)
     for part in split_rows(len(vectors), BLOCK):
         rows[part] = make_unit(vectors[part])
@@ -249,21 +249,21 @@ def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
 
 
 def _choose_c(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, c_values: Sequence[float]) -> float:
-    """The strength whose fit to the other rows is right on most of those held out, the first of equals."""
+    """Return the C whose fit to the other rows classifies most held-out rows correctly, the first of ties."""
     fitted, evaluated = rows[~held], rows[held]
     scores = [_fit_regression(fitted, class_ids[~held], c).score(evaluated, class_ids[held]) for c in c_values]
     return c_values[int(np.argmax(scores))]
 
 
 def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
-    """A fifth of each class, at random: bool array of shape (n,). Of two to nine vectors it is one, of a single one none."""
+    """Select a random fifth of each class: bool array of shape (n,). Of two to nine vectors one, of a single one none."""
     ranks = hash_rows(embeddings.class_ids, embeddings.indices, seed)
     order = np.lexsort((ranks, embeddings.class_ids))
     ordered = embeddings.class_ids[order]
     _, inverse, counts = np.unique(embeddings.class_ids, return_inverse=True, return_counts=True)
-    place = np.empty(len(embeddings), dtype=np.int64)
-    place[order] = np.arange(len(embeddings)) - np.searchsorted(ordered, ordered)
-    return place < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
+    position = np.empty(len(embeddings), dtype=np.int64)
+    position[order] = np.arange(len(embeddings)) - np.searchsorted(ordered, ordered)
+    return position < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
 
 
 def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, c: float) -> LogisticRegression:
@@ -271,7 +271,7 @@ def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, c: float) -> Logist
 
 
 def classify_by_linear_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray:
-    """The classes that a logistic regression gives queries: int64 array of shape (n,)."""
+    """Return the classes that a linear probe predicts for queries: int64 array of shape (n,)."""
     rows = make_unit(query.vectors) * math.sqrt(query.vectors.shape[1])
     return np.asarray(probe["classes"])[(rows @ probe["weights"].T + probe["offsets"]).argmax(axis=1)]
 
@@ -287,26 +287,26 @@ def fit_classifiers(
     probe: Mapping[str, Any] | None,
     seed: int,
 ) -> Callable[[Embeddings], dict[str, np.ndarray]]:
-    """Fit every classifier that is asked for to a reference.
+    """Fit all requested classifiers to a reference set.
 
     Parameters
     ----------
     reference : iterable of Embeddings
         The training split, read several times.
     totals : ClassSums
-        Its own; every class has a vector.
+        Class sums of the reference; every class must have a vector.
     knn, lda_shrinkage, mixture_components, density
-        As in the config's ``embedding_classifiers``. A mixture and a density need two vectors a class, and are left out
-        where there are fewer.
+        As in the config's ``embedding_classifiers``. A mixture and a density need two vectors per class, and are left out
+        if there are fewer.
     probe : mapping or None
         From :func:`train_linear_probe`.
     seed : int
-        Where mixtures start.
+        Seed of the mixtures' initial values.
 
     Returns
     -------
     callable
-        From queries to the class that each classifier gives them, by its name.
+        Maps queries to their predicted classes, by the classifier's name.
     """
     n_classes, several = len(totals.counts), totals.counts.min() >= 2
     discriminant = LinearDiscriminant(reference, n_classes, lda_shrinkage)

@@ -1,4 +1,4 @@
-"""Frechet distance between two clouds of features, its two terms apart."""
+"""Frechet distance between two feature distributions, with its two terms."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean and covariance of a cloud.
+    """Mean and covariance of a distribution.
 
     Attributes
     ----------
     count : int
     mean : float64 array of shape (d,)
     scatter : float64 array of shape (d, d)
-        The sum of the outer products of the rows' differences from the mean.
+        Sum of the outer products of the centred rows.
     """
 
     count: int
@@ -27,7 +27,7 @@ class Moments:
 
     @cached_property
     def covariance(self) -> np.ndarray:
-        """Float64 array of shape (d, d), unbiased (divided by count - 1).
+        """The unbiased covariance (divided by count - 1): float64 array of shape (d, d).
 
         Raises
         ------
@@ -35,24 +35,24 @@ class Moments:
             If there are fewer than two vectors.
         """
         if self.count < 2:
-            raise ValueError(f"a covariance needs two vectors at least; there are {self.count}")
+            raise ValueError(f"a covariance needs at least two vectors; there are {self.count}")
         return self.scatter / (self.count - 1)
 
     @cached_property
     def root(self) -> np.ndarray:
-        """R with R R^T the covariance: float64 array of shape (d, rank)."""
+        """R such that R R^T is the covariance: float64 array of shape (d, rank)."""
         values, vectors = np.linalg.eigh(self.covariance)
         kept = values > values[-1] * len(values) * np.finfo(np.float64).eps
         return vectors[:, kept] * np.sqrt(values[kept])
 
 
 def measure_moments(vectors: np.ndarray) -> Moments:
-    """The moments of a cloud in fp64.
+    """Compute the moments of vectors in fp64.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
-        One row at least.
+        At least one row.
     """
     rows = vectors.astype(np.float64)
     mean = rows.mean(axis=0)
@@ -61,12 +61,12 @@ def measure_moments(vectors: np.ndarray) -> Moments:
 
 
 def join_moments(parts: Iterable[Moments]) -> Moments:
-    """The moments of a cloud from those of its parts.
+    """Join the moments of the parts of a set.
 
     Parameters
     ----------
     parts : iterable of Moments
-        One at least.
+        At least one.
 
     References
     ----------
@@ -76,21 +76,21 @@ def join_moments(parts: Iterable[Moments]) -> Moments:
     first, *others = parts
     count, mean, scatter = first.count, first.mean.copy(), first.scatter.copy()
     for part in others:
-        gap, total = part.mean - mean, count + part.count
-        scatter += part.scatter + np.outer(gap, gap) * (count * part.count / total)
-        mean += gap * (part.count / total)
+        shift, total = part.mean - mean, count + part.count
+        scatter += part.scatter + np.outer(shift, shift) * (count * part.count / total)
+        mean += shift * (part.count / total)
         count = total
     return Moments(count, mean, scatter)
 
 
 def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float]:
-    """Frechet distance of two normal distributions with these moments.
+    """Return the Frechet distance of two normal distributions with these moments.
 
     |mu_X - mu_Y|^2 + tr(S_X + S_Y - 2 (S_X S_Y)^(1/2)). "Diversity and Diffusion", Section 3, prints the first term without
-    the square, and finds that it follows accuracy while the second does not: so both forms and both terms are given.
+    the square, and finds that it tracks accuracy while the second does not. So both forms and both terms are returned.
 
-    The trace of the root is the sum of the singular values of R_X^T R_Y, where R R^T is a covariance: no root is taken of
-    an eigenvalue of a product, so that nothing is lost where a covariance has no full rank.
+    The trace of the root is the sum of the singular values of R_X^T R_Y, where R R^T is a covariance. No root of an
+    eigenvalue of a product is taken, so no precision is lost if a covariance lacks full rank.
 
     Parameters
     ----------
@@ -105,12 +105,12 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
     Raises
     ------
     ValueError
-        If one is of fewer than two vectors.
+        If either has fewer than two vectors.
     """
-    shared = np.linalg.svd(first.root.T @ second.root, compute_uv=False).sum()
-    gap = first.mean - second.mean
-    mean_term = float(gap @ gap)
-    covariance_term = float(np.trace(first.covariance) + np.trace(second.covariance) - 2 * shared)
+    root_trace = np.linalg.svd(first.root.T @ second.root, compute_uv=False).sum()
+    shift = first.mean - second.mean
+    mean_term = float(shift @ shift)
+    covariance_term = float(np.trace(first.covariance) + np.trace(second.covariance) - 2 * root_trace)
     return {
         "frechet_distance": mean_term + covariance_term,
         "frechet_mean_term": mean_term,

@@ -11,7 +11,7 @@ BLOCK = 2048
 
 
 class KernelSums(NamedTuple):
-    """Sums of the kernel over all pairs: what the distance, and the distance without a part of the queries, is made of.
+    """Sums of the kernel over all pairs: they give the distance, with or without a part of the queries.
 
     Attributes
     ----------
@@ -21,9 +21,9 @@ class KernelSums(NamedTuple):
     across : float64 array of shape (g,)
         Over pairs of a reference and a query of each part.
     queries : float64 array of shape (g, g)
-        Over pairs of different queries, of each two parts.
+        Over pairs of different queries, for each two parts.
     sizes : int64 array of shape (g,)
-        Queries of each part.
+        Number of queries in each part.
     """
 
     reference: float
@@ -33,7 +33,7 @@ class KernelSums(NamedTuple):
     sizes: np.ndarray
 
     def leave_out(self, part: int) -> KernelSums:
-        """The same without one part of the queries."""
+        """Return the sums without one part of the queries."""
         kept = np.arange(len(self.sizes)) != part
         return self._replace(across=self.across[kept], queries=self.queries[np.ix_(kept, kept)], sizes=self.sizes[kept])
 
@@ -45,7 +45,7 @@ def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray]) -> Kernel
     ----------
     references : array of shape (n, d)
     queries : sequence of arrays of shape (m, d)
-        In parts; one is enough.
+        In one or more parts.
     """
     within = np.zeros((len(queries), len(queries)))
     for a, first in enumerate(queries):
@@ -64,17 +64,17 @@ def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray]) -> Kernel
 def compute_kernel_distance(
     reference: float, n_references: int, across: np.ndarray, queries: np.ndarray, sizes: np.ndarray
 ) -> float:
-    """The unbiased estimate over all pairs, for sets of any size.
+    """Return the unbiased estimate over all pairs, for sets of any size.
 
     Parameters
     ----------
     reference, n_references, across, queries, sizes
-        As :class:`KernelSums` has them.
+        The fields of :class:`KernelSums`.
 
     Returns
     -------
     float
-        May be a little below 0 where the clouds are alike.
+        May be slightly negative for similar distributions.
 
     Raises
     ------
@@ -87,7 +87,7 @@ def compute_kernel_distance(
     """
     n, m = n_references, int(sizes.sum())
     if min(n, m) < 2:
-        raise ValueError(f"an unbiased kernel distance needs two vectors a set at least; there are {n} and {m}")
+        raise ValueError(f"an unbiased kernel distance needs at least two vectors per set; there are {n} and {m}")
     return float(reference / (n * (n - 1)) + queries.sum() / (m * (m - 1)) - 2 * across.sum() / (n * m))
 
 

@@ -1,4 +1,4 @@
-"""The modality gap: how far prompts and images lie apart in a common space, and what it costs."""
+"""The modality gap: the distance between prompts and images in a shared space, and its cost in accuracy."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from synthdiv.metrics.centroids import compute_centroids, sum_classes
 
 
 def measure_modality_gap(reference: Embeddings, query: Embeddings, n_classes: int) -> dict[str, float]:
-    """Distance of the means of two sets of unit vectors, and Centroid Accuracy before and after it is taken away.
+    """Return the distance between the means of two sets of unit vectors, and Centroid Accuracy with and without it.
 
-    The means are those of the class centroids, so that a class with more images weighs no more.
+    Each mean averages the class means, so that a class with more images has no more weight.
 
     Parameters
     ----------
     reference, query : Embeddings
-        Usually prompts and images. Each class must have a reference.
+        Usually prompts and images. Every class must have a reference.
     n_classes : int
         C.
 
     Returns
     -------
     dict
-        modality_gap (Euclidean distance of the means), centroid_accuracy_with_gap, centroid_accuracy_without_gap (each set's
-        mean subtracted, and vectors made unit vectors again).
+        modality_gap (Euclidean distance between the means), centroid_accuracy_with_gap, centroid_accuracy_without_gap (each
+        set's mean subtracted, and vectors normalised again).
 
     References
     ----------
     W. Liang et al., "Mind the Gap: Understanding the Modality Gap in Multi-modal Contrastive Representation Learning", 2022.
     """
     one, other = (replace(part, vectors=make_unit(part.vectors)) for part in (reference, query))
-    middle, other_middle = _balanced_mean(one, n_classes), _balanced_mean(other, n_classes)
-    gap = middle - other_middle
+    mean, other_mean = _balanced_mean(one, n_classes), _balanced_mean(other, n_classes)
+    gap = mean - other_mean
     return {
         "modality_gap": float(np.sqrt(gap @ gap)),
         "centroid_accuracy_with_gap": _centroid_accuracy(one, other, n_classes),
         "centroid_accuracy_without_gap": _centroid_accuracy(
-            replace(one, vectors=make_unit(one.vectors - middle)),
-            replace(other, vectors=make_unit(other.vectors - other_middle)),
+            replace(one, vectors=make_unit(one.vectors - mean)),
+            replace(other, vectors=make_unit(other.vectors - other_mean)),
             n_classes,
         ),
     }
@@ -48,8 +48,8 @@ def measure_modality_gap(reference: Embeddings, query: Embeddings, n_classes: in
 
 def _balanced_mean(embeddings: Embeddings, n_classes: int) -> np.ndarray:
     totals = sum_classes([embeddings], n_classes)
-    there = totals.counts > 0
-    return (totals.sums[there] / totals.counts[there, None]).mean(axis=0)
+    present = totals.counts > 0
+    return (totals.sums[present] / totals.counts[present, None]).mean(axis=0)
 
 
 def _centroid_accuracy(reference: Embeddings, query: Embeddings, n_classes: int) -> float:

@@ -1,18 +1,19 @@
 """Exact nearest neighbours by cosine, streamed over blocks of references, in one total order; and their vote.
 
 References are ranked by cosine, largest first; equal cosines by a hash of query and class, then by a hash of query and
-reference: a tie is broken at random, but the same way whatever the order of the rows.
+reference. So ties are broken at random, but identically for any order of the rows.
 
-How it is both exact and fast. With a vector c near the references (of unit length) and a vector m near the queries,
+This is why the search is exact and fast: with a vector c near the references (of unit length) and a vector m near the
+queries,
 
     q.r = p.x + m.x + q.c,    p = q - m, x = r - c,
 
-where q.c is one number a query, m.x one number a reference, and p and x are shorter than q and r: rounding them harms
-less. A matrix product in low precision scores a block, and by the Cauchy-Schwarz inequality its error is at most
+where q.c is one number per query, m.x one number per reference, and p and x are shorter than q and r, so rounding them
+matters less. A low-precision matrix product scores a block, and by the Cauchy-Schwarz inequality its error is at most
 
-    |p - p~| |x~| + |p| |x - x~| + g |p~| |x~|,    ~ for rounded, g for the sum's own rounding,
+    |p - p~| |x~| + |p| |x - x~| + g |p~| |x~|,    ~ for rounded, g for the rounding of the sum,
 
-all of which are known. What this leaves of the block is scored again in fp64, summed in one fixed order.
+all of which are known. Pairs that this bound does not exclude are scored again in fp64, summed in one fixed order.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ import numpy as np
 from synthdiv.embeddings.table import Embeddings
 
 ROWS = 1024
-"""Rows that are converted, and pairs that are scored in fp64, at once: few, for the cache and for a flat peak of memory."""
+"""Rows converted, and pairs scored in fp64, at once: few, to fit the cache and to keep peak memory constant."""
 SMALL = 2.5e9
 """Multiplications of a block up to which numpy costs less than importing torch."""
 SLACK = 1e-6
-"""More than what rounding to fp32 adds while a block is centred: |x| is at most 2, and there are four operations."""
+"""Bound on the fp32 rounding error of centring a block: |x| is at most 2, and there are four operations."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Neighbours:
     Attributes
     ----------
     class_ids, indices : int64 arrays of shape (n, k)
-        Which references: -1 where there are fewer than k.
+        The references; -1 if there are fewer than k.
     cosines : float64 array of shape (n, k)
-        NaN where there are fewer than k.
+        NaN if there are fewer than k.
     """
 
     class_ids: np.ndarray
@@ -59,7 +60,7 @@ def find_nearest(
     device: str = "cpu",
     engine: str | None = None,
 ) -> Neighbours:
-    """The k nearest references of each query.
+    """Return the k nearest references of each query.
 
     Parameters
     ----------
@@ -68,13 +69,13 @@ def find_nearest(
     references : iterable of Embeddings
         Blocks of the reference set, in any order; read once, one at a time.
     k : int
-        Fewer are found where there are fewer references.
+        Number of neighbours; fewer are found if there are fewer references.
     center : float64 array of shape (d,), optional
-        About the mean of the references: the nearer, the faster. It changes no result.
+        Approximate mean of the references: the closer, the faster. It does not change the result.
     device : str
         A torch device.
     engine : {"numpy", "torch"}, optional
-        What multiplies; by default chosen by size and device. It changes no result.
+        Library of the matrix product; default: by size and device. It does not change the result.
 
     Returns
     -------
@@ -103,7 +104,7 @@ def _has_bf16() -> bool:
 
 
 def multiply_rows(a: Any, b: Any) -> Any:
-    """Dot products of rows in fp64, each summed in one fixed order: the same bits on any device, in any company.
+    """Return dot products of rows in fp64, each summed in one fixed order: the same bits on any device, in any batch.
 
     Parameters
     ----------
@@ -131,11 +132,10 @@ def multiply_rows(a: Any, b: Any) -> Any:
     return terms[:, 0]
 
 
-class _Placed(NamedTuple):
-    """A block as an engine uses it: rounded, as it is, bounds on its rows' lengths and rounding errors.
+class _Block(NamedTuple):
+    """A block prepared for an engine: rounded, as stored, and with bounds on its rows' lengths and rounding errors.
 
-    ``extra`` bounds what the rounding of m.x adds; ``squares`` are the exact squared lengths of the rows, NaN where none was
-    needed yet.
+    ``extra`` bounds the rounding error of m.x; ``squares`` are the exact squared lengths of the rows, NaN until needed.
     """
 
     rough: Any
@@ -147,12 +147,12 @@ class _Placed(NamedTuple):
 
 
 class _Engine:
-    """Scores blocks roughly, and what may be among the k best exactly."""
+    """Scores blocks approximately, and pairs that may be among the k best exactly."""
 
     rounding = 0.0
-    """The relative rounding error of a product, beside that of its terms and their sum."""
+    """Relative rounding error of a product, in addition to that of its terms and their sum."""
     tile = 2048
-    """Queries that are scored against a block at once."""
+    """Queries scored against a block at once."""
 
     def __init__(self, queries: np.ndarray, center: np.ndarray) -> None:
         self.count, self.width = queries.shape
@@ -164,18 +164,18 @@ class _Engine:
             self.offsets[part] = wide @ center
         self.errors = np.empty(self.count)
 
-    def _place(self, vectors: np.ndarray) -> _Placed:
+    def _prepare(self, vectors: np.ndarray) -> _Block:
         raise NotImplementedError
 
     def _multiply(self, part: slice, rough: Any) -> Any:
-        """Rough products of a tile's queries with a block's references, (queries, references)."""
+        """Return approximate products of a tile's queries with a block's references: (queries, references)."""
         raise NotImplementedError
 
     def _find_kth(self, products: Any, k: int) -> np.ndarray:
         raise NotImplementedError
 
-    def _find_above(self, products: Any, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
-        """Where products are at least ``low`` (a value a row); None if there are more than ``most``."""
+    def _find_above(self, products: Any, low: np.ndarray, limit: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+        """Return where products are at least ``low`` (one value per row), or None if there are more than ``limit``."""
         raise NotImplementedError
 
     def _pick(self, products: Any, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -188,29 +188,29 @@ class _Engine:
         raise NotImplementedError
 
     def find(self, vectors: np.ndarray, worst: np.ndarray, k: int) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Pairs that may be among the k best, with their exact scores q.r / |r|.
+        """Yield pairs that may be among the k best, with their exact scores q.r / |r|.
 
         Parameters
         ----------
         vectors : array of shape (m, d)
             A block of references.
         worst : float64 array of shape (n,)
-            The k-th best score of each query so far, or -inf; read anew for every tile.
+            The k-th best score of each query so far, or -inf; read again for every tile.
         k : int
-            How many are wanted.
+            Number of neighbours.
 
         Yields
         ------
         rows, columns : int64 arrays
-            Which query and which reference.
+            The query and the reference of each pair.
         scores : float64 array
         """
-        placed = self._place(vectors)
+        block = self._prepare(vectors)
         summing = 1.01 * self.width * 2.0**-24
         for part in split_rows(self.count, self.tile):
-            products = self._multiply(part, placed.rough)
-            slack = self.errors[part] * placed.length + self.lengths[part] * (placed.error + summing * placed.length * 1.01)
-            slack += placed.extra
+            products = self._multiply(part, block.rough)
+            slack = self.errors[part] * block.length + self.lengths[part] * (block.error + summing * block.length * 1.01)
+            slack += block.extra
             low = worst[part] - self.offsets[part] - slack
             pairs = self._find_above(products, low, 32 * k * len(slack)) if np.isfinite(low).all() else None
             if pairs is None:
@@ -218,22 +218,22 @@ class _Engine:
                     low = np.maximum(low, self._lower(self._find_kth(products, k), slack))
                 pairs = self._find_above(products, low, None)
                 assert pairs is not None
-            rows, columns = self._thin(products, *pairs, slack, k)
+            rows, columns = self._prune(products, *pairs, slack, k)
             for some in split_rows(len(rows), ROWS):
                 yield (
                     rows[some] + part.start,
                     columns[some],
-                    self._score(rows[some] + part.start, columns[some], placed),
+                    self._score(rows[some] + part.start, columns[some], block),
                 )
 
     def _lower(self, kth: np.ndarray, slack: np.ndarray) -> np.ndarray:
-        """What a product must reach, given the k-th largest of some."""
+        """Return the value that a product must reach, given the k-th largest of some."""
         return kth - self.rounding * np.abs(kth) - 2 * slack
 
-    def _thin(
+    def _prune(
         self, products: Any, rows: np.ndarray, columns: np.ndarray, slack: np.ndarray, k: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Leave out what k others of the same block beat for certain."""
+        """Remove pairs that k others of the same block certainly beat."""
         values = self._pick(products, rows, columns)
         order = np.lexsort((-values, rows))
         rows, columns, values = rows[order], columns[order], values[order]
@@ -244,11 +244,11 @@ class _Engine:
         kept = values + self.rounding * np.abs(values) >= low[rows]
         return rows[kept], columns[kept]
 
-    def _score(self, rows: np.ndarray, columns: np.ndarray, placed: _Placed) -> np.ndarray:
-        needed = np.unique(columns[np.isnan(placed.squares[columns])])
+    def _score(self, rows: np.ndarray, columns: np.ndarray, block: _Block) -> np.ndarray:
+        needed = np.unique(columns[np.isnan(block.squares[columns])])
         if len(needed):
-            placed.squares[needed] = self._measure_exactly(needed, placed.stored)
-        return self._multiply_exactly(rows, columns, placed.stored) / np.sqrt(placed.squares[columns])
+            block.squares[needed] = self._measure_exactly(needed, block.stored)
+        return self._multiply_exactly(rows, columns, block.stored) / np.sqrt(block.squares[columns])
 
 
 class _NumpyEngine(_Engine):
@@ -260,12 +260,12 @@ class _NumpyEngine(_Engine):
         self.rough = queries.astype(np.float32)
         self.errors[:] = self.lengths * 2.0**-24
 
-    def _place(self, vectors: np.ndarray) -> _Placed:
+    def _prepare(self, vectors: np.ndarray) -> _Block:
         wide = vectors.astype(np.float32)
         wide /= np.sqrt(np.einsum("nd,nd->n", wide, wide))[:, None]
         wide -= self.center.astype(np.float32)
         length = float(np.sqrt(np.einsum("nd,nd->n", wide, wide).max())) + SLACK
-        return _Placed(wide, vectors, length, SLACK, 0.0, np.full(len(vectors), np.nan))
+        return _Block(wide, vectors, length, SLACK, 0.0, np.full(len(vectors), np.nan))
 
     def _multiply(self, part: slice, rough: np.ndarray) -> np.ndarray:
         return self.rough[part] @ rough.T
@@ -274,9 +274,9 @@ class _NumpyEngine(_Engine):
         place = products.shape[1] - k
         return np.partition(products, place, axis=1)[:, place].astype(np.float64)
 
-    def _find_above(self, products: np.ndarray, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+    def _find_above(self, products: np.ndarray, low: np.ndarray, limit: int | None) -> tuple[np.ndarray, np.ndarray] | None:
         flat = np.flatnonzero(products >= low.astype(np.float32)[:, None])
-        return None if most is not None and len(flat) > most else np.divmod(flat, products.shape[1])
+        return None if limit is not None and len(flat) > limit else np.divmod(flat, products.shape[1])
 
     def _pick(self, products: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         return products[rows, columns].astype(np.float64)
@@ -302,17 +302,17 @@ class _TorchEngine(_Engine):
         self.device = torch.device(device)
         if self.device.type != "cpu":
             self.tile = 16384
-            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound counts on fp32 sums
+            torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False  # the bound assumes fp32 sums
         self.queries = torch.from_numpy(np.ascontiguousarray(queries)).to(self.device)
         self.minus_center = -torch.from_numpy(center.astype(np.float32)).to(self.device)
         parts = list(split_rows(self.count, ROWS))
-        middle = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
-        self.middle = middle.float()
-        self.middle_length = float(torch.linalg.vector_norm(middle))
-        # two further columns take m.x, as a number and its rounding error
+        mean = sum(self.queries[part].double().sum(dim=0) for part in parts) / self.count
+        self.mean = mean.float()
+        self.mean_length = float(torch.linalg.vector_norm(mean))
+        # two further columns hold m.x, rounded, and its rounding error
         self.rough = torch.ones((self.count, self.width + 2), dtype=torch.bfloat16, device=self.device)
         for part in parts:
-            wide = self.queries[part].double() - self.middle.double()
+            wide = self.queries[part].double() - self.mean.double()
             self.rough[part, : self.width] = wide.to(torch.bfloat16)
             self.lengths[part] = torch.linalg.vector_norm(wide, dim=1).cpu().numpy() * (1 + 1e-12)
             wide -= self.rough[part, : self.width].double()
@@ -320,13 +320,13 @@ class _TorchEngine(_Engine):
         self.spare: dict[str, Any] = {}
 
     def _reuse(self, name: str, shape: tuple[int, int], dtype: Any) -> Any:
-        """Memory for an intermediate result: fresh pages would cost more than what is computed into them."""
+        """Return memory for an intermediate result: fresh pages would cost more than the computation."""
         found = self.spare.get(name)
         if found is None or found.shape[0] < shape[0] or found.shape[1] != shape[1]:
             found = self.spare[name] = self.torch.empty(shape, dtype=dtype, device=self.device)
         return found[: shape[0]]
 
-    def _place(self, vectors: np.ndarray) -> _Placed:
+    def _prepare(self, vectors: np.ndarray) -> _Block:
         norm = self.torch.linalg.vector_norm
         stored = self.torch.from_numpy(np.ascontiguousarray(vectors)).to(self.device)
         rough = self._reuse("rough", (len(vectors), self.width + 2), self.torch.bfloat16)
@@ -334,7 +334,7 @@ class _TorchEngine(_Engine):
         for part in split_rows(len(vectors), ROWS):
             wide = self._reuse("wide", (part.stop - part.start, self.width), self.torch.float32).copy_(stored[part])
             self.torch.addcmul(self.minus_center, wide, 1 / norm(wide, dim=1, keepdim=True), out=wide)
-            shift = wide @ self.middle
+            shift = wide @ self.mean
             rough[part, : self.width] = wide
             rough[part, self.width] = shift
             rough[part, self.width + 1] = shift - rough[part, self.width].float()
@@ -344,8 +344,8 @@ class _TorchEngine(_Engine):
         error = self.rounding * length + SLACK
         length += error
         summing = 1.02 * (self.width + 2) * 2.0**-24  # of m.x by itself, and of its two parts in the product's sum
-        extra = summing * self.middle_length * length + float(max(shifts)) * (summing + 2.0**-17) + SLACK
-        return _Placed(rough, stored, length, error, extra, np.full(len(vectors), np.nan))
+        extra = summing * self.mean_length * length + float(max(shifts)) * (summing + 2.0**-17) + SLACK
+        return _Block(rough, stored, length, error, extra, np.full(len(vectors), np.nan))
 
     def _multiply(self, part: slice, rough: Any) -> Any:
         out = self._reuse("products", (part.stop - part.start, len(rough)), self.torch.bfloat16)
@@ -354,15 +354,15 @@ class _TorchEngine(_Engine):
     def _find_kth(self, products: Any, k: int) -> np.ndarray:
         return products.topk(k, dim=1).values[:, -1].double().cpu().numpy()
 
-    def _find_above(self, products: Any, low: np.ndarray, most: int | None) -> tuple[np.ndarray, np.ndarray] | None:
-        # rounding keeps order: what reaches `low` reaches it rounded
+    def _find_above(self, products: Any, low: np.ndarray, limit: int | None) -> tuple[np.ndarray, np.ndarray] | None:
+        # rounding keeps order: a value of at least `low` is at least `low` rounded
         bound = self._move(low).to(products.dtype)[:, None]
-        if low.min() > 0:  # then the bits, read as integers, are in the same order, and faster to compare
+        if low.min() > 0:  # then the bits compare in the same order as integers, and faster
             products, bound = products.view(self.torch.int16), bound.view(self.torch.int16)
         mask = self.torch.ge(products, bound, out=self._reuse("mask", tuple(products.shape), self.torch.bool))
         on_cpu = self.device.type == "cpu"  # where numpy is faster
         flat = np.flatnonzero(mask.numpy()) if on_cpu else mask.view(-1).nonzero().view(-1).cpu().numpy()
-        return None if most is not None and len(flat) > most else np.divmod(flat, products.shape[1])
+        return None if limit is not None and len(flat) > limit else np.divmod(flat, products.shape[1])
 
     def _move(self, numbers: np.ndarray) -> Any:
         return self.torch.from_numpy(numbers).to(self.device)
@@ -390,11 +390,11 @@ class _Best:
 
     @property
     def worst(self) -> np.ndarray:
-        """The k-th best score of each query, -inf where there are fewer."""
+        """The k-th best score of each query, -inf if there are fewer."""
         return self.scores[:, -1]
 
     def add(self, rows: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, indices: np.ndarray) -> None:
-        """Take in scored references: which query, its score, which reference."""
+        """Add scored references: the row of the query, the score, and the reference."""
         better = scores >= self.worst[rows]
         touched = np.unique(rows[better])
         k = self.scores.shape[1]
@@ -407,7 +407,7 @@ class _Best:
         by_reference = _mix(self.keys[rows] ^ _mix(classes + indices.astype(np.uint64)))
         order = np.lexsort((by_reference, by_class, -scores, rows))
         first = np.searchsorted(rows[order], touched)
-        order = order[first[:, None] + np.arange(k)]  # (touched queries, k): each has its k old entries at least
+        order = order[first[:, None] + np.arange(k)]  # (touched queries, k): each has at least its k old entries
         self.scores[touched] = scores[order]
         self.class_ids[touched] = class_ids[order]
         self.indices[touched] = indices[order]
@@ -424,7 +424,7 @@ class _Best:
 
 
 def hash_rows(class_ids: np.ndarray, indices: np.ndarray, seed: int) -> np.ndarray:
-    """A number at random for each row, that class, index and seed determine: uint64 array of shape (n,)."""
+    """Return a pseudorandom number per row, determined by class, index and seed: uint64 array of shape (n,)."""
     start = _mix(np.full(len(class_ids), seed, dtype=np.uint64))
     return _mix(_mix(start ^ class_ids.astype(np.uint64)) + indices.astype(np.uint64))
 
@@ -438,17 +438,17 @@ def _mix(numbers: np.ndarray) -> np.ndarray:
 
 
 def split_rows(count: int, size: int) -> Iterator[slice]:
-    """Slices of so many rows, the last one shorter, that cover ``count``."""
+    """Return slices of ``size`` rows that cover ``count``; the last may be shorter."""
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 def vote(class_ids: np.ndarray) -> np.ndarray:
-    """The most frequent class among neighbours in order of nearness; equal counts go to the nearest of them.
+    """Return the most frequent class among the neighbours; of equally frequent classes, that of the nearest neighbour.
 
     Parameters
     ----------
     class_ids : int array of shape (n, k)
-        The neighbours' classes, nearest first; -1 where there is none.
+        The neighbours' classes, nearest first; -1 if there is none.
 
     Returns
     -------
@@ -457,7 +457,7 @@ def vote(class_ids: np.ndarray) -> np.ndarray:
     winners = np.empty(len(class_ids), dtype=class_ids.dtype)
     for part in split_rows(len(class_ids), max(1, 10**7 // class_ids.shape[1] ** 2)):
         listed = class_ids[part]
-        alike = (listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]
-        counts = alike.sum(axis=2)  # (n, k): of each one's class
+        same = (listed[:, :, None] == listed[:, None, :]) & (listed >= 0)[:, :, None]
+        counts = same.sum(axis=2)  # (n, k): neighbours of the same class
         winners[part] = np.take_along_axis(listed, counts.argmax(axis=1)[:, None], axis=1)[:, 0]
     return winners

@@ -1,7 +1,7 @@
-"""Precision, recall, density and coverage: how far two clouds lie within each other's neighbourhoods.
+"""Precision, recall, density and coverage: how far two distributions lie within each other's neighbourhoods.
 
-The boundary rule: a vector lies in the neighbourhood of another if its distance is at most the radius, the distance of the
-k-th nearest other vector of the same set. So identical sets have precision, recall and coverage 1.
+The boundary rule: a vector lies in the neighbourhood of another if their distance is at most the other's radius. A radius is
+the distance to the k-th nearest other vector of the same set. So identical sets have precision, recall and coverage 1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PAIRS = 1024
 
 @dataclass(frozen=True)
 class Manifold:
-    """What each vector has to say.
+    """Precision, recall, density and coverage of each vector.
 
     Attributes
     ----------
@@ -27,9 +27,9 @@ class Manifold:
     recall : bool array of shape (n,)
         Whether a reference lies in the neighbourhood of any query.
     density : float64 array of shape (m,)
-        In how many references' neighbourhoods a query lies, divided by k.
+        Number of references in whose neighbourhoods a query lies, divided by k.
     coverage : bool array of shape (n,)
-        Whether a reference's neighbourhood holds a query.
+        Whether a reference's neighbourhood contains a query.
     """
 
     precision: np.ndarray
@@ -39,18 +39,18 @@ class Manifold:
 
 
 def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) -> Manifold:
-    """Precision and recall, density and coverage by Euclidean distance.
+    """Measure precision, recall, density and coverage by Euclidean distance.
 
-    Distances come from products in fp32; those too near to a radius to tell are computed again in fp64.
+    Distances come from fp32 products; those too close to a radius to decide are computed again in fp64.
 
     Parameters
     ----------
     references : array of shape (n, d)
         The natural images.
     queries : array of shape (m, d)
-        The synthetic ones.
+        The synthetic images.
     k : int
-        Neighbours; fewer than n and m.
+        Number of neighbours, less than n and m.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
     Raises
     ------
     ValueError
-        If k is not.
+        If k is out of range.
 
     References
     ----------
@@ -68,7 +68,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
     """
     if not 0 < k < min(len(references), len(queries)):
         raise ValueError(
-            f"k is {k}; it must lie between 1 and one less than the sets' sizes, {len(references)} and {len(queries)}"
+            f"k is {k}; it must be at least 1 and less than the sets' sizes, {len(references)} and {len(queries)}"
         )
     center = references.astype(np.float64).mean(axis=0)
     real, fake = _Points(references, center), _Points(queries, center)
@@ -87,7 +87,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
 
 
 class _Points:
-    """Vectors, and in fp32 their differences x from a common centre, |x|^2 and 1."""
+    """Vectors; in fp32, their differences x from a common centre, |x|^2 and 1."""
 
     def __init__(self, vectors: np.ndarray, center: np.ndarray) -> None:
         self.vectors = vectors
@@ -96,7 +96,7 @@ class _Points:
         near[:] = vectors - center
         squares = np.einsum("nd,nd->n", near, near, dtype=np.float64)
         self.rough[:, -2] = squares
-        # how far a rough squared distance between vectors of this length may be off
+        # error bound of an fp32 squared distance between vectors of this length
         self.error = float(squares.max()) * (8 + 2.02 * self.rough.shape[1]) * 2.0**-24
 
     def __len__(self) -> int:
@@ -104,13 +104,13 @@ class _Points:
 
 
 def _square_distances(first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
-    """|x|^2 - 2 x.y + |y|^2, as one matrix product."""
+    """Return |x|^2 - 2 x.y + |y|^2, as one matrix product."""
     others = second.rough[b] * np.float32(-2)
     others[:, -2], others[:, -1] = 1, second.rough[b, -2]
     return first.rough[a] @ others.T
 
 
-def _exact(first: _Points, second: _Points, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+def _square_exactly(first: _Points, second: _Points, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     found = np.empty(len(rows))
     for part in split_rows(len(rows), PAIRS):
         gap = first.vectors[rows[part]].astype(np.float64) - second.vectors[columns[part]]
@@ -119,18 +119,18 @@ def _exact(first: _Points, second: _Points, rows: np.ndarray, columns: np.ndarra
 
 
 def _compare(squares: np.ndarray, radii: np.ndarray, first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
-    """Whether squared distances are at most the squared radii (of rows or of columns)."""
+    """Return whether squared distances are at most the squared radii (of rows or of columns)."""
     error = np.float32(first.error + second.error)
     inside = squares <= (radii - error).astype(np.float32)
     near = np.flatnonzero((squares <= (radii + error).astype(np.float32)) & ~inside)
     rows, columns = near // squares.shape[1], near % squares.shape[1]
-    exact = _exact(first, second, rows + a.start, columns + b.start)
+    exact = _square_exactly(first, second, rows + a.start, columns + b.start)
     inside[rows, columns] = exact <= np.broadcast_to(radii, squares.shape)[rows, columns]
     return inside
 
 
 def _find_radii(points: _Points, k: int) -> np.ndarray:
-    """The squared distance of each vector's k-th nearest other one, in fp64."""
+    """Return the squared distance of each vector's k-th nearest other vector, in fp64."""
     radii = np.empty(len(points))
     error = 2 * points.error
     for a in split_rows(len(points), BLOCK):
@@ -144,7 +144,7 @@ def _find_radii(points: _Points, k: int) -> np.ndarray:
         rows, columns, rough = (np.concatenate(parts) for parts in zip(*kept, strict=True))
         wanted = (rough <= best[rows, k] + 2 * error) & (columns != rows + a.start)
         rows, columns = rows[wanted], columns[wanted]
-        exact = _exact(points, points, rows + a.start, columns)
+        exact = _square_exactly(points, points, rows + a.start, columns)
         order = np.lexsort((exact, rows))
         first = np.searchsorted(rows[order], np.arange(a.stop - a.start))
         radii[a] = exact[order][first + k - 1]

@@ -1,18 +1,18 @@
-"""Whether a plane separates two clouds of embeddings, by how much, and whether that means anything."""
+"""Linear separability of two sets of embeddings: the margin, and a control with permuted labels."""
 
 from __future__ import annotations
 
 import numpy as np
 from sklearn.svm import LinearSVC
 
-LEAST = 4
-"""Vectors of a cloud: fewer have no halves to speak of."""
-HARDNESS = 1e4
-"""The cost of a vector on the wrong side: high enough to come near a hard margin."""
+MIN_VECTORS = 4
+"""Minimum number of vectors per set: fewer cannot be halved."""
+HARD_MARGIN_C = 1e4
+"""The cost of a vector on the wrong side: high enough to approximate a hard margin."""
 
 
 def fit_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A unit vector along which the first cloud lies above the second, as far as a linear classifier can have it.
+    """Return a unit vector along which the first set lies above the second, as far as a linear classifier achieves it.
 
     Parameters
     ----------
@@ -26,45 +26,47 @@ def fit_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     middle = rows.mean(axis=0)
     scale = np.sqrt(((rows - middle) ** 2).sum(axis=1).mean())
     labels = np.repeat([1, -1], [len(first), len(second)])
-    model = LinearSVC(C=HARDNESS, dual="auto", max_iter=20_000, random_state=0, class_weight="balanced")
+    model = LinearSVC(C=HARD_MARGIN_C, dual="auto", max_iter=20_000, random_state=0, class_weight="balanced")
     direction = model.fit((rows - middle) / scale, labels).coef_[0]
     length = np.sqrt((direction * direction).sum())
-    return direction / length if length else np.eye(len(direction))[0]  # clouds with one mean have no direction: any will do
+    return direction / length if length else np.eye(len(direction))[0]  # sets with one mean have no direction: any will do
 
 
 def measure_gap(direction: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
-    """The lowest of the first cloud minus the highest of the second along a direction: above 0, a plane separates them."""
+    """Return the lowest of the first set minus the highest of the second along a direction: above 0, they are separable."""
     return float((first @ direction).min() - (second @ direction).max())
 
 
 def measure_separability(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-    """Linear separability of two clouds, verified in fp64, with what it is worth.
+    """Measure the linear separability of two sets, verified in fp64, with controls.
 
-    In d dimensions up to about 2 d vectors separate under any labels, so a plane by itself shows little: a plane from one
-    half is tried on the other, and the whole is done again with permuted labels.
+    In d dimensions, up to about 2 d vectors are separable under any labels, so a plane alone shows little. So a plane fitted
+    to one half is evaluated on the other, and all is repeated with permuted labels.
 
     Parameters
     ----------
     first, second : arrays of shape (n, d) and (m, d)
-        ``LEAST`` rows at least, each.
+        At least ``MIN_VECTORS`` rows each.
     rng : numpy.random.Generator
-        Makes the halves and the permutation.
+        Draws the halves and the permutation.
 
     Returns
     -------
     dict
-        separable (1 or 0: whether a direction that was found has every vector of the one above every vector of the other;
-        0 proves nothing), separation_margin (half the gap, in units of the features; negative where they overlap),
+        separable (1 or 0: whether the fitted direction puts every vector of the first set above every vector of the second;
+        0 proves nothing), separation_margin (half the gap, in units of the features; negative if they overlap),
         separation_heldout_accuracy (balanced), separation_permuted_separable and separation_permuted_heldout_accuracy (the
         same with permuted labels).
 
     Raises
     ------
     ValueError
-        If a cloud has fewer than four vectors.
+        If a set has fewer than four vectors.
     """
-    if min(len(first), len(second)) < LEAST:
-        raise ValueError(f"separability needs {LEAST} vectors a cloud at least; there are {len(first)} and {len(second)}")
+    if min(len(first), len(second)) < MIN_VECTORS:
+        raise ValueError(
+            f"separability needs at least {MIN_VECTORS} vectors per set; there are {len(first)} and {len(second)}"
+        )
     a, b = first.astype(np.float64), second.astype(np.float64)
     gap = measure_gap(fit_direction(a, b), a, b)
     mixed = rng.permutation(np.concatenate([a, b]))
@@ -72,13 +74,13 @@ def measure_separability(first: np.ndarray, second: np.ndarray, rng: np.random.G
     return {
         "separable": float(gap > 0),
         "separation_margin": gap / 2,
-        "separation_heldout_accuracy": _hold_out(a, b, rng),
+        "separation_heldout_accuracy": _measure_heldout_accuracy(a, b, rng),
         "separation_permuted_separable": float(measure_gap(fit_direction(c, d), c, d) > 0),
-        "separation_permuted_heldout_accuracy": _hold_out(c, d, rng),
+        "separation_permuted_heldout_accuracy": _measure_heldout_accuracy(c, d, rng),
     }
 
 
-def _hold_out(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> float:
+def _measure_heldout_accuracy(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> float:
     a, b = rng.permutation(first), rng.permutation(second)
     (fit_a, test_a), (fit_b, test_b) = np.array_split(a, 2), np.array_split(b, 2)
     direction = fit_direction(fit_a, fit_b)

@@ -1,4 +1,4 @@
-"""How far a set lies from a reference, at equal images a class: which metrics, with which interval."""
+"""Compare a set with a reference at equal images per class: the metrics and their intervals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synthdiv.metrics.frechet import compute_frechet_distance, join_moments, mea
 from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernels
 from synthdiv.metrics.modality_gap import measure_modality_gap
 from synthdiv.metrics.precision_recall import measure_manifold
-from synthdiv.metrics.separability import LEAST, measure_separability
+from synthdiv.metrics.separability import MIN_VECTORS, measure_separability
 from synthdiv.metrics.set_metrics import GROUPS, SCHEMA, Interval, group_rows
 from synthdiv.stats.intervals import Z, jackknife_interval, wilson_interval
 
@@ -32,34 +32,34 @@ def compare_sets(
     split: str,
     images_per_class: int,
 ) -> pl.DataFrame:
-    """How far a set lies from a reference, at equal images a class.
+    """Compare a set with a reference, at equal images per class.
 
-    Centroid-shift and linear separability of any two sets; Frechet and kernel distance, precision, recall, density and
-    coverage of two image sets; the modality gap of prompts and images. Intervals take the reference as given.
+    Centroid-shift and linear separability for any two sets; Frechet and kernel distance, precision, recall, density and
+    coverage for two image sets; the modality gap for prompts and images. Intervals treat the reference as fixed.
 
     Parameters
     ----------
     reference, query : Embeddings
-        Of the same split.
+        The same split of both sets.
     n_classes : int
         C.
     features : {"unit", "raw"}
-        What Frechet and kernel distance, precision, recall, density and coverage see: unit vectors, or vectors of the
-        length that the encoder gave them. All else sees unit vectors.
+        Input of Frechet and kernel distance, precision, recall, density and coverage: unit vectors, or vectors of the
+        length that the encoder gave them. All other metrics use unit vectors.
     kinds : (str, str)
         "image" or "prompt", of reference and query.
     k : int
-        Neighbours, for precision, recall, density and coverage.
+        Number of neighbours, for precision, recall, density and coverage.
     seed : int
-        Of the halves and the permutation of the separability.
+        Seed of the halves and the permutation of the separability.
     split, images_per_class
-        For the rows.
+        Values of these columns.
 
     Returns
     -------
     polars.DataFrame
-        :data:`synthdiv.metrics.set_metrics.SCHEMA`. Centroid-shift alone where there are too few vectors for more: no more
-        than k, fewer than a separability needs, or none in a group of the jackknife.
+        :data:`synthdiv.metrics.set_metrics.SCHEMA`. Only centroid-shift if there are too few vectors for the rest: no more
+        than k, fewer than separability needs, or none in a group of the jackknife.
     """
     rows: list[dict[str, Any]] = []
 
@@ -74,7 +74,7 @@ def compare_sets(
     parts = [query[groups == group] for group in range(GROUPS)]
     _add_shift(add, reference, parts, n_classes)
     rng = np.random.default_rng(seed)
-    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, LEAST):
+    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, MIN_VECTORS):
         return pl.DataFrame(rows, schema=SCHEMA)
     for name, value in measure_separability(reference.vectors, query.vectors, rng).items():
         add(name, value)
@@ -140,8 +140,8 @@ def _add_kernel(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarr
 def _add_manifold(add: Callable[..., None], real: np.ndarray, fake: np.ndarray, k: int) -> None:
     found = measure_manifold(real, fake, k)
     for name in ("precision", "recall", "coverage"):
-        right = getattr(found, name)
-        add(name, float(right.mean()), wilson_interval(int(right.sum()), len(right)), n=len(right))
+        hits = getattr(found, name)
+        add(name, float(hits.mean()), wilson_interval(int(hits.sum()), len(hits)), n=len(hits))
     half = Z * float(found.density.std(ddof=1)) / math.sqrt(len(found.density))
     middle = float(found.density.mean())
     add("density", middle, (middle - half, middle + half))

@@ -1,7 +1,7 @@
 """The metrics of one set: which are computed, on which images, with which interval; and what all set metrics share.
 
-A row is a figure: metric, split, images_per_class (how many of each class it rests on; empty for all), class_id (empty for
-the whole set), value, low, high (95 %, empty where there is none), n_images.
+A row is a value: metric, split, images_per_class (images used per class; empty for all), class_id (empty for the whole set),
+value, low, high (95 % interval, empty if there is none), n_images.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from synthdiv.metrics.vendi import compute_vendi_score, find_pairwise_cosines, m
 from synthdiv.stats.intervals import jackknife_interval, mean_interval
 
 GROUPS = 10
-"""Of the delete-a-group jackknife."""
+"""Groups of the delete-a-group jackknife."""
 SCHEMA = {
     "metric": pl.String,
     "split": pl.String,
@@ -35,22 +35,22 @@ SCHEMA = {
 Interval = tuple[float, float] | None
 
 
-def take_equal(blocks: Iterable[Embeddings], count: int, seed: int) -> Embeddings:
-    """So many images of each class, the same ones whatever the order of the rows within it.
+def subsample_classes(blocks: Iterable[Embeddings], count: int, seed: int) -> Embeddings:
+    """Take ``count`` images of each class, the same ones for any order of the rows within it.
 
     Parameters
     ----------
     blocks : iterable of Embeddings
-        The rows of a class follow one another.
+        The rows of a class are consecutive.
     count : int
-        Of each class, or all if it has fewer.
+        Images per class; all if a class has fewer.
     seed : int
-        Which ones.
+        Selects the images.
 
     Returns
     -------
     Embeddings
-        In the order of the blocks' classes, and within a class of its rows.
+        In the order of the blocks' rows.
     """
     parts = []
     for members in iterate_classes(blocks):
@@ -60,7 +60,7 @@ def take_equal(blocks: Iterable[Embeddings], count: int, seed: int) -> Embedding
 
 
 def iterate_classes(blocks: Iterable[Embeddings]) -> Iterator[Embeddings]:
-    """The rows of each class together, from blocks in which they follow one another."""
+    """Yield the rows of each class, from blocks in which they are consecutive."""
     waiting: list[Embeddings] = []
     for block in blocks:
         cuts = np.flatnonzero(np.diff(block.class_ids)) + 1
@@ -77,25 +77,25 @@ def iterate_classes(blocks: Iterable[Embeddings]) -> Iterator[Embeddings]:
 def measure_set(
     blocks: Iterable[Embeddings], n_classes: int, *, split: str, images_per_class: int | None = None
 ) -> pl.DataFrame:
-    """Diversity of one split of an image set, whole and class by class.
+    """Measure the diversity of one split of an image set, overall and per class.
 
     Centroid Distance, mean cosine between two images of a class, and Vendi score.
 
     Parameters
     ----------
     blocks : iterable of Embeddings
-        Read several times; the rows of a class follow one another.
+        Read several times; the rows of a class are consecutive.
     n_classes : int
         C.
     split : str
-        For the rows.
+        Value of this column.
     images_per_class : int, optional
-        What the blocks were cut to, for the rows.
+        Images of each class in the blocks; value of this column.
 
     Returns
     -------
     polars.DataFrame
-        ``SCHEMA``. Centroid Distance alone where a class has a single image.
+        ``SCHEMA``. Only Centroid Distance if a class has a single image.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def measure_set(
 
 
 def _double(interval: Interval) -> Interval:
-    """The interval of a mean over pairs: twice that of the mean over images of each one's mean (Hoeffding, 1948)."""
+    """Return the interval of a mean over pairs: twice that of the mean over images of each one's mean (Hoeffding, 1948)."""
     if interval is None:
         return None
     middle, half = (interval[0] + interval[1]) / 2, interval[1] - interval[0]
@@ -163,5 +163,5 @@ def _double(interval: Interval) -> Interval:
 
 
 def group_rows(embeddings: Embeddings) -> np.ndarray:
-    """The jackknife's groups: int array of shape (n,), the same for an image whatever it is together with."""
+    """Return each image's jackknife group, independent of the other images: int array of shape (n,)."""
     return (hash_rows(embeddings.class_ids, embeddings.indices, 0) % np.uint64(GROUPS)).astype(np.int64)

@@ -8,19 +8,19 @@ from synthdiv.embeddings.table import make_unit
 
 
 def measure_similarity(vectors: np.ndarray, *, smaller: bool = False) -> np.ndarray:
-    """X^T X / n of unit vectors: it has the eigenvalues of K / n, K the cosines of all pairs, but for zeros.
+    """Return X^T X / n of unit vectors: it has the non-zero eigenvalues of K / n, K the cosines of all pairs.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
-        Made unit vectors in fp64.
+        Normalised in fp64.
     smaller : bool
-        Give K / n itself where n is smaller than d.
+        Return K / n itself if n is smaller than d.
 
     Returns
     -------
     float64 array of shape (d, d) or (n, n)
-        Weighted by n, those of the parts of a set add up to the set's.
+        Weighted by n, the matrices of a set's parts add up to that of the set.
     """
     rows = make_unit(vectors)
     if smaller and len(rows) < rows.shape[1]:
@@ -29,7 +29,7 @@ def measure_similarity(vectors: np.ndarray, *, smaller: bool = False) -> np.ndar
 
 
 def compute_vendi_score(similarity: np.ndarray) -> float:
-    """The exponential of the entropy of the eigenvalues.
+    """Return the exponential of the entropy of the eigenvalues.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def compute_vendi_score(similarity: np.ndarray) -> float:
     Returns
     -------
     float
-        From 1 (all the same) to the number of vectors or of dimensions.
+        From 1 (all equal) to the number of vectors or of dimensions.
 
     References
     ----------
@@ -51,12 +51,12 @@ def compute_vendi_score(similarity: np.ndarray) -> float:
 
 
 def find_pairwise_cosines(vectors: np.ndarray) -> np.ndarray:
-    """Each vector's mean cosine with the others of its class; their mean is the mean over all pairs.
+    """Return each vector's mean cosine with the others of its class; their mean is the mean over all pairs.
 
     Parameters
     ----------
     vectors : array of shape (n, d)
-        Two rows at least; made unit vectors in fp64.
+        At least two rows; normalised in fp64.
 
     Returns
     -------

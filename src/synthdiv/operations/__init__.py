@@ -1,1 +1,1 @@
-"""Before a run and after it: the grid, calibration, the cluster, cleaning up."""
+"""Before and after a run: the grid, calibration, cluster checks and cleanup."""

@@ -1,4 +1,4 @@
-"""What a study's models cost on this device: images a second of drawing, embedding and training, and a batch size."""
+"""Measure a study's models on this device: images per second of generation, embedding and training, and a batch size."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.generator import Generator
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
-"""Batch sizes that are tried on a GPU."""
+"""Batch sizes to try on a GPU."""
 GOOD_ENOUGH = 0.97
-"""Of the highest rate: the smallest batch that reaches it is proposed."""
+"""Share of the highest rate; the smallest batch size that reaches it is proposed."""
 GUIDED, UNGUIDED = 7.5, 1.0
 SECONDS = 5.0
-"""How long each is measured, at least."""
+"""Minimum time of each measurement."""
 
 
 def time_work(work: Callable[[], Any], device: torch.device, *, at_least: float = SECONDS) -> float:
-    """Seconds a call, over so many seconds, after one call that is not counted.
+    """Return the seconds per call, after one call that is not counted.
 
     Parameters
     ----------
     work : callable
-        What is timed.
+        The function to time.
     device : torch.device
-        Waited for at the end.
+        The device to wait for after each call.
     at_least : float
-        Seconds.
+        Minimum time of the measurement, in seconds.
     """
     work()
     _wait_for(device)
@@ -62,16 +62,16 @@ def _wait_for(device: torch.device) -> None:
 
 
 def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least: float = SECONDS) -> dict[str, Any]:
-    """Images a second that a generator draws: at its batch size, guided and not; on a GPU by batch size, until memory ends.
+    """Measure a generator's images per second, guided and unguided; on a GPU also by batch size, until memory is full.
 
     Parameters
     ----------
     spec : mapping
         An entry of the config's ``generators``.
     device : torch.device
-        Where it computes.
+        The device to compute on.
     at_least : float
-        Seconds that each is measured.
+        Minimum time of each measurement, in seconds.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least
     Raises
     ------
     StudyError
-        If it can't be loaded, or not one image fits into the GPU's memory.
+        If the generator can't be loaded, or the GPU's memory is too small for one image.
     """
     generator = Generator(spec, device)
 
@@ -103,14 +103,14 @@ def measure_generator(spec: Mapping[str, Any], device: torch.device, *, at_least
     }
 
 
-def choose_batch_size(batches: Sequence[Mapping[str, float]], own: int) -> tuple[int, int]:
-    """Which of the batch sizes that fit to measure a generator at, and which to propose.
+def choose_batch_size(batches: Sequence[Mapping[str, float]], configured: int) -> tuple[int, int]:
+    """Choose the batch size to measure a generator at, and the one to propose.
 
     Parameters
     ----------
     batches : sequence of mappings
-        ``batch_size`` and ``images_per_s`` of those that fit.
-    own : int
+        ``batch_size`` and ``images_per_s`` of the batch sizes that fit.
+    configured : int
         The config's batch size.
 
     Returns
@@ -118,7 +118,7 @@ def choose_batch_size(batches: Sequence[Mapping[str, float]], own: int) -> tuple
     int
         The config's, or the proposed one if that does not fit.
     int
-        The smallest that is about as fast as the fastest.
+        The proposed one: the smallest that is about as fast as the fastest.
 
     Raises
     ------
@@ -126,15 +126,17 @@ def choose_batch_size(batches: Sequence[Mapping[str, float]], own: int) -> tuple
         If none fits.
     """
     if not batches:
-        raise StudyError("the generator does not fit into this GPU's memory, not even to draw one image at a time")
+        raise StudyError("the generator does not fit into this GPU's memory, not even to generate one image at a time")
     best = max(batch["images_per_s"] for batch in batches)
     proposed = min(int(batch["batch_size"]) for batch in batches if batch["images_per_s"] >= GOOD_ENOUGH * best)
-    return own if own in [batch["batch_size"] for batch in batches] else proposed, proposed
+    return configured if configured in [batch["batch_size"] for batch in batches] else proposed, proposed
 
 
-def _measure_batches(measure: Callable[[int, float], float], own: int, device: torch.device) -> list[dict[str, float]]:
+def _measure_batches(
+    measure: Callable[[int, float], float], configured: int, device: torch.device
+) -> list[dict[str, float]]:
     batches = []
-    for size in sorted({*SIZES, own}):
+    for size in sorted({*SIZES, configured}):
         torch.cuda.reset_peak_memory_stats(device)
         try:
             rate = measure(size, GUIDED)
@@ -147,7 +149,7 @@ def _measure_batches(measure: Callable[[int, float], float], own: int, device: t
 
 
 def measure_encoder(spec: Mapping[str, Any], device: torch.device, *, at_least: float = SECONDS) -> dict[str, Any]:
-    """Images a second that an encoder embeds, reading and decoding apart."""
+    """Measure an encoder's images per second, without reading and decoding."""
     encoder = load_encoder(spec, device)
     pixels = encoder.preprocess(Image.fromarray(np.zeros((64, 64, 3), np.uint8)))
     batch = pixels.expand(spec["batch_size"], *pixels.shape)
@@ -159,20 +161,20 @@ def measure_encoder(spec: Mapping[str, Any], device: torch.device, *, at_least: 
 def measure_classifier(
     recipe: Mapping[str, Any], n_classes: int, processes: int, device: torch.device, *, at_least: float = SECONDS
 ) -> dict[str, Any]:
-    """Images a second that one process trains a classifier on, each with all its crops; reading and augmenting apart.
+    """Measure one process's training images per second, each with all its crops, without reading and augmenting.
 
     Parameters
     ----------
     recipe : mapping
-        The classifier's.
+        The classifier's recipe.
     n_classes : int
-        Its outputs.
+        Its number of outputs.
     processes : int
-        Over which a batch is spread.
+        Processes that share a batch.
     device : torch.device
-        Where it computes.
+        The device to compute on.
     at_least : float
-        Seconds that it is measured.
+        Minimum time of the measurement, in seconds.
     """
     model = build_model(recipe, n_classes).to(memory_format=choose_layout(recipe)).to(device).train()
     optimizer, loss = build_optimizer(recipe, model), build_loss(recipe)

@@ -1,8 +1,8 @@
-"""What of the archive is in use, and what of it is left over from edited prompts, other settings or a killed job.
+"""Find the archive's blocks in use, and the leftovers of edited prompts, other settings or killed jobs.
 
-A block is in use if an index names it, in any folder that the workflow ran in with this archive (each leaves a mark in the
-archive), or if the study at hand would draw it. Whatever is younger than a week is left alone: it may be of a run that
-was stopped and goes on.
+A block is in use if an index names it, in any folder in which the workflow ran with this archive (each leaves a mark in the
+archive), or if the current study would generate it. Files younger than a week are left alone: an interrupted run that will
+resume may need them.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from synthdiv.plan.generation import find_generator, list_run_indices
 from synthdiv.plan.study import Study
 
 YOUNG = 7 * 24 * 3600
-"""Seconds."""
+"""Age in seconds below which a file is young."""
 BLOCK = re.compile(r"[0-9a-f]{64}\.tar")
 LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.tar\..+\.tmp")  # of a job that was killed while it wrote a block
 STATES = ("in an index", "planned", "young", "unused")
@@ -36,7 +36,7 @@ STATES = ("in an index", "planned", "young", "unused")
 
 @dataclass(frozen=True)
 class ArchiveFile:
-    """A block of the archive, or what is left of one: its family (a generator, or "natural"), bytes, and time of change."""
+    """A block of the archive, or the remains of one: its family (a generator, or "natural"), bytes and time of change."""
 
     path: Path
     family: str
@@ -45,33 +45,33 @@ class ArchiveFile:
 
 
 def find_users(archive: Path | str) -> dict[Path, Path]:
-    """The folders that the workflow ran in with an archive, by their marks."""
+    """Find the folders in which the workflow ran with an archive, by their marks."""
     return {mark: Path(mark.read_text().rstrip("\n")) for mark in sorted(Path(archive, MARKS).glob("*.txt"))}
 
 
 def list_files(archive: Path | str) -> Iterator[ArchiveFile]:
-    """Every block of an archive, and what killed jobs left; other files are none of ours."""
+    """Yield all blocks of an archive and the leftovers of killed jobs; other files are not the workflow's."""
     for folder in sorted(Path(archive).glob("*/[0-9a-f][0-9a-f]")):
         with os.scandir(folder) as entries:
             for entry in entries:
                 if BLOCK.fullmatch(entry.name) or LEFTOVER.fullmatch(entry.name):
-                    with suppress(FileNotFoundError):  # of a job that has just finished writing it
-                        metadata = entry.stat()
-                        yield ArchiveFile(Path(entry.path), folder.parent.name, metadata.st_size, metadata.st_mtime)
+                    with suppress(FileNotFoundError):  # a job has just finished writing it
+                        status = entry.stat()
+                        yield ArchiveFile(Path(entry.path), folder.parent.name, status.st_size, status.st_mtime)
 
 
 def list_indices(folder: Path) -> Iterator[Path]:
-    """The indices of all studies of a folder that the workflow ran in.
+    """Yield the indices of all studies in a folder in which the workflow ran.
 
     Raises
     ------
     StudyError
-        If one of its folders may not be read: what is not seen would be taken for unused.
+        If one of its folders can't be read: images indexed there would count as unused.
     """
 
     def refuse(error: OSError) -> None:
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
-            reason = f"({error.strerror}), so which images are needed there is not known"
+            reason = f"({error.strerror}), so it is unknown which images are needed there"
             raise StudyError(f"{error.filename} can't be read {reason}")
 
     try:
@@ -85,28 +85,28 @@ def list_indices(folder: Path) -> Iterator[Path]:
 
 
 def read_named(folders: Iterable[Path]) -> set[str]:
-    """The file names of all blocks that indices name, in the results of some folders.
+    """Return the file names of all blocks that the indices in some folders' results name.
 
     Raises
     ------
     StudyError
-        If an index can't be read, or a folder that may hold some.
+        If an index, or a folder that may contain indices, can't be read.
     """
     indices = [path for folder in folders for path in list_indices(folder)]
     named: set[str] = set()
     for path in tqdm(indices, unit="index", desc="read indices", mininterval=2):
         try:
             if METADATA_KEY not in (pq.read_schema(path).metadata or {}):
-                continue  # no index, but images that lie beside them
+                continue  # not an index, but a table of images stored next to the indices
             files = pq.read_table(path, columns=["file"])["file"].unique().to_pylist()
         except (pa.ArrowException, OSError) as error:
-            raise StudyError(f"the index {path} can't be read ({error}): delete it, or mend it, first") from None
+            raise StudyError(f"the index {path} can't be read ({error}): delete or repair it first") from None
         named.update(filter(BLOCK.fullmatch, map(os.path.basename, files)))
     return named
 
 
 def plan_names(study: Study, results: Path | str) -> set[str]:
-    """The file names of the blocks that a study consists of, whether they are drawn or not."""
+    """Return the file names of all blocks of a study, whether they are generated yet or not."""
     grid, names = Grid(study, results), set()
     for run in tqdm(grid.runs, unit="run", desc="plan", mininterval=2):
         fingerprint = grid.fingerprints.get(find_generator(study, run.dataset, run.split))
@@ -118,16 +118,16 @@ def plan_names(study: Study, results: Path | str) -> set[str]:
 
 
 def sort_files(study: Study, results: Path | str, *, now: float) -> dict[str, list[ArchiveFile]]:
-    """All files of a study's archive, by what they are.
+    """Sort all files of a study's archive by state.
 
     Parameters
     ----------
     study : Study
-        Whose archive, and whose plans.
+        The study with the archive and the planned images.
     results : Path or str
         Its folder of results.
     now : float
-        Seconds since the epoch: what changed less than a week before is young.
+        Seconds since the epoch; files that changed less than a week before are young.
 
     Returns
     -------
@@ -150,7 +150,7 @@ def sort_files(study: Study, results: Path | str, *, now: float) -> dict[str, li
 
 
 def tabulate_files(states: dict[str, list[ArchiveFile]]) -> pl.DataFrame:
-    """A row a family and state: files and megabytes."""
+    """Count files and megabytes, with one row per family and state."""
     rows = [(file.family, state, file.size) for state, files in states.items() for file in files]
     table = pl.DataFrame(rows, schema={"of": pl.String, "state": pl.Enum(STATES), "size": pl.Int64}, orient="row")
     return (
@@ -162,7 +162,7 @@ def tabulate_files(states: dict[str, list[ArchiveFile]]) -> pl.DataFrame:
 
 
 def check_users(archive: Path | str) -> None:
-    """Make sure that nothing is removed which a folder needs that can't be looked at, or in which a run is under way.
+    """Check that every folder that uses the archive can be inspected, and that no run is in progress in it.
 
     Raises
     ------
@@ -173,23 +173,23 @@ def check_users(archive: Path | str) -> None:
     for mark, folder in users.items():
         if not os.path.isdir(folder):
             raise StudyError(
-                f"{folder} used the archive {archive} and is not there, so which images it needs is not known. If it is "
-                f"gone for good, delete {mark}; if it is only not mounted here, run this where it is"
+                f"{folder} used the archive {archive} and is not there, so it is unknown which images it needs. If it is "
+                f"gone for good, delete {mark}; if it is only not mounted here, run this where it is mounted"
             )
     for folder in {Path.cwd(), *users.values()}:
         if any(folder.glob(".snakemake/locks/*.lock")):
             raise StudyError(
-                f"Snakemake is running in {folder}: wait for its end. If it was killed, run `snakemake ... --unlock` there"
+                f"Snakemake is running in {folder}: wait until it ends. If it was killed, run `snakemake ... --unlock` there"
             )
 
 
 def remove_files(files: Iterable[ArchiveFile]) -> int:
-    """Delete files of an archive. Returns how many bytes that freed.
+    """Delete files of an archive and return the number of bytes freed.
 
     Raises
     ------
     StudyError
-        If one may not be deleted.
+        If a file can't be deleted.
     """
     freed = 0
     for file in files:

@@ -1,4 +1,4 @@
-"""The experiment grid: what a study is made of, what of it is done, what would be drawn and why, and what it costs."""
+"""The experiment grid: a study's parts, what is done, what would be generated and why, and what it costs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale, make_di
 from synthdiv.generation.shards import count_generated
 from synthdiv.images.index import read_metadata
 from synthdiv.images.transfer_sets import locate_parts
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_trainings
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import (
     find_generator,
@@ -30,25 +30,25 @@ from synthdiv.plan.generation import (
     list_run_indices,
     list_shards,
 )
-from synthdiv.plan.parts import GenerationRun
+from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
 from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import list_transfer_sets
 
 GUESSED_BYTES = {"png": 1.6, "jpeg": 0.4, "webp": 0.3}
-"""Of an image's file a pixel, where none was drawn yet."""
+"""Bytes of an image file per pixel, while no image is generated yet."""
 GUESSED_SECONDS = 0.75
-"""Of drawing 512 x 512 pixels in 50 steps: a model of the size of Stable Diffusion v1.5 on an A100."""
+"""To generate 512 x 512 pixels in 50 steps with a model of the size of Stable Diffusion v1.5 on an A100."""
 GUESSED_RATES = {"encoders": 500.0, "classifiers": 600.0}
-"""Images a second and GPU: embedding with CLIP ViT-L/14, training ResNet-RS-152."""
+"""Images per second and GPU: embedding with CLIP ViT-L/14, training ResNet-RS-152."""
 EDITED = "prompt edited"
 SHOWN = 12
-"""Edited classes that are named."""
+"""Maximum number of edited classes that are named."""
 
 
 @dataclass(frozen=True)
 class ClassState:
-    """What there is of one class of a drawing, in images."""
+    """The state of one class of a generation run, in images."""
 
     run: GenerationRun
     class_id: int
@@ -59,7 +59,7 @@ class ClassState:
 
 
 class Grid:
-    """A study's grid, compared with what lies in its results and in the archive.
+    """A study's grid, compared with the contents of its results and of the archive.
 
     Parameters
     ----------
@@ -75,26 +75,26 @@ class Grid:
 
     @cached_property
     def calibration(self) -> dict[str, Any]:
-        """What target ``calibrate`` measured; empty where it was not run."""
+        """Measurements of target ``calibrate``; empty if it was not run."""
         path = self.results / "calibration.json"
         return json.loads(path.read_text()) if path.exists() else {}
 
     @cached_property
     def fingerprints(self) -> dict[str, dict[str, Any]]:
-        """Those of the generators that were fingerprinted already."""
+        """Fingerprints of the generators that already have one."""
         paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config["generators"]}
         return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
     @cached_property
     def runs(self) -> list[GenerationRun]:
-        """What is drawn for sets, and the probes."""
+        """Generation runs of sets and of prompt probes."""
         return list_generation_runs(self.study) + [
             find_run(self.study, {"probe": name})[0] for name in self.study.prompt_probes
         ]
 
     @cached_property
     def states(self) -> list[ClassState]:
-        """Every class of every drawing."""
+        """State of every class of every generation run."""
         return [state for run in self.runs for state in self._compare(run)]
 
     def _compare(self, run: GenerationRun) -> list[ClassState]:
@@ -118,14 +118,14 @@ class Grid:
         return states
 
     def _find_reason(self, run: GenerationRun, class_id: int, metadata: Mapping[str, Any] | None, path: Path) -> str | None:
-        """Why a class of a drawing would be drawn; None if its index stands."""
+        """Return why a class of a generation run would be generated; None if its index is valid."""
         study = self.study
         dataset, generator = find_prompts(study, run), find_generator(study, run.dataset, run.split)
         key = study.classes[class_id].key
         if metadata is None or key not in metadata["prompts"]:
-            return "not drawn yet"
+            return "not generated yet"
         fingerprint = self.fingerprints.get(generator, {"digest": metadata["fingerprint"]})["digest"]
-        # JSON knows no tuples and no other keys than texts: compare what both sides become
+        # JSON has no tuples and only string keys: compare both sides after conversion
         own = json.loads(json.dumps([study.config["generators"][generator], fingerprint, study.config["image_format"]]))
         if own != [metadata["generator"], metadata["fingerprint"], metadata["image_format"]]:
             return "another generator or image format"
@@ -148,7 +148,7 @@ class Grid:
     # Tables
 
     def tabulate_generation(self) -> pl.DataFrame:
-        """A row a drawing: images planned, done, reused and to draw, files, gigabytes and hours."""
+        """One row per generation run: images planned, done, reused and to generate, files, gigabytes and hours."""
         rows = []
         for run in self.runs:
             own = [state for state in self.states if state.run == run]
@@ -174,7 +174,7 @@ class Grid:
         return pl.DataFrame(rows)
 
     def seconds_per_image(self, run: GenerationRun) -> float:
-        """What drawing an image takes, on one GPU: without guidance one prediction a step and not two."""
+        """Return the time to generate an image on one GPU: without guidance a step has one prediction, not two."""
         generator, guided = find_generator(self.study, run.dataset, run.split), run.guidance_scale > 1
         measured = self.calibration.get("generators", {}).get(generator)
         if measured:
@@ -184,7 +184,7 @@ class Grid:
         return guessed * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
 
     def bytes_per_image(self, generator: str) -> float:
-        """The size of an image's file: of those that were drawn, or a guess."""
+        """Return the size of an image file: the mean of generated ones, or a guess."""
         for run in list_generation_runs(self.study):
             if find_generator(self.study, run.dataset) == generator:
                 paths = sorted((self.results / "images" / run.collection).glob("*.parquet"))[:1]
@@ -194,7 +194,7 @@ class Grid:
         return GUESSED_BYTES[self.study.config["image_format"]["format"]] * spec["width"] * spec["height"]
 
     def list_reasons(self) -> list[str]:
-        """What would be drawn, and why: a line a drawing and reason, edited prompts by name."""
+        """List what would be generated and why: one line per generation run and reason, with edited prompts by name."""
         lines = []
         for run in self.runs:
             own = [state for state in self.states if state.run == run and not state.reused_from]
@@ -209,12 +209,12 @@ class Grid:
         return lines
 
     def tabulate_embeddings(self) -> pl.DataFrame:
-        """A row an encoder and set of images: tables done, images, hours of what is to do."""
+        """One row per encoder and image set: tables done, images, and hours of the remaining work."""
         rows = []
         for encoder in self.study.config["encoders"]:
             rate = self.calibration.get("encoders", {}).get(encoder, {}).get("images_per_s", GUESSED_RATES["encoders"])
             for collection in dict.fromkeys(map(partial(find_collection, self.study), list_image_sets(self.study, encoder))):
-                if collection.startswith("brought/"):
+                if collection.startswith(f"{USER_PROVIDED}/"):
                     continue
                 folder = self.results / "embeddings" / encoder / collection
                 done = sum((folder / f"{name}.parquet").exists() for name in list_shards(self.study))
@@ -233,7 +233,7 @@ class Grid:
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def tabulate_experiments(self) -> pl.DataFrame:
-        """The matrix: a row a reference, a column a query; each experiment's number, with a ✓ if it is done."""
+        """The matrix, one row per reference and one column per query: each experiment's number, with a ✓ if it is done."""
         encoder = list_encoders(self.study)[0]
         cells: dict[str, dict[str, str]] = {}
         for one in list_encoder_experiments(self.study, encoder):
@@ -242,11 +242,11 @@ class Grid:
         return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
     def tabulate_classifiers(self) -> pl.DataFrame:
-        """A row a classifier and training set: trainings, those done, sets that it is tried on, hours of what is to do."""
+        """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
         rows = []
         for name, training in list_evaluations(self.study):
             entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
-            runs = [one for one in list_trainings(self.study) if (one.classifier, one.training) == (name, training)]
+            runs = [one for one in list_training_runs(self.study) if (one.classifier, one.training) == (name, training)]
             done = sum((self.results / "classifiers" / one.folder / "model.safetensors").exists() for one in runs)
             images = self._count_trained(training, recipe) if runs else 0
             rate = self.calibration.get("classifiers", {}).get(name, {}).get("images_per_s", GUESSED_RATES["classifiers"])
@@ -263,7 +263,7 @@ class Grid:
         return pl.DataFrame(rows, schema=schema, orient="row")
 
     def _count_trained(self, training: str, recipe: Mapping[str, Any]) -> float | None:
-        """How many images one training sees, counted as often as it sees them; None where that is not known yet."""
+        """Count the images of one training, each as often as it is used; None if that is not known yet."""
         if "steps" in recipe:
             return recipe["steps"] * recipe["batch_size"]
         count, total = len(self.study.classes), 0.0
@@ -277,7 +277,7 @@ class Grid:
         return recipe["epochs"] * total
 
     def _count_images(self, collection: str, splits: Sequence[str]) -> int | None:
-        """How many images a collection has in some splits; None for natural ones that are not indexed yet."""
+        """Count a collection's images in some splits; None for natural images that are not indexed yet."""
         if not collection.startswith("natural/"):
             counts = self.study.datasets[collection.split("/")[0]].images_per_class
             return len(self.study.classes) * sum(counts[split] for split in splits)
@@ -288,17 +288,17 @@ class Grid:
         return rows.select(pl.len()).collect().item()
 
     def describe_cost(self) -> str:
-        """Where the hours come from."""
+        """Return a sentence on the source of the hours."""
         if self.calibration:
-            return f"Hours are of one device, as measured on {self.calibration['device']} (target calibrate)."
+            return f"Hours are for one device, as measured on {self.calibration['device']} (target calibrate)."
         return (
-            "Hours are a GUESS, as of one A100: measure your device with target calibrate. Gigabytes are a guess until "
-            "images are drawn."
+            "Hours are a GUESS, for one A100: measure your device with target calibrate. Gigabytes are a guess until "
+            "images are generated."
         )
 
 
 def describe_sources(study: Study, results: Path | str) -> list[str]:
-    """A line a natural or transfer set and split: where it is, and whether it is there and indexed."""
+    """Return one line per natural or transfer set and split: its location, and whether it is there and indexed."""
     lines = []
     for kind, sets in (("natural", study.sets), ("transfer", list_transfer_sets(study))):
         for name, entry in sets.items():
@@ -319,7 +319,7 @@ def _describe_state(indexed: bool, there: bool) -> str:
 
 
 def render_table(table: pl.DataFrame) -> str:
-    """A table as text, whole; "?" where a number is not known yet."""
+    """Return a whole table as text, with "?" for numbers that are not known yet."""
     columns = []
     for name, values in table.to_dict(as_series=False).items():
         numeric = table[name].dtype.is_numeric()

@@ -1,1 +1,1 @@
-"""A study: a checked config, and the jobs that it means."""
+"""A study: a checked config, and the jobs that follow from it."""

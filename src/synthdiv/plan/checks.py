@@ -1,6 +1,6 @@
-"""Whether a study can work: everything in its config against everything else, before any model is loaded.
+"""Check that the parts of a study's config fit each other, before any model is loaded.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from synthdiv.core.fingerprints import format_scale
 from synthdiv.images.transfer_sets import find_root
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
-from synthdiv.plan.parts import FOLDERS, USER_PROVIDED
+from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
     find_class_ids,
     find_embedding_files,
     find_natural_files,
     find_natural_images,
+    is_evaluation_only,
     list_embedded_sets,
     list_encoded_sets,
     list_encoders,
     list_image_sets,
     list_splits,
     list_text_encoders,
-    only_evaluates,
     read_natural_counts,
 )
 from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets
@@ -38,11 +38,11 @@ from synthdiv.plan.user_sources import check_images
 if TYPE_CHECKING:
     from synthdiv.plan.study import Study
 
-A_GENERATOR = (
+EXAMPLE_GENERATOR = (
     "name one, such as generators: {sd15: {model: stable-diffusion-v1-5/stable-diffusion-v1-5, variant: fp16, steps: 50, "
     "width: 512, height: 512}}"
 )
-AN_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
+EXAMPLE_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
 
 
 def check_study(study: Study) -> None:
@@ -51,7 +51,7 @@ def check_study(study: Study) -> None:
     Raises
     ------
     StudyError
-        One sentence about the first thing that cannot work.
+        One sentence about the first error.
     """
     _check_generators(study)
     _check_sets(study)
@@ -64,7 +64,7 @@ def check_study(study: Study) -> None:
     for name in study.config["classifiers"]:
         _check_classifier(study, name)
     for name, intervention in study.config["interventions"].items():
-        _check_intervention(study, f"config: cures.{name}", intervention)
+        _check_intervention(study, f"config: interventions.{name}", intervention)
     _check_features(study)
 
 
@@ -72,7 +72,7 @@ def _check_matrix(study: Study) -> None:
     for role, listed in (("references", list_references(study)), ("queries", list_queries(study))):
         for name in listed:
             check_known(name, study.sets, f"experiments.{role}", "set")
-            if only_evaluates(study, name):
+            if is_evaluation_only(study, name):
                 raise StudyError(
                     f"config: experiments.{role}: {name!r} has no training split, so it only evaluates classifiers"
                 )
@@ -84,22 +84,22 @@ def _check_matrix(study: Study) -> None:
 
 def _check_generators(study: Study) -> None:
     for name in study.config["datasets"]:
-        if name in FOLDERS:
-            raise StudyError(f"config: datasets.{name}: a folder beside its images has this name; choose another")
+        if name in RESERVED_NAMES:
+            raise StudyError(f"config: datasets.{name}: this name is reserved for another folder of images; choose another")
     generated = [(f"datasets.{name}", entry) for name, entry in study.config["datasets"].items()]
-    generated += [(f"probes.{name}", entry) for name, entry in study.config["prompt_probes"].items()]
+    generated += [(f"prompt_probes.{name}", entry) for name, entry in study.config["prompt_probes"].items()]
     for where, entry in generated:
         if "generator" in entry:
             check_known(entry["generator"], study.config["generators"], f"{where}.generator", "generator")
         elif not study.config["generators"] and entry.get("guidance_scales", True):
-            raise StudyError(f"config: {where} is to be drawn, but the config has no generators: {A_GENERATOR}")
+            raise StudyError(f"config: {where} must be generated, but the config has no generators: {EXAMPLE_GENERATOR}")
         written: dict[str, float] = {}
         for scale in entry.get("guidance_scales", []):
             other = written.setdefault(format_scale(scale), scale)
             if other != scale:
                 raise StudyError(
                     f"config: {where}.guidance_scales: {other!r} and {scale!r} are both written {format_scale(scale)}, "
-                    "which names their images: take one away"
+                    "the name of their images: remove one"
                 )
     for name, generator in study.config["generators"].items():
         model = generator["model"]
@@ -111,20 +111,20 @@ def _check_generators(study: Study) -> None:
 def _check_encoders(study: Study) -> None:
     if USER_PROVIDED in study.config["encoders"]:
         raise StudyError(
-            f"config: encoders.{USER_PROVIDED}: this name stands for the embeddings that you bring; choose another"
+            f"config: encoders.{USER_PROVIDED}: this name is reserved for user-provided embeddings; choose another"
         )
     for name, spec in list_text_encoders(study).items():
-        brings_its_own = spec["model"].startswith("hf-hub:") or Path(spec["model"]).is_dir()
-        if spec["pretrained"] is None and not brings_its_own:
+        includes_weights = spec["model"].startswith("hf-hub:") or Path(spec["model"]).is_dir()
+        if spec["pretrained"] is None and not includes_weights:
             raise StudyError(
                 f"config: encoders.{name}: name the weights of {spec['model']} in `pretrained` (such as openai, or a "
-                "file): without them open_clip starts from random ones"
+                "file): without them open_clip uses random weights"
             )
     left_out = [name for name in list_embedded_sets(study) if name not in list_encoded_sets(study, list_encoders(study)[0])]
     if left_out:
         first = list_encoders(study)[0]
         raise StudyError(
-            f"config: encoders.{first} is a timm model, which embeds images alone, but set {left_out[0]!r} "
+            f"config: encoders.{first} is a timm model, which embeds only images, but set {left_out[0]!r} "
             "is of kind prompt: put an open_clip model first"
         )
 
@@ -138,7 +138,7 @@ def _check_sets(study: Study) -> None:
             if entry["kind"] == "image" and entry.get("guidance_scale") not in scales:
                 raise StudyError(
                     f"config: {where}.guidance_scale is {entry.get('guidance_scale')}; dataset {entry['dataset']!r} "
-                    f"is drawn at {', '.join(map(format_scale, scales)) or 'none'}: add it to its guidance_scales"
+                    f"is generated at {', '.join(map(format_scale, scales)) or 'none'}: add it to its guidance_scales"
                 )
             if entry["kind"] == "prompt" and "guidance_scale" in entry:
                 raise StudyError(f"config: {where} is of kind prompt and takes no guidance_scale")
@@ -153,22 +153,22 @@ def _check_sets(study: Study) -> None:
             for key in ("images_per_class", "class_subset", "real_labels", "ignore_other_classes"):
                 if entry.get(key):
                     raise StudyError(f"config: {where}.{key} only applies to sets with images of their own")
-        if "class_subset" in entry and not only_evaluates(study, name):
-            raise StudyError(f"config: {where} has a class_subset, so it can only evaluate: take its training split away")
+        if "class_subset" in entry and not is_evaluation_only(study, name):
+            raise StudyError(f"config: {where} has a class_subset, so it can only evaluate: remove its training split")
         if "embeddings" not in entry and not study.config["encoders"]:
-            raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {AN_ENCODER}")
+            raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {EXAMPLE_ENCODER}")
 
 
 def _check_prompt_probe(study: Study, name: str) -> None:
-    entry, where = study.config["prompt_probes"][name], f"probes.{name}"
+    entry, where = study.config["prompt_probes"][name], f"prompt_probes.{name}"
     check_known(entry["reference"], study.sets, f"{where}.reference", "set")
     if entry["reference"] not in list_image_sets(study):
         raise StudyError(
-            f"config: {where}.reference: {entry['reference']!r} is no set of images with a training split, whose class "
-            "centroids could judge"
+            f"config: {where}.reference: {entry['reference']!r} is not an image set with a training split, so it gives no "
+            "class centroids"
         )
     if not study.config["encoders"]:
-        raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {AN_ENCODER}")
+        raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {EXAMPLE_ENCODER}")
 
 
 def _check_review(study: Study) -> None:
@@ -179,7 +179,7 @@ def _check_review(study: Study) -> None:
         check_known(review["set"], study.sets, "review.set", "set")
         if review["set"] not in list_reviewable(study):
             raise StudyError(
-                f"config: review.set: {review['set']!r} is no drawn set with one prompt a class; "
+                f"config: review.set: {review['set']!r} is not a generated set with one prompt per class; "
                 f"there are {', '.join(list_reviewable(study)) or 'none'}"
             )
 
@@ -187,7 +187,7 @@ def _check_review(study: Study) -> None:
 def _check_mixtures(study: Study) -> None:
     for name, parts in study.mixtures.items():
         if name in study.sets:
-            raise StudyError(f"config: mixtures.{name}: a set has this name already")
+            raise StudyError(f"config: mixtures.{name}: a set already has this name")
         for part in parts:
             _check_trains(study, part["set"], f"mixtures.{name}")
             study.find_classes(part.get("classes", []), f"mixtures.{name}")
@@ -203,35 +203,37 @@ def _check_images(study: Study, name: str, where: str, verb: str) -> None:
 
 def _check_trains(study: Study, name: str, where: str) -> None:
     _check_images(study, name, where, "need")
-    if only_evaluates(study, name):
+    if is_evaluation_only(study, name):
         raise StudyError(f"config: {where}: set {name!r} has no training split")
 
 
 def _check_classifier(study: Study, name: str) -> None:
     entry, recipe, where = study.config["classifiers"][name], study.recipes[name], f"classifiers.{name}"
     for listed in entry["evaluate"] + ([entry["monitor"]] if "monitor" in entry else []):
-        _check_images(study, listed, where, "are tried on")
+        _check_images(study, listed, where, "are evaluated on")
     if isinstance(recipe["pretrained"], str) and not Path(recipe["pretrained"]).is_file():
         raise StudyError(f"config: {where}.recipe.pretrained: the weights file {recipe['pretrained']} does not exist")
     if not entry["train"]:
         if not recipe["pretrained"] or "trained_on" not in entry:
             raise StudyError(
-                f"config: {where} has nothing to train on: list sets in `train`, or say `pretrained` in its recipe and "
-                "name what the weights were trained on in `trained_on`"
+                f"config: {where} has nothing to train on: list sets in `train`, or give `pretrained` in its recipe and "
+                "name the weights' training set in `trained_on`"
             )
         return
     if "trained_on" in entry:
-        raise StudyError(f"config: {where} has both train and trained_on: the second is for weights that come trained")
+        raise StudyError(f"config: {where} has both train and trained_on: the second is for pretrained weights")
     for training in entry["train"]:
         if training not in study.mixtures:
             check_known(training, {**study.sets, **study.mixtures}, f"{where}.train", "set or mixture")
             _check_trains(study, training, f"{where}.train")
     if ("epochs" in recipe) == ("steps" in recipe):
-        raise StudyError(f"config: {where}.recipe needs exactly one of epochs and steps: what is the same for every set")
+        raise StudyError(
+            f"config: {where}.recipe needs exactly one of epochs and steps: the one that is equal for every set"
+        )
     processes, together = entry["processes"], recipe["device_batch_size"] or recipe["batch_size"] // entry["processes"]
     if together == 0 or recipe["batch_size"] % (processes * together):
         raise StudyError(
-            f"config: {where}: batch_size {recipe['batch_size']} is no multiple of {processes} processes x "
+            f"config: {where}: batch_size {recipe['batch_size']} is not a multiple of {processes} processes x "
             f"{together} images (device_batch_size)"
         )
     _check_multi_crop(f"config: {where}.recipe", recipe)
@@ -243,12 +245,12 @@ def _check_multi_crop(where: str, recipe: Mapping[str, Any]) -> None:
     spec = recipe["multi_crop"]
     if spec is None:
         return
-    # random erasing is done on batches, whatever is in them
+    # random erasing is applied to batches, independently of the crops
     unused = [key for key in recipe["augmentation"] if not key.startswith("re_")]
     if unused:
         raise StudyError(
-            f"{where}: multi_crop takes the place of timm's augmentation, which says {unused[0]} here: take one of the "
-            "two away (random erasing, re_prob and the like, may stay)"
+            f"{where}: multi_crop replaces timm's augmentation, but augmentation has {unused[0]}: remove one of the two "
+            "(random erasing, re_prob and the like, may stay)"
         )
     ranges = {
         "global.scale": spec["global"]["scale"],
@@ -257,7 +259,7 @@ def _check_multi_crop(where: str, recipe: Mapping[str, Any]) -> None:
     }
     for key, (smallest, largest) in ranges.items():
         if smallest > largest:
-            raise StudyError(f"{where}.multi_crop.{key} is [{smallest}, {largest}]: the smaller number stands first")
+            raise StudyError(f"{where}.multi_crop.{key} is [{smallest}, {largest}]: give the smaller number first")
 
 
 def _check_initial(study: Study, name: str) -> None:
@@ -268,7 +270,7 @@ def _check_initial(study: Study, name: str) -> None:
         other = study.config["classifiers"][source["classifier"]]
         check_known(source["train"], dict.fromkeys(other["train"]), where, "training set of that classifier")
         if source["classifier"] in seen:
-            raise StudyError(f"config: {where}: {' -> '.join([*seen, source['classifier']])} is a circle")
+            raise StudyError(f"config: {where}: {' -> '.join([*seen, source['classifier']])} is circular")
         seen.append(source["classifier"])
         lacking = [seed for seed in study.config["classifiers"][name]["seeds"] if seed not in other["seeds"]]
         if lacking:
@@ -288,14 +290,14 @@ def _check_intervention(study: Study, where: str, intervention: Mapping[str, str
     )
     if first != second or not first:
         raise StudyError(
-            f"{where}: {intervention['diagnosed']} has {first} classes of other sets than {intervention['base']}, {intervention['others']} has "
-            f"{second}; both must have as many, given as `classes` of a mixture's part"
+            f"{where}: {intervention['diagnosed']} has {first} classes of other sets than {intervention['base']}, "
+            f"{intervention['others']} has {second}; both need the same number, listed as `classes` of a mixture's part"
         )
 
 
 def _check_features(study: Study) -> None:
     if list_transfer_sets(study) and not list_evaluations(study) and not study.config["encoders"]:
-        raise StudyError("config: transfer: there is no classifier and no encoder whose features could be taken")
+        raise StudyError("config: transfer: there is no classifier and no encoder whose features could be used")
     if "features" not in study.config:
         return
     if not list_evaluations(study):
@@ -305,11 +307,11 @@ def _check_features(study: Study) -> None:
         raise StudyError("config: features: there is no set of natural images with a training split; name one in `set`")
     check_known(name, study.sets, "features.set", "set")
     if "images" not in study.sets[name]:
-        raise StudyError(f"config: features.set: {name!r} is no set of natural images (`images`)")
+        raise StudyError(f"config: features.set: {name!r} is not a set of natural images (`images`)")
 
 
 def check_sources(study: Study) -> None:
-    """Make sure that the images and embeddings that the user brings are there.
+    """Check that the user-provided images and embeddings exist.
 
     Raises
     ------

@@ -1,6 +1,6 @@
-"""What is trained and evaluated.
+"""The training runs and evaluations of classifiers.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from synthdiv.plan.study import Study
 
 
 @cache
-def list_trainings(study: Study) -> list[TrainingRun]:
-    """Every classifier on every training set with every seed, in the order of the config."""
+def list_training_runs(study: Study) -> list[TrainingRun]:
+    """List every classifier on every training set with every seed, in the order of the config."""
     return [
         TrainingRun(name, training, seed)
         for name, entry in study.config["classifiers"].items()
@@ -25,7 +25,7 @@ def list_trainings(study: Study) -> list[TrainingRun]:
 
 @cache
 def list_evaluations(study: Study) -> list[tuple[str, str]]:
-    """Every classifier with each set that it was trained on, here or before it came."""
+    """List every classifier with each of its training sets, of this study or of its pretraining."""
     return [
         (name, training)
         for name, entry in study.config["classifiers"].items()
@@ -34,17 +34,17 @@ def list_evaluations(study: Study) -> list[tuple[str, str]]:
 
 
 def list_parts(study: Study, training: str) -> list[dict[str, Any]]:
-    """What a training set is put together from: ``set``, ``images_per_class`` and ``weight``, of each part."""
+    """List the parts of a training set: the ``set``, ``images_per_class`` and ``weight`` of each."""
     parts = study.mixtures.get(training, [{"set": training}])
     return [{"images_per_class": None, "weight": None} | part for part in parts]
 
 
 def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
-    """What of a recipe decides the weights, key-sorted."""
+    """Return the part of a recipe that determines the weights, key-sorted."""
     return {key: value for key, value in sorted(study.recipes[classifier].items()) if key not in EVALUATION_KEYS}
 
 
 def find_treated_classes(study: Study, base: str, training: str) -> list[int]:
-    """The classes of a mixture that come from other sets than the base, where its parts name them."""
+    """Return the classes of a mixture that come from other sets than the base, as listed in its parts."""
     parts = [part for part in study.mixtures.get(training, []) if part["set"] != base]
     return sorted({class_id for part in parts for class_id in study.find_classes(part.get("classes", []))})

@@ -1,6 +1,6 @@
-"""The matrix, what the set metrics compare, and what is diagnosed.
+"""The matrix of experiments, the comparisons of the set metrics, and the diagnosed sets.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -15,31 +15,31 @@ from synthdiv.plan.study import Study
 
 @cache
 def list_references(study: Study) -> list[str]:
-    """The matrix's reference sets: the config's, or all that have a training split."""
+    """List the matrix's reference sets: the config's, or all with a training split."""
     return study.config["experiments"].get("references", list_embedded_sets(study))
 
 
 @cache
 def list_queries(study: Study) -> list[str]:
-    """The matrix's query sets: the config's, or all that have a training split."""
+    """List the matrix's query sets: the config's, or all with a training split."""
     return study.config["experiments"].get("queries", list_embedded_sets(study))
 
 
 @cache
 def list_experiments(study: Study) -> list[Experiment]:
-    """The matrix, numbered as Table 6: for each query, each reference."""
+    """List the experiments of the matrix, numbered as in Table 6: for each query, each reference."""
     pairs = itertools.product(list_queries(study), list_references(study))
     return [Experiment(number, reference, query) for number, (query, reference) in enumerate(pairs, start=1)]
 
 
 def list_encoder_experiments(study: Study, encoder: str) -> list[Experiment]:
-    """The rows of the matrix between sets that an encoder embeds, with the numbers of the whole."""
+    """List the experiments between sets that an encoder embeds, numbered as in the whole matrix."""
     sets = set(list_encoded_sets(study, encoder))
     return [one for one in list_experiments(study) if {one.reference, one.query} <= sets]
 
 
 def list_comparisons(study: Study, encoder: str) -> list[tuple[str, str]]:
-    """Each set that the set metrics compare with each of their references, as (reference, set)."""
+    """List the comparisons of the set metrics, as (reference, set)."""
     sets = list_encoded_sets(study, encoder)
     return [
         (reference, name)
@@ -52,30 +52,34 @@ def list_comparisons(study: Study, encoder: str) -> list[tuple[str, str]]:
 
 @cache
 def list_metric_references(study: Study) -> list[str]:
-    """What the set metrics compare with: the config's, or the first image set, or the first set."""
+    """List the references of the set metrics: the config's, or the first image set, or the first set."""
     given = study.config["set_metrics"].get("references")
     return given if given is not None else (list_image_sets(study) or list(study.sets))[:1]
 
 
 @cache
-def find_natural(study: Study) -> str | None:
-    """What others are held against: natural images, or the first reference of images whose embeddings were brought."""
+def find_natural_reference(study: Study) -> str | None:
+    """Return the natural set that others are compared with.
+
+    It is the first set of natural images, or else the first image set with user-provided embeddings among the references of
+    the set metrics.
+    """
     user_provided = [name for name in list_metric_references(study) if "embeddings" in study.sets[name]]
     return find_natural_images(study) or next((name for name in user_provided if study.sets[name]["kind"] == "image"), None)
 
 
 @cache
 def list_diagnosed(study: Study) -> list[str]:
-    """The sets whose classes get a cause: images that are not natural ones, where there are natural ones."""
-    if find_natural(study) is None:
+    """List the sets whose classes get a cause: non-natural image sets, if there is a natural set."""
+    if find_natural_reference(study) is None:
         return []
     names = list_image_sets(study, list_encoders(study)[0])
-    return [name for name in names if name != find_natural(study) and "images" not in study.sets[name]]
+    return [name for name in names if name != find_natural_reference(study) and "images" not in study.sets[name]]
 
 
 @cache
 def list_diagnosis_references(study: Study) -> list[str]:
-    """The sets whose class centroids split the error: the prompts, and the natural images."""
+    """List the sets whose class centroids split the error: the prompt sets, and the natural set."""
     prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name]["kind"] == "prompt"]
-    natural = find_natural(study)
+    natural = find_natural_reference(study)
     return prompts + ([] if natural is None else [natural])

@@ -1,6 +1,6 @@
-"""What is generated: shards, generation runs, which of them generates an image, and what decides it.
+"""What is generated: shards, generation runs, which run generates an image, and what determines the image.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from synthdiv.prompts.datasets import Dataset
 
 @cache
 def list_generation_runs(study: Study) -> list[GenerationRun]:
-    """Every dataset at every guidance scale, in the order of the config."""
+    """List every dataset at every guidance scale, in the order of the config."""
     return [
         GenerationRun(name, float(scale))
         for name, dataset in study.config["datasets"].items()
@@ -29,7 +29,7 @@ def list_generation_runs(study: Study) -> list[GenerationRun]:
 
 @cache
 def list_shards(study: Study) -> dict[str, Shard]:
-    """The shards of the classes, by name."""
+    """List the shards of the classes, by name."""
     step, count = _count_classes_per_shard(study), len(study.classes)
     width = len(str(count - 1))
     shards = {}
@@ -49,13 +49,13 @@ def _count_classes_per_shard(study: Study) -> int:
 
 
 def find_generator(study: Study, dataset: str, split: str | None = None) -> str:
-    """The name of the generator that draws a dataset, or, in the split of probes, a probe."""
+    """Return the name of the generator of a dataset, or, in the split of prompt probes, of a prompt probe."""
     entry = study.config["prompt_probes" if split == PROBE else "datasets"][dataset]
     return entry.get("generator") or next(iter(study.config["generators"]))
 
 
 def list_run_indices(study: Study, run: GenerationRun) -> dict[str, Shard]:
-    """The indices of a drawing for sets, or of a probe, from images/ on, and the classes of each."""
+    """List the indices of a generation run for sets, or of a prompt probe, relative to images/, with their classes."""
     if run.split == PROBE:
         _, shard = find_run(study, {"probe": run.dataset})
         return {f"{run.collection}.parquet": shard}
@@ -63,7 +63,7 @@ def list_run_indices(study: Study, run: GenerationRun) -> dict[str, Shard]:
 
 
 def find_prompts(study: Study, run: GenerationRun) -> Dataset:
-    """The prompts of a drawing, and how many images it has of each class and split."""
+    """Return the prompts of a generation run, and how many images it has of each class and split."""
     if run.split == PROBE:
         return study.prompt_probes[run.dataset]
     dataset = study.datasets[run.dataset]
@@ -73,7 +73,7 @@ def find_prompts(study: Study, run: GenerationRun) -> Dataset:
 
 
 def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Shard]:
-    """What a job draws, and of which classes, by the names that its rule's wildcards give.
+    """Find what a job generates, and of which classes, from the wildcards of its rule.
 
     Parameters
     ----------
@@ -93,22 +93,22 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Sha
 
 
 def get_run(study: Study, dataset: str, scale: str) -> GenerationRun:
-    """The drawing of a dataset and a guidance scale in its text form.
+    """Return the generation run of a dataset and a guidance scale in its text form.
 
     Raises
     ------
     StudyError
-        If the dataset is not drawn at that scale.
+        If the dataset is not generated at that scale.
     """
     for run in list_generation_runs(study):
         if run.dataset == dataset and format_scale(run.guidance_scale) == scale:
             return run
-    raise StudyError(f"dataset {dataset!r} is not drawn at guidance scale {scale}: add it to its guidance_scales")
+    raise StudyError(f"dataset {dataset!r} is not generated at guidance scale {scale}: add it to its guidance_scales")
 
 
 @cache
 def _list_owners(study: Study) -> dict[tuple[str, float, int, str], GenerationRun]:
-    """The drawing that holds most of a class's images, or the first, by (generator, scale, class_id, prompts)."""
+    """Find the run with the most images of a class, or the first of equals, by (generator, scale, class_id, prompts)."""
     owners: dict[tuple[str, float, int, str], GenerationRun] = {}
     by_size = sorted(
         list_generation_runs(study), key=lambda one: -sum(study.datasets[one.dataset].images_per_class.values())
@@ -125,9 +125,9 @@ def _make_owner_key(study: Study, run: GenerationRun, class_id: int) -> tuple[st
 
 
 def find_owner(study: Study, run: GenerationRun, class_id: int) -> GenerationRun:
-    """Who draws a class of a drawing: itself, or another with the same images (the one of most, the first of equals).
+    """Return the run that generates a class of a run: itself, or the largest with the same images (the first of equals).
 
-    What is drawn in a split of its own belongs to itself.
+    Runs of separate splits (prompt probes, reviews) generate their own images.
     """
     if run.split is not None:
         return run
@@ -135,7 +135,7 @@ def find_owner(study: Study, run: GenerationRun, class_id: int) -> GenerationRun
 
 
 def make_generation_recipe(study: Study, run: GenerationRun, shard: Shard) -> dict[str, Any]:
-    """What decides the images of a shard, apart from the generator's fingerprint: small, key-sorted, JSON-able."""
+    """Return what determines a shard's images, apart from the generator's fingerprint: key-sorted, JSON-serialisable."""
     generator, dataset = find_generator(study, run.dataset, run.split), find_prompts(study, run)
     recipe = {
         "recipe_version": RECIPE_VERSION,
@@ -152,7 +152,7 @@ def make_generation_recipe(study: Study, run: GenerationRun, shard: Shard) -> di
 
 
 def make_prompt_recipe(study: Study, dataset: str, shard: Shard | None) -> dict[str, Any]:
-    """What the prompts of a dataset, or of a shard of it, depend on: small, key-sorted, JSON-able."""
+    """Return what the prompts of a dataset, or of a shard of it, depend on: key-sorted, JSON-serialisable."""
     class_ids = shard.class_ids if shard is not None else range(len(study.classes))
     prompts = study.datasets[dataset]
     return {

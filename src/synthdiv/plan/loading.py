@@ -1,6 +1,6 @@
-"""Read a study and check all of it.
+"""Read and check a study.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def load_study(config: Mapping[str, Any]) -> Study:
     Raises
     ------
     StudyError
-        If anything in it cannot work, before any model is loaded.
+        If anything in it is wrong; no model is loaded for this.
     """
     study = Study(config)
     check_study(study)

@@ -1,4 +1,4 @@
-"""What a study is made of: shards, drawings, experiments, trainings, figures of sweeps, and who judges a review."""
+"""The parts of a study: shards, generation runs, experiments, training runs, sweep metrics and the reviewer."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from synthdiv.core.fingerprints import PROBE, format_scale
 
 USER_PROVIDED = "user"
-"""Stands for the encoder of the embedding tables that users bring."""
-FOLDERS = (USER_PROVIDED, "natural", "prompt_probes", "prompts", "review", "transfer")
-"""What lies beside datasets under images/ and embeddings/<encoder>/, so that no dataset is called like it."""
+"""The encoder name of user-provided embedding tables."""
+RESERVED_NAMES = (USER_PROVIDED, "natural", "prompt_probes", "prompts", "review", "transfer")
+"""Folders next to the datasets' under images/ and embeddings/<encoder>/, so no dataset may have these names."""
 
 
 EVALUATION_KEYS = ("evaluation_size", "crop_pct")
-"""Of a classifier's recipe: what decides how it is tried, and not its weights."""
+"""Keys of a classifier's recipe that affect its evaluation, and not its weights."""
 
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of classes that one job does."""
+    """Consecutive classes that one job processes."""
 
     name: str
     class_ids: range
@@ -26,7 +26,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class GenerationRun:
-    """What is drawn: a dataset at a guidance scale, for sets or, as a split of its own, for a review; or a probe."""
+    """What is generated: a dataset at a guidance scale (for sets or, in a separate split, a review), or a prompt probe."""
 
     dataset: str
     guidance_scale: float
@@ -34,7 +34,7 @@ class GenerationRun:
 
     @property
     def collection(self) -> str:
-        """Where a probe, or what is drawn for sets, lies under images/ and embeddings/<encoder>/."""
+        """The folder of a prompt probe, or of images for sets, under images/ and embeddings/<encoder>/."""
         return (
             f"prompt_probes/{self.dataset}"
             if self.split == PROBE
@@ -53,7 +53,7 @@ class Experiment:
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """A training: a classifier on one training set, with one seed."""
+    """One training run: a classifier on one training set, with one seed."""
 
     classifier: str
     training: str
@@ -61,29 +61,29 @@ class TrainingRun:
 
     @property
     def folder(self) -> str:
-        """Its place under classifiers/."""
+        """Its folder under classifiers/."""
         return f"{self.classifier}/{self.training}/seed{self.seed}"
 
 
 @dataclass(frozen=True)
 class SweepMetric:
-    """One figure at one guidance scale of a sweep: what it is of, and which sets it is between."""
+    """One metric at one guidance scale of a sweep, and the sets that it compares."""
 
     metric: str
     dataset: str
     guidance_scale: float | None
-    """None for the natural set, which stands beside the sweep."""
+    """None for the natural set, which is shown next to the sweep."""
     set: str
     reference: str | None = None
-    """Whose training split the centroids or the classifier are from."""
+    """The set whose training split gives the centroids or the classifier."""
     query: str | None = None
-    """Whose evaluation split is classified."""
+    """The set whose evaluation split is classified."""
     classifier: str | None = None
 
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Who says what a review's images show: a trained classifier, or the class centroids of an encoder's embeddings.
+    """The model that classifies a review's images: a trained classifier, or the class centroids of an encoder's embeddings.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ class Reviewer:
     name : str
         The classifier or the encoder.
     reference : str or None
-        What the classifier was trained on, or the set that the centroids are of; None for the reviewed prompts.
+        The classifier's training set, or the set of the centroids; None for the reviewed prompts.
     """
 
     kind: str

@@ -1,6 +1,6 @@
-"""What a review is of, and who judges its images.
+"""The reviewed set, and the reviewer that classifies its images.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from synthdiv.plan.study import Study
 
 @cache
 def list_reviewable(study: Study) -> list[str]:
-    """The drawn sets with one prompt a class, in the order of the config."""
+    """List the generated sets with one prompt per class, in the order of the config."""
     generated = [name for name, entry in study.sets.items() if entry["kind"] == "image" and "dataset" in entry]
     return [name for name in generated if not study.datasets[study.sets[name]["dataset"]].per_image]
 
 
 @cache
 def choose_reviewed(study: Study) -> str:
-    """The set that a review is of: the config's, or the first that can be.
+    """Return the reviewed set: the config's, or the first that can be reviewed.
 
     Raises
     ------
@@ -31,13 +31,13 @@ def choose_reviewed(study: Study) -> str:
         If there is none.
     """
     if not list_reviewable(study):
-        raise StudyError("there is nothing to review: the config has no drawn set with one prompt a class")
+        raise StudyError("there is nothing to review: the config has no generated set with one prompt per class")
     return study.config["review"].get("set", list_reviewable(study)[0])
 
 
 @cache
 def choose_reviewer(study: Study) -> Reviewer:
-    """Who judges a review: the config's classifier, the first that is trained on the first natural set, or an encoder.
+    """Return the reviewer: the config's classifier, the first one trained on the first natural set, or an encoder.
 
     Raises
     ------
@@ -52,25 +52,25 @@ def choose_reviewer(study: Study) -> Reviewer:
     encoder = list_encoders(study)[0]
     if encoder not in (study.config["encoders"] if natural else list_text_encoders(study)):
         raise StudyError(
-            "nothing can judge a review: the config has no classifier that is trained on natural images, and no first "
-            "encoder that reads prompts"
+            "there is no reviewer: the config has no classifier that is trained on natural images, and no first "
+            "encoder that embeds prompts"
         )
     return Reviewer("centroids", encoder, natural)
 
 
 def plan_review(study: Study) -> tuple[str, Reviewer]:
-    """The set that target ``review`` is about, and who judges its images.
+    """Return the set of target ``review``, and its reviewer.
 
     Raises
     ------
     StudyError
-        If there is no such set, or nobody to judge.
+        If there is no such set, or no reviewer.
     """
     return choose_reviewed(study), choose_reviewer(study)
 
 
 def find_overrides(study: Study, dataset: str) -> str | None:
-    """The CSV of overrides that a review of a dataset would add to: its own, or the first one on top of it."""
+    """Return the CSV of overrides that a review of a dataset would extend: its own, or the first that is based on it."""
     configs = study.config["datasets"]
     entries = [configs[dataset], *(entry for entry in configs.values() if entry.get("base") == dataset)]
     return next((entry["overrides"] for entry in entries if "overrides" in entry), None)

@@ -1,6 +1,6 @@
-"""Which part each set of a study plays in what is claimed of such sets: by its place in the config, never by its name.
+"""The role of each set of a study in the claims: it follows from the config's structure, never from the set's name.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from synthdiv.plan.study import Study
 
 
 def find_roles(study: Study) -> dict[str, Any]:
-    """The sets and pairs of sets that claims are about.
+    """Find the sets and pairs of sets that the claims are about.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ def find_roles(study: Study) -> dict[str, Any]:
     dict
         natural : the first set of natural images with a training split, or None.
         shifted : the other sets of natural images.
-        drawn : the image sets that the study draws.
-        clarified : [base, changed], sets of one scale and generator whose prompts are another's with overrides.
+        generated : the image sets that the study generates.
+        clarified : [base, changed], two sets of the same scale and generator; the changed prompts add overrides.
         augmented : [base, changed], the same for a grammar.
-        extended : [base, changed], sets of one scale and generator, the template of whose prompts begins with the other's.
-        cropped : [multi-crop, plain], classifiers of one model.
-        sweeps : for each dataset of several scales, its [set, scale], from the lowest on.
-        prompts : [prompt set, image set], of one dataset.
+        extended : [base, changed], the same for templates, of which the changed one begins with the base's.
+        cropped : [multi-crop, plain], two classifiers of the same model.
+        sweeps : for each dataset with several scales, its [set, scale] in rising order.
+        prompts : [prompt set, image set], of the same dataset.
         prompt_sets : all sets of prompts.
-        scaled : [fewer, more], a mixture of so many images a class of one drawn set, and that set; or two drawn sets of the
-            same prompts and scale, of which one has more images.
+        scaled : [fewer, more], a mixture with a number of images per class of one generated set, and that set; or two
+            generated sets of the same prompts and scale, of which one has more images.
     """
     sets, datasets = study.sets, study.config["datasets"]
     natural = [name for name, entry in sets.items() if "images" in entry]
@@ -68,7 +68,7 @@ def find_roles(study: Study) -> dict[str, Any]:
             and are_generated_alike(base, changed)
         ]
 
-    def grows(fewer: str, more: str) -> bool:
+    def are_scaled(fewer: str, more: str) -> bool:
         names = [sets[name]["dataset"] for name in (fewer, more)]
         one, other = (study.datasets[name] for name in names)
         return (
@@ -102,18 +102,18 @@ def find_roles(study: Study) -> dict[str, Any]:
             for mixture, parts in study.mixtures.items()
             if len(parts) == 1 and parts[0]["set"] in generated and parts[0].get("images_per_class")
         ]
-        + [[fewer, more] for fewer in generated for more in generated if grows(fewer, more)],
+        + [[fewer, more] for fewer in generated for more in generated if are_scaled(fewer, more)],
     }
 
 
-def find_prompts_of(study: Study) -> dict[str, str]:
-    """The (first) prompt set of each drawn image set that has one."""
+def find_prompt_sets(study: Study) -> dict[str, str]:
+    """Return the (first) prompt set of each generated image set that has one."""
     pairs = [(name, prompts) for prompts, name in find_roles(study)["prompts"]]
     return dict(reversed(pairs))
 
 
-def find_repeated(study: Study) -> list[str]:
-    """The prompt sets of one prompt a class: the same in both splits."""
+def list_repeated_prompt_sets(study: Study) -> list[str]:
+    """List the prompt sets with one prompt per class, which is the same in both splits."""
     return [
         name
         for name, entry in study.sets.items()

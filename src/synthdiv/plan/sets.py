@@ -1,6 +1,6 @@
-"""Where the images and embeddings of each set come from.
+"""Sources of the images and embeddings of each set.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,33 +16,33 @@ from synthdiv.plan.user_sources import describe_images, find_embeddings, read_cl
 
 @cache
 def list_encoders(study: Study) -> list[str]:
-    """The encoders' names; the first is the one that the main tables are about. "brought" where there is none."""
+    """List the encoders' names; the first is that of the main tables. Without encoders, it is ``USER_PROVIDED``."""
     return list(study.config["encoders"]) or [USER_PROVIDED]
 
 
 def list_text_encoders(study: Study) -> dict[str, dict[str, Any]]:
-    """The encoders that embed prompts too."""
+    """Return the encoders that also embed prompts."""
     return {name: spec for name, spec in study.config["encoders"].items() if spec["library"] == "open_clip"}
 
 
 def choose_features(study: Study, encoder: str) -> str:
-    """What the distances between clouds see of an encoder's vectors: "unit" or "raw"."""
+    """Return which vectors of an encoder the distances between class clusters use: "unit" or "raw"."""
     spec = study.config["encoders"].get(encoder, {"library": "open_clip"})
     return spec.get("features", "raw" if spec["library"] == "timm" else "unit")
 
 
 def list_encoded_sets(study: Study, encoder: str) -> list[str]:
-    """The sets that have embeddings by an encoder: brought ones by the first alone, prompts by open_clip's alone."""
-    first, reads_prompts = encoder == list_encoders(study)[0], encoder in list_text_encoders(study)
+    """List the sets with embeddings of an encoder; the first has the user-provided ones, only open_clip embeds prompts."""
+    first, embeds_prompts = encoder == list_encoders(study)[0], encoder in list_text_encoders(study)
     return [
         name
         for name in list_embedded_sets(study)
-        if (first if "embeddings" in study.sets[name] else study.sets[name]["kind"] == "image" or reads_prompts)
+        if (first if "embeddings" in study.sets[name] else study.sets[name]["kind"] == "image" or embeds_prompts)
     ]
 
 
 def find_collection(study: Study, set_name: str) -> str:
-    """Where a set's embeddings lie: "<dataset>/g<scale>", "natural/<set>", "prompts/<dataset>" or "brought/<set>"."""
+    """Return the folder of a set's embeddings: <dataset>/g<scale>, natural/<set>, prompts/<dataset> or user/<set>."""
     entry = study.sets[set_name]
     if "embeddings" in entry:
         return f"{USER_PROVIDED}/{set_name}"
@@ -54,29 +54,29 @@ def find_collection(study: Study, set_name: str) -> str:
 
 
 def list_splits(study: Study, set_name: str) -> list[str]:
-    """The splits of a natural set."""
+    """List the splits of a natural set."""
     return [split for split in SPLITS if split in study.sets[set_name]["images"]]
 
 
-def only_evaluates(study: Study, set_name: str) -> bool:
-    """Whether a set has no training split: it takes part in no table but the classifiers'."""
+def is_evaluation_only(study: Study, set_name: str) -> bool:
+    """Return whether a set has no training split; it then appears only in the tables of classifiers."""
     entry = study.sets[set_name]
     return "images" in entry and "train" not in entry["images"]
 
 
 @cache
 def list_embedded_sets(study: Study) -> list[str]:
-    """The sets that are embedded: all but those that only evaluate."""
-    return [name for name in study.sets if not only_evaluates(study, name)]
+    """List the sets that are embedded: all except those without a training split."""
+    return [name for name in study.sets if not is_evaluation_only(study, name)]
 
 
 def find_class_ids(study: Study, set_name: str) -> list[int] | None:
-    """The classes that a set holds where it does not hold all; None for all.
+    """Return the classes of a set with a class subset; None if it has all classes.
 
     Raises
     ------
     StudyError
-        If the subset cannot be read, or names a class that the study has not.
+        If the subset cannot be read, or names a class that the study does not have.
     """
     subset = study.sets[set_name].get("class_subset")
     if subset is None:
@@ -85,7 +85,7 @@ def find_class_ids(study: Study, set_name: str) -> list[int] | None:
 
 
 def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str, int]]:
-    """How many images a class are taken, for each split that is not taken whole: a number, or one by class key.
+    """Return the images per class of each split that is not used whole: one number, or one for each class key.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str
 
 
 def find_natural_files(study: Study, set_name: str, split: str) -> dict[str, list[str]]:
-    """The source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, ``labels``.
+    """Return the source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, ``labels``.
 
     Raises
     ------
@@ -115,36 +115,36 @@ def find_natural_files(study: Study, set_name: str, split: str) -> dict[str, lis
 
 
 def find_embedding_files(study: Study, set_name: str) -> list[str]:
-    """The files of a set whose embeddings the user brings."""
+    """List the files of a set with user-provided embeddings."""
     return find_embeddings(study.sets[set_name]["embeddings"], f"config: sets.{set_name}.embeddings")
 
 
 def list_image_sets(study: Study, encoder: str | None = None) -> list[str]:
-    """The sets of images (that an encoder embeds), in the order of the config."""
+    """List the image sets (that an encoder embeds), in the order of the config."""
     names = list_encoded_sets(study, encoder) if encoder else list_embedded_sets(study)
     return [name for name in names if study.sets[name]["kind"] == "image"]
 
 
 def list_sheet_sets(study: Study) -> list[str]:
-    """The columns of the contact sheet."""
+    """List the sets in the columns of the contact sheet."""
     default = [name for name in list_image_sets(study) if "embeddings" not in study.sets[name]]
     return study.config["contact_sheets"].get("sets", default)
 
 
 def list_prompt_sets(study: Study, dataset: str) -> list[str]:
-    """The prompt sets of a dataset."""
+    """List the prompt sets of a dataset."""
     return [name for name, entry in study.sets.items() if entry["kind"] == "prompt" and entry.get("dataset") == dataset]
 
 
 @cache
 def find_natural_images(study: Study) -> str | None:
-    """The first set of natural images that has a training split."""
+    """Return the first set of natural images that has a training split."""
     return next((name for name in list_image_sets(study) if "images" in study.sets[name]), None)
 
 
 @cache
 def list_grammar_sets(study: Study) -> list[str]:
-    """The image sets that a grammar's prompts drew, where the first encoder reads prompts too."""
+    """List the image sets generated from a grammar's prompts, if the first encoder also embeds prompts."""
     if list_encoders(study)[0] not in list_text_encoders(study):
         return []
     datasets = study.config["datasets"]

@@ -1,6 +1,6 @@
-"""A study: a checked config, and everything that the workflow's rules ask about it.
+"""A study: its config, validated, with its class table and prompts.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from synthdiv.prompts.datasets import Dataset, build_datasets, build_prompt_prob
 
 
 class Study:
-    """A study's config with its class table and prompts read and everything cross-checked.
+    """A study's validated config, with its class table, prompts and recipes.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ class Study:
     Raises
     ------
     StudyError
-        If anything in it cannot work, before any model is loaded.
+        If any of them is invalid; no model is loaded for this.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -56,12 +56,12 @@ class Study:
         return check_config(given, read_schema()["$defs"]["recipe"], name=where)
 
     def find_classes(self, keys: Sequence[str], where: str = "classes") -> list[int]:
-        """The class_ids of keys.
+        """Return the class_ids of keys.
 
         Raises
         ------
         StudyError
-            If there is no class of a key.
+            If there is no class with a key.
         """
         class_ids = {row.key: row.class_id for row in self.classes}
         for key in keys:

@@ -1,6 +1,6 @@
-"""What is followed along the guidance scale, and which figures of it a study has what it needs for.
+"""Sweeps over the guidance scale, and the metrics that a study can compute along them.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from synthdiv.plan.classifiers import list_evaluations
-from synthdiv.plan.experiments import find_natural
+from synthdiv.plan.experiments import find_natural_reference
 from synthdiv.plan.parts import SweepMetric
 from synthdiv.plan.sets import list_prompt_sets
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def find_sweeps(study: Study) -> dict[str, dict[float, str]]:
-    """The datasets that have image sets at several guidance scales: the (first) set of each scale, in rising order."""
+    """Find the datasets with image sets at several guidance scales: the (first) set of each scale, in rising order."""
     generated: dict[str, dict[float, str]] = {}
     for name, entry in study.sets.items():
         if entry["kind"] == "image" and "dataset" in entry:
@@ -27,8 +27,8 @@ def find_sweeps(study: Study) -> dict[str, dict[float, str]]:
 
 
 def find_sweep_metrics(study: Study) -> list[SweepMetric]:
-    """Every figure of every swept set that the study has what it needs for, and the natural set's beside them."""
-    natural = find_natural(study)
+    """List every metric that the study can compute, for every set of a sweep and for the natural set."""
+    natural = find_natural_reference(study)
     prompt_sets = [name for name, entry in study.sets.items() if entry["kind"] == "prompt"]
     found: list[SweepMetric] = []
     for dataset, sets in find_sweeps(study).items():

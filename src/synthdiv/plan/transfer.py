@@ -1,6 +1,6 @@
-"""Which sets features are transferred to.
+"""The transfer sets, and the set whose features are measured.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from synthdiv.prompts.class_tables import ClassRow, read_classes
 
 
 def list_transfer_sets(study: Study) -> dict[str, dict[str, Any]]:
-    """The sets that frozen features are transferred to."""
+    """Return the sets that frozen features are transferred to."""
     return study.config["transfer"]["sets"]
 
 
 def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
-    """The classes of a transfer set of images: its table's, or its training split's folders; None for a library's set.
+    """Read the classes of a transfer set of images: its table's, or its training split's folders; None for a library's set.
 
     Raises
     ------
@@ -37,16 +37,16 @@ def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
     path, where = entry["images"]["train"], f"config: transfer.sets.{name}"
     if not isinstance(path, str) or not os.path.isdir(path):
         raise StudyError(
-            f"{where}.images.train: {path if isinstance(path, str) else path['path']} is no folder with a folder per "
+            f"{where}.images.train: {path if isinstance(path, str) else path['path']} is not a folder with one folder per "
             f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
         )
     return read_classes(path)
 
 
 def find_transfer_files(study: Study, name: str) -> dict[str, dict[str, list[str]]]:
-    """The source of each split of a transfer set of images; of others none.
+    """Return the source of each split of a transfer set of images; empty for other sets.
 
-    Each is described as by :func:`synthdiv.plan.sets.find_natural_files`.
+    Each source is described as by :func:`synthdiv.plan.sets.find_natural_files`.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def find_transfer_files(study: Study, name: str) -> dict[str, dict[str, list[str
 
 @cache
 def find_feature_set(study: Study) -> str | None:
-    """The natural set whose images' features are measured; None where none are."""
+    """Return the natural set whose images' features are measured; None if none are."""
     if "features" not in study.config:
         return None
     return study.config["features"].get("set", find_natural_images(study))

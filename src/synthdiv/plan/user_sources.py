@@ -1,6 +1,6 @@
-"""Where the images and embeddings lie that users bring: the files of a source, and what is said if they are not there.
+"""Locate user-provided images and embeddings, and report missing ones.
 
-Read by the Snakefile in every job, so it imports nothing heavy.
+The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from synthdiv.core.fingerprints import SPLITS
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
 TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
-"""Lists of ImageNet classes that timm packages."""
+"""Lists of ImageNet classes that timm includes."""
 
 
 def describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> dict[str, list[str]]:
@@ -27,9 +27,9 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
     Parameters
     ----------
     source : str or mapping
-        A path or a pattern; or ``path`` with ``labels`` (a file) or ``folders`` (the class table that numbers them).
+        A path or a pattern; or ``path`` with ``labels`` (a file) or ``folders`` (the class table that gives their numbers).
     keys : list of str
-        The class keys of a folder with a folder per class.
+        The class keys of a folder with one folder per class.
     where : str
         The config key, for messages.
 
@@ -72,11 +72,11 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
         if labels == path or not os.path.exists(labels):
             raise StudyError(f"{where}: {path} needs its labels; {labels} does not exist (name it with `labels:`)")
         return {"form": ["idx"], "paths": paths, "labels": [labels]}
-    raise StudyError(f"{where}: {path} is no folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+    raise StudyError(f"{where}: {path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
 
 
 def check_images(described: Mapping[str, Sequence[str]], where: str) -> None:
-    """Make sure that every class's folder is there and holds something, in a source of that form.
+    """Check that every class's folder exists and is not empty, if the source has folders.
 
     Raises
     ------
@@ -85,19 +85,19 @@ def check_images(described: Mapping[str, Sequence[str]], where: str) -> None:
     """
     for folder in described["paths"] if described["form"] == ["folder"] else []:
         if not os.path.isdir(folder):
-            raise StudyError(f"{where}: there is no folder {folder}, which the class of that key needs")
+            raise StudyError(f"{where}: there is no folder {folder} for the class with that key")
         with os.scandir(folder) as entries:
             if not any(not entry.name.startswith(".") for entry in entries):
-                raise StudyError(f"{where}: the folder {folder} holds no image")
+                raise StudyError(f"{where}: the folder {folder} contains no image")
 
 
 def find_embeddings(source: str | Mapping[str, str], where: str) -> list[str]:
-    """The embedding tables of a source, and the table of classes beside each array of vectors.
+    """List the embedding tables of a source, and the class table next to each array of vectors.
 
     Parameters
     ----------
     source : str or mapping
-        A path or a pattern, of both splits or one for each.
+        A path or a pattern, for both splits or for each.
     where : str
         The config key, for messages.
 
@@ -118,12 +118,12 @@ def find_embeddings(source: str | Mapping[str, str], where: str) -> list[str]:
 
 
 def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, where: str) -> list[int]:
-    """The class_ids that a list of class keys names: one that timm packages, or a file.
+    """Read the class_ids of a list of class keys, from timm or a file.
 
     Parameters
     ----------
     subset : str
-        One of ``TIMM_SUBSETS``, or a path. A packaged list may name classes that the study has not.
+        One of ``TIMM_SUBSETS``, or a path. A list of timm may name classes that the study does not have.
     classes : sequence of ClassRow
     table, where : str
         The class table and the config key, for messages.
@@ -131,7 +131,7 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, wher
     Raises
     ------
     StudyError
-        If it cannot be read, or names a class that the study has not.
+        If it cannot be read, or names a class that the study does not have.
     """
     path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
     keys = dict.fromkeys(read_text(path, f"list of classes ({where}; timm's are {' and '.join(TIMM_SUBSETS)})").split())
@@ -139,12 +139,12 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, wher
     own = sorted(class_ids[key] for key in keys if key in class_ids)
     if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):
         unknown = next((key for key in keys if key not in class_ids), None)
-        raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {table} has not")
+        raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {table} does not have")
     return own
 
 
 def find_timm_subset(name: str) -> Path:
-    """The file of class keys that timm packages; timm itself, which imports torch, is not imported."""
+    """Return timm's file of class keys, without importing timm, which would import torch."""
     found = importlib.util.find_spec("timm")
     assert found is not None
     assert found.submodule_search_locations is not None
@@ -152,12 +152,12 @@ def find_timm_subset(name: str) -> Path:
 
 
 def read_counts(path: str, classes: Sequence[ClassRow], where: str) -> dict[str, int]:
-    """How many images are taken of each class, by key, from a CSV of ``key`` and ``images``.
+    """Read how many images of each class are used, by key, from a CSV with the columns ``key`` and ``images``.
 
     Raises
     ------
     StudyError
-        If it cannot be read, names no class of the study, or a count is none.
+        If it cannot be read, names an unknown class, or a count is not a positive integer.
     """
     keys, counts = {row.key for row in classes}, {}
     for number, row in read_csv_rows(path, required=("key", "images"), what=f"table of counts ({where})"):
@@ -165,6 +165,6 @@ def read_counts(path: str, classes: Sequence[ClassRow], where: str) -> dict[str,
         if key not in keys:
             raise StudyError(f"{path}, line {number}: there is no class with the key {key!r}")
         if not images.isdecimal() or int(images) < 1:
-            raise StudyError(f"{path}, line {number}: images is {images!r}; it must be a number from 1 on")
+            raise StudyError(f"{path}, line {number}: images is {images!r}; it must be an integer from 1")
         counts[key] = int(images)
     return dict(sorted(counts.items()))

@@ -1,1 +1,1 @@
-"""Class tables, and the prompts that each dataset makes of them."""
+"""Class tables, and the prompts that each dataset makes from them."""

@@ -20,7 +20,7 @@ UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 @dataclass(frozen=True)
 class ClassRow:
-    """One class: its id from 0, a stable key (for ImageNet the wnid), its name, and what a dictionary says of it."""
+    """One class: its id from 0, a stable key (for ImageNet the wnid), its name, and its dictionary entry."""
 
     class_id: int
     key: str
@@ -31,32 +31,32 @@ class ClassRow:
 
 
 def distinguish_names(classes: list[ClassRow]) -> list[str]:
-    """The names of classes, with the key where two have the same one: "crane (n03126707)"."""
+    """Return the names of classes, with the key added to a name that is not unique: "crane (n03126707)"."""
     names = [row.name for row in classes]
     return [f"{row.name} ({row.key})" if names.count(row.name) > 1 else row.name for row in classes]
 
 
 def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> list[tuple[int, dict[str, str]]]:
-    """Read a CSV with a header into (line number, row) pairs, refusing missing columns and ragged rows.
+    """Read a CSV with a header into (line number, row) pairs; reject missing columns and ragged rows.
 
     Parameters
     ----------
     path : Path or str
         The file, UTF-8, with or without a byte order mark.
     required : tuple of str
-        Columns that must be there.
+        Columns that the file must have.
     what : str
-        What the file is, for the messages.
+        What the file is, for messages.
 
     Raises
     ------
     StudyError
-        If the file can't be read, is not UTF-8, lacks a column or has one twice, or has a row of another length.
+        If the file cannot be read, is not UTF-8, lacks a column or repeats one, or has a row of another length.
     """
     text = read_text(path, what)
     if "\0" in text:
         line = text[: text.index("\0")].count("\n") + 1
-        raise StudyError(f"the {what} {path}, line {line}: there is a NUL character; is it a text file?")
+        raise StudyError(f"the {what} {path}, line {line}: there is a NUL character; is this a text file?")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         columns = list(reader.fieldnames or [])
@@ -76,7 +76,7 @@ def read_csv_rows(path: Path | str, *, required: tuple[str, ...], what: str) -> 
 
 
 def name_classes(keys: Iterable[str]) -> list[ClassRow]:
-    """A class table of keys alone, which are names too: "running_shoe" is called running shoe."""
+    """Make a class table from keys, which also give the names: "running_shoe" becomes "running shoe"."""
     return [ClassRow(n, key, key.replace("_", " "), "", "", "") for n, key in enumerate(map(str, keys))]
 
 
@@ -84,18 +84,18 @@ def _list_folders(path: Path | str) -> list[str]:
     with os.scandir(path) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
     if not names:
-        raise StudyError(f"the class table {path} is a folder without folders, whose names could be the classes'")
+        raise StudyError(f"the class table {path} is a folder without subfolders to name the classes")
     return names
 
 
 def read_classes(path: Path | str) -> list[ClassRow]:
-    """Read a class table (CSV), or take the folders of a folder for the classes.
+    """Read a class table (CSV), or use the subfolders of a folder as classes.
 
     Parameters
     ----------
     path : Path or str
-        Columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym. Of a folder, the
-        names of the folders in it, sorted; none of a dot.
+        A CSV with the columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym; or a
+        folder, whose subfolders are the classes, sorted by name (hidden ones are left out).
 
     Returns
     -------
@@ -105,7 +105,7 @@ def read_classes(path: Path | str) -> list[ClassRow]:
     Raises
     ------
     StudyError
-        If the table is not of this form, or the folder holds no folder.
+        If the table does not have this form, or the folder has no subfolder.
     """
     if os.path.isdir(path):
         return name_classes(_list_folders(path))
@@ -126,19 +126,19 @@ def read_classes(path: Path | str) -> list[ClassRow]:
                 )
         if re.search(r"(^|/)\.{0,2}(/|$)", row["key"].strip()):
             raise StudyError(
-                f"class table {path}, line {number}: the key {row['key']!r} names a folder, and may not lead out of the one "
-                "that holds the classes: no '.' or '..', and no / at an end"
+                f"class table {path}, line {number}: the key {row['key']!r} names a folder, which must be inside the folder "
+                "of the classes: use no '.' or '..', and no / at either end"
             )
         classes.append(
             ClassRow(class_id, row["key"].strip(), row["name"].strip(), *(row.get(c, "").strip() for c in OPTIONAL))
         )
     if not classes:
-        raise StudyError(f"class table {path} holds no class")
+        raise StudyError(f"class table {path} contains no class")
     keys: dict[str, int] = {}
     for entry in classes:
         if entry.key in keys:
             raise StudyError(
-                f"class table {path}: the key {entry.key!r} stands at class_id {keys[entry.key]} and {entry.class_id}"
+                f"class table {path}: the key {entry.key!r} belongs to class_id {keys[entry.key]} and {entry.class_id}"
             )
         keys[entry.key] = entry.class_id
     classes.sort(key=lambda row: row.class_id)
@@ -147,6 +147,6 @@ def read_classes(path: Path | str) -> list[ClassRow]:
         wrong = next(n for n, class_id in enumerate(ids) if class_id != n)
         raise StudyError(
             f"class table {path}: class_id must run from 0 to {len(ids) - 1}, each once; "
-            f"{wrong} is missing or {ids[wrong]} stands twice"
+            f"{wrong} is missing or {ids[wrong]} appears twice"
         )
     return classes

@@ -1,4 +1,4 @@
-"""Texts that say a class in words: how CLIP reads them shows what it makes of a prompt, a class, a kind of picture."""
+"""Texts that describe a class: CLIP's text-to-image retrieval with them tests a prompt, a class name or an image domain."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from synthdiv.prompts.datasets import Dataset
 DOMAINS = {
     "photograph": "a photograph of a {}",
     "product shot": "a product shot of a {} on a white background",
-    "run": "a drawing of a {}",
+    "drawing": "a drawing of a {}",
     "painting": "a painting of a {}",
     "rendering": "a 3D rendering of a {}",
 }
-"""Kinds of picture; the first is that of natural images."""
+"""Image domains; the first is that of natural images."""
 WORDINGS = ("name", "name, hypernym", "name, definition")
-"""Of a class, beside its prompts: a prompt that reads worse than one of these can be clarified."""
-PROMPTS = 20
-"""Of a class whose images have a prompt each."""
+"""Descriptions of a class besides its prompts: a prompt with worse retrieval than one of these can be clarified."""
+MAX_PROMPTS = 20
+"""Prompts of a class that are used where each image has its own."""
 
 
 def list_texts(classes: Sequence[ClassRow], datasets: Mapping[str, Dataset]) -> list[tuple[int, str, str]]:
-    """The texts of each class.
+    """List the texts of each class.
 
     Parameters
     ----------
     classes : sequence of ClassRow
-        The study's.
+        The study's classes.
     datasets : mapping of name to Dataset
-        Those that are drawn.
+        The datasets that are generated.
 
     Returns
     -------
     list of (class_id, kind, text)
-        kind is "prompt of <dataset>" (up to ``PROMPTS`` where each image has its own), one of ``WORDINGS`` (where the class
-        table has what it needs), or "domain <name>".
+        kind is "prompt of <dataset>" (at most ``MAX_PROMPTS`` where each image has its own), one of ``WORDINGS`` (where the
+        class table has the columns for it), or "domain <name>".
     """
     texts = []
     for row in classes:
         for name, dataset in datasets.items():
-            count = min(PROMPTS, dataset.images_per_class["train"]) if dataset.per_image else 1
+            count = min(MAX_PROMPTS, dataset.images_per_class["train"]) if dataset.per_image else 1
             prompts = dict.fromkeys(dataset.prompt(row.class_id, "train", n) for n in range(count))
             texts += [(row.class_id, name_prompts(name), prompt) for prompt in prompts]
         parts = {
@@ -54,5 +54,5 @@ def list_texts(classes: Sequence[ClassRow], datasets: Mapping[str, Dataset]) -> 
 
 
 def name_prompts(dataset: str) -> str:
-    """The kind of text that a dataset's prompts are."""
+    """Return the kind of a dataset's prompts."""
     return f"prompt of {dataset}"

@@ -1,9 +1,9 @@
-"""Datasets: which prompt draws which image.
+"""Datasets: the prompt of each image.
 
-A dataset is made by a builder from the class table: ``lemmas`` (the synset description, the paper's Synset), ``template``
-(any text with what the table says of a class, the prompt forms of "Fake it till you make it"), ``overrides`` (another
-dataset with some classes' prompts replaced, the paper's Disamb), ``grammar`` (a prompt an image, the paper's PromptAug) and
-``table`` (the user's own prompts, a class or an image).
+A builder makes a dataset from the class table: ``lemmas`` (the synset description, the paper's Synset), ``template`` (any
+text with columns of the class table, the prompt forms of "Fake it till you make it"), ``overrides`` (another dataset with
+the prompts of some classes replaced, the paper's Disamb), ``grammar`` (one prompt per image, the paper's PromptAug) and
+``table`` (the user's own prompts, per class or per image).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
 from synthdiv.prompts.grammar import Grammar
 
 FIELDS = ("name", "lemmas", "definition", "hypernym")
-"""What a template may take from the class table."""
+"""Columns of the class table that a template may use."""
 
 
 @dataclass
@@ -34,17 +34,17 @@ class Dataset:
     name : str
         Its key in the config.
     class_texts : list of str
-        A prompt a class, by class_id; what a grammar or an override builds on.
+        One prompt per class, by class_id; the base of a grammar or of overrides.
     images_per_class : mapping of split to int
-        How many images are drawn.
+        How many images are generated.
     grammar : Grammar or None
-        Makes a prompt an image out of the class's.
+        Makes one prompt per image from the class's prompt.
     unique : bool
         Whether no two images of a class may share a prompt of the grammar.
     images : mapping of (class_id, split, index) to str, or None
         The prompts of a per-image table.
     repeat : int or None
-        So many images after which the noise starts over; None where it never does.
+        The number of images after which the noise starts over; None if it never does.
     """
 
     name: str
@@ -60,16 +60,16 @@ class Dataset:
 
     @property
     def per_image(self) -> bool:
-        """Whether every image has a prompt of its own."""
+        """Whether every image has its own prompt."""
         return self.grammar is not None or self.images is not None
 
     @property
     def endless(self) -> bool:
-        """Whether it has prompts for more images than are asked for."""
+        """Whether it has prompts for more images than are requested."""
         return self.images is None
 
     def prompt(self, class_id: int, split: str, index: int) -> str:
-        """The prompt of one image."""
+        """Return the prompt of one image."""
         if self.images is not None:
             return self.images[class_id, split, index]
         text = self.class_texts[class_id]
@@ -79,21 +79,21 @@ class Dataset:
         return self.grammar.prompt(seed=self.seed, class_key=key, class_text=text, split=split, index=index)
 
     def vary_prompt(self, class_id: int, split: str, index: int, *, most: int) -> dict[str, dict[str, str]]:
-        """An image's prompt with each modifier's value replaced by others of its values, in turn.
+        """Vary an image's prompt: replace each modifier's value by its other values, one modifier at a time.
 
         Parameters
         ----------
         class_id : int
         split : str
         index : int
-            Of the image.
+            The image's class, split and index.
         most : int
-            Other values of a modifier, at most; of more a seeded subset, each image's own.
+            Maximum number of other values of a modifier; of more, each image uses its own seeded subset.
 
         Returns
         -------
         dict of modifier to dict of value to prompt
-            The image's own value first, with its own prompt; then the others that read differently, in the grammar's order.
+            The image's own value first, with its own prompt; then values with a different prompt, in the grammar's order.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Dataset:
         return varied
 
     def list_runs(self) -> list[tuple[str, range]]:
-        """A class's images in runs, each from noise 0 on: the split and the images' indices."""
+        """List a class's images in ranges that each start at noise 0, as (split, indices)."""
         return [
             (split, range(start, min(start + (self.repeat or count), count)))
             for split, count in self.images_per_class.items()
@@ -121,9 +121,9 @@ class Dataset:
         ]
 
     def list_places(self) -> list[tuple[int, str, int]]:
-        """Where its prompts stand: class_id, split and index; without a split where they are one a class.
+        """List the places of its prompts as (class_id, split, index); with one prompt per class, the split is empty.
 
-        Of prompts that come again within a class, where the dataset allows it, only the first.
+        Of prompts that repeat within a class, where the dataset allows it, only the first place is listed.
         """
         if not self.per_image:
             return [(row.class_id, "", 0) for row in self.classes]
@@ -138,7 +138,7 @@ class Dataset:
         ]
 
     def _list_first(self, class_id: int) -> list[tuple[int, str, int]]:
-        """Where each prompt of a class stands first; after as many images as there are prompts none is new."""
+        """List the first place of each prompt of a class; after as many images as there are prompts, none is new."""
         assert self.grammar is not None
         places: dict[str, tuple[int, str, int]] = {}
         for split, count in self.images_per_class.items():
@@ -147,7 +147,7 @@ class Dataset:
         return list(places.values())
 
     def describe_class(self, class_id: int) -> dict[str, Any]:
-        """What the class's prompts depend on, small and JSON-able: equal for two datasets whose prompts are the same."""
+        """Return what the class's prompts depend on, JSON-serialisable: equal for two datasets with the same prompts."""
         if self.images is not None:
             if not self._per_class:
                 for (owner, split, index), text in sorted(self.images.items()):
@@ -160,7 +160,7 @@ class Dataset:
 
 
 def _choose_values(values: list[str], own: str, most: int, seed: str) -> list[str]:
-    """At most so many of the values besides the image's own, in their order."""
+    """Choose at most ``most`` values besides the image's own; return all chosen in their original order."""
     others = [value for value in values if value != own]
     ranked = sorted(others, key=lambda value: hashlib.sha256(f"{seed} {value}".encode()).digest())
     chosen = {own, *ranked[:most]}
@@ -181,12 +181,12 @@ def build_datasets(
     seed : int
         The study's seed (it decides which prompts of a grammar are used).
     images_per_class : mapping of split to int
-        How many images a class has in datasets that do not say so themselves.
+        Images per class of the datasets that do not give their own number.
 
     Raises
     ------
     StudyError
-        If a base is unknown or circular, an override names no class, a prompt is missing or empty, or a grammar holds
+        If a base is unknown or circular, an override names no class, a prompt is missing or empty, or a grammar has
         fewer prompts than a class has images.
     """
     built: dict[str, Dataset] = {}
@@ -201,7 +201,7 @@ def build_datasets(
         config = configs[name]
         base = build(config["base"], (*asked_by, name)) if "base" in config else None
         if base is not None and base.per_image:
-            raise StudyError(f"dataset {name!r}: its base {base.name!r} has a prompt an image; a base has one a class")
+            raise StudyError(f"dataset {name!r}: its base {base.name!r} has one prompt per image; a base has one per class")
         counts = {split: config["images_per_class"].get(split, images_per_class[split]) for split in SPLITS}
         dataset = BUILDERS[config["builder"]](name, config, base, classes, seed, counts)
         _check_enough(dataset)
@@ -214,12 +214,12 @@ def build_datasets(
 
 
 def build_prompt_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
-    """Build a probe: prompts for one class, each with as many images, image i of every prompt from the same noise.
+    """Build a prompt probe: prompts for one class with equally many images; image i of each starts from the same noise.
 
     Parameters
     ----------
     name : str
-        Its key in the config's ``probes``.
+        Its key in the config's ``prompt_probes``.
     config : mapping
         Its entry; ``class`` is a class's key.
     classes : list of ClassRow
@@ -235,16 +235,16 @@ def build_prompt_probe(name: str, config: Mapping[str, Any], classes: list[Class
     Raises
     ------
     StudyError
-        If there is no such class, or a prompt is empty or stands twice.
+        If there is no such class, or a prompt is empty or appears twice.
     """
     class_ids = {row.key: row.class_id for row in classes}
-    check_known(config["class"], class_ids, f"probes.{name}.class", "class with the key")
+    check_known(config["class"], class_ids, f"prompt_probes.{name}.class", "class with the key")
     texts, count = [text.strip() for text in config["prompts"]], config["images"]
     for n, text in enumerate(texts):
         if not text:
-            raise StudyError(f"config: probes.{name}.prompts: prompt {n + 1} is empty")
+            raise StudyError(f"config: prompt_probes.{name}.prompts: prompt {n + 1} is empty")
         if text in texts[:n]:
-            raise StudyError(f"config: probes.{name}.prompts: {text!r} stands twice")
+            raise StudyError(f"config: prompt_probes.{name}.prompts: {text!r} appears twice")
     class_id = class_ids[config["class"]]
     images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
     names = [row.name for row in classes]
@@ -287,7 +287,7 @@ def _build_overrides(
         if key not in ids:
             raise StudyError(f"prompt overrides {path}, line {number}: there is no class with the key {key!r}")
         if key in lines:
-            raise StudyError(f"prompt overrides {path}: the key {key!r} stands on lines {lines[key]} and {number}")
+            raise StudyError(f"prompt overrides {path}: the key {key!r} appears on lines {lines[key]} and {number}")
         if not prompt:
             raise StudyError(f"prompt overrides {path}, line {number}: the prompt of {key!r} is empty")
         lines[key] = number
@@ -325,7 +325,7 @@ def _build_table(
             raise StudyError(f"{where}: split {split!r} must be train or evaluation, and index {index!r} a number from 0")
         at = (names[value], split, int(index))
         if at in prompts:
-            hint = "" if per_image else "; for a prompt an image, add the columns split and index"
+            hint = "" if per_image else "; for one prompt per image, add the columns split and index"
             raise StudyError(f"{where}: a second prompt for class {value!r}, {split} {index}{hint}")
         prompts[at] = text
     if per_image:
@@ -346,7 +346,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         try:
             table = pq.ParquetFile(path).read()
         except (pa.ArrowException, OSError) as error:
-            raise StudyError(f"the prompt table {path} is no Parquet file that can be read: {error}") from None
+            raise StudyError(f"the prompt table {path} is not a readable Parquet file: {error}") from None
         rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
     else:
         rows = [row for _, row in read_csv_rows(path, required=("prompt",), what="prompt table")]
@@ -368,8 +368,8 @@ def _check_enough(dataset: Dataset) -> None:
     total = sum(dataset.images_per_class.values())
     if dataset.grammar is not None and dataset.unique and len(dataset.grammar.templates) < total:
         raise StudyError(
-            f"dataset {dataset.name!r} needs {total} different prompts a class, but the grammar {dataset.grammar.path} "
-            f"holds {len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts come again "
+            f"dataset {dataset.name!r} needs {total} different prompts per class, but the grammar {dataset.grammar.path} "
+            f"has {len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts repeat "
             "(`unique: false`)"
         )
     if dataset.images is not None:
@@ -378,6 +378,6 @@ def _check_enough(dataset: Dataset) -> None:
                 for index in range(count):
                     if (row.class_id, split, index) not in dataset.images:
                         raise StudyError(
-                            f"dataset {dataset.name!r}: its prompt table has none for class {row.key!r}, {split} {index}; "
+                            f"dataset {dataset.name!r}: its table has no prompt for class {row.key!r}, {split} {index}; "
                             f"images_per_class asks for {count}"
                         )

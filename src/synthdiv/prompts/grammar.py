@@ -1,9 +1,9 @@
-"""The PromptAug grammar: a prompt of its own for every image of a class.
+"""The PromptAug grammar: a separate prompt for every image of a class.
 
-"Diversity and Diffusion", Figure 4: each modifier takes on one randomly chosen value of its list. Here the choice is one
-permutation a class of all different prompts, so that no prompt comes twice: training images take it from the front,
-evaluation images from the back. More images a class therefore never change the prompts that were there before. Where there
-are more images than prompts, and the study allows it, another permutation follows.
+"Diversity and Diffusion", Figure 4: each modifier takes one randomly chosen value of its list. Here each class has one
+permutation of all different prompts, so that no prompt is repeated: training images use it from the front, evaluation images
+from the back. More images per class therefore never change the existing prompts. If there are more images than prompts, and
+the study allows it, another permutation follows.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.yaml_files import read_yaml
 
 CLASS_SLOT = "{class}"
-MOST_COMBINATIONS = 1_000_000
+MAX_COMBINATIONS = 1_000_000
 
 
 def tidy_prompt(text: str) -> str:
@@ -46,14 +46,14 @@ class Grammar:
     Attributes
     ----------
     templates : list of str
-        Every different prompt, with ``{class}`` where the class goes, in a fixed order.
+        All different prompts, with ``{class}`` in the place of the class, in a fixed order.
     choices : list of tuple of str
-        The values that each is rendered from, in the order of ``modifiers``; of several that read alike, the first.
+        The values that each is rendered from, in the order of ``modifiers``; the first of several with the same text.
 
     Raises
     ------
     StudyError
-        If the file is missing or not of this form.
+        If the file is missing or does not have this form.
     """
 
     def __init__(self, path: Path | str) -> None:
@@ -82,9 +82,9 @@ class Grammar:
                 f"{sorted(self.modifiers)}"
             )
         combinations = math.prod(len(values) for values in self.modifiers.values())
-        if combinations > MOST_COMBINATIONS:
+        if combinations > MAX_COMBINATIONS:
             raise StudyError(
-                f"grammar {path} has {combinations:,} combinations; at most {MOST_COMBINATIONS:,} are supported: "
+                f"grammar {path} has {combinations:,} combinations; at most {MAX_COMBINATIONS:,} are supported: "
                 "shorten a list"
             )
         rendered: dict[str, tuple[str, ...]] = {}
@@ -99,7 +99,7 @@ class Grammar:
         return tidy_prompt(text)
 
     def describe(self) -> dict:
-        """What the prompts depend on, apart from the class: for digests."""
+        """Return what the prompts depend on, apart from the class, for digests."""
         return {"template": self.template, "modifiers": list(self.modifiers.items())}
 
     @lru_cache(maxsize=64)  # noqa: B019 -- a grammar lives as long as its study
@@ -119,26 +119,26 @@ class Grammar:
         return order[place] if split == "train" else order[-1 - place]
 
     def choose(self, *, seed: int, class_key: str, split: str, index: int) -> dict[str, str]:
-        """The value of each modifier in the prompt of one image; parameters as for :meth:`prompt`."""
+        """Return the value of each modifier in the prompt of one image; parameters as for :meth:`prompt`."""
         return dict(zip(self.modifiers, self.choices[self._number(seed, class_key, split, index)], strict=True))
 
     def render(self, values: Mapping[str, str], class_text: str) -> str:
-        """The prompt of a class with these values of the modifiers."""
+        """Return the prompt of a class with these values of the modifiers."""
         return self._fill(values[name] for name in self.modifiers).replace(CLASS_SLOT, class_text)
 
     def prompt(self, *, seed: int, class_key: str, class_text: str, split: str, index: int) -> str:
-        """The prompt of one image.
+        """Return the prompt of one image.
 
         Parameters
         ----------
         seed : int
-            The study's seed; with ``class_key`` it fixes the permutation.
+            The study's seed; with ``class_key`` it determines the permutation.
         class_key, class_text : str
-            The class, and how the prompt calls it.
+            The class's key, and its text in the prompt.
         split : str
-            "train" takes the permutation from the front, any other split from the back.
+            "train" uses the permutation from the front, any other split from the back.
         index : int
-            The image's number within class and split; from ``len(templates)`` on, prompts come again.
+            The image's number within class and split; from ``len(templates)`` on, prompts repeat.
         """
         number = self._number(seed, class_key, split, index)
         return self.templates[number].replace(CLASS_SLOT, class_text)

@@ -1,1 +1,1 @@
-"""Figures and pages."""
+"""Figures and HTML pages of a study's report."""

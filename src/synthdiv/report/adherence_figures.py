@@ -1,4 +1,4 @@
-"""The figure of modifier adherence."""
+"""Plot modifier adherence."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from synthdiv.analysis.adherence import ALL
 from synthdiv.report.figures import spread_evenly
 
 COLUMNS = 30
-"""Classes that are shown, at most; they are spread over the class table."""
+"""Maximum number of classes shown; they are spread evenly over the class table."""
 
 
 def plot_adherence(table: pl.DataFrame) -> Figure:
-    """Heat maps of the share of comparisons won: a block a set, a row a modifier, all classes first, then each.
+    """Plot heat maps of the share of comparisons won: a block per set, a row per modifier, all classes first, then each.
 
     Parameters
     ----------
     table : polars.DataFrame
-        As :func:`synthdiv.analysis.adherence.tabulate_adherence` gives it.
+        From :func:`synthdiv.analysis.adherence.tabulate_adherence`.
     """
     table = table.filter(pl.col("value") == ALL)
     sets = table["set"].unique(maintain_order=True).to_list()
@@ -45,12 +45,12 @@ def plot_adherence(table: pl.DataFrame) -> Figure:
         left.set_title(name, loc="left")
         right.set_yticks([])
     bar = figure.colorbar(image, ax=grid, location="bottom", shrink=0.5, aspect=40, format=PercentFormatter(1))
-    bar.set_label("comparisons won (hatched: the interval holds 50 %, which is chance)")
+    bar.set_label("share of comparisons won (hatched: the interval contains 50 %, the chance level)")
     return figure
 
 
 def _fill(ax: Axes, cells: pl.DataFrame, modifiers: list[str], furthest: float) -> AxesImage:
-    """A row a modifier, a column a class; where there is one column, its intervals are written too."""
+    """Fill a heat map with a row per modifier and a column per class; a single column also shows its intervals."""
     names = cells.select("class_id", "class").unique(maintain_order=True).rows()
     columns = {class_id: n for n, (class_id, _) in enumerate(names)}
     values = np.full((len(modifiers), len(columns)), np.nan)

@@ -1,4 +1,4 @@
-"""The figures of the classifiers."""
+"""Plot the results of classifiers."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ METRIC_NAMES = {
     "knn5_accuracy": "k-NN accuracy, k = 5",
 }
 PANELS = 8
-"""Metrics that are scattered."""
+"""Number of metrics shown as scatter plots."""
 
 
 def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
-    """A grid a classifier: top-1 on each evaluation set (columns) after each training set (rows), means over seeds.
+    """Plot a grid per classifier: top-1 on each evaluation set (columns) for each training set (rows), mean over seeds.
 
     Parameters
     ----------
     means, differences : polars.DataFrame
-        As :mod:`synthdiv.analysis.classifier_tables` gives them.
+        From :mod:`synthdiv.analysis.classifier_tables`.
     """
     names = means["classifier"].unique(maintain_order=True).to_list()
     trained = [means.filter(classifier=name)["train_set"].unique(maintain_order=True).to_list() for name in names]
@@ -44,17 +44,17 @@ def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
         cells = {(row["train_set"], row["evaluation_set"]): row["top1"] for row in means.filter(classifier=name).to_dicts()}
         values = np.array([[cells.get((row, column), np.nan) for column in columns] for row in rows], dtype=float)
         fill_cells(ax, values, rows, columns)
-        said = state_difference(means.filter(classifier=name), differences.filter(classifier=name))
-        ax.set_title("\n".join([name, *said]))
+        lines = describe_difference(means.filter(classifier=name), differences.filter(classifier=name))
+        ax.set_title("\n".join([name, *lines]))
     figure.supxlabel("evaluation set")
     figure.supylabel("training set")
     return figure
 
 
-def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str]:
-    """Lines that say, of one classifier, whether the best other training set is as good as the evaluation set's own.
+def describe_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str]:
+    """Return lines that compare a classifier's best other training set with the evaluation set's own training split.
 
-    Nothing where the evaluation set is not trained on, or nothing else is.
+    The list is empty if the classifier was not trained on the evaluation set, or on nothing else.
     """
     target = means["evaluation_set"][0]
     evaluated = means.filter(evaluation_set=target).sort("top1", descending=True)
@@ -68,22 +68,22 @@ def state_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[str
     low, high = sorted((sign * row["difference_low"], sign * row["difference_high"]))
     verdict = "beyond noise" if row["differs"] else "not beyond noise"
     return [
-        f"on {target}: {own['top1'][0]:.3f} by its own training split, {others['top1'][0]:.3f} by the best other ({best});",
-        f"difference {sign * row['difference']:+.3f} (95 %: {low:+.3f} to {high:+.3f}, {verdict})",
+        f"on {target}: {own['top1'][0]:.3f} with its training split, {others['top1'][0]:.3f} with the best other ({best});",
+        f"difference {sign * row['difference']:+.3f} (95 % interval {low:+.3f} to {high:+.3f}, {verdict})",
     ]
 
 
 def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str]) -> Figure:
-    """Loss and accuracy curves: a row a classifier, a colour a training set, a line a seed.
+    """Plot loss and accuracy curves: a row per classifier, a colour per training set, a line per seed.
 
     Parameters
     ----------
     logs : mapping of classifier to mapping of training set to tables
-        Each run's log.
-    followed : mapping of classifier to set
-        Whose evaluation split was tried during training.
+        The log of each run.
+    monitored : mapping of classifier to set
+        The set whose evaluation split was evaluated during training.
     """
-    panels = (("loss", "training loss"), ("train_top1", "top-1 on training images, as augmented"), ("monitored_top1", ""))
+    panels = (("loss", "training loss"), ("train_top1", "top-1 on augmented training images"), ("monitored_top1", ""))
     figure = Figure(figsize=(11, 0.6 + 2.9 * len(logs)), layout="constrained")
     grid = figure.subplots(len(logs), 3, squeeze=False)
     for axes, (classifier, sets) in zip(grid, logs.items(), strict=True):
@@ -93,7 +93,8 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
                     shown = table.drop_nulls(column)
                     label = name if seed == 0 else None
                     ax.plot(shown["epoch"], shown[column], color=f"C{n % 10}", linewidth=0.9, label=label)
-            ax.set_title(title or f"top-1 on {monitored.get(classifier, 'no monitored set')}")
+            monitored_title = f"top-1 on {monitored[classifier]}" if classifier in monitored else "no monitored set"
+            ax.set_title(title or monitored_title)
             ax.set_xlabel("epoch")
         axes[0].set_ylabel(classifier)
         axes[2].legend(frameon=False, fontsize=7)
@@ -101,7 +102,7 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
 
 
 def plot_exchange_rate(exchange_rate: pl.DataFrame) -> Figure:
-    """Top-1 against the number of natural images, a line for what is added to them."""
+    """Plot top-1 against the number of natural images, with a line per set of added images."""
     classifiers = exchange_rate["classifier"].unique(maintain_order=True).to_list()
     figure = Figure(figsize=(6, 0.4 + 3.6 * len(classifiers)), layout="constrained")
     for ax, classifier in zip(figure.subplots(len(classifiers), 1, squeeze=False)[:, 0], classifiers, strict=True):
@@ -110,8 +111,8 @@ def plot_exchange_rate(exchange_rate: pl.DataFrame) -> Figure:
             if len(table) == 1 and table["n_natural"][0] == 0:
                 ax.axhline(table["top1"][0], color="0.5", linestyle=":", label=f"{synthetic}, no natural images")
             else:
-                _plot_interval(ax, table, "n_natural", f"natural + {synthetic}" if synthetic else "natural alone")
-        ax.set_title(f"{classifier}, tried on {own['evaluation_set'][0]}")
+                _plot_interval(ax, table, "n_natural", f"natural + {synthetic}" if synthetic else "natural only")
+        ax.set_title(f"{classifier}, evaluated on {own['evaluation_set'][0]}")
         ax.set_xlabel("natural training images")
         ax.set_ylabel("top-1")
         ax.legend(frameon=False)
@@ -124,12 +125,12 @@ def _plot_interval(ax: Axes, table: pl.DataFrame, x: str, label: str) -> None:
 
 
 def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
-    """The classifier's accuracy against the metrics that rank it best, and how well each ranks it.
+    """Plot predictors of classifier accuracy: their rank correlations, and accuracy against the best of them.
 
     Parameters
     ----------
     ranks, points : polars.DataFrame
-        As :mod:`synthdiv.analysis.predictors` gives them, of one classifier.
+        From :mod:`synthdiv.analysis.predictors`, of one classifier.
     """
     figure = Figure(figsize=(13, 8.5), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1, 2.2])  # type: ignore[misc]
@@ -146,7 +147,7 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
         ax.axvline(0, color="0.7", linewidth=0.8)
         ax.set_xlim(-1.05, 1.05)
         count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
-        ax.set_title(f"Spearman's correlation\n{title} (up to {count})", fontsize=9)
+        ax.set_title(f"Spearman's rank correlation\n{title} (up to {count})", fontsize=9)
     best = ranks.filter(level="class").drop_nulls("spearman")["metric"].head(PANELS).to_list()
     grid = right.subplots(2, 4, sharey=True)
     sets = points["train_set"].unique(maintain_order=True).to_list()

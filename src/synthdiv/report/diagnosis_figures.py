@@ -1,4 +1,4 @@
-"""The figures of the diagnosis: causes by set, evidence images, and the split of the error."""
+"""Plot the diagnosis: causes by set, evidence images, and the split of the error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ COLOURS = {
     "undecided": "#D0D0D0",
     "none": "#F0F0F0",
 }
-"""Okabe and Ito's, which the colour-blind tell apart."""
+"""Okabe and Ito's palette, which is safe for colour-blind readers."""
 LETTERS = {
     "ambiguity": "Am",
     "adherence": "Ad",
@@ -31,16 +31,16 @@ LETTERS = {
     "diversity": "D",
 }
 MOST_CLASSES = 30
-"""In a table of cells; of more, only the shares are shown."""
+"""Maximum number of classes with a cell each; with more, only shares are shown."""
 
 
 def plot_causes(causes: pl.DataFrame) -> Figure:
-    """The share of classes by cause, a bar a set; and, of few classes, a cell a class.
+    """Plot the share of classes by cause, with a bar per set and, for few classes, a cell per class.
 
     Parameters
     ----------
     causes : polars.DataFrame
-        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, of all sets.
+        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, for all sets.
     """
     sets = causes["set"].unique(maintain_order=True).to_list()
     classes = dict(causes.select("class_id", "name").unique("class_id", maintain_order=True).iter_rows())
@@ -77,7 +77,7 @@ def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: M
 
 
 def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
-    """The classes that are shown with images: a set a class and cause, what falls furthest below natural images first."""
+    """Choose the classes to show with images: one set per class and cause, those furthest below natural images first."""
     found = causes.filter(~pl.col("cause").is_in(["none", "undecided"]))
     short = pl.col("natural_accuracy") - pl.col("accuracy")
     by_images = pl.col("cause") != "diversity"
@@ -86,23 +86,23 @@ def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
 
 
 def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]]) -> Figure:
-    """A row a diagnosed class: images of the set, from the most to the least natural one, beside natural images.
+    """Plot a row per diagnosed class: images of the set, from the most to the least natural, next to natural images.
 
     Parameters
     ----------
     chosen : polars.DataFrame
         From :func:`choose_evidence`.
     cells : sequence of (list of index rows, list of index rows)
-        Of each row, the images of the set and the natural ones.
+        For each row, the images of the set and the natural ones.
     """
     if not len(chosen):
         figure = Figure(figsize=(5, 1))
-        figure.text(0.5, 0.5, "no class has a cause that is sure", ha="center", va="center")
+        figure.text(0.5, 0.5, "no class has a cause with high confidence", ha="center", va="center")
         return figure
     labels = []
     for row in chosen.iter_rows(named=True):
         predicted = (
-            f" (taken for {row['predicted_class']}: {row['predicted_class_share']:.0%})"
+            f" (classified as {row['predicted_class']}: {row['predicted_class_share']:.0%})"
             if row["predicted_class_share"] >= 0.2
             else ""
         )
@@ -111,14 +111,14 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
 
 
 def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -> Figure:
-    """What of each set's error is its own spread's and what is shift; beside it, what would change with natural clouds.
+    """Plot how much of each set's error is diversity and how much is shift, and the effect of natural class clusters.
 
     Parameters
     ----------
     split, terms : polars.DataFrame
         From :func:`synthdiv.diagnosis.error_split.tabulate_split` and :func:`synthdiv.diagnosis.error_split.tabulate_terms`.
     reference : str
-        The one that judges.
+        The reference set.
     """
     whole = split.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
     moved = terms.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
@@ -126,21 +126,21 @@ def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -
     figure = Figure(figsize=(9 if len(moved) else 5, 1.6 + 0.42 * len(sets)), layout="constrained")
     axes = figure.subplots(1, 2 if len(moved) else 1, squeeze=False)[0]
     rows = np.arange(len(sets))
-    axes[0].barh(rows, whole["own_error"], color=COLOURS["diversity"], label="own centroids: diversity, overlap of classes")
+    axes[0].barh(rows, whole["own_error"], color=COLOURS["diversity"], label="own centroids: diversity, class overlap")
     axes[0].barh(
         rows, whole["shift"], left=whole["own_error"], color=COLOURS["adherence"], height=0.5, label="centroid-shift"
     )
     axes[0].hlines(rows, whole["error_low"], whole["error_high"], color="black", linewidth=1)
-    axes[0].set(xlabel=f"error against {reference}", yticks=rows)
+    axes[0].set(xlabel=f"error by centroids of {reference}", yticks=rows)
     axes[0].set_yticklabels(sets)
     axes[0].invert_yaxis()
     axes[0].legend(loc="lower center", bbox_to_anchor=(0.5, 1), frameon=False)
     if len(moved):
-        _draw_terms(axes[1], moved)
+        _plot_terms(axes[1], moved)
     return figure
 
 
-def _draw_terms(ax: Axes, moved: pl.DataFrame) -> None:
+def _plot_terms(ax: Axes, moved: pl.DataFrame) -> None:
     kinds: dict[str, Any] = {"location": "#E69F00", "spread": "#56B4E9", "shape": "#999999"}
     for row, one in enumerate(moved.iter_rows(named=True)):
         for n, (name, colour) in enumerate(kinds.items()):
@@ -149,7 +149,7 @@ def _draw_terms(ax: Axes, moved: pl.DataFrame) -> None:
             if one[f"{name}_low"] is not None:
                 ax.plot([one[f"{name}_low"], one[f"{name}_high"]], [y, y], color="black", linewidth=1)
     ax.axvline(0, color="0.4", linewidth=0.8)
-    ax.set(xlabel=f"accuracy that the clouds of {moved['target'][0]} would add", yticks=range(len(moved)))
+    ax.set(xlabel=f"accuracy gained with class clusters of {moved['target'][0]}", yticks=range(len(moved)))
     ax.set_yticklabels(moved["set"].to_list())
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)

@@ -1,4 +1,4 @@
-"""The figures of frozen features: what they are worth on transfer sets, and the spider plot of what they are like."""
+"""Plot frozen features: their accuracy on transfer sets, and a spider plot of their statistics."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from synthdiv.report.figures import MARKERS, PALETTE
 
 COLUMNS = 3
 INNER = 0.2
-"""The radius of an axis's lowest value, where the highest's is 1: lines that meet in the centre could not be told apart."""
+"""Radius of an axis's lowest value, where the highest has radius 1: lines that meet in the centre can't be distinguished."""
 STATISTICS = {
     "sparsity": "sparsity",
     "intra_class_distance": "intra-class distance",
     "feature_redundancy": "redundancy",
     "coding_length": "coding length",
 }
-OTHERS = "encoders that came trained"
+OTHERS = "pretrained encoders"
 
 
 def plot_transfer(means: pl.DataFrame) -> Figure:
-    """Top-1 by transfer set, a panel a classifier and a marker a training set; encoders that came trained in one panel.
+    """Plot top-1 by transfer set: a panel per classifier, a marker per training set, and one panel of pretrained encoders.
 
     Parameters
     ----------
@@ -68,12 +68,12 @@ def plot_transfer(means: pl.DataFrame) -> Figure:
 
 
 def gather_axes(statistics: pl.DataFrame, classifiers: pl.DataFrame, transfer: pl.DataFrame | None) -> pl.DataFrame:
-    """The axes of the spider plot: the statistics, top-1 on each evaluation set, and top-1 on transfer sets.
+    """Gather the axes of the spider plot: the statistics, top-1 on each evaluation set, and top-1 on transfer sets.
 
     Parameters
     ----------
     statistics : polars.DataFrame
-        Of the features, a row a seed and statistic.
+        Statistics of the features, with one row per seed and statistic.
     classifiers : polars.DataFrame
         From :func:`synthdiv.analysis.classifier_tables.average_seeds`.
     transfer : polars.DataFrame or None
@@ -82,7 +82,7 @@ def gather_axes(statistics: pl.DataFrame, classifiers: pl.DataFrame, transfer: p
     Returns
     -------
     polars.DataFrame
-        classifier, train_set, axis, value (mean over seeds): of the axes that every classifier and training set has.
+        classifier, train_set, axis, value (mean over seeds), for the axes that every classifier and training set has.
     """
     keys = ["classifier", "train_set"]
     own = statistics.group_by(*keys, "statistic", maintain_order=True).agg(value=pl.col("value").mean())
@@ -103,14 +103,14 @@ def gather_axes(statistics: pl.DataFrame, classifiers: pl.DataFrame, transfer: p
 
 
 def plot_spider(axes: pl.DataFrame, natural: str | None) -> Figure:
-    """A panel a classifier and training set, the natural one dashed in each; every axis has one scale for all panels.
+    """Plot a panel per classifier and training set, with the natural set dashed; an axis has one scale in all panels.
 
     Parameters
     ----------
     axes : polars.DataFrame
         From :func:`gather_axes`.
     natural : str or None
-        The training set that others are held against.
+        The training set to compare the others with.
     """
     names = axes["axis"].unique(maintain_order=True).to_list()
     values = {name: own["value"].to_numpy() for (name,), own in axes.group_by("axis", maintain_order=True)}
@@ -150,7 +150,7 @@ def _place(value: float, low: float, high: float) -> float:
 
 
 def _show(low: float, high: float) -> str:
-    """The ends of an axis, with as many digits as tell them apart."""
+    """Return the ends of an axis, with enough digits to distinguish them."""
     gap = high - low
     digits = 0 if gap >= 20 else 1 if gap >= 2 else 2 if gap >= 0.05 else 3
     return f"{low:.{digits}f} to {high:.{digits}f}"

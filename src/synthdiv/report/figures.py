@@ -1,4 +1,4 @@
-"""The figures of a study's report."""
+"""Plot a study's report: contact sheets, prompt probes, the matrix and Centroid Distance; shared styles and helpers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from synthdiv.images.flags import decode_image
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
 CELL = 128  # pixels of an image on a contact sheet
-DPI = 200  # twice a screen's, and good in print
+DPI = 200  # twice a screen's resolution, and enough for print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-"""Okabe and Ito's, which the colour-blind tell apart."""
+"""Okabe and Ito's palette, which is safe for colour-blind readers."""
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 
 
@@ -34,25 +34,25 @@ def save_figure(figure: Figure, path: Path | str) -> None:
 
 
 def spread_evenly(count: int, most: int) -> list[int]:
-    """At most ``most`` of the numbers 0 to count - 1, evenly spread."""
+    """Return at most ``most`` of the numbers 0 to count - 1, evenly spread."""
     return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
 
 
 def draw_contact_sheet(
     columns: Mapping[str, Sequence[Mapping[str, Any]]], class_ids: Sequence[int], class_names: Sequence[str], images: int
 ) -> Figure:
-    """A row a class and a column a set; image n of a cell is the same class, split and index in every set.
+    """Lay out a row per class and a column per set; image n of a cell has the same class, split and index in every set.
 
     Parameters
     ----------
     columns : mapping of set name to index rows
-        The training rows of each set, of these classes.
+        The training rows of these classes in each set.
     class_ids : sequence of int
         The rows, in order.
     class_names : sequence of str
         Their names.
     images : int
-        Images a cell.
+        Images per cell.
     """
     cells = []
     for class_id in class_ids:
@@ -64,7 +64,7 @@ def draw_contact_sheet(
 def paste_images(
     cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]], rows: Sequence[str], columns: Sequence[str], images: int = 0
 ) -> Figure:
-    """A table of images.
+    """Lay out a table of images.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def paste_images(
     rows, columns : sequences of str
         Their names.
     images : int
-        Images that a cell has room for; 0 takes the most that one has.
+        Space of a cell, in images; 0 uses the largest cell's number.
     """
     images = images or max((len(cell) for row in cells for cell in row), default=1)
     gap = CELL // 6
@@ -97,21 +97,21 @@ def paste_images(
 
 
 def read_tile(row: Mapping[str, Any]) -> Image.Image:
-    """The image of an index row, as large as a contact sheet shows it."""
+    """Return the image of an index row at the size of a contact sheet."""
     image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
     resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
     return image.resize((CELL, CELL), resample)
 
 
 def plot_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:
-    """A sheet a probe: a row a prompt, the same noise in a column, the prompt's figures beside its row.
+    """Plot a sheet per probe: a row per prompt, a column per initial noise, and the prompt's metrics next to its row.
 
     Parameters
     ----------
     sheets : mapping of probe name to index rows
         For each prompt the rows of its first images, in the order of their noises.
     table : polars.DataFrame
-        As :func:`synthdiv.analysis.prompt_probes.finish_table` gives it.
+        From :func:`synthdiv.analysis.prompt_probes.finish_table`.
     """
     widest = max(len(rows[0]) for rows in sheets.values()) * CELL
     heights = [(len(rows) + 0.75) * CELL for rows in sheets.values()]
@@ -133,7 +133,7 @@ def plot_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
         class_name, reference = own.select("class", "reference").row(0)
-        axes.set_title(f"{name} (class {class_name}, against {reference})", loc="left")
+        axes.set_title(f"{name} (class {class_name}, reference {reference})", loc="left")
         for r, row in enumerate(own.iter_rows(named=True)):
             for place, (title, text) in enumerate(_describe_prompt(row).items()):
                 at = width + CELL * (0.15 + 1.7 * place)
@@ -144,31 +144,31 @@ def plot_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]
 
 
 def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
-    def show(figure: str, digits: int, scale: float = 1) -> str:
-        adjusted = row[f"{figure}_p_adjusted"]
+    def show(metric: str, digits: int, scale: float = 1) -> str:
+        adjusted = row[f"{metric}_p_adjusted"]
         star = " *" if adjusted is not None and adjusted < 0.05 else ""
-        value, low, high = (row[f"{figure}{end}"] for end in ("", "_low", "_high"))
+        value, low, high = (row[f"{metric}{end}"] for end in ("", "_low", "_high"))
         bounds = "" if low is None else f"\n[{low * scale:.{digits}f}, {high * scale:.{digits}f}]"
         return f"{value * scale:.{digits}f}{star}{bounds}"
 
     predicted = "" if row["predicted_class"] is None else f"{row['predicted_class']}\n{row['predicted_class_share']:.0%}"
     return {
         "accuracy": show("centroid_accuracy", 2),
-        "else taken for": predicted,
+        "wrong images\nclassified as": predicted,
         "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
         "centroid-shift": f"{row['centroid_shift']:.4f}",
     }
 
 
 def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queries: Sequence[str]) -> Figure:
-    """Heat maps of the matrix: Centroid Accuracy, k-NN accuracy at k = 1 and 5, and average cosine similarity.
+    """Plot heat maps of the matrix: Centroid Accuracy, k-NN accuracy at k = 1 and 5, and average cosine similarity.
 
     Parameters
     ----------
     experiments : polars.DataFrame
-        As :func:`synthdiv.analysis.matrix.tabulate_experiments` gives it.
+        From :func:`synthdiv.analysis.matrix.tabulate_experiments`.
     references, queries : sequences of str
-        The columns' and the rows' order.
+        The columns and the rows, in order.
     """
     panels = {
         "centroid_accuracy": "Centroid Accuracy",
@@ -189,7 +189,7 @@ def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queri
 
 
 def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """A heat map of shares with the numbers in it; n/a where there is none.
+    """Plot a heat map of shares with their numbers; n/a where there is none.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Seque
 
 
 def plot_centroid_distance(table: pl.DataFrame) -> Figure:
-    """Bars of Centroid Distance with its 95 % interval, a pair a set: its training and its evaluation split."""
+    """Plot Centroid Distance with its 95 % interval: two bars per set, for its training and its evaluation split."""
     sets = table["set"].unique(maintain_order=True).to_list()
     figure = Figure(figsize=(2.0 + 1.0 * len(sets), 3.6), layout="constrained")
     axes = figure.subplots()

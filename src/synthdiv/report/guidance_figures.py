@@ -1,4 +1,4 @@
-"""The figure of what changes with the guidance scale."""
+"""Plot metrics against the guidance scale."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ TITLES = {
     "own_centroid_accuracy": "the set's queries,\nby its own centroids",
     "natural_query_accuracy": "queries of {query},\nby the set's centroids",
     "natural_reference_accuracy": "the set's queries,\nby centroids of {reference}",
-    "trained_accuracy": "{classifier}, trained on the set,\ntried on {query}",
+    "trained_accuracy": "{classifier}, trained on the set,\nevaluated on {query}",
 }
-"""Of a panel, as :class:`synthdiv.plan.parts.SweepMetric` fills it in."""
+"""Titles of the panels, filled in from a :class:`synthdiv.plan.parts.SweepMetric`."""
 COLUMNS = 3
 COLOUR = "#31688e"
 MARKERS = {"best": COLOUR, "as good": "#8fd3c1", "worse": "white"}
-"""What fills the point of a scale that is highest, that is not worse beyond noise, and of the others."""
+"""Fill colours of the points: the highest value, those not lower beyond noise, and the others."""
 
 
 def plot_guidance(whole: pl.DataFrame, per_class: pl.DataFrame, choice: pl.DataFrame) -> Figure:
-    """Small multiples: a block of panels a dataset, a panel a figure, the guidance scale along x.
+    """Plot small multiples: a block of panels per dataset, a panel per metric, the guidance scale along x.
 
-    Classes are thin grey lines, the whole set is in colour with its interval as a band; the natural set's own figure is a
-    dashed line. Scales of different kinds of guidance mean different things: no two datasets share an axis.
+    Classes are thin grey lines, the whole set is in colour with its interval as a band; the natural set's own value is a
+    dashed line. Scales of different kinds of guidance are not comparable: no two datasets share an axis.
 
     Parameters
     ----------
     whole, per_class, choice : polars.DataFrame
-        As :mod:`synthdiv.analysis.guidance` gives them.
+        From :mod:`synthdiv.analysis.guidance`.
     """
     panels = {
         dataset: table.filter(pl.col("guidance_scale").is_not_null())
@@ -96,7 +96,7 @@ def _make_legend(whole: pl.DataFrame) -> list[Line2D]:
     ]
     natural = whole.filter(pl.col("guidance_scale").is_null())["set"]
     if len(natural):
-        lines.append(Line2D([], [], color="0.3", linestyle="--", linewidth=1, label=f"{natural[0]} in its place"))
+        lines.append(Line2D([], [], color="0.3", linestyle="--", linewidth=1, label=f"{natural[0]} in place of the set"))
     names = {"best": "highest", "as good": "not lower beyond noise", "worse": "lower beyond noise"}
     for role, fill in MARKERS.items():
         lines.append(Line2D([], [], color=COLOUR, linestyle="none", marker="o", markerfacecolor=fill, label=names[role]))

@@ -1,4 +1,4 @@
-"""What the jobs of a study took, from Snakemake's benchmark files and from what the jobs say in their logs."""
+"""Tabulate and plot the time and resources of a study's jobs, from Snakemake's benchmark files and the jobs' logs."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ SCHEMA = {
     "gpu_peak_mb": pl.Float64,
     "slurm_job": pl.Int64,
 }
-"""Null where it is not known: only jobs that work on images say how many, in how many seconds (the loading of models apart),
-and on which device."""
+"""Null where unknown: only jobs that process images report how many, in how many seconds (without loading models), and on
+which device."""
 
 
 def tabulate_jobs(benchmarks: Path | str, logs: Path | str) -> pl.DataFrame:
-    """A row a job that finished, as it was last done.
+    """Tabulate the last run of every finished job, with one row per job.
 
     Parameters
     ----------
     benchmarks, logs : Path or str
-        The study's folders, in which a job has the same place: ``<rule>/<wildcards>`` or ``<rule>``.
+        The study's folders, in which a job has the same path: ``<rule>/<wildcards>`` or ``<rule>``.
 
     Returns
     -------
     polars.DataFrame
-        Columns as :data:`SCHEMA` says, by rule and job. ``attempts`` counts those since the job last finished: more than one
-        where it failed, was stopped or was put back into the queue.
+        The columns of :data:`SCHEMA`, sorted by rule and job. ``attempts`` counts those since the job last finished: more
+        than one if it failed, was interrupted or was requeued.
     """
     rows = []
     for path in sorted(Path(benchmarks).rglob("*.jsonl")):
         place = path.relative_to(benchmarks).with_suffix("")
         lines = path.read_text().splitlines()
-        if not lines:  # of a job that is running
+        if not lines:  # the job is running
             continue
         measured = json.loads(lines[-1])
         row: dict[str, Any] = {
@@ -70,7 +70,7 @@ def tabulate_jobs(benchmarks: Path | str, logs: Path | str) -> pl.DataFrame:
 
 
 def _read_number(value: Any) -> float | None:
-    """Snakemake writes "NA" of a job that was too short to be measured."""
+    """Return a number, or None for the "NA" that Snakemake writes if a job was too short to measure."""
     return float(value) if isinstance(value, (int, float)) else None
 
 
@@ -82,20 +82,20 @@ def _read_log(path: Path) -> dict[str, Any]:
     if numbers := re.findall(rf"{STARTED}.*, Slurm job (\d+)", text):
         metadata["slurm_job"] = int(numbers[-1])
     for line in re.findall(rf"{re.escape(WORK)}(.*)$", text, flags=re.MULTILINE):
-        said = json.loads(line)
-        metadata |= {"images": said["images"], "work_seconds": said["seconds"]}
-        metadata |= {key: said[key] for key in ("device", "gpu_peak_mb") if key in said}
-        metadata["images_per_s"] = said["images"] / said["seconds"] if said["seconds"] else None
+        work = json.loads(line)
+        metadata |= {"images": work["images"], "work_seconds": work["seconds"]}
+        metadata |= {key: work[key] for key in ("device", "gpu_peak_mb") if key in work}
+        metadata["images_per_s"] = work["images"] / work["seconds"] if work["seconds"] else None
     return metadata
 
 
 def plot_jobs(jobs: pl.DataFrame) -> Figure:
-    """A row a rule: its jobs' time together, and each job's time, memory and images a second.
+    """Plot a row per rule: the total time of its jobs, and each job's time, memory and images per second.
 
     Parameters
     ----------
     jobs : polars.DataFrame
-        As :func:`tabulate_jobs` gives it.
+        From :func:`tabulate_jobs`.
     """
     sums = jobs.group_by("rule").agg(pl.col("seconds").sum(), n=pl.len()).sort("seconds", "rule")
     rules = sums["rule"].to_list()
@@ -104,10 +104,14 @@ def plot_jobs(jobs: pl.DataFrame) -> Figure:
     places = np.arange(len(rules))
     hours = float(sums["seconds"].sum()) >= 2 * 3600
     axes[0].barh(places, sums["seconds"].to_numpy() / (3600 if hours else 60), color="0.6")
-    axes[0].set_xlabel(f"all jobs of the rule, {'hours' if hours else 'minutes'}")
+    axes[0].set_xlabel(f"total over jobs, {'hours' if hours else 'minutes'}")
     axes[0].set_ylim(-1, len(rules))
     axes[0].set_yticks(places, [f"{rule} ({n})" for rule, n in sums.select("rule", "n").iter_rows()])
-    panels = (("seconds", "a job, seconds"), ("max_rss_mb", "a job's peak memory, MB"), ("images_per_s", "images a second"))
+    panels = (
+        ("seconds", "seconds per job"),
+        ("max_rss_mb", "peak memory per job, MB"),
+        ("images_per_s", "images per second"),
+    )
     for ax, (column, label) in zip(axes[1:], panels, strict=True):
         for place, rule in zip(places, rules, strict=True):
             values = jobs.filter(rule=rule)[column].drop_nulls().sort()
@@ -115,7 +119,7 @@ def plot_jobs(jobs: pl.DataFrame) -> Figure:
             ax.plot(shown, np.full(len(shown), place), "o", markersize=3, alpha=0.5, color="C0")
         if jobs[column].drop_nulls().len():
             ax.set_xscale("log")
-            ax.xaxis.set_major_formatter("{x:,g}")  # powers of ten would be set as formulas
+            ax.xaxis.set_major_formatter("{x:,g}")  # the default formats powers of ten as formulas
             ax.xaxis.set_minor_formatter(NullFormatter())
         ax.set_xlabel(label)
         ax.grid(axis="x", linewidth=0.4, color="0.85")

@@ -1,4 +1,4 @@
-"""What every page in HTML has: a head, with its title and style, and a body; nothing from elsewhere."""
+"""The frame of every HTML page: a head with title and style, and a body; no external resources."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ PAGE = """<!DOCTYPE html>
 
 
 def make_page(title: str, style: str, body: str) -> str:
-    """A page in HTML.
+    """Return an HTML page.
 
     Parameters
     ----------
     title : str
-        Text, which is escaped.
+        Text; it is escaped.
     style : str
         CSS.
     body : str

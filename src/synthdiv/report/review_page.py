@@ -1,4 +1,4 @@
-"""The page of a review: self-contained HTML, in which nothing but the images is not text."""
+"""The page of a review: self-contained HTML with nothing but text and images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from synthdiv.images.flags import decode_image
 from synthdiv.report.pages import make_page
 
 SIDE = 96
-"""Pixels of an image's longer side, at most."""
+"""Maximum length of an image's longer side, in pixels."""
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 74rem; margin: 2rem auto; padding: 0 1rem; color: #222 }
 section { border-top: 1px solid #ccc; padding: .6rem 0 1rem }
@@ -26,7 +26,7 @@ table { border-collapse: collapse } th, td { text-align: left; padding: .15rem 1
 th { color: #777; font-weight: normal } code { background: #f3f3f0; padding: .15rem .4rem; user-select: all }
 .images { display: flex; flex-wrap: wrap; gap: .35rem; margin-top: .6rem } figure { margin: 0; width: 5rem }
 img { width: 5rem; height: 5rem; object-fit: contain; border: 3px solid #c33; box-sizing: border-box; background: #eee }
-.right img { border-color: #3a3 } .unjudged img { border-color: #bbb }
+.right img { border-color: #3a3 } .unclassified img { border-color: #bbb }
 figcaption { font-size: .7rem; text-align: center; overflow-wrap: anywhere; color: #555 }
 """
 SECTION = Template("""<section id="$key">
@@ -58,23 +58,23 @@ def write_page(
     table : polars.DataFrame
         From :func:`synthdiv.diagnosis.review.tabulate_classes`.
     before : polars.DataFrame
-        From :func:`synthdiv.diagnosis.review.keep_history`: these classes are shown first, whatever their accuracy.
+        From :func:`synthdiv.diagnosis.review.keep_history`: these classes come first, whatever their accuracy.
     images : mapping of class_id to index rows
-        At least of the classes that are shown.
+        The images, at least of the classes that are shown.
     votes : polars.DataFrame
         From :func:`synthdiv.diagnosis.review.vote_seeds`.
     title : str
     introduction : sequence of str
         Paragraphs.
     shown : int
-        How many classes, of lowest accuracy, are shown.
+        Number of classes to show, those of lowest accuracy.
     reviewed_by : str
-        The judge: earlier figures by another one say so.
+        The reviewer; earlier results by another one name it.
 
     Returns
     -------
     str
-        HTML. Every text in it is escaped.
+        HTML in which every text is escaped.
     """
     earlier = {row["key"]: row for row in before.iter_rows(named=True)}
     names = dict(table.select("class_id", "name").iter_rows())
@@ -104,23 +104,23 @@ def _describe_class(
     row: Mapping[str, Any], earlier: Mapping[str, Any] | None, reviewed_by: str
 ) -> Iterable[tuple[str, str]]:
     if earlier is not None:
-        other = "" if earlier["reviewed_by"] == reviewed_by else f", judged by {earlier['reviewed_by']}"
+        other = "" if earlier["reviewed_by"] == reviewed_by else f", reviewed by {earlier['reviewed_by']}"
         yield "before", f"{escape(repr(earlier['prompt']))}: {escape(_describe_metrics(earlier) + other)}"
     yield ("now" if earlier is not None else "accuracy"), escape(_describe_metrics(row))
     for name in ("prompt", "lemmas", "definition", "hypernym"):
         if row[name]:
             yield name, escape(row[name])
     if row["proposed_override"] is not None:
-        yield "proposal, unchecked", f"<code>{escape(row['proposed_override'])}</code>"
+        yield "proposed override, unchecked", f"<code>{escape(row['proposed_override'])}</code>"
 
 
 def _describe_metrics(row: Mapping[str, Any]) -> str:
     if row["accuracy"] is None:
-        return "no image is left: all carry an excluded flag"
+        return "no image left: all have an excluded flag"
     interval = f"{row['accuracy']:.0%} [{row['accuracy_low']:.0%}, {row['accuracy_high']:.0%}] of {row['n_images']}"
     if row["predicted_class"] is None:
         return interval
-    return f"{interval}; when wrong, mostly taken for {row['predicted_class']} ({row['predicted_class_share']:.0%} of all)"
+    return f"{interval}; errors mostly classified as {row['predicted_class']} ({row['predicted_class_share']:.0%} of all)"
 
 
 def _tabulate_changes(rows: Sequence[Mapping[str, Any]], earlier: Mapping[str, Mapping[str, Any]]) -> str:
@@ -139,14 +139,14 @@ def _describe_interval(row: Mapping[str, Any]) -> str:
 
 
 def _show_image(image: Mapping[str, Any], predicted_class: int | None, class_id: int, names: Mapping[int, str]) -> str:
-    kind = "unjudged" if predicted_class is None else "right" if predicted_class == class_id else "wrong"
-    caption = "left out: " + ", ".join(image["flags"]) if predicted_class is None else names[predicted_class]
+    kind = "unclassified" if predicted_class is None else "right" if predicted_class == class_id else "wrong"
+    caption = "excluded: " + ", ".join(image["flags"]) if predicted_class is None else names[predicted_class]
     source = make_data_uri(read_bytes(image["file"], image["offset"], image["size"]))
     return f'<figure class="{kind}"><img src="{source}" alt=""><figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def make_data_uri(data: bytes) -> str:
-    """An encoded image as a small data URI."""
+    """Return an encoded image as a small data URI."""
     image = decode_image(data)
     image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
     buffer = io.BytesIO()

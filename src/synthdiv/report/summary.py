@@ -1,8 +1,9 @@
-"""A study in a page of words: each sentence is made from the tables, with its numbers and intervals.
+"""Summarise a study's tables in sentences, with numbers and intervals.
 
-What is not beyond noise is not said: a difference of accuracy has a sentence if it differs after the correction for many
-comparisons, one of Centroid Distance if two intervals lie apart, a centroid-shift if its interval lies above 0, a cause if
-it is surer than :data:`synthdiv.diagnosis.causes.CONFIDENT`. Each part of the page is a function from tables to sentences.
+Only results beyond noise have a sentence: a difference of accuracy if it is significant after correction for multiple
+comparisons, one of Centroid Distance if the two intervals do not overlap, a centroid-shift if its interval lies above 0, a
+cause if its confidence exceeds :data:`synthdiv.diagnosis.causes.CONFIDENT`. Each part of the page is a function from tables
+to sentences.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ import polars as pl
 from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.report.pages import make_page
 
-CURES = {
+INTERVENTIONS = {
     "ambiguity": "clarify their prompts in an overrides table",
-    "adherence": "look at their images: the generator draws something else than the prompt says",
-    "concept not represented": "the generator or CLIP does not know them: a LoRA, another model, or natural images",
+    "adherence": "look at their images: the generator does not follow the prompt",
+    "concept not represented": "the generator or CLIP does not know them: use a LoRA, another model, or natural images",
     "visual domain": "ask for photographs in the prompt",
     "diversity": "lower the guidance scale, or vary the prompts",
 }
@@ -29,54 +30,54 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 1.4rem 0 0.3rem; }
 ul { padding-left: 1.2rem; margin: 0; } li { margin: 0.25rem 0; } p.note { color: #555; }
 """
 NOTE = """
-<p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the figure is in
-percent. What is not beyond noise is left out: differences of accuracy after correction for many comparisons, differences of
-Centroid Distance and centroid-shift by their intervals.</p>
+<p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the value is in
+percent. Results that are not beyond noise are left out: differences of accuracy after correction for multiple comparisons,
+differences of Centroid Distance and centroid-shift by their intervals.</p>
 """
 
 
 def percent(value: float) -> str:
-    """A share as people read it."""
+    """Return a share as text, in percent."""
     return f"{100 * value:.1f} %"
 
 
 def span(low: float | None, high: float | None, *, scale: float = 100, digits: int = 1) -> str:
-    """The interval in brackets; nothing where there is none."""
+    """Return the interval in brackets, or an empty text if there is none."""
     return "" if low is None or high is None else f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
 
 
 def list_names(names: Sequence[str]) -> str:
-    """Names in a sentence: a few of many."""
+    """Return names for a sentence, only the first few of many."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     return ", ".join(names[:MOST_NAMES]) + more
 
 
 def summarise_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
-    """How each drawn set's centroids serve natural queries, against the natural set's own."""
+    """Summarise how well each generated set's centroids classify natural queries, compared with the natural set's own."""
     rows = experiments.filter((pl.col("query") == natural) & (pl.col("reference") != natural))
     own = experiments.filter((pl.col("query") == natural) & (pl.col("reference") == natural))
     if not len(own):
         return []
     first = own.row(0, named=True)
     bounds = span(first["centroid_accuracy_low"], first["centroid_accuracy_high"])
-    said = [f"Its own class centroids recognise {percent(first['centroid_accuracy'])}{bounds} of {natural}'s images."]
-    changed = differences.filter((pl.col("figure") == "centroid_accuracy") & pl.col("differs"))
+    sentences = [f"Class centroids of {natural} recognise {percent(first['centroid_accuracy'])}{bounds} of its own images."]
+    changed = differences.filter((pl.col("metric") == "centroid_accuracy") & pl.col("differs"))
     for row in rows.iter_rows(named=True):
         found = _describe_difference(changed, "experiment", row["experiment"], first["experiment"])
         if found is None:
             continue
-        said.append(f"Those of {row['reference']} recognise {percent(row['centroid_accuracy'])}: {found}.")
-    return said
+        sentences.append(f"Those of {row['reference']} recognise {percent(row['centroid_accuracy'])}: {found}.")
+    return sentences
 
 
 def summarise_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
-    """Sets whose Centroid Distance lies apart from the natural set's, interval from interval."""
+    """Summarise the sets whose Centroid Distance has an interval that does not overlap the natural set's."""
     train = distances.filter(pl.col("split") == "train")
     own = train.filter(pl.col("set") == natural)
     if not len(own):
         return []
     base = own.row(0, named=True)
-    said = []
+    sentences = []
     for row in train.filter(pl.col("set") != natural).sort("centroid_distance").iter_rows(named=True):
         if None in (row["centroid_distance_low"], base["centroid_distance_low"]):
             continue
@@ -87,56 +88,58 @@ def summarise_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
         if apart:
             bounds = span(row["centroid_distance_low"], row["centroid_distance_high"], scale=1, digits=4)
             ratio = row["centroid_distance"] / base["centroid_distance"]
-            said.append(
+            sentences.append(
                 f"{row['set']} is {ratio:.2f} times as varied as {natural} "
                 f"(Centroid Distance {row['centroid_distance']:.4f}{bounds} against {base['centroid_distance']:.4f})."
             )
-    return said
+    return sentences
 
 
 def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | None) -> list[str]:
-    """Sets whose error holds a centroid-shift, and what of it."""
+    """Summarise the sets whose error includes a centroid-shift, with both parts of the error."""
     whole = split.filter((pl.col("reference") == reference) & pl.col("class_id").is_null())
-    said = []
+    sentences = []
     for row in whole.iter_rows(named=True):
         if row["set"] == natural or row["shift_low"] <= 0:
             continue
         error = percent(row["error"]) + span(row["error_low"], row["error_high"])
         shift = f"{100 * row['shift']:.1f} points{span(row['shift_low'], row['shift_high'])}"
-        said.append(
+        sentences.append(
             f"{error} of {row['set']}'s images are nearest to another class of {reference}: {shift} are centroid-shift, "
-            f"{100 * row['own_error']:.1f} points are wrong by the set's own centroids, too."
+            f"{100 * row['own_error']:.1f} points are also wrong by the set's own centroids."
         )
-    return said
+    return sentences
 
 
 def summarise_causes(causes: pl.DataFrame) -> list[str]:
-    """The causes of each set, their classes, and what cures them."""
-    said = []
+    """Summarise the causes of each set, with their classes and a suggested intervention."""
+    sentences = []
     for (name,), own in causes.partition_by("set", maintain_order=True, as_dict=True).items():
         for cause in CAUSES[:-1]:
             found = own.filter(pl.col("cause") == cause).sort("confidence", descending=True, maintain_order=True)
             if not len(found):
                 continue
             listed = [_describe_class(row, cause) for row in found.iter_rows(named=True)]
-            said.append(f"{name}: {len(found)} of {len(own)} classes by {cause}: {list_names(listed)}. Try: {CURES[cause]}.")
-    return said
+            sentences.append(
+                f"{name}: {cause} in {len(found)} of {len(own)} classes: {list_names(listed)}. Try: {INTERVENTIONS[cause]}."
+            )
+    return sentences
 
 
 def _describe_class(row: Mapping, cause: str) -> str:
-    predicted = f"taken for {row['predicted_class']}, {percent(row['predicted_class_share'])}"
+    predicted = f"classified as {row['predicted_class']}, {percent(row['predicted_class_share'])}"
     if cause == "ambiguity":
-        return f"{row['name']} ({predicted}; “{row['best_text']}” reads as the class)"
+        return f"{row['name']} ({predicted}; “{row['best_text']}” retrieves the class)"
     if cause == "adherence":
         return f"{row['name']} ({predicted})"
     if cause == "diversity":
-        return f"{row['name']} ({row['spread_ratio']:.2f} times natural)"
+        return f"{row['name']} ({row['spread_ratio']:.2f} times the natural spread)"
     return row["name"]
 
 
 def summarise_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
-    """What training on each set gives on natural images, where it differs from training on those."""
-    said = []
+    """Summarise accuracy on natural images when trained on each set, if it differs from training on natural images."""
+    sentences = []
     rows = means.filter(pl.col("evaluation_set") == natural)
     for (name,), own in rows.partition_by("classifier", maintain_order=True, as_dict=True).items():
         base = own.filter(pl.col("train_set") == natural)
@@ -144,38 +147,38 @@ def summarise_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natura
             continue
         first = base.row(0, named=True)
         bounds = span(first["top1_low"], first["top1_high"])
-        said.append(f"{name} trained on {natural} reaches {percent(first['top1'])}{bounds} on its other images.")
+        sentences.append(f"{name} trained on {natural} reaches {percent(first['top1'])}{bounds} on its evaluation images.")
         changed = differences.filter(
             (pl.col("classifier") == name) & (pl.col("evaluation_set") == natural) & pl.col("differs")
         )
         for row in own.filter(pl.col("train_set") != natural).sort("top1", descending=True).iter_rows(named=True):
             found = _describe_difference(changed, "train_set", row["train_set"], first["train_set"])
             if found is not None:
-                said.append(f"Trained on {row['train_set']}: {percent(row['top1'])}, {found}.")
-    return said
+                sentences.append(f"Trained on {row['train_set']}: {percent(row['top1'])}, {found}.")
+    return sentences
 
 
 def summarise_transfer(means: pl.DataFrame, natural: str) -> list[str]:
-    """What frozen features are worth on transfer sets, where they differ from those of training on natural images."""
-    said = []
+    """Summarise accuracy of frozen features on transfer sets, if it differs from training on natural images."""
+    sentences = []
     for (name, encoder), own in means.partition_by("transfer_set", "encoder", maintain_order=True, as_dict=True).items():
         for first in own.filter(train_set=natural).iter_rows(named=True):
             bounds = span(first["top1_low"], first["top1_high"])
-            said.append(
+            sentences.append(
                 f"On {name}, frozen features of {encoder} trained on {natural} reach {percent(first['top1'])}{bounds}."
             )
         changed = own.filter(pl.col("differs").fill_null(False)).sort("top1", descending=True)
         for row in changed.iter_rows(named=True):
             bounds = span(row["difference_low"], row["difference_high"])
-            said.append(
+            sentences.append(
                 f"On {name}, {encoder} trained on {row['train_set']}: {percent(row['top1'])}, "
                 f"{100 * row['difference']:+.1f} points{bounds}."
             )
-    return said
+    return sentences
 
 
 def _describe_difference(changed: pl.DataFrame, column: str, own: object, other: object) -> str | None:
-    """What one has more than the other, in points, with the interval; None if no row says that they differ."""
+    """Return own minus other in points, with the interval; None if no row contains this pair."""
     for row in changed.iter_rows(named=True):
         pair = row[f"{column}_a"], row[f"{column}_b"]
         if pair in ((own, other), (other, own)):
@@ -186,8 +189,8 @@ def _describe_difference(changed: pl.DataFrame, column: str, own: object, other:
 
 
 def summarise_claims(claims: pl.DataFrame) -> list[str]:
-    """What holds and what fails here of what two papers claim, a sentence a claim; each comparison is in claims.csv."""
-    said = []
+    """Summarise which published claims hold and fail, one sentence per claim; each comparison is in claims.csv."""
+    sentences = []
     for (claim, source), rows in claims.partition_by("claim", "source", maintain_order=True, as_dict=True).items():
         parts = []
         for verdict in ("holds", "fails", "undecided"):
@@ -195,12 +198,9 @@ def summarise_claims(claims: pl.DataFrame) -> list[str]:
             if len(found):
                 parts.append(f"{verdict} in {len(found)}{_describe_values(found)}")
         if (rows["verdict"] != "undecided").any() and parts:
-            said.append(f"{claim.rstrip('.')} ({source}): of {_count(len(rows), 'comparison')}, {'; '.join(parts)}.")
-    return said
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
+            count = f"{len(rows)} comparison{'' if len(rows) == 1 else 's'}"
+            sentences.append(f"{claim.rstrip('.')} ({source}): of {count}, {'; '.join(parts)}.")
+    return sentences
 
 
 def _describe_values(rows: pl.DataFrame) -> str:
@@ -213,26 +213,26 @@ def _describe_values(rows: pl.DataFrame) -> str:
 
 
 def summarise_audit(audit: pl.DataFrame) -> list[str]:
-    """The contradictions that the audit found."""
+    """Summarise the contradictions that the audit found."""
     found = audit.filter(pl.col("verdict") == "contradiction")
     return [f"{row['source']}, {row['check']}, {row['where']}: {row['reason']}" for row in found.iter_rows(named=True)]
 
 
 def write_page(study: str, parts: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """The page: a heading and its sentences, part by part; a part without sentences says that nothing is beyond noise.
+    """Return the page with a heading and sentences per part; a part without sentences says "Nothing beyond noise".
 
     Parameters
     ----------
     study : str
-        Its name.
+        The study's name.
     parts : iterable of (heading, sentences)
 
     Returns
     -------
     str
-        HTML that needs nothing else.
+        Self-contained HTML.
     """
-    body = [f"<h1>{html.escape(study)}: why the drawn sets fall short</h1>", NOTE]
+    body = [f"<h1>{html.escape(study)}: why the generated sets fall short</h1>", NOTE]
     for heading, sentences in parts:
         items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
         body.append(f"<h2>{html.escape(heading)}</h2>" + (f"<ul>{items}</ul>" if items else "<p>Nothing beyond noise.</p>"))

@@ -1,4 +1,4 @@
-"""Pages of tables to browse: sorted by a click, searched, a page at a time, in a file that needs no network."""
+"""Pages of browsable tables that can be sorted, searched and paged, in a file that needs no network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itables.javascript import generate_init_offline_itables_html, to_html_datat
 from synthdiv.report.pages import make_page
 
 DIGITS = 4
-"""Significant ones of what is shown; the files have all."""
+"""Significant digits shown; the files have all."""
 STYLE = """
 body { font: 15px/1.4 system-ui, sans-serif; margin: 1rem; color: #222; }
 h2 { font-size: 1.1rem; margin: 2rem 0 0.3rem; } p { margin: 0.2rem 0 0.6rem; max-width: 46rem; color: #555; }
@@ -22,19 +22,19 @@ th { white-space: nowrap; } td { min-width: 3rem; } td.dt-type-numeric { white-s
 
 
 def write_table_page(study: str, tables: Sequence[tuple[str, str, pl.DataFrame]]) -> str:
-    """A page of tables.
+    """Return a page of tables.
 
     Parameters
     ----------
     study : str
-        Its name, the page's title.
+        The study's name, for the page's title.
     tables : sequence of (name, description, table)
-        In the order of the page. Columns without any value are left out.
+        The tables in order. Columns without any value are left out.
 
     Returns
     -------
     str
-        HTML with the tables, and what sorts and searches them, in itself.
+        Self-contained HTML with the tables and the scripts that sort and search them.
     """
     links, body = [], []
     for name, description, table in tables:
@@ -57,6 +57,6 @@ def _show(name: str, table: pl.DataFrame) -> str:
         scrollX=True,
         classes="display compact",  # sentences break into lines
         show_dtypes=False,
-        text_in_header_can_be_selected=False,  # the whole head sorts
+        text_in_header_can_be_selected=False,  # a click anywhere in a header sorts
         display_logo_when_loading=False,
     )

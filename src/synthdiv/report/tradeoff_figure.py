@@ -1,4 +1,4 @@
-"""The figure of diversity against semantic error."""
+"""Plot diversity against semantic error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GENERATED, NATURAL = "#0072B2", "#D55E00"
 
 
 def plot_tradeoff(table: pl.DataFrame) -> Figure:
-    """Semantic error against diversity, a point a set; beside it the share of images of another visual domain.
+    """Plot semantic error against diversity, a point per set, and the share of images of another visual domain.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def plot_tradeoff(table: pl.DataFrame) -> Figure:
 
 
 def _label_points(ax: Axes, table: pl.DataFrame) -> None:
-    """The sets' names, each above the one below it where points lie together."""
+    """Label points with the sets' names, stacked where points are close together."""
     wide, high = (high - low for low, high in (ax.get_xlim(), ax.get_ylim()))
     placed: list[tuple[float, float]] = []
     for row in table.sort("semantic_error").iter_rows(named=True):
@@ -53,5 +53,5 @@ def _plot_domains(ax: Axes, table: pl.DataFrame) -> None:
     ax.hlines(places, table["other_domain_low"], table["other_domain_high"], color=colours, linewidth=1)
     ax.scatter(table["other_domain"], places, color=colours, s=20)
     ax.set_yticks(places, table["set"].to_list())
-    ax.set(xlim=(-0.02, 1.02), xlabel="share that the encoder takes for no photograph")
+    ax.set(xlim=(-0.02, 1.02), xlabel="share not classified as photographs")
     ax.invert_yaxis()

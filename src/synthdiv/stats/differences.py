@@ -1,4 +1,4 @@
-"""What two experiments differ by, and whether that is more than noise."""
+"""Differences between two experiments, and their significance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from synthdiv.stats.intervals import LEVEL, Z
 
 @dataclass(frozen=True)
 class Difference:
-    """What one experiment has more than another, its interval, and the probability of so much by chance."""
+    """The first experiment minus the second, with the interval and the p-value."""
 
     difference: float
     low: float
@@ -24,12 +24,12 @@ class Difference:
 
 
 def compare_proportions(first: np.ndarray, second: np.ndarray) -> Difference:
-    """The difference of two accuracies over the same queries: McNemar's exact test, Agresti and Min's interval.
+    """Compare two accuracies on the same queries: McNemar's exact test, Agresti and Min's interval.
 
     Parameters
     ----------
     first, second : bool arrays of shape (n,)
-        Which queries each gets right; one at least.
+        Whether each classifies a query correctly; at least one query.
 
     References
     ----------
@@ -45,17 +45,17 @@ def compare_proportions(first: np.ndarray, second: np.ndarray) -> Difference:
 
 
 def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
-    """The mean difference of pairs (of queries, or of classes) by Student's paired t-test.
+    """Return the mean difference of pairs (of queries, or of classes) by Student's paired t-test.
 
     Parameters
     ----------
     first, second : float64 arrays of shape (n,)
-        One pair at least.
+        At least one pair.
 
     Returns
     -------
     Difference
-        Of a single pair, whose spread is unknown, without interval and probability: they are NaN.
+        For a single pair, whose spread is unknown, interval and p-value are NaN.
     """
     pairs = first - second
     middle, count = math.fsum(pairs) / len(pairs), len(pairs)
@@ -72,11 +72,11 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("difference", "difference_low", "difference_high", "p_value", "p_adjusted"), pl.Float64),
     "differs": pl.Boolean,
 }
-"""Of the columns that say how two things differ, after those that name them."""
+"""Columns of a difference, after those that name what is compared."""
 
 
 def describe_difference(found: Difference, count: int) -> dict[str, Any]:
-    """The columns of a difference between so many pairs; :func:`correct_rows` adds the last two."""
+    """Return the columns of a difference over ``count`` pairs; :func:`correct_rows` adds the last two."""
     interval = {"difference_low": found.low, "difference_high": found.high}
     return {"n_pairs": count, "difference": found.difference, **interval, "p_value": found.p_value}
 
@@ -90,12 +90,12 @@ def correct_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
-    """Benjamini and Hochberg's correction for many comparisons: the false discovery rate that each would need.
+    """Apply Benjamini and Hochberg's correction for many comparisons: the false discovery rate at which each is significant.
 
     Parameters
     ----------
     p_values : float64 array of shape (n,)
-        NaN where a comparison had no test; those are not counted, and stay.
+        NaN if a comparison had no test; NaNs are not counted, and stay.
 
     Returns
     -------

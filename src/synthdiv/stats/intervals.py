@@ -1,7 +1,7 @@
 """95 % intervals.
 
-Unless a name says otherwise, an interval takes the classes and the reference set as given: it says what other queries (or
-images) of the same classes would give.
+Unless a name says otherwise, an interval treats the classes and the reference set as fixed: it covers other queries (or
+images) of the same classes.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from scipy.special import ndtri, stdtrit
 
 LEVEL = 0.95
 Z = float(ndtri((1 + LEVEL) / 2))
-LEAST_CLASSES = 50
-"""Fewer classes say too little about other classes."""
+MIN_CLASSES = 50
+"""Minimum number of classes for an interval over other classes."""
 
 
-def wilson_interval(right: float, count: float) -> tuple[float, float]:
-    """Wilson's score interval of a proportion; valid also at 0 and 1 and for few queries.
+def wilson_interval(successes: float, count: float) -> tuple[float, float]:
+    """Return Wilson's score interval of a proportion; valid also at 0 and 1 and for few queries.
 
-    For queries that are drawn class by class it is a little too wide, never too narrow: the variance within classes is
-    at most that of the whole.
+    For queries sampled class by class it is slightly too wide, never too narrow: the variance within classes is at most
+    the total variance.
 
     Parameters
     ----------
-    right : float
-        Successes; their mean where each of several classifiers tried the same queries.
+    successes : float
+        Number of successes; its mean if several classifiers were evaluated on the same queries.
     count : float
-        Of how many; above 0. No whole number where it is an effective one.
+        Number of trials, above 0; not an integer for an effective sample size.
 
     Returns
     -------
@@ -38,24 +38,24 @@ def wilson_interval(right: float, count: float) -> tuple[float, float]:
     ----------
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
-    share, spread = right / count, Z * Z / count
+    share, spread = successes / count, Z * Z / count
     middle = (share + spread / 2) / (1 + spread)
     half = Z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, float]:
-    """Wilson's interval of a mean of shares, each the outcome of one image's several comparisons.
+    """Return Wilson's interval of a mean of shares, each the outcome of one image's several comparisons.
 
-    The comparisons of an image hang together, so images are what is counted: as many as a proportion of the same variance
-    would need, at least their number and at most that of their comparisons.
+    The comparisons of an image are correlated, so the count is an effective sample size: that of a proportion with the same
+    variance, at least the number of images and at most the number of comparisons.
 
     Parameters
     ----------
     shares : float64 array of shape (n,)
-        Of each image, 0 to 1.
+        One per image, 0 to 1.
     comparisons : float
-        Of all images together.
+        Total number over all images.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, floa
 
 
 def mean_interval(values: np.ndarray, class_ids: np.ndarray, *, by_class: bool = False) -> tuple[float, float] | None:
-    """The normal interval of a mean whose values are drawn class by class.
+    """Return the normal interval of a mean whose values are sampled class by class.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def mean_interval(values: np.ndarray, class_ids: np.ndarray, *, by_class: bool =
     class_ids : int array of shape (n,)
         Each value's class.
     by_class : bool
-        Whether it is the mean over classes of their means, rather than the mean over all values.
+        Whether the mean is over class means rather than over all values.
 
     Returns
     -------
@@ -101,33 +101,33 @@ def mean_interval(values: np.ndarray, class_ids: np.ndarray, *, by_class: bool =
 
 
 def new_classes_interval(per_class: np.ndarray) -> tuple[float, float] | None:
-    """Student's interval of a mean over classes, for other classes of the same kind: three to four times wider.
+    """Return Student's interval of a mean over classes, for other classes of the same kind: three to four times wider.
 
     Parameters
     ----------
     per_class : float64 array of shape (C,)
-        The figure of each class.
+        The value of each class.
 
     Returns
     -------
     (float, float) or None
-        None for fewer than ``LEAST_CLASSES`` classes.
+        None for fewer than ``MIN_CLASSES`` classes.
     """
-    if len(per_class) < LEAST_CLASSES:
+    if len(per_class) < MIN_CLASSES:
         return None
     half = float(stdtrit(len(per_class) - 1, (1 + LEVEL) / 2)) * per_class.std(ddof=1) / math.sqrt(len(per_class))
     return float(per_class.mean() - half), float(per_class.mean() + half)
 
 
 def jackknife_interval(estimate: float, without: np.ndarray) -> tuple[float, float]:
-    """Student's interval by the delete-a-group jackknife.
+    """Return Student's interval by the delete-a-group jackknife.
 
     Parameters
     ----------
     estimate : float
         From all groups.
     without : float64 array of shape (g,)
-        The estimate without each group; the groups are of about equal size.
+        The estimate without each group; the groups have about equal size.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Spearman's rank correlation, and its interval between independent points, or points of classes."""
+"""Spearman's rank correlation, and its interval for independent points or for points grouped by class."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from scipy.stats import rankdata
 from synthdiv.stats.intervals import LEVEL, Z
 
 RESAMPLES = 2000
-LEAST_POINTS = 4
-"""Fewer points, or classes, give no interval."""
+MIN_POINTS = 4
+"""Minimum number of points, or classes, for an interval."""
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
-    """Spearman's rank correlation, ties at their mean rank; NaN where one side does not vary.
+    """Return Spearman's rank correlation, with mean ranks for ties; NaN if either side does not vary.
 
     Parameters
     ----------
     first, second : float arrays of shape (n,)
-        Two values at least.
+        At least two values.
 
     References
     ----------
@@ -31,7 +31,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Spearman's correlation of each row of two arrays of shape (samples, n)."""
+    """Return Spearman's correlation of each row of two arrays of shape (samples, n)."""
     ranks = [rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second)]
     products = [(ranks[a] * ranks[b]).sum(axis=1) for a, b in ((0, 1), (0, 0), (1, 1))]
     norms = np.sqrt(products[1] * products[2])
@@ -39,13 +39,13 @@ def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
-    """The 95 % interval of Spearman's correlation between independent points.
+    """Return the 95 % interval of Spearman's correlation between independent points.
 
     Parameters
     ----------
     correlation : float
     count : int
-        Of points.
+        Number of points.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def fisher_interval(correlation: float, count: int) -> tuple[float, float] | Non
     D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
     Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
     """
-    if count < LEAST_POINTS or math.isnan(correlation) or abs(correlation) >= 1:
+    if count < MIN_POINTS or math.isnan(correlation) or abs(correlation) >= 1:
         return None
     middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
     return math.tanh(middle - half), math.tanh(middle + half)
@@ -66,7 +66,7 @@ def fisher_interval(correlation: float, count: int) -> tuple[float, float] | Non
 def resample_classes(
     values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
 ) -> tuple[float, float] | None:
-    """The 95 % percentile interval of Spearman's correlation when whole classes are drawn anew.
+    """Return the 95 % percentile interval of Spearman's correlation when whole classes are resampled.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def resample_classes(
     class_ids : int array of shape (n,)
         The class of each.
     generator : numpy.random.Generator
-        Of the resamples.
+        Draws the resamples.
 
     Returns
     -------
@@ -87,11 +87,11 @@ def resample_classes(
     A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
     """
     members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
-    if len(members) < LEAST_POINTS:
+    if len(members) < MIN_POINTS:
         return None
     resampled = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
     samples = [np.concatenate([members[n] for n in numbers]) for numbers in resampled]
-    by_length = sorted(samples, key=len)  # all of one length are ranked at once
+    by_length = sorted(samples, key=len)  # samples of equal length are ranked together
     parts = [np.stack(list(rows)) for _, rows in groupby(by_length, key=len)]
     found = np.concatenate([_correlate_rows(values[rows], accuracies[rows]) for rows in parts])
     kept = found[~np.isnan(found)]

@@ -1,4 +1,4 @@
-"""Modifier adherence on made-up embeddings: one modifier that images follow, one that they ignore."""
+"""Modifier adherence on synthetic embeddings: images follow one modifier and ignore another."""
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ def dataset(tmp_path):
 
 
 def embed(text):
-    """A direction a colour; sizes change nothing; numbers are noise of their own."""
+    """Embed a prompt: one direction per colour, no effect of sizes, noise for each number."""
     colour, _, name, number = text.split()
     vector = np.zeros(12)
     vector[COLOURS.index(colour)] = 1
@@ -42,9 +42,9 @@ def embed(text):
 
 
 def make_images(dataset, vector_of):
-    places = [(class_id, index) for class_id in (0, 1) for index in range(N)]
-    vectors = np.array([vector_of(dataset.prompt(class_id, "evaluation", index)) for class_id, index in places])
-    return Embeddings(*np.array(places).T, vectors, np.ones(len(places)))
+    keys = [(class_id, index) for class_id in (0, 1) for index in range(N)]
+    vectors = np.array([vector_of(dataset.prompt(class_id, "evaluation", index)) for class_id, index in keys])
+    return Embeddings(*np.array(keys).T, vectors, np.ones(len(keys)))
 
 
 def measure(dataset, images, embed=embed):
@@ -52,15 +52,15 @@ def measure(dataset, images, embed=embed):
     return measure_adherence(images, variants, np.array([embed(text) for text in prompts]))
 
 
-def draw(text):
-    """An image that follows the colour alone."""
+def show_colour(text):
+    """Embed an image that follows the colour alone."""
     vector = embed(text)
     vector[6:] = 0
     return vector
 
 
-def test_a_modifier_that_is_followed_wins_all_and_one_that_is_not_seen_wins_half(dataset):
-    images = make_images(dataset, draw)
+def test_a_followed_modifier_wins_all_and_an_ignored_one_half(dataset):
+    images = make_images(dataset, show_colour)
     table = tabulate_adherence(measure(dataset, images), "Aug-IM", ["bag", "coat"])
     whole = {row["modifier"]: row for row in table.filter(pl.col("value") == "all", pl.col("class") == "all").to_dicts()}
     assert (whole["colour"]["share_won"], whole["colour"]["nearest_share"], whole["colour"]["chance"]) == (1.0, 1.0, 0.25)
@@ -75,16 +75,16 @@ def test_a_modifier_that_is_followed_wins_all_and_one_that_is_not_seen_wins_half
     assert table.filter(modifier="size").drop_nulls("value")["value"].to_list() == ["all"] * 3 + ["large", "small"]
 
 
-def test_images_that_show_the_opposite_lose_all(dataset):
-    """A swapped sign, or own and other swapped, would turn this into the test above."""
-    images = make_images(dataset, lambda text: draw(text) * np.where(np.arange(12) < 4, -1, 1))
+def test_images_of_the_opposite_lose_all(dataset):
+    """Fails if the sign, or own and other, are swapped."""
+    images = make_images(dataset, lambda text: show_colour(text) * np.where(np.arange(12) < 4, -1, 1))
     found = measure(dataset, images).filter(modifier="colour")
     assert found["share_won"].to_list() == [0.0] * 2 * N
     assert found["nearest"].to_list() == [0.0] * 2 * N
 
 
-def test_images_drawn_from_other_values_are_at_chance(dataset):
-    """Each image shows a colour at random: it is its own one time in four, and wins half of its comparisons on average."""
+def test_images_of_random_values_are_at_chance(dataset):
+    """A random colour is the own one in a quarter of the images, and wins half of its comparisons on average."""
     rng = np.random.default_rng(0)
     noise = {n: rng.normal(size=12) for n in range(2 * N)}
     count = iter(range(2 * N))
@@ -95,7 +95,7 @@ def test_images_drawn_from_other_values_are_at_chance(dataset):
     assert row["nearest_share"] == pytest.approx(0.25, abs=0.2)
 
 
-def test_the_shares_are_those_of_plain_cosines(dataset):
+def test_shares_match_directly_computed_cosines(dataset):
     images = make_images(dataset, lambda text: embed(text) + 0.8 * np.random.default_rng(len(text)).normal(size=12))
     found = measure(dataset, images).row(
         by_predicate=(pl.col("class_id") == 1) & (pl.col("index") == 4) & (pl.col("modifier") == "colour"), named=True
@@ -115,13 +115,13 @@ def test_the_shares_are_those_of_plain_cosines(dataset):
     assert (found["n_others"], found["chance"]) == (3, 0.25)
 
 
-def test_the_order_of_the_images_does_not_matter(dataset):
+def test_the_order_of_images_does_not_matter(dataset):
     images = make_images(dataset, lambda text: embed(text) + np.random.default_rng(len(text)).normal(size=12))
     shuffled = images[np.random.default_rng(1).permutation(2 * N)]
     assert measure(dataset, shuffled).equals(measure(dataset, images))
 
 
-def test_a_value_that_reads_like_the_images_own_is_not_compared(tmp_path):
+def test_a_value_with_the_same_prompt_is_not_compared(tmp_path):
     path = tmp_path / "grammar.yaml"
     path.write_text(
         yaml.safe_dump({"template": "{a} {b} {class}", "modifiers": {"a": {"added": ["", " "]}, "b": {"added": ["x", "y"]}}})
@@ -138,7 +138,7 @@ def test_a_value_that_reads_like_the_images_own_is_not_compared(tmp_path):
     assert measure_adherence(images, variants, np.eye(2)[: len(prompts)])["modifier"].to_list() == ["b"]
 
 
-def test_of_many_values_a_seeded_choice_is_compared(tmp_path):
+def test_a_seeded_choice_of_many_values_is_compared(tmp_path):
     path = tmp_path / "grammar.yaml"
     scenes = [f"scene {n}" for n in range(50)]
     path.write_text(yaml.safe_dump({"template": "{class} inside {scene}", "modifiers": {"scene": {"added": scenes}}}))
@@ -158,21 +158,21 @@ def test_a_dataset_without_a_grammar_has_no_modifiers():
         Dataset("plain", [], 0, [], {}).vary_prompt(0, "evaluation", 0, most=20)
 
 
-def test_images_of_other_prompts_are_refused(dataset):
-    images = make_images(dataset, draw)
+def test_images_of_other_prompts_are_rejected(dataset):
+    images = make_images(dataset, show_colour)
     variants, prompts = vary_prompts(dataset, images, "evaluation")
     rows = [(c, n, dataset.prompt(c, "evaluation", n)) for c in (0, 1) for n in range(N)]
     index = pl.DataFrame(rows, schema=["class_id", "index", "prompt"], orient="row")
     check_generated(images, variants, prompts, index)
     other = index.with_columns(prompt=pl.when(pl.int_range(pl.len()) == N + 2).then(pl.lit("a coat")).otherwise("prompt"))
-    with pytest.raises(StudyError, match="class_id 1, index 2 was drawn from 'a coat', but the grammar gives it"):
+    with pytest.raises(StudyError, match="class_id 1, index 2 was generated from 'a coat', but the grammar gives it"):
         check_generated(images, variants, prompts, other)
 
 
 def test_the_interval_counts_images_and_not_comparisons():
     binary = np.array([1.0] * 30 + [0.0] * 10)
     assert shares_interval(binary, 40) == wilson_interval(30, 40)
-    # all three comparisons of an image end alike: no more is known
+    # all three comparisons of an image have the same outcome: no additional information
     assert shares_interval(binary, 120) == wilson_interval(30, 40)
     rng = np.random.default_rng(0)
     independent = rng.integers(2, size=(2000, 4)).mean(axis=1)
@@ -183,10 +183,10 @@ def test_the_interval_counts_images_and_not_comparisons():
     assert shares_interval(np.array([0.5]), 4) == wilson_interval(0.5, 1)
 
 
-def test_the_figure_marks_what_chance_explains(dataset, tmp_path):
-    table = tabulate_adherence(measure(dataset, make_images(dataset, draw)), "Aug-IM", ["bag", "coat"])
-    metric = plot_adherence(table)
-    whole, classes = metric.axes[:2]
+def test_the_figure_marks_values_within_chance(dataset, tmp_path):
+    table = tabulate_adherence(measure(dataset, make_images(dataset, show_colour)), "Aug-IM", ["bag", "coat"])
+    figure = plot_adherence(table)
+    whole, classes = figure.axes[:2]
     assert [label.get_text() for label in classes.get_xticklabels()] == ["bag", "coat"]
     assert whole.texts[0].get_text().startswith("100 (")
     assert [label.get_text() for label in whole.get_yticklabels()] == ["colour", "size", "number"]
@@ -195,4 +195,4 @@ def test_the_figure_marks_what_chance_explains(dataset, tmp_path):
     assert 0 not in marked
     low, high = classes.images[0].get_clim()
     assert (low + high) / 2 == pytest.approx(0.5)
-    save_figure(metric, tmp_path / "adherence.png")
+    save_figure(figure, tmp_path / "adherence.png")

@@ -16,12 +16,12 @@ from synthdiv.classifiers.evaluation import SCHEMA
 from synthdiv.stats.intervals import wilson_interval
 
 
-def make_predictions(rights, name="Natural-IM"):
-    """Images of two classes in turn; a wrong one is taken for the other class."""
+def make_predictions(correct, name="Natural-IM"):
+    """Predict images of two alternating classes; a wrong one is classified as the other class."""
     rows = [
-        {"seed": 1, "evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if right else 1 - n % 2, 2]}
-        | {"confidence": 0.5, "correct_top1": right, "correct_top5": right or n == 0}
-        for n, right in enumerate(rights)
+        {"seed": 1, "evaluation_set": name, "class_id": n % 2, "index": n, "predicted": [n % 2 if one else 1 - n % 2, 2]}
+        | {"confidence": 0.5, "correct_top1": one, "correct_top5": one or n == 0}
+        for n, one in enumerate(correct)
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -37,7 +37,7 @@ HEAD = {
 }
 
 
-def test_a_run_counts_what_is_right():
+def test_a_run_counts_correct_predictions():
     predictions = pl.concat([make_predictions([True, True, False, True]), make_predictions([False] * 4, "Disamb-IM")])
     first, second = tabulate_run(predictions, HEAD)
     assert (first["evaluation_set"], first["n_evaluation"], first["top1"], first["top5"]) == ("Natural-IM", 4, 0.75, 0.75)
@@ -46,10 +46,10 @@ def test_a_run_counts_what_is_right():
     assert (second["top1"], second["top5"], second["n_train"]) == (0.0, 0.25, 100)
 
 
-def test_means_over_seeds_and_their_deviation():
+def test_means_and_deviation_over_seeds():
     runs = []
-    for seed, rights in ((1, [True, True, True, False]), (2, [True, False, False, False])):
-        runs += tabulate_run(make_predictions(rights), HEAD | {"seed": seed})
+    for seed, correct in ((1, [True, True, True, False]), (2, [True, False, False, False])):
+        runs += tabulate_run(make_predictions(correct), HEAD | {"seed": seed})
     (row,) = average_seeds(pl.DataFrame(runs)).to_dicts()
     assert (row["n_seeds"], row["top1"], row["n_evaluation"]) == (2, 0.5, 4)
     assert row["top1_deviation"] == pytest.approx(np.std([0.75, 0.25], ddof=1))
@@ -60,8 +60,8 @@ def test_means_over_seeds_and_their_deviation():
 
 def test_classes_and_confusions_are_counted_over_seeds():
     tables = [
-        make_predictions(rights).with_columns(classifier=pl.lit("small"), train_set=pl.lit("Disamb-IM"), seed=pl.lit(seed))
-        for seed, rights in ((1, [True, True, True, False]), (2, [False, True, True, True]))
+        make_predictions(correct).with_columns(classifier=pl.lit("small"), train_set=pl.lit("Disamb-IM"), seed=pl.lit(seed))
+        for seed, correct in ((1, [True, True, True, False]), (2, [False, True, True, True]))
     ]
     classes = tabulate_classes(pl.concat(tables), ["bag", "boot", "coat"]).sort("class_id")
     assert classes["name"].to_list() == ["bag", "boot"]
@@ -74,15 +74,15 @@ def test_classes_and_confusions_are_counted_over_seeds():
 
 
 def test_training_sets_are_compared_image_by_image():
-    rights = {
+    correct = {
         "A": ([True] * 8, [True] * 6 + [False] * 2),
         "B": ([False] * 8, [True] + [False] * 7),
         "C": ([True] * 8, [True] * 6 + [False] * 2),
     }
     tables = [
-        make_predictions(list(right)).with_columns(classifier=pl.lit("small"), train_set=pl.lit(name), seed=pl.lit(seed))
-        for name, seeds in rights.items()
-        for seed, right in enumerate(seeds)
+        make_predictions(list(own)).with_columns(classifier=pl.lit("small"), train_set=pl.lit(name), seed=pl.lit(seed))
+        for name, seeds in correct.items()
+        for seed, own in enumerate(seeds)
     ]
     rows = compare_trainings(pl.concat(tables)).to_dicts()
     assert [(row["train_set_a"], row["train_set_b"]) for row in rows] == [("A", "B"), ("A", "C"), ("B", "C")]
@@ -96,16 +96,16 @@ def test_training_sets_are_compared_image_by_image():
 
 
 def test_gaps_to_the_natural_training_set_under_each_shift():
-    rights = {"Photos": [True] * 7 + [False], "Drawn": [True] + [False] * 7}
+    correct = {"Photos": [True] * 7 + [False], "Generated": [True] + [False] * 7}
     tables = [
-        make_predictions(right if name == "Natural-IM" else [training == "Photos"] * 4 + [False] * 4, name).with_columns(
+        make_predictions(own if name == "Natural-IM" else [training == "Photos"] * 4 + [False] * 4, name).with_columns(
             classifier=pl.lit("small"), train_set=pl.lit(training)
         )
-        for training, right in rights.items()
+        for training, own in correct.items()
         for name in ("Natural-IM", "Sketch")
     ]
     table = tabulate_gaps(pl.concat(tables), "Photos")
-    assert set(table["train_set"]) == {"Drawn"}
+    assert set(table["train_set"]) == {"Generated"}
     first = table.filter(metric="top1")
     assert first.select("evaluation_set", "natural", "generated", "difference", "relative_gap").rows() == [
         ("Natural-IM", 7 / 8, 1 / 8, 0.75, 0.75 / (7 / 8)),
@@ -113,9 +113,9 @@ def test_gaps_to_the_natural_training_set_under_each_shift():
     ]
     expected = ttest_1samp(np.array([0, 1, 1, 1, 1, 1, 1, 0]), 0).confidence_interval()
     assert first.select("difference_low", "difference_high").row(0) == pytest.approx(tuple(expected))
-    turned = tabulate_gaps(pl.concat(tables), "Drawn").filter(metric="top1")
-    assert turned["difference"].to_list() == [-0.75, -0.5]
-    assert turned["relative_gap"].to_list() == [-6.0, None]
+    reversed_gaps = tabulate_gaps(pl.concat(tables), "Generated").filter(metric="top1")
+    assert reversed_gaps["difference"].to_list() == [-0.75, -0.5]
+    assert reversed_gaps["relative_gap"].to_list() == [-6.0, None]
     assert len(tabulate_gaps(pl.concat(tables), None)) == 0
 
 

@@ -1,4 +1,4 @@
-"""What survives a change of encoder, on made-up figures."""
+"""The agreement of two encoders, on synthetic values."""
 
 import polars as pl
 
@@ -22,7 +22,7 @@ def test_the_same_order():
     assert (row["n_clear_pairs"], row["n_clear_pairs_in_other"], row["n_agreed"], row["n_reversed"]) == (3, 3, 3, 0)
 
 
-def test_noise_is_no_disagreement_and_a_reversal_is():
+def test_a_reversal_is_a_disagreement_and_noise_is_not():
     values = make_values(one={"a": 1.0, "b": 3.0, "c": 5.0}, two={"a": 4.0, "b": 3.9, "c": 2.0, "d": 9.0})
     (row,) = compare_encoders(values, ["one", "two"]).iter_rows(named=True)
     assert row["spearman"] == -1.0
@@ -30,6 +30,6 @@ def test_noise_is_no_disagreement_and_a_reversal_is():
     assert (row["n_agreed"], row["n_reversed"]) == (0, 2)
 
 
-def test_nothing_in_common_is_no_row():
+def test_no_common_items_give_no_row():
     values = make_values(one={"a": 1.0, "b": 2.0}, two={"c": 1.0})
     assert compare_encoders(values, ["one", "two"]).is_empty()

@@ -1,4 +1,4 @@
-"""The matrix: against scikit-learn, by hand, and conventions that a swapped reference and query would break."""
+"""The matrix: compared with scikit-learn and values by hand; tests that fail if reference and query are swapped."""
 
 import numpy as np
 import polars as pl
@@ -30,7 +30,7 @@ def score(reference, query, n_classes, *, query_kind="image", **options):
 
 
 @pytest.mark.parametrize(("dtype", "seed"), [(np.float16, 0), (np.float64, 1)])
-def test_the_figures_are_scikit_learns(dtype, seed):
+def test_the_metrics_match_scikit_learn(dtype, seed):
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(12, 32))
     reference, query = make_set(rng, centres, 30, 1.5, dtype), make_set(rng, centres, 25, 1.5, dtype)
@@ -64,19 +64,19 @@ def test_a_small_matrix_by_hand():
         "n_queries": 2,
         "centroid_accuracy": 0.5,
         "knn1_accuracy": 0.5,
-        "knn5_accuracy": 0.5,  # of three references two are of class 0
+        "knn5_accuracy": 0.5,  # two of three references are of class 0
         "mean_cosine": pytest.approx((centroid @ [0, 0, 1.0] + 0.8) / 2, rel=1e-15),
     }
 
 
-def test_own_class_cosine_not_the_nearest_centroids():
+def test_the_cosine_is_with_the_own_class_not_the_nearest_centroid():
     reference = make_embeddings([0, 1], [[1.0, 0], [0, 1.0]])
     query = make_embeddings([0, 1], [[0, 1.0], [0, 1.0]])
     assert score(reference, query, 2, query_kind="image")["cosine"].to_list() == [0.0, 1.0]
 
 
-def test_a_collapsed_reference_is_no_training_set_but_a_collapsed_query_is_easy():
-    """Swapping reference and query must show: centroids of a varied set know a collapsed one, and not the other way."""
+def test_a_collapsed_reference_is_poor_and_a_collapsed_query_easy():
+    """Fails if reference and query are swapped: a varied set's centroids classify a collapsed set, and not vice versa."""
     rng = np.random.default_rng(5)
     centres = rng.normal(size=(20, 16))
     varied, held_out = make_set(rng, centres, 60, 1.2), make_set(rng, centres, 60, 1.2)
@@ -88,7 +88,7 @@ def test_a_collapsed_reference_is_no_training_set_but_a_collapsed_query_is_easy(
     assert as_query["mean_cosine"] > as_reference["mean_cosine"]
 
 
-def test_one_prompt_a_class_as_reference_gives_k_nn_the_centroids_answer():
+def test_with_one_prompt_per_class_as_reference_k_nn_matches_centroids():
     rng = np.random.default_rng(2)
     centres = rng.normal(size=(9, 24))
     prompts = make_set(rng, centres, 1, 0.3)
@@ -96,7 +96,7 @@ def test_one_prompt_a_class_as_reference_gives_k_nn_the_centroids_answer():
     assert found["knn1_class"].to_list() == found["knn5_class"].to_list() == found["centroid_class"].to_list()
 
 
-def test_one_prompt_a_class_as_query_has_no_k_nn():
+def test_one_prompt_per_class_as_query_has_no_k_nn():
     rng = np.random.default_rng(2)
     centres = rng.normal(size=(5, 8))
     one, many = make_set(rng, centres, 1, 0.1), make_set(rng, centres, 4, 0.1)
@@ -105,7 +105,7 @@ def test_one_prompt_a_class_as_query_has_no_k_nn():
     assert summarise_predictions(score(many, one, 5, query_kind="image"))["knn1_accuracy"] is not None
 
 
-def test_sets_of_other_dimensions_or_with_a_class_missing_are_refused():
+def test_other_dimensions_and_missing_classes_are_rejected():
     rng = np.random.default_rng(0)
     a, b = make_set(rng, rng.normal(size=(3, 8)), 2, 1.0), make_set(rng, rng.normal(size=(3, 9)), 2, 1.0)
     with pytest.raises(StudyError, match="'one' and 'two' can't be compared: their vectors have 8 and 9 values"):
@@ -133,13 +133,13 @@ def test_the_tables():
     low, high = wilson_interval(2, 3)
     assert (matrix["centroid_accuracy_low"][0], matrix["centroid_accuracy_high"][0]) == (low, high)
     assert matrix["knn5_accuracy_low"][0] is None
-    assert matrix["centroid_accuracy_new_classes_low"][0] is None  # two classes say nothing about others
+    assert matrix["centroid_accuracy_new_classes_low"][0] is None  # too few classes to generalise
     assert per_class["name"].to_list() == ["name 0", "name 1"]
     assert per_class["centroid_accuracy"].to_list() == [0.5, 1.0]
     assert per_class["n_queries"].to_list() == [2, 1]
 
 
-def test_new_classes_are_spoken_of_from_fifty_on():
+def test_intervals_for_new_classes_need_fifty_classes():
     rng = np.random.default_rng(0)
     ids = np.repeat(np.arange(60), 8)
     predictions = make_predictions(ids, np.where(rng.random(480) < rng.random(60)[ids], ids, 59 - ids))
@@ -153,10 +153,10 @@ def test_new_classes_are_spoken_of_from_fifty_on():
 def test_differences_are_paired_and_corrected():
     rng = np.random.default_rng(1)
     ids = np.repeat(np.arange(20), 25)
-    right = rng.random(500)
+    scores = rng.random(500)
 
     def predict(level, noise=0.0):
-        return make_predictions(ids, np.where(right + noise * rng.random(500) < level, ids, (ids + 1) % 20), cosine=right)
+        return make_predictions(ids, np.where(scores + noise * rng.random(500) < level, ids, (ids + 1) % 20), cosine=scores)
 
     rows = [
         (1, "A", "Q", predict(0.8)),
@@ -169,7 +169,7 @@ def test_differences_are_paired_and_corrected():
     assert len(by) == 6
     assert not by[1, 2]["differs"]
     assert by[1, 3]["differs"]
-    assert by[1, 3]["difference"] == pytest.approx(((right < 0.8).sum() - (right < 0.6).sum()) / 500)
+    assert by[1, 3]["difference"] == pytest.approx(((scores < 0.8).sum() - (scores < 0.6).sum()) / 500)
     assert by[1, 3]["paired_by"] == "query"
     assert by[1, 3]["n_pairs"] == 500
     assert by[1, 4]["paired_by"] == "class"
@@ -178,8 +178,8 @@ def test_differences_are_paired_and_corrected():
     assert compare_experiments(rows).filter(metric="knn1_accuracy").is_empty()  # not applicable
 
 
-def test_the_papers_own_summaries():
-    """On Table 6 as printed: the averages that the paper prints, and how often k = 5 wins."""
+def test_the_papers_summaries():
+    """Table 6 as printed gives the paper's averages, and how often k = 5 wins."""
     printed = pl.read_csv(REPOSITORY / "resources" / "paper" / "table6_experiments.csv")
     names = {"ImageNet-IM": "image"} | {n: "prompt" if n.endswith("PRMT") else "image" for n in printed["reference"]}
     table = printed.rename({f"{name}_pct": name for name in METRICS[:3]})

@@ -1,4 +1,4 @@
-"""Figures along the guidance scale: their values by hand, and what each would choose."""
+"""Metrics along the guidance scale: values by hand, and the scale at which each is highest."""
 
 import numpy as np
 import polars as pl
@@ -25,7 +25,7 @@ def make_outcomes(values, class_ids=None):
     return pl.DataFrame(columns, schema_overrides={"class_id": pl.Int64, "index": pl.Int64}).sort("class_id", "index")
 
 
-def test_the_outcomes_of_each_figure():
+def test_the_outcomes_of_each_metric():
     scored = pl.DataFrame({"class_id": [1, 0, 1], "index": [4, 0, 2], "centroid_class": [1, 1, 0], "knn1_class": [0, 0, 1]})
     assert read_outcomes(scored, "prompt_accuracy", "Q").rows() == [(0, 0, False), (1, 2, False), (1, 4, True)]
     evaluated = pl.DataFrame(
@@ -42,7 +42,7 @@ def test_the_outcomes_of_each_figure():
     assert read_outcomes(spread, "centroid_distance", None).rows() == [(0, 0, 0.25), (1, 0, 0.5)]
 
 
-def test_values_and_intervals_whole_and_by_class():
+def test_values_and_intervals_of_all_classes_and_per_class():
     rows = [
         (make_head("prompt_accuracy", 2.5), make_outcomes([True, True, True, False])),
         (make_head("trained_accuracy", 2.5, classifier="small"), make_outcomes([0.5, 1.0, 0.5, 0.0])),
@@ -51,7 +51,7 @@ def test_values_and_intervals_whole_and_by_class():
     whole, per_class = tabulate_guidance(rows, NAMES)
     assert whole["value"].to_list() == [0.75, 0.5, 0.0]
     assert whole["guidance_scale"].to_list() == [2.5, 2.5, None]
-    assert whole.select("low", "high").rows() == [wilson_interval(right, 4) for right in (3, 2, 0)]
+    assert whole.select("low", "high").rows() == [wilson_interval(n_correct, 4) for n_correct in (3, 2, 0)]
     assert per_class.select("class_id", "name", "value", "n").rows()[:4] == [
         (0, "bag", 1.0, 2),
         (1, "coat", 0.5, 2),
@@ -61,8 +61,8 @@ def test_values_and_intervals_whole_and_by_class():
     assert set(whole["unit"]) == {"fraction"}
 
 
-def test_centroid_distance_is_that_of_the_set_metrics():
-    """Also where classes have different numbers of images."""
+def test_centroid_distance_matches_the_set_metrics():
+    """Even if classes have different numbers of images."""
     rng = np.random.default_rng(3)
     ids = np.repeat([0, 1], [30, 12])
     images = make_embeddings(ids, rng.normal(size=(42, 8)) * (1 + ids[:, None]) + 2, np.float16)
@@ -77,14 +77,14 @@ def test_centroid_distance_is_that_of_the_set_metrics():
 
 @pytest.fixture
 def sweep():
-    """Bags are recognised best at 2.5 and as well at 5; coats are alike at every scale."""
-    rights = {1.0: 2, 2.5: 38, 5.0: 36, 7.5: 10}
+    """Bags are classified best at 2.5, and as well at 5; coats are equal at every scale."""
+    counts = {1.0: 2, 2.5: 38, 5.0: 36, 7.5: 10}
     ids = [0] * 40 + [1] * 40
-    outcomes = {scale: make_outcomes([n < right for n in range(40)] + [True] * 40, ids) for scale, right in rights.items()}
+    outcomes = {scale: make_outcomes([n < count for n in range(40)] + [True] * 40, ids) for scale, count in counts.items()}
     return [(make_head("own_centroid_accuracy", scale), outcomes[scale]) for scale in (7.5, 1.0, 5.0, 2.5)]
 
 
-def test_what_a_figure_chooses_and_what_is_as_good(sweep):
+def test_the_best_scale_and_those_as_good(sweep):
     natural = (make_head("own_centroid_accuracy", None, set="Natural"), make_outcomes([True] * 80, [0] * 40 + [1] * 40))
     chosen = choose_scales([*sweep, natural], NAMES)
     columns = ("class", "best_guidance_scale", "value", "n_pairs", "also_as_good")
@@ -95,13 +95,13 @@ def test_what_a_figure_chooses_and_what_is_as_good(sweep):
     ]
 
 
-def test_rows_in_any_order_choose_alike(sweep):
+def test_the_order_of_rows_does_not_matter(sweep):
     shuffled = [(head, outcomes.sample(fraction=1, shuffle=True, seed=1).sort("class_id")) for head, outcomes in sweep[::-1]]
     assert choose_scales(shuffled, NAMES).equals(choose_scales(sweep, NAMES))
 
 
 def test_scales_are_paired_by_image():
-    """A small gain of every image is no noise, though the images differ far more; unpaired it would be lost."""
+    """A small gain of every image is significant though images differ far more; an unpaired test would miss it."""
     base = np.random.default_rng(0).normal(size=60)
     gain = 0.01 + 0.001 * np.random.default_rng(1).normal(size=60)
     lower, higher = make_outcomes(base), make_outcomes(base + gain)
@@ -111,7 +111,7 @@ def test_scales_are_paired_by_image():
     assert choose_scales([rows[0], (rows[1][0], mixed)], NAMES)["also_as_good"][0] == "2"
 
 
-def test_images_that_one_scale_lacks_are_left_out_of_the_comparison(sweep):
+def test_images_missing_at_one_scale_are_not_compared(sweep):
     fewer = [
         (head, outcomes.filter(pl.col("index") != 3)) if head["guidance_scale"] == 1 else (head, outcomes)
         for head, outcomes in sweep
@@ -119,7 +119,7 @@ def test_images_that_one_scale_lacks_are_left_out_of_the_comparison(sweep):
     assert choose_scales(fewer, NAMES)["n_pairs"].to_list() == [79, 39, 40]
 
 
-def test_datasets_and_classifiers_choose_each_for_itself(sweep):
+def test_each_dataset_and_classifier_has_its_own_choice(sweep):
     other = [
         (head | {"dataset": "other", "metric": "trained_accuracy", "classifier": name}, outcomes)
         for head, outcomes in sweep
@@ -133,15 +133,15 @@ def test_datasets_and_classifiers_choose_each_for_itself(sweep):
     ]
 
 
-def test_the_figure_has_a_panel_a_figure_and_no_axis_for_two_kinds_of_guidance(sweep):
+def test_the_figure_has_one_panel_per_metric_and_kind_of_guidance(sweep):
     distilled = {"dataset": "distilled", "guidance": "embedded"}
     rows = sweep + [(head | distilled, outcomes) for head, outcomes in sweep[:2]]
     rows += [(make_head("trained_accuracy", scale, classifier="small"), make_outcomes([0.5] * 8)) for scale in (1.0, 5.0)]
     rows += [(make_head("own_centroid_accuracy", None, set="Natural"), make_outcomes([True] * 8))]
-    metric = plot_guidance(*tabulate_guidance(rows, NAMES), choose_scales(rows, NAMES))
-    axes = [ax for ax in metric.axes if ax.get_visible()]
+    figure = plot_guidance(*tabulate_guidance(rows, NAMES), choose_scales(rows, NAMES))
+    axes = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_xlabel() for ax in axes] == ["guidance scale (classifier-free)"] * 2 + ["guidance scale (embedded)"]
-    assert [ax.get_title() for ax in axes][1] == "small, trained on the set,\ntried on Q"
+    assert [ax.get_title() for ax in axes][1] == "small, trained on the set,\nevaluated on Q"
     assert [label.get_text() for label in axes[0].get_xticklabels()] == ["1", "2.5", "5", "7.5"]
     lines = [line.get_xydata().tolist() for line in axes[0].lines]
     assert [[1.0, 42 / 80], [2.5, 78 / 80], [5.0, 76 / 80], [7.5, 50 / 80]] in lines

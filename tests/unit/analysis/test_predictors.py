@@ -37,12 +37,12 @@ def make_tables():
     return accuracies, metrics, experiments
 
 
-def test_points_are_the_right_rows_of_each_table():
+def test_points_are_the_correct_rows_of_each_table():
     accuracies, metrics, experiments = make_tables()
     points = gather_points(accuracies, metrics, experiments, encoder="clip", sets=["A", "B", "C", "D"])
     found = {metric: table.sort("train_set")["value"].to_list() for (metric,), table in points.group_by("metric")}
     assert found == {
-        "vendi_score": [4.0, 3.0, 2.0, 1.0],  # training split, equal images a class, this encoder
+        "vendi_score": [4.0, 3.0, 2.0, 1.0],  # training split, equal numbers per class, this encoder
         "recall": [0.25, 1 / 3, 0.5, 1.0],  # of the first reference
         "centroid_accuracy": [0.5, 0.6, 0.55],  # the evaluation set as query
         "knn1_accuracy": [0.5] * 3,

@@ -1,4 +1,4 @@
-"""Probes: which images they are, and what is said of them."""
+"""Prompt probes: their images and their scores."""
 
 import math
 
@@ -46,14 +46,14 @@ def run(config, path, probe="red"):
     return generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
-def test_prompts_share_their_noises_and_no_noise_is_a_sets(config):
+def test_prompts_share_noises_with_each_other_and_not_with_sets(config):
     study = load_study(config)
     blocks = blocks_of(study)
     first, second = ([seed for b in blocks if b.prompts[0] == prompt for seed in b.seeds] for prompt in ENTRY["prompts"])
     assert first == second
     assert len(set(first)) == 60
-    of_sets = {seed for b in iter_blocks(study, GenerationRun("synset", 7.5), range(3), FINGERPRINT) for seed in b.seeds}
-    assert not of_sets & set(first)
+    set_seeds = {seed for b in iter_blocks(study, GenerationRun("synset", 7.5), range(3), FINGERPRINT) for seed in b.seeds}
+    assert not set_seeds & set(first)
 
 
 def test_an_index_numbers_the_images_prompt_by_prompt(config, tmp_path):
@@ -66,7 +66,7 @@ def test_an_index_numbers_the_images_prompt_by_prompt(config, tmp_path):
     assert [row["seed"] for row in rows[:60]] == [row["seed"] for row in rows[60:]]
 
 
-def test_an_edited_prompt_and_another_name_draw_only_what_is_new(config, tmp_path):
+def test_only_new_images_are_generated_for_an_edited_or_renamed_probe(config, tmp_path):
     run(config, tmp_path / "a.parquet")
     before = [read_bytes(row["file"], row["offset"], row["size"]) for row in read_index(tmp_path / "a.parquet").to_pylist()]
     edited = dict(ENTRY, prompts=["a blue jay", "a red jay"])
@@ -78,8 +78,8 @@ def test_an_edited_prompt_and_another_name_draw_only_what_is_new(config, tmp_pat
     assert (more.generated, more.copied, more.found) == (20, 20, 100)
 
 
-def test_a_block_does_not_say_which_prompt_of_a_probe_it_was(config, tmp_path):
-    """Two probes that share a prompt share its blocks: whoever is first must write the same bytes."""
+def test_a_block_does_not_depend_on_the_position_of_its_prompt(config, tmp_path):
+    """Probes that share a prompt share its blocks: whichever runs first must write the same bytes."""
     archives = []
     for archive, prompts in (("one", ["jay", "a red jay"]), ("two", ["a red jay", "jay"])):
         run(
@@ -91,7 +91,7 @@ def test_a_block_does_not_say_which_prompt_of_a_probe_it_was(config, tmp_path):
     assert len(archives[0]) == 4
 
 
-def test_a_text_encoder_reads_each_prompt_of_a_probe_once(classes_csv):
+def test_each_prompt_of_a_probe_is_checked_once(classes_csv):
     probe = build_prompt_probe(
         "red", ENTRY | {"prompts": ["jay", "a red jay bird", "a red jay cat"]}, read_classes(classes_csv), 0
     )
@@ -109,15 +109,15 @@ def test_a_text_encoder_reads_each_prompt_of_a_probe_once(classes_csv):
     [
         ({"class": "n04"}, "probes.red.class: there is no class with the key 'n04'; did you mean 'n0"),
         ({"reference": "Jay-IM"}, "probes.red.reference: there is no set 'Jay-IM'; did you mean 'Jays-IM'"),
-        ({"reference": "Jays-PRMT"}, "'Jays-PRMT' is no set of images with a training split"),
+        ({"reference": "Jays-PRMT"}, "'Jays-PRMT' is not an image set with a training split"),
         ({"generator": "gem"}, "probes.red.generator: there is no generator 'gem'; did you mean 'gen'"),
         ({"prompts": ["jay", " "]}, "probes.red.prompts: prompt 2 is empty"),
-        ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts: 'jay' stands twice"),
+        ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts: 'jay' appears twice"),
         ({"prompts": []}, "probes.red.prompts: "),
         ({"image": 3}, "unknown config key prompt_probes.red.image: did you mean 'images'"),
     ],
 )
-def test_what_is_wrong_with_a_probe_is_said_in_a_sentence(config, change, sentence):
+def test_an_invalid_probe_is_an_error(config, change, sentence):
     config["sets"] = config["sets"] | {"Jays-PRMT": {"kind": "prompt", "dataset": "synset"}}
     with pytest.raises(StudyError) as caught:
         load_study(config | {"prompt_probes": {"red": ENTRY | change}})
@@ -127,29 +127,29 @@ def test_what_is_wrong_with_a_probe_is_said_in_a_sentence(config, change, senten
 def test_probes_need_a_generator_and_an_encoder(config):
     config["datasets"]["synset"]["guidance_scales"] = config["datasets"]["disamb"]["guidance_scales"] = []
     config["sets"] = {"AA": {"kind": "prompt", "dataset": "synset"}}
-    with pytest.raises(StudyError, match=r"probes\.red is to be drawn, but the config has no generators"):
+    with pytest.raises(StudyError, match=r"probes\.red must be generated, but the config has no generators"):
         load_study(config | {"generators": {}})
     user_provided = {"Jays-IM": {"kind": "image", "embeddings": "x.parquet"}}
     with pytest.raises(StudyError, match=r"probes\.red must be embedded, but the config has no encoders"):
         load_study(config | {"encoders": {}, "sets": user_provided})
 
 
-# Scores, in two dimensions, where everything can be seen: class c's centroid lies at c right angles' third.
+# Scores in two dimensions: the centroid of class c lies at an angle of c x 60 degrees.
 
 CENTROIDS = np.array([[math.cos(a), math.sin(a)] for a in (0, math.pi / 3, 2 * math.pi / 3)])
 
 
-def at(degrees, *, images_per_prompt, class_id=0, left_out=()):
-    """Images of one prompt after the other, at these angles."""
+def make_images(degrees, *, images_per_prompt, class_id=0, excluded=()):
+    """Make the images of one prompt after the other, at these angles."""
     angles = np.radians(np.concatenate([np.asarray(part, dtype=float) for part in degrees]))
     indices = np.arange(len(angles))
-    keep = ~np.isin(indices, left_out)
+    keep = ~np.isin(indices, excluded)
     vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1)[keep]
     return Embeddings(np.full(keep.sum(), class_id), indices[keep], vectors, np.ones(keep.sum()))
 
 
-def test_the_figures_of_a_prompt_in_closed_form():
-    images = at([[-10, 10, -10, 10], [20, 40, 20, 40]], images_per_prompt=4)
+def test_the_metrics_of_a_prompt_in_closed_form():
+    images = make_images([[-10, 10, -10, 10], [20, 40, 20, 40]], images_per_prompt=4)
     first, second = score_prompts(images, 2, 4, CENTROIDS)
     assert first.nearest.tolist() == [0, 0, 0, 0]
     assert second.nearest.tolist() == [0, 1, 0, 1]
@@ -159,7 +159,7 @@ def test_the_figures_of_a_prompt_in_closed_form():
     assert rows[0]["centroid_accuracy"] == 1.0
     assert rows[0]["mean_cosine"] == pytest.approx(math.cos(math.radians(10)))
     assert rows[1]["mean_cosine"] == pytest.approx((math.cos(math.radians(20)) + math.cos(math.radians(40))) / 2)
-    # both spread by ten degrees about their own centroids, wherever these lie
+    # both spread by ten degrees about their own centroids, whatever their location
     assert rows[0]["centroid_distance"] == pytest.approx((1 - math.cos(math.radians(10))) ** 2)
     assert rows[1]["centroid_distance"] == pytest.approx(rows[0]["centroid_distance"])
     assert (rows[1]["centroid_accuracy_low"], rows[1]["centroid_accuracy_high"]) == wilson_interval(2, 4)
@@ -167,24 +167,25 @@ def test_the_figures_of_a_prompt_in_closed_form():
 
 
 def test_the_centroid_is_of_the_probes_class_and_not_of_the_first():
-    """The same images, meant to be class 1: a swapped reference or class shows."""
-    (score,) = score_prompts(at([[50, 70, 60, 100]], images_per_prompt=4, class_id=1), 1, 4, CENTROIDS)
-    assert score.right.tolist() == [True, True, True, False]
+    """The probe's class is 1: fails if the reference or the class is swapped."""
+    (score,) = score_prompts(make_images([[50, 70, 60, 100]], images_per_prompt=4, class_id=1), 1, 4, CENTROIDS)
+    assert score.correct.tolist() == [True, True, True, False]
     assert score.cosines == pytest.approx(np.cos(np.radians([10, 10, 0, 40])))
 
 
-def test_mistakes_are_named_with_the_most_frequent_first():
-    (score,) = score_prompts(at([[0, 60, 120, 130, 55, 110]], images_per_prompt=6), 1, 6, CENTROIDS)
+def test_wrong_classes_are_listed_with_the_most_frequent_first():
+    (score,) = score_prompts(make_images([[0, 60, 120, 130, 55, 110]], images_per_prompt=6), 1, 6, CENTROIDS)
     (row,) = tabulate_prompts(["a"], [score], ["zero", "one", "two"], {})
     assert (row["predicted_class"], row["predicted_class_share"], row["also_predicted_class"]) == ("two", 0.5, "one 0.333")
 
 
 def test_prompts_are_paired_by_noise():
-    """Image n of the second prompt is 5 degrees off image n of the first: unpaired, that drowns in the spread."""
+    """Image n of the second prompt is 5 degrees from image n of the first; an unpaired test would miss it."""
     rng = np.random.default_rng(3)
     angles = rng.uniform(-40, -5, size=30)
     noise = rng.normal(scale=0.5, size=30)
-    first, second = score_prompts(at([angles, angles + 5 + noise], images_per_prompt=30), 2, 30, CENTROIDS)
+    images = make_images([angles, angles + 5 + noise], images_per_prompt=30)
+    first, second = score_prompts(images, 2, 30, CENTROIDS)
     row = tabulate_prompts(["a", "b"], [first, second], ["0", "1", "2"], {})[1]
     expected = stats.ttest_rel(second.cosines, first.cosines)
     assert row["mean_cosine_p_value"] == pytest.approx(expected.pvalue)
@@ -194,8 +195,8 @@ def test_prompts_are_paired_by_noise():
     assert row["n_pairs"] == 30
 
 
-def test_images_without_a_partner_are_no_pairs():
-    images = at([[0, 10, 20, 30], [1, 11, 21, 31]], images_per_prompt=4, left_out=[1, 6])
+def test_images_without_a_partner_are_not_paired():
+    images = make_images([[0, 10, 20, 30], [1, 11, 21, 31]], images_per_prompt=4, excluded=[1, 6])
     scores = score_prompts(images, 2, 4, CENTROIDS)
     rows = tabulate_prompts(["a", "b"], scores, ["0", "1", "2"], {})
     assert [row["n_images"] for row in rows] == [3, 3]
@@ -204,24 +205,23 @@ def test_images_without_a_partner_are_no_pairs():
     assert rows[1]["mean_cosine_difference"] == pytest.approx(expected)
 
 
-def test_too_few_images_leave_intervals_and_comparisons_out():
-    table = finish_table(
-        tabulate_prompts(["a", "b"], score_prompts(at([[0], [5]], images_per_prompt=1), 2, 1, CENTROIDS), "012", {})
-    )
+def test_too_few_images_give_no_intervals_or_comparisons():
+    scores = score_prompts(make_images([[0], [5]], images_per_prompt=1), 2, 1, CENTROIDS)
+    table = finish_table(tabulate_prompts(["a", "b"], scores, "012", {}))
     assert table["n_pairs"].to_list() == [None, 1]
     assert table["mean_cosine_low"].is_null().all()
     assert table["centroid_accuracy_p_adjusted"].is_null().all()
-    with pytest.raises(StudyError, match="no image of prompt 2 of a probe is left"):
-        score_prompts(at([[0], [5]], images_per_prompt=1, left_out=[1]), 2, 1, CENTROIDS)
+    with pytest.raises(StudyError, match="no image of prompt 2 of a prompt probe is left"):
+        score_prompts(make_images([[0], [5]], images_per_prompt=1, excluded=[1]), 2, 1, CENTROIDS)
 
 
-def test_probabilities_are_corrected_over_the_prompts_of_all_probes():
+def test_p_values_are_corrected_over_the_prompts_of_all_probes():
     rng = np.random.default_rng(5)
     rows = []
     for probe in ("p", "q"):
         angles = rng.uniform(-20, 20, size=40)
         parts = [angles, angles + rng.normal(2, 4, 40), angles + rng.normal(0.3, 4, 40)]
-        scores = score_prompts(at(parts, images_per_prompt=40), 3, 40, CENTROIDS)
+        scores = score_prompts(make_images(parts, images_per_prompt=40), 3, 40, CENTROIDS)
         rows += tabulate_prompts(["a", "b", "c"], scores, ["0", "1", "2"], {"probe": probe})
     table = finish_table(rows)
     assert table["probe"].to_list() == ["p"] * 3 + ["q"] * 3
@@ -233,7 +233,7 @@ def test_probabilities_are_corrected_over_the_prompts_of_all_probes():
     assert table.row(0, named=True)["mean_cosine_difference"] is None
 
 
-def test_the_order_of_the_rows_changes_nothing():
+def test_the_order_of_rows_does_not_matter():
     images = make_embeddings([0] * 20, np.random.default_rng(1).normal([1, 0.4], 0.5, size=(20, 2)), dtype=np.float16)
     shuffled = images[np.random.default_rng(2).permutation(20)]
     tables = [
@@ -243,14 +243,14 @@ def test_the_order_of_the_rows_changes_nothing():
     assert tables[0].equals(tables[1])
 
 
-def test_a_sheet_has_a_row_a_prompt_and_a_column_a_noise(config, tmp_path):
+def test_a_sheet_has_one_row_per_prompt_and_one_column_per_noise(config, tmp_path):
     run(config, tmp_path / "a.parquet")
     rows = read_index(tmp_path / "a.parquet").to_pylist()
-    images = at([np.linspace(-10, 10, 60), np.linspace(20, 40, 60)], images_per_prompt=60)
+    images = make_images([np.linspace(-10, 10, 60), np.linspace(20, 40, 60)], images_per_prompt=60)
     head = {"probe": "red", "class": "zero", "reference": "Jays-IM"}
     scored = tabulate_prompts(ENTRY["prompts"], score_prompts(images, 2, 60, CENTROIDS), ["zero", "one", "two"], head)
-    metric = plot_probe_sheets({"red": [rows[:5], rows[60:65]]}, finish_table(scored))
-    (axes,) = metric.axes
+    figure = plot_probe_sheets({"red": [rows[:5], rows[60:65]]}, finish_table(scored))
+    (axes,) = figure.axes
     assert axes.images[0].get_array().shape == (2 * CELL, 5 * CELL, 3)
     assert [label.get_text() for label in axes.get_yticklabels()] == ENTRY["prompts"]
     texts = [text.get_text() for text in axes.texts]

@@ -1,4 +1,4 @@
-"""Diversity beside semantic error and other visual domains."""
+"""Diversity against semantic error and other visual domains."""
 
 import polars as pl
 import pytest
@@ -10,14 +10,14 @@ from synthdiv.stats.intervals import wilson_interval
 
 @pytest.fixture
 def causes():
-    """Two classes of two sets; 40 and 60 natural images, 100 drawn ones a class."""
+    """Two classes of two sets; 40 and 60 natural images, 100 generated images per class."""
     shares = {"Wide-IM": (0.9, 0.7, 0.25, 0.75), "Narrow-IM": (1.0, 0.8, 0.5, 0.5)}
     return pl.DataFrame(
         [
-            {"set": name, "class_id": n, "n_images": 100, "n_natural": (40, 60)[n], "accuracy": right, "natural_accuracy": 0.5}
-            | {"photographs": photographs, "natural_photographs": (1.0, 0.9)[n]}
+            {"set": name, "class_id": n, "n_images": 100, "n_natural": (40, 60)[n], "natural_accuracy": 0.5}
+            | {"accuracy": accuracy, "photographs": photographs, "natural_photographs": (1.0, 0.9)[n]}
             for name, (a, b, c, d) in shares.items()
-            for n, (right, photographs) in enumerate(((a, c), (b, d)))
+            for n, (accuracy, photographs) in enumerate(((a, c), (b, d)))
         ]
     )
 
@@ -30,7 +30,7 @@ def distances():
     return table.with_columns(centroid_distance_low=0.0, centroid_distance_high=1.0)
 
 
-def test_the_figures_of_each_set(causes, distances):
+def test_the_metrics_of_each_set(causes, distances):
     table = tabulate_tradeoff(causes, distances, "N-IM", {"Wide-IM": ("a crane", 2.5)})
     assert table.select("set", "first_prompt", "guidance_scale", "centroid_distance", "n_images").rows() == [
         ("N-IM", None, None, 0.3, 100),
@@ -43,9 +43,9 @@ def test_the_figures_of_each_set(causes, distances):
     assert len(plot_tradeoff(table).axes) == 2
 
 
-def test_without_an_encoder_that_reads_texts(causes, distances):
-    unread = causes.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("photographs", "natural_photographs"))
-    table = tabulate_tradeoff(unread, distances, "N-IM", {})
+def test_without_a_text_encoder(causes, distances):
+    no_domains = causes.with_columns(pl.lit(None, pl.Float64).alias(name) for name in ("photographs", "natural_photographs"))
+    table = tabulate_tradeoff(no_domains, distances, "N-IM", {})
     assert table["other_domain"].null_count() == 3
     assert table["semantic_error"].to_list() == pytest.approx([0.5, 0.2, 0.1])
     assert len(plot_tradeoff(table).axes) == 1

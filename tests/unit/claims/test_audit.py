@@ -1,4 +1,4 @@
-"""The audit: the contradictions of the printed tables, a table that has none, and each kind of contradiction alone."""
+"""The audit: contradictions of the printed tables, a table without any, and each kind of contradiction alone."""
 
 import math
 from dataclasses import replace
@@ -30,7 +30,7 @@ def select(rows, check):
     return [row for row in contradictions(rows) if row["check"] == check]
 
 
-def test_the_printed_tables_contradict_themselves_in_these_places_alone(published):
+def test_the_printed_tables_fail_only_these_checks(published):
     found = {row["check"] for row in contradictions(published)}
     assert found == {
         "identity of average cosines",
@@ -76,7 +76,8 @@ def test_centroid_distance_is_too_small(published):
 def test_the_split_of_the_error_at_high_guidance(published):
     (row,) = select(published, "split of the error")
     assert row["found"] == "-4.3 points"
-    assert "for more than 93.2 %, and k-NN (k = 1) is for 95.5 %, which would turn the split over" in row["reason"]
+    expected = "more than 93.2 % correctly, and k-NN (k = 1) classifies 95.5 %, which would reverse the split"
+    assert expected in row["reason"]
 
 
 def test_the_self_comparison(published):
@@ -84,15 +85,15 @@ def test_the_self_comparison(published):
     assert "row 35 " in row["where"]
 
 
-def test_what_holds(published):
+def test_checks_of_the_printed_tables_that_hold(published):
     means = {row["where"]: row for row in published if row["check"] == "means of rows"}
     expected = {name: means[f"Table 6, last line, {name}_accuracy"]["expected"] for name in ("centroid", "knn1", "knn5")}
     assert expected == {"centroid": "0.7709", "knn1": "0.7464", "knn5": "0.7727"}
     assert means["Section 5, knn5_wins"]["expected"] == "0.4000"
-    twice = [row for row in published if row["check"] == "the same figure twice"]
-    assert len(twice) == 2 * 9 + 2 * 3  # Tables 5 and 3
+    repeated = [row for row in published if row["check"] == "repeated values"]
+    assert len(repeated) == 2 * 9 + 2 * 3  # Tables 5 and 3
     shares = [row for row in published if row["check"] == "granularity"]
-    assert [row["found"] for row in shares if row["where"] == "Table 4"] == ["4 of 4 figures can be"]
+    assert [row["found"] for row in shares if row["where"] == "Table 4"] == ["4 of 4 values are possible"]
 
 
 def test_precision_is_read_from_the_printed_digits(tmp_path):
@@ -110,7 +111,7 @@ DISTANCES = {name: (f"spread, {name}", 1.2 * (1 - LENGTHS[name]) ** 2) for name 
 
 
 def make_matrix(changes=(), **options):
-    """Three image sets and their prompts, of which no two figures contradict each other."""
+    """Make the matrix of three image sets and their prompts, without contradictions."""
     rows = []
     for query in "ABCP":
         for reference in "ABCP":
@@ -165,7 +166,7 @@ def test_each_contradiction_is_found_alone(check):
     matrix = make_matrix(changes, **options)
     assert {row["check"] for row in contradictions(audit_matrix(matrix, DISTANCES | distances))} == {check}
     own = audit_matrix(replace(matrix, printed=False), DISTANCES | distances)
-    exact = {"granularity"} & {check}  # what holds only about is a note where the tables can be looked into
+    exact = {"granularity"} & {check}  # failures of approximate rules are notes if the tables can be inspected
     assert {row["check"] for row in contradictions(own)} == exact
     assert {row["check"] for row in own if row["verdict"] == "note"} >= {check} - exact
 
@@ -191,17 +192,17 @@ def test_the_implied_cosine_is_the_true_one():
     assert implied["B"][0] == pytest.approx(LENGTHS["B"], abs=1e-12)
 
 
-def test_shares_of_so_many_queries():
+def test_possible_shares_depend_on_the_number_of_queries():
     assert check_granularity("x", [("a", 0.14)], 50, 0.0005)[0]["verdict"] == "holds"
     (wrong,) = check_granularity("x", [("a", 0.15)], 50, 0.0005)
     assert wrong["verdict"] == "contradiction"
-    assert wrong["reason"] == "the nearest are 14 and 16 %"
-    assert check_granularity("x", [("a", 0.15)], 1000, 0.0005)[0]["verdict"] == "note"  # nothing to be seen
+    assert wrong["reason"] == "the nearest possible shares are 14 and 16 %"
+    assert check_granularity("x", [("a", 0.15)], 1000, 0.0005)[0]["verdict"] == "note"  # every value is possible
     assert check_granularity("x", [("a", 1 / 3)], 30)[0]["verdict"] == "holds"
     assert check_granularity("x", [("a", 1 / 3)], 50)[0]["verdict"] == "contradiction"
 
 
-def test_means_and_figures_that_stand_twice():
+def test_means_and_repeated_values():
     matrix = make_matrix()
     known = matrix.rows.drop_nulls("knn5_accuracy")
     mean = math.fsum(known["knn1_accuracy"]) / 12
@@ -258,7 +259,7 @@ def test_a_study_of_prompts_alone_is_audited():
     assert not contradictions(audit(study))
 
 
-def test_the_prompts_of_table_6_are_those_that_its_images_were_drawn_from():
+def test_the_prompts_of_table_6_are_those_that_its_images_were_generated_from():
     matrix = read_matrix(Path(FILES["table6_experiments"]), FILES["sets"])
     assert matrix.prompts_of["Disamb-IM"] == matrix.prompts_of["Disamb2.5-IM"] == "Disamb2.5-PRMT"
     assert matrix.rows.filter(experiment=35)["n_queries"].item() == 1000

@@ -1,4 +1,4 @@
-"""Claims: which sets play which role, what is compared with what, and what a verdict takes."""
+"""Claims: the sets that play each role, the comparisons, and the conditions of a verdict."""
 
 import csv
 import math
@@ -16,7 +16,7 @@ from synthdiv.claims.claim_evidence import Evidence, Finding
 from synthdiv.claims.claims import check_claims, find_comparisons
 from synthdiv.claims.published import STUDIES
 from synthdiv.plan.loading import load_study
-from synthdiv.plan.set_roles import find_prompts_of, find_repeated, find_roles
+from synthdiv.plan.set_roles import find_prompt_sets, find_roles, list_repeated_prompt_sets
 
 with open(REPOSITORY / "resources" / "paper" / "claims.csv", newline="", encoding="utf-8") as file:
     CLAIMS = list(csv.DictReader(file))
@@ -51,11 +51,11 @@ def test_roles_of_the_demo(monkeypatch):
     assert roles["sweeps"] == [scales]
     assert ["PromptAug-PRMT", "PromptAug-IM"] in roles["prompts"]
     assert ["Disamb2.5-PRMT", "Synset-IM"] not in roles["prompts"]
-    assert find_prompts_of(study)["Disamb5.0-IM"] == "Disamb2.5-PRMT"
-    assert find_repeated(study) == ["Disamb2.5-PRMT"]
+    assert find_prompt_sets(study)["Disamb5.0-IM"] == "Disamb2.5-PRMT"
+    assert list_repeated_prompt_sets(study) == ["Disamb2.5-PRMT"]
 
 
-def test_roles_go_by_place_and_not_by_name(monkeypatch):
+def test_roles_do_not_depend_on_set_names(monkeypatch):
     study = make_study(monkeypatch, "config.yaml")
     new = {name: f"Set{n}" for n, name in enumerate(study.sets)}
     sets = {new[name]: entry for name, entry in study.sets.items()}
@@ -93,19 +93,19 @@ def test_roles_of_the_second_study(monkeypatch):
     assert roles["shifted"] == ["ImageNet-v2", "ImageNet-Sketch", "ImageNet-A", "ImageNet-R"]
 
 
-def draw_right(share, rng):
-    """Which of each class's 60 queries are right: as many as the share says, or one more or less."""
+def draw_correct(share, rng):
+    """Draw which of each class's 60 queries are correct: the given share, or one query more or less."""
     counts = np.round(60 * share) + rng.integers(-1, 2, size=CLASSES)
     return np.concatenate([rng.permutation(60) < min(count, 60) for count in counts])
 
 
 def make_predictions(accuracy, seed, names, cosine):
-    """An experiment whose queries are right with about some chance, in each of eight classes."""
+    """Make an experiment with about the given accuracy in each of eight classes."""
     rng = np.random.default_rng(seed)
     ids = np.repeat(np.arange(CLASSES), 60)
 
     def predict(share):
-        return pl.Series(np.where(draw_right(share, rng), ids, (ids + 1) % CLASSES))
+        return pl.Series(np.where(draw_correct(share, rng), ids, (ids + 1) % CLASSES))
 
     columns = {"class_id": ids, "index": np.arange(len(ids)), "centroid_class": predict(accuracy)}
     columns |= {"knn1_class": predict(accuracy - 0.15), "knn5_class": predict(accuracy - 0.1)}
@@ -113,7 +113,7 @@ def make_predictions(accuracy, seed, names, cosine):
     return (*names, pl.DataFrame(columns))
 
 
-TOPS = {  # made up so that each claim has its own answer
+TOP1 = {  # chosen so that each claim has its own answer
     ("Photos", "Photos"): 0.6,
     ("Photos", "Sketches"): 0.5,
     ("Photos", "Plain"): 0.3,
@@ -149,21 +149,21 @@ def evidence():
     ]
     experiments, per_class = tabulate_experiments(rows, [type("Row", (), {"name": str(n)}) for n in range(CLASSES)])
     rng = np.random.default_rng(5)
-    runs, tops = [], []
-    for (training, evaluation), top1 in TOPS.items():
-        right = draw_right(top1, rng)
+    runs, per_class_top1 = [], []
+    for (training, evaluation), top1 in TOP1.items():
+        correct = draw_correct(top1, rng)
         ids = np.repeat(np.arange(CLASSES), 60)
         head = {"classifier": "small", "train_set": training, "evaluation_set": evaluation}
         runs.append(
-            pl.DataFrame({"class_id": ids, "index": np.arange(len(ids)), "correct_top1": right}).with_columns(
+            pl.DataFrame({"class_id": ids, "index": np.arange(len(ids)), "correct_top1": correct}).with_columns(
                 **{key: pl.lit(value) for key, value in head.items()}
             )
         )
-        tops += [{**head, "class_id": n, "top1": right[ids == n].mean()} for n in range(CLASSES)]
+        per_class_top1 += [{**head, "class_id": n, "top1": correct[ids == n].mean()} for n in range(CLASSES)]
     for (training, evaluation), top1 in CROPS.items():
         head = {"classifier": "crops", "train_set": training, "evaluation_set": evaluation}
-        right = draw_right(top1, rng)
-        tops += [{**head, "class_id": n, "top1": right[ids == n].mean()} for n in range(CLASSES)]
+        correct = draw_correct(top1, rng)
+        per_class_top1 += [{**head, "class_id": n, "top1": correct[ids == n].mean()} for n in range(CLASSES)]
     transfer = pl.DataFrame(
         [
             {"transfer_set": "digits", "encoder": "small", "train_set": name, "compared_with": "Photos"}
@@ -197,14 +197,14 @@ def evidence():
         compare_experiments(rows),
         pl.DataFrame(metrics),
         pl.DataFrame(spreads),
-        pl.DataFrame(tops),
+        pl.DataFrame(per_class_top1),
         compare_trainings(pl.concat(runs)),
         pl.DataFrame(predictors),
         transfer,
     )
 
 
-EXPECTED = {  # values by the made-up figures, and verdicts
+EXPECTED = {  # values that follow from the tables above, and verdicts
     "clarified_recognised": [(0.4, "holds")],
     "clarified_training": [(0.15, "holds")],
     "natural_training": [(0.4, "holds"), (0.25, "holds"), (0.1, "holds"), (0.2, "holds")],
@@ -238,7 +238,7 @@ EXPECTED = {  # values by the made-up figures, and verdicts
 }
 
 
-def test_every_listed_claim_has_its_test_and_a_known_study(evidence):
+def test_every_claim_has_its_test_and_a_known_study(evidence):
     assert [claim["id"] for claim in CLAIMS] == list(EXPECTED)
     assert {claim["study"] for claim in CLAIMS} == set(STUDIES)
     with pytest.raises(ValueError, match="no test of the claim 'else'"):
@@ -254,7 +254,7 @@ def test_each_claim_compares_the_right_sets_in_the_right_order(evidence, name):
     assert table["verdict"].to_list() == list(verdicts)
 
 
-def test_swapped_guidance_scales_turn_the_verdict(evidence):
+def test_swapped_guidance_scales_reverse_the_verdict(evidence):
     (claim,) = [claim for claim in CLAIMS if claim["id"] == "guidance_diversity"]
     swapped = ROLES | {"sweeps": [[["Clear", 2.5], ["Soft", 7.5]]]}
     assert check_claims([claim], evidence, swapped, None)["verdict"].to_list() == ["fails"]
@@ -276,14 +276,14 @@ def test_without_classifiers_metrics_or_roles_a_claim_is_not_measured(evidence):
 
 
 @pytest.mark.parametrize("published", [None, *STUDIES])
-def test_published_numbers_stand_beside_only_in_their_study(evidence, published):
+def test_published_numbers_are_shown_only_in_their_study(evidence, published):
     table = check_claims(CLAIMS, evidence, ROLES, published)
     shown = set(table.drop_nulls("published")["source"].str.extract('^("[^"]+")'))
     assert shown == ({STUDIES[published]} if published else set())
 
 
 def test_the_printed_numbers_are_those_of_the_papers_tables():
-    """Each number beside a claim stands in another file of resources/paper, or is the error of an accuracy there."""
+    """Each printed number of a claim is in another file of resources/paper, or is the error of an accuracy there."""
     tables = [path.read_text() for path in (REPOSITORY / "resources" / "paper").glob("*.csv") if path.stem != "claims"]
     known = {float(text) for table in tables for text in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?:e-\d+)?(?![\w.])", table)}
     known |= {round(100 - value, 1) for value in known}
@@ -293,7 +293,7 @@ def test_the_printed_numbers_are_those_of_the_papers_tables():
             assert {float(text) for text in numbers} <= known, claim["id"]
 
 
-def test_the_demo_shows_nothing_published(monkeypatch):
+def test_the_demo_shows_no_published_numbers(monkeypatch):
     assert make_study(monkeypatch, "config.yaml").config["published"] is None
     assert make_study(monkeypatch, "imagenet.yaml").config["published"] == "diversity_and_diffusion"
 
@@ -314,7 +314,7 @@ def test_the_correction_is_over_the_table(evidence):
     [
         (Finding("x", 0.2, 0.1, 0.3, 9, 0.001), 0.01, "holds"),
         (Finding("x", -0.2, -0.3, -0.1, 9, 0.001), 0.01, "fails"),
-        (Finding("x", 0.2, 0.1, 0.3, 9, 0.04), 0.06, "undecided"),  # by chance among so many
+        (Finding("x", 0.2, 0.1, 0.3, 9, 0.04), 0.06, "undecided"),  # not significant after correction
         (Finding("x", 0.2, -0.1, 0.5, 9, 0.01), 0.01, "undecided"),
         (Finding("x", 0.2, 0.0, 0.4, 9, 0.01), 0.01, "undecided"),
         (Finding("x", 0.2), None, "undecided"),
@@ -325,7 +325,7 @@ def test_the_correction_is_over_the_table(evidence):
         (Finding("x", 0.5, certain=False), None, "undecided"),
     ],
 )
-def test_a_verdict_needs_more_than_a_value(finding, p_adjusted, verdict):
+def test_a_verdict_needs_an_interval_and_a_corrected_p_value(finding, p_adjusted, verdict):
     assert finding.decide(p_adjusted) == verdict
 
 

@@ -1,4 +1,4 @@
-"""Published figures beside the study's own: by the names of sets and classes, reference before query."""
+"""Published values compared with the study's own: by the names of sets and classes, reference before query."""
 
 import polars as pl
 from workplace import REPOSITORY
@@ -11,8 +11,8 @@ FIRST = {stem: path for stem, path in PAPER.items() if stem not in SECOND}
 EMPTY = pl.DataFrame(schema=dict.fromkeys(("reference", "query", "name"), pl.String))
 
 
-def test_ours_stand_beside_printed_figures_of_the_same_sets():
-    """The pair is (reference, query), in this order; what the study lacks stays empty."""
+def test_printed_values_are_compared_with_own_values_of_the_same_sets():
+    """The pair is (reference, query), in this order; values that the study lacks stay empty."""
     pair = {"reference": "Disamb2.5-PRMT", "query": "ImageNet-IM"}
     bounds = {"centroid_accuracy_low": 0.6, "centroid_accuracy_high": 0.7, "mean_cosine_low": 0.2, "mean_cosine_high": 0.3}
     experiments = pl.DataFrame([pair | {"centroid_accuracy": 0.65, "mean_cosine": 0.25} | bounds])
@@ -33,12 +33,12 @@ def test_ours_stand_beside_printed_figures_of_the_same_sets():
         ("Table 1, line 4", "Synset-IM", 0.23, 0.2)
     ]
     swapped = experiments.rename({"reference": "query", "query": "reference"})
-    turned = compare_published("diversity_and_diffusion", FIRST, swapped, per_class, None, None)
-    assert turned.filter(pl.col("value").is_not_null(), pl.col("where") == "Table 3").is_empty()
+    without = compare_published("diversity_and_diffusion", FIRST, swapped, per_class, None, None)
+    assert without.filter(pl.col("value").is_not_null(), pl.col("where") == "Table 3").is_empty()
     assert len(table) == 36 * 2 + 30 * 2 + 9 * 2 + 3 * 2 + 4 + 4 + 6 + 13
 
 
-def test_the_lines_of_the_second_study():
+def test_the_rows_of_the_second_publication():
     means = pl.DataFrame(
         [
             {

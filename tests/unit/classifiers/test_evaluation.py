@@ -44,7 +44,7 @@ def classify(index, weights, **entry):
 
 
 def find_logits(index, weights):
-    """The same by timm alone, image by image."""
+    """Compute the logits with timm alone, image by image."""
     model, _ = load_classifier(make_recipe(), KEYS, weights)
     model.eval()
     data = timm.data.resolve_model_data_config(model) | {"input_size": (3, 32, 32), "crop_pct": 1.0}
@@ -56,7 +56,7 @@ def find_logits(index, weights):
     return logits, torch.tensor(rows["class_id"].to_pylist())
 
 
-def test_top1_and_top5_are_timms_on_the_same_logits(index, weights):
+def test_top1_and_top5_match_timm_on_the_same_logits(index, weights):
     table = classify(index, weights)
     logits, labels = find_logits(index, weights)
     top1, top5 = (float(share) / 100 for share in accuracy(logits, labels, topk=(1, 5)))
@@ -70,7 +70,7 @@ def test_top1_and_top5_are_timms_on_the_same_logits(index, weights):
     )
 
 
-def test_the_calibration_error_is_torchmetrics(index, weights):
+def test_calibration_error_matches_torchmetrics(index, weights):
     logits, labels = find_logits(index, weights)
     found = compute_calibration_error(logits.softmax(dim=1).amax(dim=1).numpy(), (logits.argmax(dim=1) == labels).numpy())
     expected = multiclass_calibration_error(logits.softmax(dim=1), labels, num_classes=8, n_bins=15, norm="l1")
@@ -84,7 +84,7 @@ def test_the_calibration_error_is_torchmetrics(index, weights):
     assert compute_calibration_error(np.ones(4), np.array([True, False] * 2)) == 0.5
 
 
-def test_a_classifier_may_choose_among_a_subset_of_classes(index, weights):
+def test_candidate_classes_may_be_a_subset(index, weights):
     logits, _ = find_logits(index, weights)
     among = [1, 2, 5]
     table = classify(index, weights, among=among)
@@ -92,17 +92,17 @@ def test_a_classifier_may_choose_among_a_subset_of_classes(index, weights):
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), expected)
 
 
-def test_a_split_of_its_own_is_tried(index, weights):
+def test_a_set_may_name_another_split(index, weights):
     table = classify(index, weights, split="train")
     assert len(table) == 8 * 8
     assert not table["correct_top1"].equals(classify(index, weights)["correct_top1"])
 
 
-def test_a_set_whose_images_are_all_left_out_is_named(index, weights, tmp_path):
+def test_error_names_a_set_without_remaining_images(index, weights, tmp_path):
     flagged = tmp_path / "flagged.parquet"
     write_index(flagged, [row | {"flags": ["black"]} for row in read_index(index).to_pylist()], {})
     sets = {"Black-IM": ([flagged], WHOLE)}
-    with pytest.raises(StudyError, match=r"no image of Black-IM is left to try a classifier on"):
+    with pytest.raises(StudyError, match=r"no image of Black-IM is left to evaluate a classifier on"):
         classify_sets(sets, make_recipe(), KEYS, weights={1: weights}, exclude_flags=["black"], device=CPU, workers=0)
 
 
@@ -120,11 +120,13 @@ def test_pretrained_outputs_are_found_by_wordnet_id():
     assert model.num_classes == 1000
     assert map_outputs(model, synsets[10:13][::-1], "m") == [12, 11, 10]
     assert map_outputs(build_model(make_recipe(), 3), ["a", "b", "c"], "m") is None
-    with pytest.raises(StudyError, match=r"has 1000 outputs, but the study has 2 classes \(its key 'crane' is no ImageNet"):
+    with pytest.raises(
+        StudyError, match=r"has 1000 outputs, but the study has 2 classes \(its key 'crane' is not an ImageNet"
+    ):
         map_outputs(model, [synsets[0], "crane"], "m")
 
 
-def test_pretrained_weights_are_a_classifier_without_training(index, tmp_path):
+def test_pretrained_weights_are_evaluated_without_training(index, tmp_path):
     from conftest import make_timm_folder
 
     make_timm_folder(tmp_path)  # ten outputs
@@ -136,7 +138,7 @@ def test_pretrained_weights_are_a_classifier_without_training(index, tmp_path):
     assert table["predicted"].list.max().max() <= 9
 
 
-def test_reassessed_labels_count_as_timm_counts_them(tmp_path):
+def test_reassessed_labels_match_timm(tmp_path):
     """On ImageNet's validation names, with made-up logits for all 50,000."""
     synsets = ImageNetInfo().label_names()
     names = [f"val/ILSVRC2012_val_{n + 1:08d}.JPEG" for n in range(50_000)]
@@ -151,15 +153,15 @@ def test_reassessed_labels_count_as_timm_counts_them(tmp_path):
     correct_top5 = np.mean([bool(ours[n] & set(top[n])) for n in kept])
     assert (correct_top1 * 100, correct_top5 * 100) == pytest.approx((theirs.get_accuracy(1), theirs.get_accuracy(5)))
     assert len(kept) < 50_000
-    # with classes in another order, and a few of them, the labels are the study's
+    # for a subset of the classes in another order, the labels are the study's
     few = find_real_labels(pa.table({"file": names[:200]}), synsets[:500][::-1])
-    whole = [{499 - n for n in labels if n < 500} for labels in ours[:200]]
-    assert few == whole
-    with pytest.raises(StudyError, match=r"by their names \(ILSVRC2012_val_...\), not val/cat.png"):
+    expected = [{499 - n for n in labels if n < 500} for labels in ours[:200]]
+    assert few == expected
+    with pytest.raises(StudyError, match=r"under their own names \(ILSVRC2012_val_...\), not val/cat.png"):
         find_real_labels(pa.table({"file": ["val/cat.png"]}), synsets)
 
 
-def test_real_labels_leave_out_what_has_none(index, weights, monkeypatch):
+def test_real_labels_exclude_images_without_labels(index, weights, monkeypatch):
     labels = [{0, 1}, set(), {7}] * 16
     monkeypatch.setattr("synthdiv.classifiers.evaluation.find_real_labels", lambda table, keys: labels)
     table = classify(index, weights, real_labels=True)

@@ -1,4 +1,4 @@
-"""Statistics of features: closed forms, numpy's and scipy's own, and the other public definitions told apart."""
+"""Feature statistics against closed forms, numpy and scipy, and distinguished from other public definitions."""
 
 import math
 
@@ -31,8 +31,8 @@ def code(rows, eps=EPS):
     return compute_coding_length(rows.T @ rows, *rows.shape, eps)
 
 
-def draw(seed=0, count=60, d=12):
-    """Features as a rectifier leaves them: correlated, with zeros and a dimension that is never excited."""
+def make_features(seed=0, count=60, d=12):
+    """Return features as after a ReLU: correlated, with zeros and a dimension that is never active."""
     rng = np.random.default_rng(seed)
     rows = np.maximum(rng.normal(size=(count, d)) @ rng.normal(size=(d, d)) + 0.3, 0)
     rows[:, 4] = 0
@@ -45,8 +45,8 @@ def test_sparsity_counts_values_up_to_the_threshold():
     assert measure_sparsity(rows, 0.0).tolist() == [0.5, 0.5, 0.5]
 
 
-def test_sparsity_is_of_unit_vectors():
-    rows = np.array([[3e-5, 4.0], [3e-7, 4e-7]])  # the second is short, and as little sparse as it can be
+def test_sparsity_uses_unit_vectors():
+    rows = np.array([[3e-5, 4.0], [3e-7, 4e-7]])  # the second is short, but not sparse at all
     assert measure([0, 0], rows)["sparsity"]["value"] == 0.25
 
 
@@ -59,18 +59,18 @@ def test_distances_of_two_points_of_orthonormal_and_of_constant_features():
 
 
 def test_the_intra_class_distance_is_a_mean_over_classes_not_over_pairs():
-    """A class of four orthonormal vectors (6 pairs of sqrt 2), one of two equal ones (1 pair of 0), one of a single one."""
+    """Classes of four orthonormal vectors (6 pairs of sqrt 2), of two equal vectors (1 pair of 0), and of one vector."""
     rows = np.concatenate([np.eye(4), [[1, 0, 0, 0]] * 2, [[0, 1, 0, 0]]])
     found = measure([0, 0, 0, 0, 1, 1, 2], rows)["intra_class_distance"]
     assert found["value"] == pytest.approx(math.sqrt(2) / 2)
     assert found["value"] != pytest.approx(6 / 7 * math.sqrt(2))
-    rows, ids = draw()
+    rows, ids = make_features()
     unit = make_unit(rows)
     expected = [cdist(unit[ids == c], unit[ids == c])[np.triu_indices(15, 1)].mean() for c in range(4)]
     assert measure(ids, rows)["intra_class_distance"]["value"] == pytest.approx(np.mean(expected), rel=1e-12)
 
 
-def test_no_class_of_two_has_no_distance():
+def test_without_a_class_of_two_there_is_no_distance():
     found = measure([0, 1, 2], np.eye(3))["intra_class_distance"]
     assert (found["value"], found["low"]) == (None, None)
 
@@ -84,30 +84,30 @@ def test_redundancy_of_orthogonal_and_of_repeated_dimensions():
     assert compute_redundancy(sum_moments(four)) == pytest.approx(2 / 6)
 
 
-def test_redundancy_leaves_the_diagonal_out_which_another_definition_counts():
-    rows, _ = draw()
+def test_redundancy_excludes_the_diagonal_unlike_another_definition():
+    rows, _ = make_features()
     rows = np.delete(rows, 4, axis=1)
-    theirs = np.abs(np.corrcoef(rows, rowvar=False))  # over all pairs, each with itself too
+    theirs = np.abs(np.corrcoef(rows, rowvar=False))  # over all pairs, including each with itself
     d, ours = len(theirs), compute_redundancy(sum_moments(rows))
     assert ours == pytest.approx(theirs[~np.eye(d, dtype=bool)].mean(), rel=1e-12)
     assert theirs.mean() == pytest.approx((1 + (d - 1) * ours) / d)
     assert abs(theirs.mean() - ours) > 0.05
-    # uncorrelated dimensions have none by ours, and 1/d by the other
+    # uncorrelated dimensions have 0 by ours, and 1/d by the other
     columns = hadamard(8)[:, 1:].astype(float)
     assert np.abs(np.corrcoef(columns, rowvar=False)).mean() == pytest.approx(1 / 7)
 
 
-def test_dead_dimensions_take_no_part_in_redundancy_and_are_counted():
-    rows, ids = draw()
+def test_dead_dimensions_are_excluded_from_redundancy_and_counted():
+    rows, ids = make_features()
     without = np.delete(rows, 4, axis=1)
     rows[:, 7] = 0
     found = measure(ids, rows)["feature_redundancy"]
-    alive = np.delete(make_unit(rows), [4, 7], axis=1)
-    correlations = np.abs(np.corrcoef(alive, rowvar=False))
+    varying = np.delete(make_unit(rows), [4, 7], axis=1)
+    correlations = np.abs(np.corrcoef(varying, rowvar=False))
     assert found["value"] == pytest.approx(correlations[np.triu_indices(10, 1)].mean(), rel=1e-9)
     assert (found["n_dead"], found["d"]) == (2, 12)
     assert measure(ids, without)["feature_redundancy"]["n_dead"] == 0
-    # a constant that sums do not hold exactly is dead too
+    # a constant whose sums are not exact is dead too
     constant = np.concatenate([without, np.full((60, 1), 0.1)], axis=1)
     assert compute_redundancy(sum_moments(constant)) == pytest.approx(compute_redundancy(sum_moments(without)), rel=1e-12)
     assert compute_redundancy(sum_moments(np.full((60, 3), 0.1))) == 0
@@ -121,14 +121,14 @@ def test_coding_length_of_orthonormal_and_of_constant_features():
         assert code(constant, eps=0.1) == pytest.approx(math.log(1 + d / 0.01) / 2)
 
 
-def test_coding_length_is_told_apart_from_other_definitions():
-    rows = make_unit(draw()[0])
+def test_coding_length_differs_from_other_definitions():
+    rows = make_unit(make_features()[0])
     count, d = rows.shape
     ours = code(rows)
     # by its eigenvalues
     values = np.linalg.svd(rows, compute_uv=False) ** 2
     assert ours == pytest.approx(0.5 * np.log1p(d / (count * EPS**2) * values).sum(), rel=1e-12)
-    # with the mean subtracted, constant features take nothing to code
+    # with the mean subtracted, constant features have length 0
     constant = np.tile(rows[:1], (9, 1))
     assert code(constant - constant.mean(axis=0)) == pytest.approx(0, abs=1e-12)
     assert code(constant) > 1
@@ -144,7 +144,7 @@ def test_the_smaller_matrix_has_the_same_coding_length():
 
 
 def test_moments_add_up_over_blocks_and_parts(monkeypatch):
-    rows, _ = draw()
+    rows, _ = make_features()
     whole = sum_moments(rows)
     parts = sum_moments(rows[:20], whole.centre) + sum_moments(rows[20:], whole.centre)
     monkeypatch.setattr("synthdiv.classifiers.feature_statistics.BLOCK", 7)
@@ -154,8 +154,8 @@ def test_moments_add_up_over_blocks_and_parts(monkeypatch):
         assert compute_redundancy(one) == pytest.approx(compute_redundancy(whole), rel=1e-10)
 
 
-def test_a_row_a_statistic_with_what_defines_it():
-    rows, ids = draw()
+def test_each_statistic_has_a_row_with_its_definition():
+    rows, ids = make_features()
     table = measure(ids, rows, threshold=0.01, eps=0.3)
     assert list(table) == list(DEFINITIONS)
     for name, row in table.items():
@@ -167,7 +167,7 @@ def test_a_row_a_statistic_with_what_defines_it():
 
 
 def test_the_jackknife_leaves_a_group_of_images_out():
-    rows, ids = draw()
+    rows, ids = make_features()
     embeddings = make_embeddings(ids, rows)
     groups, unit = group_rows(embeddings), make_unit(rows)
     lengths = np.array([code(unit[groups != g]) for g in range(10)])
@@ -176,8 +176,8 @@ def test_the_jackknife_leaves_a_group_of_images_out():
     assert (row["high"] - row["low"]) / 2 == pytest.approx(2.2621571628 * error, rel=1e-6)  # Student's t, 9 degrees
 
 
-def test_no_figure_depends_on_the_order_of_the_rows():
-    rows, ids = draw()
+def test_no_value_depends_on_the_order_of_the_rows():
+    rows, ids = make_features()
     embeddings = make_embeddings(ids, rows)
     order = np.lexsort((np.random.default_rng(3).permutation(60), embeddings.class_ids))
     first, second = (measure_features(one, threshold=1e-5, eps=EPS) for one in (embeddings, embeddings[order]))

@@ -1,4 +1,4 @@
-"""Features of classifiers against timm's own, and digits transferred end to end by the scripts themselves."""
+"""Features of classifiers against timm's, and the transfer to digits end to end with the workflow's scripts."""
 
 from collections import Counter
 from pathlib import Path
@@ -53,7 +53,7 @@ def index(tmp_path_factory):
     return make_image_set(tmp_path_factory.mktemp("images"), "colours")
 
 
-def test_the_last_layer_makes_the_logits_of_the_features(index, weights):
+def test_the_last_layer_maps_the_features_to_the_logits(index, weights):
     recipe = make_recipe()
     rows = gather_splits([index], ["train", "evaluation"], **WHOLE)
     found = take_features(rows, recipe, KEYS, weights=weights, device=CPU, workers=0)
@@ -81,7 +81,7 @@ def test_a_seeded_subset_of_one_split_is_taken(index):
     assert len(gather_splits([index], ["train", "evaluation", "validation"], **WHOLE)) == 36
 
 
-def test_weights_that_came_trained_give_features_without_a_seed(index, tmp_path):
+def test_pretrained_weights_give_features_without_a_seed(index, tmp_path):
     make_timm_folder(tmp_path)
     recipe = make_recipe(model=str(tmp_path), model_options={}, pretrained=True)
     rows = gather_splits([index], ["evaluation"], **WHOLE)
@@ -91,7 +91,7 @@ def test_weights_that_came_trained_give_features_without_a_seed(index, tmp_path)
 
 
 class Steps:
-    """The scripts, run one after the other in a folder."""
+    """Run the scripts one after another in a folder."""
 
     def __init__(self, folder, config, weights):
         self.folder, self.config, self.weights = folder, config, weights
@@ -167,7 +167,7 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
     )
     table = pl.read_csv(runs)
     assert table["seed"].to_list() == [1, 2]
-    # an untrained network of sixteen features sees far more of digits than chance does
+    # an untrained network of sixteen features is far above chance on digits
     assert table["top1"].min() > 0.3
     first = table.row(0, named=True)
     assert (first["n_classes"], first["n_train"] + first["n_evaluation"], first["trials"]) == (10, 1797, 4)

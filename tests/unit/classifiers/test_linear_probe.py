@@ -1,4 +1,4 @@
-"""The regression on frozen features against scikit-learn called directly, and the tables made of it."""
+"""Linear probes on frozen features against scikit-learn called directly, and their tables."""
 
 import numpy as np
 import polars as pl
@@ -32,7 +32,7 @@ def score(c, train, evaluated):
     return model.score(make_unit(evaluated.vectors), evaluated.class_ids)
 
 
-def test_the_strengths():
+def test_the_c_values():
     assert space_c_values(30)[0] == 1e-5
     assert space_c_values(30)[-1] == pytest.approx(1e6)
     assert space_c_values(12) == pytest.approx([10.0**n for n in range(-5, 7)])
@@ -40,7 +40,7 @@ def test_the_strengths():
 
 
 @pytest.mark.parametrize("features", ["unit", "raw"])
-def test_the_final_fit_is_scikit_learns_on_training_and_validation_split(features):
+def test_the_final_fit_matches_scikit_learn_on_training_and_validation_split(features):
     found = transfer_features(TRAIN, VALIDATION, EVALUATION, trials=1, **OPTIONS | {"features": features})
     x, y, z = (one.vectors * (one.lengths[:, None] if features == "raw" else 1) for one in (TRAIN, VALIDATION, EVALUATION))
     ids = np.concatenate([TRAIN.class_ids, VALIDATION.class_ids])
@@ -53,15 +53,15 @@ def test_the_final_fit_is_scikit_learns_on_training_and_validation_split(feature
 def test_c_is_the_best_on_the_validation_split():
     found = transfer_features(TRAIN, VALIDATION, EVALUATION, trials=12, **OPTIONS)
     expected = [score(c, TRAIN, VALIDATION) for c in space_c_values(12)]
-    assert [trial["c"] for trial in found.trials] == space_c_values(12)
-    # a fit that starts from the one before ends about where one from scratch does
+    assert [trial["C"] for trial in found.trials] == space_c_values(12)
+    # a fit that starts from the previous one ends close to one from scratch
     np.testing.assert_allclose([trial["validation_top1"] for trial in found.trials], expected, atol=0.03)
     assert found.c == space_c_values(12)[int(np.argmax([trial["validation_top1"] for trial in found.trials]))]
     assert 0 < space_c_values(12).index(found.c) < 11
 
 
-def test_nothing_of_the_evaluation_split_leaks_into_the_choice():
-    """Evaluated on the very images that train, the weakest regularisation is best; what validates chooses another."""
+def test_the_evaluation_split_does_not_leak_into_the_choice():
+    """On the training images the weakest regularisation is best; the validation split chooses another."""
     found = transfer_features(TRAIN, VALIDATION, TRAIN, trials=12, **OPTIONS)
     on_evaluation = [score(c, TRAIN, TRAIN) for c in space_c_values(12)]
     best_there = space_c_values(12)[int(np.argmax(on_evaluation))]
@@ -72,7 +72,7 @@ def test_nothing_of_the_evaluation_split_leaks_into_the_choice():
     assert (first.c, first.trials) == (second.c, second.trials)
 
 
-def test_without_a_validation_split_a_fifth_of_each_class_is_one():
+def test_without_a_validation_split_a_fifth_of_each_class_replaces_it():
     held = hold_out(TRAIN, 0)
     assert np.bincount(TRAIN.class_ids[held]).tolist() == [6] * 4
     assert not (held == hold_out(TRAIN, 1)).all()
@@ -84,13 +84,13 @@ def test_without_a_validation_split_a_fifth_of_each_class_is_one():
     assert np.bincount(few.class_ids[hold_out(few, 0)], minlength=3).tolist() == [1, 1, 0]
 
 
-def test_a_fit_that_did_not_converge_says_so():
+def test_a_fit_that_does_not_converge_is_reported():
     found = transfer_features(TRAIN, VALIDATION, EVALUATION, trials=3, **OPTIONS | {"max_iterations": 1})
     assert not found.converged
     assert not found.trials[1]["converged"]
 
 
-def test_the_order_of_the_rows_does_not_matter_and_seeds_are_kept_apart(tmp_path):
+def test_the_order_of_the_rows_does_not_matter_and_seeds_are_kept_separate(tmp_path):
     rng, metadata = np.random.default_rng(5), {}
     parts = [("train", TRAIN), ("evaluation", EVALUATION)]
     for name, order in (("a", np.arange(480)), ("b", rng.permutation(480))):
@@ -125,7 +125,7 @@ def test_the_order_of_the_rows_does_not_matter_and_seeds_are_kept_apart(tmp_path
 
 
 def tabulate(accuracies, natural="Natural-IM", count=200):
-    """Tables of made-up predictions: of each (encoder, train_set) the accuracy of each seed."""
+    """Return tables of made-up predictions with the accuracy of each seed, by (encoder, train_set)."""
     predictions, trials, order = [], [], np.random.default_rng(0).random(count)
     ids = np.repeat(np.arange(4), count // 4)
     evaluation = make_embeddings(ids, np.ones((count, 2)))
@@ -144,13 +144,13 @@ def tabulate(accuracies, natural="Natural-IM", count=200):
     return runs, average_transfer(runs, whole, natural)
 
 
-def test_a_row_a_seed_and_means_that_are_compared_with_the_natural_training_set():
+def test_one_row_per_seed_and_means_compared_with_the_natural_training_set():
     runs, means = tabulate(
-        {("net", "Drawn-IM"): [0.4, 0.6], ("net", "Natural-IM"): [0.7, 0.8], ("clip", None): [0.9]},
+        {("net", "Generated-IM"): [0.4, 0.6], ("net", "Natural-IM"): [0.7, 0.8], ("clip", None): [0.9]},
     )
     assert runs.select("encoder", "train_set", "seed").rows() == [
-        ("net", "Drawn-IM", 0),
-        ("net", "Drawn-IM", 1),
+        ("net", "Generated-IM", 0),
+        ("net", "Generated-IM", 1),
         ("net", "Natural-IM", 0),
         ("net", "Natural-IM", 1),
         ("clip", None, None),
@@ -158,24 +158,24 @@ def test_a_row_a_seed_and_means_that_are_compared_with_the_natural_training_set(
     first = runs.row(0, named=True)
     assert (first["n_classes"], first["n_train"], first["n_evaluation"], first["d"], first["trials"]) == (4, 160, 200, 20, 2)
     assert (first["top1_low"], first["top1_high"]) == pytest.approx(wilson_interval(first["top1"] * 200, 200))
-    drawn, natural, clip = means.to_dicts()
-    assert drawn["top1"] == pytest.approx(runs["top1"][:2].mean())
-    assert drawn["compared_with"] == "Natural-IM"
-    # what the drawn set has more than the natural one, not the other way round
-    assert drawn["difference"] == pytest.approx(drawn["top1"] - natural["top1"])
-    assert drawn["difference_high"] < 0
-    assert drawn["differs"]
+    generated, natural, clip = means.to_dicts()
+    assert generated["top1"] == pytest.approx(runs["top1"][:2].mean())
+    assert generated["compared_with"] == "Natural-IM"
+    # the generated set minus the natural one, not the reverse
+    assert generated["difference"] == pytest.approx(generated["top1"] - natural["top1"])
+    assert generated["difference_high"] < 0
+    assert generated["differs"]
     for other in (natural, clip):
         assert other["difference"] is None
         assert other["p_adjusted"] is None
     assert (clip["n_seeds"], clip["top1_deviation"]) == (1, None)
 
 
-def test_probabilities_are_corrected_for_the_number_of_comparisons_alone():
-    several = {("net", f"Drawn{n}-IM"): [0.66] for n in range(3)} | {("net", "Natural-IM"): [0.7]}
+def test_p_values_are_corrected_for_the_number_of_comparisons_alone():
+    several = {("net", f"Generated{n}-IM"): [0.66] for n in range(3)} | {("net", "Natural-IM"): [0.7]}
     _, means = tabulate(several)
     rows = means.drop_nulls("difference")
     assert len(rows) == 3
-    assert rows["p_adjusted"].to_list() == pytest.approx(rows["p_value"].to_list())  # equal ones stay by Benjamini-Hochberg
+    assert rows["p_adjusted"].to_list() == pytest.approx(rows["p_value"].to_list())  # Benjamini-Hochberg keeps equal ones
     _, none = tabulate(several, natural="Elsewhere-IM")
     assert none["difference"].is_null().all()

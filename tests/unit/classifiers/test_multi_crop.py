@@ -1,4 +1,4 @@
-"""Crops against torchvision's functions composed by hand, and against a picture in which every pixel says where it was."""
+"""Crops against torchvision's functions composed by hand, and on an image whose pixels encode their positions."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ STILL = {"blur": 0.0, "solarize": 0.0}
 
 
 def make_spec(*, global_changes=None, local_changes=None, **changes):
-    """The key ``multi_crop`` with its defaults."""
+    """Return the key ``multi_crop`` with its defaults."""
     given = {"global": global_changes or {}, "local": local_changes or {}} | changes
     return make_recipe(multi_crop=given)["multi_crop"]
 
@@ -33,16 +33,16 @@ def photograph():
 
 
 def cut(image, side, scale, blur, solarize):
-    """A crop of DINO's by hand: torchvision's functions, and its random numbers in DINO's order."""
+    """Make a DINO crop by hand: torchvision's functions, with random numbers in DINO's order."""
     top, left, height, width = transforms.RandomResizedCrop.get_params(image, list(scale), [3 / 4, 4 / 3])
     image = image.crop((left, top, left + width, top + height)).resize((side, side), Image.Resampling.BICUBIC)
     if torch.rand(1) < 0.5:
         image = ImageOps.mirror(image)
     if torch.rand(1) < 0.8:
-        order, *strengths = transforms.ColorJitter.get_params((0.6, 1.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1))
+        order, *factors = transforms.ColorJitter.get_params((0.6, 1.4), (0.6, 1.4), (0.8, 1.2), (-0.1, 0.1))
         adjust = ("adjust_brightness", "adjust_contrast", "adjust_saturation", "adjust_hue")
         for n in order:
-            image = getattr(functional, adjust[n])(image, strengths[n])
+            image = getattr(functional, adjust[n])(image, factors[n])
     if torch.rand(1) < 0.2:
         image = ImageOps.grayscale(image).convert("RGB")
     if torch.rand(1) < blur:
@@ -53,7 +53,7 @@ def cut(image, side, scale, blur, solarize):
 
 
 @pytest.mark.parametrize("numbers", [(1, 8), (2, 3)], ids=["the study's", "others"])
-def test_every_crop_is_that_of_torchvisions_functions_under_the_same_seed(photograph, numbers):
+def test_every_crop_matches_torchvisions_functions_under_the_same_seed(photograph, numbers):
     spec = make_spec(global_changes={"number": numbers[0]}, local_changes={"number": numbers[1]})
     crops = MultiCrop(spec, 224)
     seen = set()
@@ -71,8 +71,8 @@ def test_every_crop_is_that_of_torchvisions_functions_under_the_same_seed(photog
     assert len(seen) == 20 * sum(numbers)
 
 
-def test_every_crop_is_that_of_torchvisions_newer_transforms_under_the_same_seed(photograph):
-    """With every key other than its default. They are code of their own, which rounds some blurred values the other way."""
+def test_every_crop_matches_torchvisions_v2_transforms_under_the_same_seed(photograph):
+    """With every key other than its default. The v2 code is separate and rounds some blurred values the other way."""
     spec = make_spec(
         global_changes={"number": 2, "size": 48, "scale": [0.5, 0.9], "blur": 0.6, "solarize": 0.4},
         local_changes={"number": 3, "size": 16, "scale": [0.1, 0.3], "blur": 0.3, "solarize": 0.7},
@@ -108,10 +108,10 @@ def test_every_crop_is_that_of_torchvisions_newer_transforms_under_the_same_seed
             assert (difference > 0).mean() < 0.01
 
 
-def test_crops_have_the_sizes_numbers_and_scales_that_are_asked_for():
-    """Red says the column of a pixel and green its row, so a crop's range of both is the area that it is cut from."""
-    places = np.arange(256, dtype=np.uint8)
-    image = Image.fromarray(np.stack([np.tile(places, (256, 1)), np.tile(places[:, None], (1, 256))] * 2, axis=2)[..., :3])
+def test_crops_have_the_requested_sizes_numbers_and_scales():
+    """Red encodes the column of a pixel and green its row, so a crop's range of both gives the area that it is cut from."""
+    ramp = np.arange(256, dtype=np.uint8)
+    image = Image.fromarray(np.stack([np.tile(ramp, (256, 1)), np.tile(ramp[:, None], (1, 256))] * 2, axis=2)[..., :3])
     spec = make_spec(global_changes=STILL, local_changes=STILL | {"number": 4}, interpolation="nearest", **QUIET)
     crops = MultiCrop(spec, 128)
     assert crops.number == 5
@@ -124,14 +124,14 @@ def test_crops_have_the_sizes_numbers_and_scales_that_are_asked_for():
             across = group[:, 0].max(axis=(1, 2)).astype(float) - group[:, 0].min(axis=(1, 2))
             down = group[:, 1].max(axis=(1, 2)).astype(float) - group[:, 1].min(axis=(1, 2))
             found.extend(across * down / 256**2)
-    # a sampled pixel is up to two from the edge of a crop
+    # a sampled pixel is up to two pixels from the edge of a crop
     assert 0.25 - 0.02 < min(areas[0]) < 0.35
     assert 0.8 < max(areas[0]) <= 1.0
     assert 0.05 - 0.015 < min(areas[1]) < 0.06
     assert 0.23 < max(areas[1]) <= 0.25
 
 
-def test_a_batch_of_rows_comes_apart_into_the_crops_and_their_labels(photograph):
+def test_a_batch_of_rows_is_separated_into_crops_and_labels(photograph):
     crops = MultiCrop(make_spec(global_changes={"number": 2}, local_changes={"number": 3, "size": 16}), 32)
     expected, rows = [[], []], []
     for seed in range(4):
@@ -163,7 +163,7 @@ def test_a_blur_stays_within_a_small_crop(photograph):
 
 
 def test_crops_do_not_depend_on_threads(photograph):
-    """A worker of a loader has one."""
+    """A loader's worker has one thread."""
     crops, threads, found = MultiCrop(make_spec(), 224), torch.get_num_threads(), []
     try:
         for n in (1, 4):
@@ -175,7 +175,7 @@ def test_crops_do_not_depend_on_threads(photograph):
     assert np.array_equal(*found)
 
 
-def test_global_crops_are_as_large_as_the_recipe_says_and_evaluation_has_none():
+def test_global_crops_have_the_recipes_size_and_evaluation_has_none():
     recipe = make_recipe(multi_crop={"local": {"size": 16}})
     model = build_model(recipe, 3)
     assert [(kind.number, kind.side) for kind in build_multi_crop(recipe, model).kinds] == [(1, 32), (8, 16)]
@@ -183,9 +183,9 @@ def test_global_crops_are_as_large_as_the_recipe_says_and_evaluation_has_none():
     assert not isinstance(build_transform(recipe, model, is_training=False), MultiCrop)
     assert build_multi_crop(make_recipe(), model) is None
     own = make_recipe(image_size=None, multi_crop={})
-    assert build_multi_crop(own, model).kinds[0].side == 160  # what timm's test_resnet is for
+    assert build_multi_crop(own, model).kinds[0].side == 160  # the default of timm's test_resnet
 
 
-def test_the_defaults_are_those_of_the_second_studys_recipe():
+def test_the_defaults_match_the_second_studys_recipe():
     given = yaml.safe_load((REPOSITORY / "resources" / "recipes" / "resnet50_multicrop.yaml").read_text())
     assert make_recipe(multi_crop=given["multi_crop"])["multi_crop"] == make_spec()

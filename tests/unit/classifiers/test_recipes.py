@@ -1,4 +1,4 @@
-"""What timm makes of a recipe is what timm's own factories make of the same arguments."""
+"""Recipes build the same objects as timm's own factories with the same arguments."""
 
 import math
 
@@ -45,7 +45,7 @@ def resnetrs152(cited):
     return build_model(cited, 1000)
 
 
-def test_the_cited_model_has_86_62_million_parameters_and_learns_at_256_pixels(cited, resnetrs152):
+def test_the_cited_model_has_86_62_million_parameters_and_gradients_at_256_pixels(cited, resnetrs152):
     assert round(sum(p.numel() for p in resnetrs152.parameters()) / 1e6, 2) == 86.62
     assert resnetrs152.drop_rate == 0.25
     logits = resnetrs152(torch.randn(2, 3, 256, 256, generator=torch.Generator().manual_seed(0)))
@@ -57,7 +57,7 @@ def test_the_cited_model_has_86_62_million_parameters_and_learns_at_256_pixels(c
     resnetrs152.zero_grad(set_to_none=True)
 
 
-def test_the_cited_recipe_is_the_published_one(cited, resnetrs152):
+def test_the_cited_recipe_matches_the_published_one(cited, resnetrs152):
     assert cited["steps"] == 350 * 312
     assert round(cited["warmup"] * cited["steps"]) == 1560
     assert (cited["batch_size"], cited["label_smoothing"], cited["ema_decay"]) == (4096, 0.1, 0.9999)
@@ -77,7 +77,7 @@ def test_the_cited_recipe_is_the_published_one(cited, resnetrs152):
 
 
 @pytest.mark.parametrize("name", ["resnet50", "resnet50_multicrop"])
-def test_the_second_studys_recipes_are_the_groups_public_defaults(name):
+def test_the_second_studys_recipes_match_the_groups_public_defaults(name):
     recipe = read_recipe(name)
     model = build_model(recipe, 1000)
     assert round(sum(p.numel() for p in model.parameters()) / 1e6, 1) == 25.6
@@ -104,7 +104,7 @@ def test_the_second_studys_recipes_are_the_groups_public_defaults(name):
 
 
 def test_plain_augmentation_is_a_random_resized_crop_and_a_flip():
-    """torchvision's, as everyone trains on ImageNet with; its random numbers are not timm's."""
+    """As in torchvision, the usual augmentation on ImageNet; timm uses other random numbers."""
     recipe = read_recipe("resnet50")
     transform = build_transform(recipe, build_model(recipe, 10), is_training=True)
     crop, flip, _ = transform.transforms
@@ -117,7 +117,7 @@ def test_plain_augmentation_is_a_random_resized_crop_and_a_flip():
     assert flip.p == 0.5
 
 
-def test_the_optimisers_groups_are_timms(cited, resnetrs152):
+def test_the_optimisers_groups_match_timm(cited, resnetrs152):
     ours = build_optimizer(cited, resnetrs152)
     theirs = timm.optim.create_optimizer_v2(resnetrs152, opt="momentum", lr=1.6, momentum=0.9, weight_decay=4e-5)
     assert len(ours.param_groups) == len(theirs.param_groups) == 2
@@ -128,7 +128,7 @@ def test_the_optimisers_groups_are_timms(cited, resnetrs152):
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-def test_the_transforms_are_timms(cited, resnetrs152, is_training):
+def test_the_transforms_match_timm(cited, resnetrs152, is_training):
     image = Image.effect_noise((400, 300), 80).convert("RGB")
     data = timm.data.resolve_model_data_config(resnetrs152)
     data |= {"input_size": (3, 256, 256)} if is_training else {"input_size": (3, 320, 320), "crop_pct": data["crop_pct"]}
@@ -157,7 +157,7 @@ def test_the_loss_follows_the_recipe():
     assert build_mixup(make_recipe(), 4) is None
 
 
-def test_erasing_is_done_on_batches_and_not_in_the_transform():
+def test_erasing_applies_to_batches_and_not_in_the_transform():
     recipe = make_recipe(augmentation={"re_prob": 1.0, "re_mode": "const", "re_count": 1})
     model = build_model(recipe, 3)
     assert "RandomErasing" not in str(build_transform(recipe, model, is_training=True))
@@ -174,7 +174,7 @@ def test_steps_or_epochs_are_held_fixed():
     assert count_steps(by_epochs, 1) == 1
 
 
-def test_weights_of_a_folder_and_of_a_file(tmp_path):
+def test_weights_from_a_folder_and_from_a_file(tmp_path):
     make_timm_folder(tmp_path)
     folder = build_model(make_recipe(model=str(tmp_path), model_options={}, pretrained=True), None)
     file = build_model(make_recipe(model_options={}, pretrained=str(tmp_path / "model.safetensors")), 10)
@@ -190,12 +190,12 @@ def test_weights_of_a_folder_and_of_a_file(tmp_path):
         ({"pretrained": "missing.safetensors"}, r"could not build .*\(missing.safetensors\): FileNotFoundError"),
     ],
 )
-def test_a_model_that_cannot_be_built_says_why(changes, message):
+def test_error_says_why_a_model_cannot_be_built(changes, message):
     with pytest.raises(StudyError, match=message):
         build_model(make_recipe(**changes), 3)
 
 
-def test_arguments_that_timm_refuses_are_named():
+def test_error_names_arguments_that_timm_refuses():
     model = build_model(make_recipe(), 3)
     with pytest.raises(StudyError, match=r"refuses the recipe's augmentation .*'hflips'"):
         build_transform(make_recipe(augmentation={"hflips": 1}), model, is_training=True)

@@ -1,4 +1,4 @@
-"""Trainings on images whose mean colour says their class, with a network without batch normalisation unless said."""
+"""Trainings on images whose mean colour is their class, with a network without batch normalisation unless stated."""
 
 import os
 import signal
@@ -71,7 +71,7 @@ def elsewhere(training, tmp_path, **changes):
     return replace(training, **paths, **changes)
 
 
-def test_a_training_learns_and_says_what_it_did(training, index):
+def test_a_training_learns_and_writes_its_log_and_metadata(training, index):
     train(replace(training, recipe=make_recipe(steps=40), monitored=[str(index)]))
     log = pl.read_parquet(training.log)
     assert log["step"].to_list() == list(range(1, 41))
@@ -92,7 +92,7 @@ AUGMENTATIONS = pytest.mark.parametrize("augmentation", [{}, CROPS], ids=["plain
 
 
 @AUGMENTATIONS
-def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, tmp_path, augmentation):
+def test_the_weights_depend_on_the_seed_and_not_on_workers(training, tmp_path, augmentation):
     training = replace(training, recipe=make_recipe(**augmentation))
     first = weights(training)
     assert differences(first, weights(elsewhere(training, tmp_path, workers=2))) == 0
@@ -100,13 +100,13 @@ def test_the_weights_follow_from_the_seed_alone_and_not_from_workers(training, t
 
 
 @AUGMENTATIONS
-def test_accumulated_gradients_are_those_of_the_whole_batch(training, tmp_path, augmentation):
+def test_accumulated_gradients_match_the_whole_batch(training, tmp_path, augmentation):
     whole = weights(replace(training, recipe=make_recipe(**augmentation)))
     parts = weights(elsewhere(training, tmp_path, recipe=make_recipe(device_batch_size=2, **augmentation)))
     assert differences(whole, parts) < 1e-4  # floating-point noise grows from step to step, and depends on the threads
 
 
-def test_every_crop_has_its_images_label_and_counts_the_same(training):
+def test_every_crop_has_its_images_label_and_the_same_weight(training):
     """One step of plain gradient descent at rate 1, against the mean of the losses of single crops."""
     descent = {"opt": "momentum", "lr": 1.0, "momentum": 0.0, "weight_decay": 0.0}
     recipe = make_recipe(steps=1, optimizer=descent, schedule={"sched": "none"}, **CROPS)
@@ -117,10 +117,10 @@ def test_every_crop_has_its_images_label_and_counts_the_same(training):
     mean, std = (torch.tensor(trainer.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
     model, losses, hits = trainer.model.train(), [], []
     (batch,) = trainer.sampler.iterate_batches(0, 8, 8)
-    for draw, n in batch:
+    for number, n in batch:
         rows = trainer.set.rows
         image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
-        seed_randomness(training.seed, draw)
+        seed_randomness(training.seed, number)
         for group in trainer.multi_crop.crop(image):
             for crop in group:
                 logits = model((torch.from_numpy(crop)[None] / 255 - mean) / std)
@@ -138,7 +138,7 @@ def test_every_crop_has_its_images_label_and_counts_the_same(training):
     assert row["train_top1"] == pytest.approx(sum(hits) / 40, abs=1e-6)
 
 
-def test_the_moving_average_is_what_is_kept(training, tmp_path):
+def test_the_moving_average_is_saved(training, tmp_path):
     constant = {"schedule": {"sched": "none"}}
     first = weights(replace(training, recipe=make_recipe(steps=1, **constant)))
     second = weights(elsewhere(training, tmp_path, recipe=make_recipe(steps=2, **constant)))
@@ -160,13 +160,13 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("changes", OPTIONS)
-def test_a_stopped_training_ends_as_an_undisturbed_one(training, tmp_path, monkeypatch, changes):
-    """Stopped by an error in the middle of the second epoch, with a checkpoint after each step."""
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(training, tmp_path, monkeypatch, changes):
+    """Interrupted by an error in the middle of the second epoch, with a checkpoint after each step."""
     recipe = make_recipe(steps=10, **changes)
     monkeypatch.setattr(module, "LOG_ROWS", 3)
     other = elsewhere(training, tmp_path, recipe=recipe)
-    undisturbed = weights(other)
-    stopped = replace(training, recipe=recipe, checkpoint_minutes=0)
+    uninterrupted = weights(other)
+    interrupted = replace(training, recipe=recipe, checkpoint_minutes=0)
     update = module._Trainer._update
 
     def fail(self, batches):
@@ -176,11 +176,11 @@ def test_a_stopped_training_ends_as_an_undisturbed_one(training, tmp_path, monke
 
     monkeypatch.setattr(module._Trainer, "_update", fail)
     with pytest.raises(KeyboardInterrupt):
-        train(stopped)
-    assert torch.load(stopped.checkpoint, weights_only=True)["step"] == 5
+        train(interrupted)
+    assert torch.load(interrupted.checkpoint, weights_only=True)["step"] == 5
     monkeypatch.setattr(module._Trainer, "_update", update)
-    assert differences(weights(stopped), undisturbed) == 0
-    ours, theirs = pl.read_parquet(stopped.log), pl.read_parquet(other.log)
+    assert differences(weights(interrupted), uninterrupted) == 0
+    ours, theirs = pl.read_parquet(interrupted.log), pl.read_parquet(other.log)
     assert ours["step"].to_list() == [3, 6, 9, 10]
     measured = ["step", "epoch", "learning_rate", "loss", "train_top1"]
     assert ours.select(measured).equals(theirs.select(measured))
@@ -207,12 +207,12 @@ def run_script(training, tmp_path, *arguments):
     (tmp_path / "training.pickle").write_bytes(pickle.dumps(training))
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "training.pickle"), *arguments]
-    # on one thread, as what it is compared with: a sum's last digit depends on their number
+    # on one thread, like the training it is compared with: a sum's last digit depends on the number of threads
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
 
-def test_a_killed_training_goes_on_from_its_checkpoint(training, tmp_path):
+def test_a_killed_training_resumes_from_its_checkpoint(training, tmp_path):
     """kill -9 in the middle of an epoch (steps of 8 images, 30 an epoch); tolerance 1e-6."""
     killed = replace(training, checkpoint_minutes=0)
     done = run_script(killed, tmp_path, "SIGKILL")
@@ -223,8 +223,8 @@ def test_a_killed_training_goes_on_from_its_checkpoint(training, tmp_path):
     assert done.returncode == 0, done.stderr
     resumed = load_file(killed.model)
     with one_thread():
-        undisturbed = weights(elsewhere(training, tmp_path))
-    assert differences(resumed, undisturbed) <= 1e-6
+        uninterrupted = weights(elsewhere(training, tmp_path))
+    assert differences(resumed, uninterrupted) <= 1e-6
 
 
 def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
@@ -236,7 +236,7 @@ def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
 
 @pytest.fixture
 def unfinished(training, monkeypatch):
-    """A training from whose last checkpoint another can go on."""
+    """Leave the last checkpoint of a training, from which another can resume."""
 
     def stop(self):
         raise KeyboardInterrupt
@@ -251,7 +251,7 @@ def unfinished(training, monkeypatch):
     return leave
 
 
-def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, unfinished, caplog):
+def test_a_checkpoint_of_another_recipe_is_not_resumed(training, unfinished, caplog):
     unfinished(training)
     other = replace(training, recipe=make_recipe(label_smoothing=0.2))
     with caplog.at_level("INFO"):
@@ -260,7 +260,7 @@ def test_a_checkpoint_of_something_else_is_not_gone_on_with(training, unfinished
     assert len(pl.read_parquet(other.log)) == 12
 
 
-def test_nor_is_one_that_began_with_other_weights(training, unfinished, tmp_path, caplog):
+def test_a_checkpoint_with_other_initial_weights_is_not_resumed(training, unfinished, tmp_path, caplog):
     path = tmp_path / "start.pth"
     for seed in (1, 2):
         torch.manual_seed(seed)
@@ -273,20 +273,20 @@ def test_nor_is_one_that_began_with_other_weights(training, unfinished, tmp_path
     assert "training from the start" in caplog.text
 
 
-def test_how_a_classifier_is_tried_does_not_start_its_training_anew(training, unfinished, caplog):
+def test_evaluation_settings_do_not_restart_a_training(training, unfinished, caplog):
     unfinished(training)
     with caplog.at_level("INFO"):
         train(replace(training, recipe=make_recipe(evaluation_size=40, crop_pct=0.9)))
-    assert "going on from the checkpoint" in caplog.text
+    assert "resuming from the checkpoint" in caplog.text
 
 
-def test_a_checkpoint_that_cannot_be_read_is_named(training):
+def test_error_names_a_checkpoint_that_cannot_be_read(training):
     Path(training.checkpoint).write_bytes(b"half a file")
     with pytest.raises(StudyError, match=r"checkpoint.pt cannot be read .*delete it to train from the start"):
         train(training)
 
 
-def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_checkpoint(training, monkeypatch):
+def test_a_non_finite_loss_stops_the_training_and_keeps_the_last_good_checkpoint(training, monkeypatch):
     update = module._Trainer._update
 
     def spoil(self, batches):
@@ -296,7 +296,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_che
         update(self, batches)
 
     monkeypatch.setattr(module._Trainer, "_update", spoil)
-    with pytest.raises(StudyError, match=r"no number any more at step 7 of 12: lower .*last good checkpoint is kept"):
+    with pytest.raises(StudyError, match=r"no longer finite at step 7 of 12: lower .*last good checkpoint is kept"):
         train(replace(training, checkpoint_minutes=0))
     state = torch.load(training.checkpoint, weights_only=True)
     assert state["step"] == 6
@@ -304,7 +304,7 @@ def test_a_loss_that_is_no_number_stops_the_training_and_keeps_the_last_good_che
     assert not Path(training.model).exists()
 
 
-def test_another_classifiers_weights_are_the_start(training, tmp_path):
+def test_a_training_starts_from_another_classifiers_weights(training, tmp_path):
     train(training)
     frozen = make_recipe(optimizer={"opt": "sgd", "lr": 0.0, "weight_decay": 0.0}, steps=1)
     second = elsewhere(training, tmp_path, initial=training.model, recipe=frozen, seed=9)
@@ -315,16 +315,16 @@ def test_weights_of_another_model_or_class_count_are_refused(training, tmp_path)
     path = tmp_path / "other.safetensors"
     metadata = {"model": "test_resnet", "class_keys": ["one", "two"]}
     write_classifier(path, build_model(make_recipe(), 2), metadata)
-    with pytest.raises(StudyError, match=r"other.safetensors do not fit: they are of test_resnet with 2 classes \(.*fc"):
+    with pytest.raises(StudyError, match=r"other.safetensors do not fit: they are for test_resnet with 2 classes \(.*fc"):
         train(replace(training, initial=str(path)))
     with pytest.raises(StudyError, match=r"other.safetensors do not fit"):
         load_weights(build_model(make_recipe(model="test_vit", model_options={"img_size": 32}), 2), path)
     path.write_bytes(b"nothing of the kind")
-    with pytest.raises(StudyError, match=r"no classifier that this workflow trained"):
+    with pytest.raises(StudyError, match=r"not a classifier that this workflow trained"):
         read_metadata(path)
 
 
-def test_two_processes_give_the_gradients_of_one(training, tmp_path):
+def test_two_processes_match_the_gradients_of_one(training, tmp_path):
     """DDP over gloo on the CPU, the same micro-batches, crops of two sizes; plain descent, so weights show gradients."""
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 

@@ -11,7 +11,7 @@ from synthdiv.images.index import read_index, write_index
 NAMES = ["red", "green", "blue"]
 
 
-def test_a_subset_takes_so_many_of_each_class_and_the_smaller_is_part_of_the_larger(tmp_path):
+def test_a_subset_has_equal_classes_and_a_smaller_one_is_part_of_a_larger(tmp_path):
     index = make_image_set(tmp_path, "one", train=20)
     chosen = {}
     for count in (5, 12, None):
@@ -23,7 +23,7 @@ def test_a_subset_takes_so_many_of_each_class_and_the_smaller_is_part_of_the_lar
     assert set(zip(other["class_id"].to_pylist(), other["index"].to_pylist(), strict=True)) != chosen[5]
 
 
-def test_parts_are_laid_one_after_the_other(tmp_path):
+def test_parts_are_concatenated(tmp_path):
     one, two = make_image_set(tmp_path, "one", train=6), make_image_set(tmp_path, "two", train=4)
     whole = gather_training_set([Part("one", [one], 2), Part("two", [two], None, 3.0)], NAMES, exclude_flags=[], seed=0)
     assert (whole.sizes, whole.weights) == ([6, 12], [6.0, 3.0])
@@ -41,13 +41,13 @@ def test_classes_can_come_from_different_sets(tmp_path):
     assert whole.rows["class_id"].tolist() == [0] * 4 + [2] * 4 + [1] * 2
 
 
-def test_a_class_without_images_is_named(tmp_path):
+def test_error_names_a_class_without_images(tmp_path):
     index = make_image_set(tmp_path, "one", classes=2)
     with pytest.raises(StudyError, match=r"training split of one has no image of the class 'blue': a classifier cannot"):
         gather_training_set([Part("one", [index])], NAMES, exclude_flags=[], seed=0)
 
 
-def test_a_class_whose_images_are_all_left_out_by_their_flags_is_named(tmp_path):
+def test_error_names_a_class_whose_images_are_all_flagged(tmp_path):
     index = make_image_set(tmp_path, "one")
     rows = read_index(index).to_pylist()
     write_index(index, [row | {"flags": ["black"] if row["class_id"] == 1 else []} for row in rows], {})
@@ -55,14 +55,14 @@ def test_a_class_whose_images_are_all_left_out_by_their_flags_is_named(tmp_path)
         gather_training_set([Part("one", [index])], NAMES, exclude_flags=["black"], seed=0)
 
 
-def test_a_part_whose_images_are_all_left_out_is_named(tmp_path):
+def test_error_names_a_part_whose_images_are_all_flagged(tmp_path):
     one, two = make_image_set(tmp_path, "one"), make_image_set(tmp_path, "two")
     write_index(two, [row | {"flags": ["black"]} for row in read_index(two).to_pylist()], {})
     with pytest.raises(StudyError, match=r"no image of two is left to train on \(images flagged black are left out\)"):
         gather_training_set([Part("one", [one]), Part("two", [two], None, 2.0)], NAMES, exclude_flags=["black"], seed=0)
 
 
-def test_a_lost_block_is_named_with_the_command_that_mends_it(tmp_path):
+def test_error_names_a_lost_block_and_the_command_that_restores_it(tmp_path):
     index = make_image_set(tmp_path, "one")
     lost = tmp_path / "archive" / "one-1-train.tar"
     lost.unlink()
@@ -70,4 +70,4 @@ def test_a_lost_block_is_named_with_the_command_that_mends_it(tmp_path):
         StudyError, match=rf"lacks the block {re.escape(str(lost))}, which .* names(.|\n)*--force {re.escape(str(index))}"
     ):
         gather_training_set([Part("one", [index])], NAMES, exclude_flags=[], seed=0)
-    gather_images([index], "evaluation", exclude_flags=[])  # its blocks are there
+    gather_images([index], "evaluation", exclude_flags=[])  # its blocks exist

@@ -1,4 +1,4 @@
-"""The page of config keys is the schema's."""
+"""Test that the reference page of config keys matches the schema."""
 
 from workplace import REPOSITORY
 
@@ -10,7 +10,7 @@ def test_the_page_is_up_to_date():
     assert (REPOSITORY / "config" / "README.md").read_text() == write_page(), "run `make config-docs`"
 
 
-def test_every_key_is_described_and_every_level_is_closed():
+def test_every_key_is_described_and_every_level_rejects_unknown_keys():
     def walk(part, where):
         for key, below in part.get("properties", {}).items():
             assert below.get("description") or "$ref" in below, f"{where}.{key} has no description"

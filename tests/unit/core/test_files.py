@@ -1,4 +1,4 @@
-"""Files that are whole or not there: after errors, on a full disk and after a kill."""
+"""Test atomic writing of files: after errors, on a full disk and after a kill."""
 
 import os
 import signal
@@ -24,7 +24,7 @@ def old(tmp_path):
     return path
 
 
-def test_a_file_is_replaced_and_nothing_else_is_left(old):
+def test_a_file_is_replaced_and_no_temporary_file_remains(old):
     with replace_atomically(old) as temporary:
         temporary.write_text("new")
         assert old.read_text() == "old"
@@ -35,7 +35,7 @@ def test_a_file_is_replaced_and_nothing_else_is_left(old):
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_missing_folders_are_made(tmp_path):
+def test_missing_folders_are_created(tmp_path):
     path = tmp_path / "results" / "images" / "index.csv"
     with replace_atomically(str(path)) as temporary:
         temporary.write_text("new")
@@ -43,7 +43,7 @@ def test_missing_folders_are_made(tmp_path):
 
 
 @pytest.mark.parametrize("error", [RuntimeError("no"), OSError(5, "Input/output error"), KeyboardInterrupt()], ids=repr)
-def test_an_error_leaves_the_previous_file_and_nothing_else(old, error):
+def test_an_error_keeps_the_previous_file_and_no_temporary_file(old, error):
     def fail():
         with replace_atomically(old) as temporary:
             temporary.write_text("half")
@@ -56,7 +56,7 @@ def test_an_error_leaves_the_previous_file_and_nothing_else(old, error):
     assert list(old.parent.iterdir()) == [old]
 
 
-def test_a_killed_process_leaves_the_previous_file(old):
+def test_a_killed_process_keeps_the_previous_file(old):
     code = (
         "import os, signal, sys\n"
         "from synthdiv.core.files import replace_atomically\n"
@@ -70,7 +70,7 @@ def test_a_killed_process_leaves_the_previous_file(old):
 
 
 @needs_dev_full
-def test_a_full_disk_is_called_so(old):
+def test_a_full_disk_is_reported(old):
     def write():
         with replace_atomically(old) as temporary:
             temporary.symlink_to("/dev/full")
@@ -104,8 +104,8 @@ WRITERS = {
 
 @needs_dev_full
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
-def test_every_writer_says_that_the_disk_is_full(old, write):
-    """The temporary file is there already, as a link to a full disk: tarfile and pyarrow write through it."""
+def test_every_writer_reports_a_full_disk(old, write):
+    """The temporary file already exists, as a link to a full disk: tarfile and pyarrow write through it."""
     with replace_atomically(old) as temporary:
         temporary.write_text("old")
     temporary.symlink_to("/dev/full")
@@ -116,7 +116,7 @@ def test_every_writer_says_that_the_disk_is_full(old, write):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_folder_that_may_not_be_written_to_is_named(old):
+def test_a_folder_that_is_not_writable_is_named(old):
     old.parent.chmod(0o555)
     try:
         with pytest.raises(StudyError, match=r"table\.csv could not be written: .*Permission denied"):

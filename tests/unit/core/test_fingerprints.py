@@ -1,4 +1,4 @@
-"""The identity of an image: its seed and the digests that name it."""
+"""Test the identity of an image: its seed and the digests that name it."""
 
 import itertools
 
@@ -9,8 +9,8 @@ from synthdiv.core.fingerprints import derive_seed, format_scale, make_digest, n
 HERE = {"study_seed": 3, "class_key": "quail", "split": "train", "index": 5}
 
 
-def test_the_rule_of_the_seeds_is_the_one_that_drew_every_archive():
-    """First eight bytes of the SHA-256 of the JSON list, halved; taken with sha256sum. Another rule redraws every study."""
+def test_seeds_are_those_of_all_existing_archives():
+    """First eight bytes of the JSON list's SHA-256 by sha256sum, halved. A change would regenerate every study."""
     assert derive_seed(0, "quail", "train", 0) == 165637493616614142
     assert derive_seed(7, "quail", "evaluation", 49, noise="shared") == 5819490330382812589
 
@@ -29,14 +29,14 @@ def test_each_argument_changes_the_seed(change):
 
 
 @pytest.mark.parametrize("change", [{"study_seed": 4}, {"split": "evaluation"}, {"index": 6}])
-def test_shared_noise_is_one_for_all_classes_and_still_another_elsewhere(change):
+def test_shared_noise_is_equal_for_all_classes_and_changes_otherwise(change):
     shared = derive_seed(**HERE, noise="shared")
     assert derive_seed(**HERE | {"class_key": "crane"}, noise="shared") == shared
     assert derive_seed(**HERE | change, noise="shared") != shared
     assert derive_seed(**HERE) != shared
 
 
-def test_a_class_called_none_does_not_get_the_shared_noise():
+def test_a_class_named_none_does_not_get_the_shared_noise():
     assert derive_seed(0, "None", "train", 0) != derive_seed(0, "x", "train", 0, noise="shared")
 
 
@@ -47,7 +47,7 @@ def test_make_digest_is_the_sha256_of_canonical_json():
     assert make_digest({"a": 1, "b": ["é", 2]}) != expected
 
 
-def test_make_digest_refuses_what_json_cannot_hold():
+def test_make_digest_rejects_values_outside_json():
     with pytest.raises(ValueError, match="JSON"):
         make_digest({"scale": float("nan")})
 
@@ -63,7 +63,7 @@ def test_each_argument_changes_the_name_of_an_image(change):
     assert name_image(**base) != name_image(**base | change)
 
 
-def test_a_block_is_named_by_its_images_in_their_order():
+def test_the_name_of_a_block_depends_on_its_images_and_their_order():
     """The expected value is sha256sum of the text ["x","y"]."""
     assert name_block(["x", "y"]) == "01f650e85c95620160b40ed22626dca932e9f700ffe599be060da184dd4d7822"
     assert len({name_block(names) for names in (["x", "y"], ["y", "x"], ["x"], ["xy"], ["x", "y", "z"])}) == 5
@@ -72,6 +72,6 @@ def test_a_block_is_named_by_its_images_in_their_order():
 @pytest.mark.parametrize(
     ("scale", "text"), [(2.5, "2.5"), (10.0, "10"), (10, "10"), (1.0, "1"), (0.1 + 0.2, "0.3"), (7.25, "7.25"), (0.0, "0")]
 )
-def test_a_guidance_scale_has_one_text_form(scale, text):
+def test_a_guidance_scale_has_a_canonical_text_form(scale, text):
     assert format_scale(scale) == text
     assert format_scale(float(text)) == text

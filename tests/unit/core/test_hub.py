@@ -1,9 +1,9 @@
-"""A pipeline's files: those that are loaded, in a snapshot that may hold others."""
+"""Test which files of a pipeline's snapshot are loaded."""
 
 from synthdiv.core.hub import list_model_files
 
 
-def test_one_variant_of_the_weights_is_loaded_sharded_or_not(tmp_path):
+def test_one_variant_of_sharded_and_single_weights_is_loaded(tmp_path):
     names = [
         "model_index.json",
         "unet/config.json",
@@ -29,7 +29,7 @@ def test_one_variant_of_the_weights_is_loaded_sharded_or_not(tmp_path):
         (tmp_path / name).write_bytes(b"")
     parts = ["unet", "text_encoder", "vae", "tokenizer", "safety_checker"]
 
-    def loaded(variant):
+    def list_loaded(variant):
         return {path.relative_to(tmp_path).as_posix() for path in list_model_files(tmp_path, parts, variant)}
 
     both = {
@@ -40,12 +40,12 @@ def test_one_variant_of_the_weights_is_loaded_sharded_or_not(tmp_path):
         "tokenizer/vocab.json",
         "tokenizer/merges.txt",
     }
-    assert loaded("fp16") == both | {
+    assert list_loaded("fp16") == both | {
         "unet/diffusion_pytorch_model.fp16.safetensors",
         "text_encoder/model.fp16-00001-of-00002.safetensors",
         "text_encoder/model.fp16-00002-of-00002.safetensors",
     }
-    assert loaded(None) == both | {
+    assert list_loaded(None) == both | {
         "unet/diffusion_pytorch_model.safetensors",
         "text_encoder/model-00001-of-00002.safetensors",
         "text_encoder/model-00002-of-00002.safetensors",

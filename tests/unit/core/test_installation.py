@@ -1,4 +1,4 @@
-"""Which package a workflow accepts as its own."""
+"""Test which package a workflow accepts as its own."""
 
 import shutil
 
@@ -17,29 +17,29 @@ def make_package(folder):
 
 @pytest.fixture
 def clones(tmp_path, monkeypatch):
-    """Two equal clones; the second one's package is what Python imported."""
+    """Two identical clones; Python has imported the second one's package."""
     packages = [make_package(tmp_path / name / "src") for name in ("one", "two")]
     monkeypatch.setattr(installation, "PACKAGE", packages[1])
     return tmp_path / "one", tmp_path / "two"
 
 
-def test_a_clones_own_package_is_accepted_also_by_a_link(clones, tmp_path):
+def test_a_clones_own_package_is_accepted_also_through_a_link(clones, tmp_path):
     installation.check_installation(clones[1])
     (tmp_path / "link").symlink_to(clones[1])
     installation.check_installation(tmp_path / "link")
 
 
-def test_another_clones_package_is_refused_though_it_is_equal(clones):
+def test_an_identical_package_of_another_clone_is_rejected(clones):
     with pytest.raises(StudyError, match=f"is in {clones[0]}, but the package synthdiv was imported from {clones[1]}"):
         installation.check_installation(clones[0])
 
 
 @pytest.mark.parametrize("change", ["core/errors.py", "core/new.py"])
-def test_an_installed_copy_must_be_equal(clones, tmp_path, monkeypatch, change):
+def test_an_installed_copy_must_be_identical(clones, tmp_path, monkeypatch, change):
     copy = tmp_path / "site-packages" / "synthdiv"
     shutil.copytree(clones[0] / "src" / "synthdiv", copy)
     monkeypatch.setattr(installation, "PACKAGE", copy)
     installation.check_installation(clones[0])
     (clones[0] / "src" / "synthdiv" / change).write_text("changed\n")
-    with pytest.raises(StudyError, match=f"in {copy.parent} is not that of {clones[0]}, whose code was changed since"):
+    with pytest.raises(StudyError, match=f"in {copy.parent} differs from that of {clones[0]}, whose code has changed"):
         installation.check_installation(clones[0])

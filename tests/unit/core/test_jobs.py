@@ -1,4 +1,4 @@
-"""A job's log over several attempts, and its end by SIGTERM, each in a process of its own as Snakemake starts it."""
+"""Test a job's log over several attempts, and its end by SIGTERM, each in a separate process as with Snakemake."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ import pytest
 
 
 def run_job(log, body, **environment):
-    """Run a job; its log is removed before, as Snakemake does."""
+    """Run a job, after removing its log as Snakemake does."""
     log.unlink(missing_ok=True)
     code = f"from synthdiv.core.jobs import *\nfrom synthdiv.core.errors import StudyError\nstart_job({str(log)!r})\n{body}"
     known = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "CUDA_"))}
@@ -20,24 +20,24 @@ STOPPED = "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\ntime.s
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "said"),
+    ("body", "status", "message"),
     [
         ("raise StudyError('no such thing')", 1, "error: no such thing"),
         ("1 / 0", 1, "ZeroDivisionError"),
-        (STOPPED, 128 + signal.SIGTERM, "stopped by SIGTERM; what is finished is kept"),
+        (STOPPED, 128 + signal.SIGTERM, "stopped by SIGTERM; finished work is kept"),
         ("import os, signal\nprint('begun', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL, "begun"),
     ],
 )
-def test_what_an_attempt_said_before_it_failed_is_kept(tmp_path, body, status, said):
+def test_the_log_of_a_failed_attempt_is_kept(tmp_path, body, status, message):
     log = tmp_path / "logs" / "rule.log"
     assert run_job(log, body) == status
-    assert said in log.read_text()
+    assert message in log.read_text()
     assert "finished after" not in log.read_text()
     assert run_job(log, "print('second')") == 0
-    assert said in log.read_text()
+    assert message in log.read_text()
     assert log.read_text().count("started on") == 2
     assert run_job(log, "print('third')") == 0
-    assert said not in log.read_text()
+    assert message not in log.read_text()
     assert "second" not in log.read_text()
     assert log.read_text().count("started on") == 1
 
@@ -58,7 +58,7 @@ def read(loader):
     seen = []
     for batch in loader:
         seen += batch.tolist()
-        if len(seen) == 8:  # as Slurm does: all processes of a job at once
+        if len(seen) == 8:  # as with Slurm: all processes of a job at once
             workers = psutil.Process().children()
             for worker in workers:
                 worker.send_signal(signal.SIGTERM)
@@ -68,7 +68,7 @@ assert read(DataLoader(range(64), batch_size=4, num_workers=2, worker_init_fn=IN
 """
 
 
-def test_a_loaders_workers_leave_the_end_to_their_parent(tmp_path):
-    assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "outlive_sigterm").replace("PATIENCE", "1")) == 0
-    # without it the parent fails before it can write what it has
+def test_a_data_loaders_workers_ignore_sigterm(tmp_path):
+    assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "ignore_sigterm").replace("PATIENCE", "1")) == 0
+    # without it the parent fails before it can write its results
     assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None").replace("PATIENCE", "120")) == 1

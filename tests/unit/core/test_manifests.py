@@ -1,4 +1,4 @@
-"""Listings: the tables in their order, and a file that changes when one of them does."""
+"""Test manifests: they keep the tables' order, and change when a table does."""
 
 import pytest
 
@@ -13,16 +13,16 @@ def tables(tmp_path):
     return paths
 
 
-def test_a_listing_gives_the_tables_in_the_order_they_came_in(tables, tmp_path):
+def test_a_manifest_keeps_the_order_of_the_tables(tables, tmp_path):
     write_manifest(tables, tmp_path / "manifest.json")
     assert read_manifest(tmp_path / "manifest.json") == list(map(str, tables))
 
 
-def test_a_table_stands_for_itself(tables):
+def test_a_tables_own_path_is_returned(tables):
     assert read_manifest(tables[0]) == [str(tables[0])]
 
 
-def test_a_listing_changes_with_what_a_table_holds_and_not_with_its_time(tables, tmp_path):
+def test_a_manifest_changes_with_a_tables_content_and_not_with_its_time(tables, tmp_path):
     manifest = tmp_path / "manifest.json"
     write_manifest(tables, manifest)
     before = manifest.read_bytes()

@@ -1,4 +1,4 @@
-"""Which results folders are refused."""
+"""Test which results folders are rejected."""
 
 import pytest
 
@@ -17,14 +17,14 @@ def test_a_new_or_empty_folder_is_accepted_and_its_format_is_written(tmp_path):
     check_results_format(folder)
 
 
-def test_results_without_a_format_are_of_the_first(tmp_path):
+def test_results_without_a_format_have_the_first(tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "causes.csv").touch()
     with pytest.raises(StudyError, match="holds results of format 1, and this version writes format 2: move the folder"):
         check_results_format(tmp_path)
 
 
-def test_another_format_is_refused_and_not_overwritten(tmp_path):
+def test_another_format_is_rejected_and_not_overwritten(tmp_path):
     (tmp_path / "format").write_text("99\n")
     write_results_format(tmp_path)
     with pytest.raises(StudyError, match="format 99"):

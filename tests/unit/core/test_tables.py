@@ -1,4 +1,4 @@
-"""Tables are read as they were written, whatever their values look like."""
+"""Test that tables are read as they were written, whatever their values look like."""
 
 import polars as pl
 import pytest
@@ -10,8 +10,8 @@ SCHEMA = {"name": pl.String, "value": pl.Float64, "differs": pl.Boolean}
 
 @pytest.mark.parametrize("ending", ["csv", "parquet"])
 @pytest.mark.parametrize("rows", [0, 1, 300])
-def test_a_table_comes_back(tmp_path, ending, rows):
-    """Names may be numbers, and a value may come late or never."""
+def test_a_table_is_read_as_it_was_written(tmp_path, ending, rows):
+    """Names may be numbers, and the first value of a column may come late or never."""
     table = pl.DataFrame(
         {"name": [str(n) for n in range(rows)], "value": [None] * (rows - 1) + [0.5] * (rows > 1) + [None] * (rows == 1)},
         schema={"name": pl.String, "value": pl.Float64},
@@ -22,7 +22,7 @@ def test_a_table_comes_back(tmp_path, ending, rows):
     assert read_table(path, SCHEMA).schema == table.schema
 
 
-def test_without_a_schema_a_late_value_decides_the_kind(tmp_path):
+def test_without_a_schema_a_late_value_determines_the_type(tmp_path):
     path = tmp_path / "table.csv"
     write_table(pl.DataFrame({"value": [None] * 299 + [0.5]}), path)
     assert read_table(path).schema == {"value": pl.Float64}

@@ -1,4 +1,4 @@
-"""Evidence and causes: what each figure counts, and which cause the figures speak for."""
+"""Evidence and causes: what each metric counts, and which cause the metrics support."""
 
 import numpy as np
 import pytest
@@ -44,11 +44,11 @@ GOOD = {
         ({"accuracy": 1.0, "spread_ratio": 3.0}, "none"),
     ],
 )
-def test_the_cause_that_figures_speak_for(changes, cause):
+def test_the_cause_that_metrics_support(changes, cause):
     assert find_cause(GOOD | changes, Thresholds()) == cause
 
 
-def test_without_texts_wrong_images_have_no_known_cause():
+def test_without_texts_the_cause_of_wrong_images_is_undecided():
     metrics = {name: GOOD[name] for name in ("accuracy", "natural_accuracy", "particular", "spread_ratio")}
     assert find_cause(metrics, Thresholds()) == "none"
     assert find_cause(metrics | {"accuracy": 0.1}, Thresholds()) == "undecided"
@@ -56,26 +56,26 @@ def test_without_texts_wrong_images_have_no_known_cause():
 
 
 def make_images(seed, *, n=60, spread=0.25, of=None):
-    """Images about the classes' axes; class c shows what ``of`` says, if it says something."""
+    """Make images about the classes' axes; class c shows class ``of[c]``, if given."""
     rng = np.random.default_rng(seed)
     ids = np.repeat(np.arange(5), n)
     shown = np.array([(of or {}).get(c, c) for c in ids])
     return make_embeddings(ids, np.eye(D)[shown] + spread * rng.normal(size=(len(ids), D)), np.float16)
 
 
-def make_texts(says=None):
-    """A prompt, wordings and kinds of picture of each class; all lie far from the images, as CLIP's texts do."""
-    away = 2 * np.eye(D)[-1]
+def make_texts(meanings=None):
+    """Make a prompt, wordings and domains of each class; all are far from the images, as CLIP's texts are."""
+    modality_gap = 2 * np.eye(D)[-1]
     ids, kinds, rows = [], [], []
     for c in range(5):
         for kind in ("prompt of x", "name", "name, hypernym"):
             ids.append(c)
             kinds.append(kind)
-            rows.append(away + np.eye(D)[(says or {}).get((c, kind), c)])
+            rows.append(modality_gap + np.eye(D)[(meanings or {}).get((c, kind), c)])
         for n, name in enumerate(DOMAINS):
             ids.append(c)
             kinds.append(f"domain {name}")
-            rows.append(away + np.eye(D)[c] + 0.1 * np.eye(D)[5 + n])
+            rows.append(modality_gap + np.eye(D)[c] + 0.1 * np.eye(D)[5 + n])
     return Texts(np.array(ids), kinds, [f"text {n}" for n in range(len(ids))], make_unit(rows))
 
 
@@ -85,7 +85,7 @@ def diagnose(images, texts, natural=None):
     return diagnose_classes(evidence, CLASSES, set_name="S", seed=1)
 
 
-def test_images_that_are_like_natural_ones_have_no_cause():
+def test_images_like_natural_images_have_no_cause():
     found = diagnose(make_images(1), make_texts())
     assert found["cause"].to_list() == ["none"] * 5
     assert dict(found.schema) == SCHEMA
@@ -119,20 +119,20 @@ def test_the_set_and_the_natural_images_are_not_swapped():
     assert "prompt_retrieved_own" not in evidence.columns
 
 
-def test_readers_of_a_vector_are_the_nearest_natural_images():
+def test_a_vector_retrieves_the_nearest_natural_images():
     natural = make_images(100)
     counts = retrieve_classes(make_unit(np.eye(D)[:5] + 2 * np.eye(D)[-1]), [natural[:100], natural[100:]], 20, 5)
     assert counts.sum(axis=1).tolist() == [20] * 5
     assert (counts.diagonal() >= 18).all()
 
 
-def test_evidence_images_range_from_the_nearest_to_the_farthest():
+def test_four_different_evidence_images_per_class():
     found = diagnose(make_images(1), make_texts())
     for row in found.iter_rows(named=True):
         assert len(set(row["evidence"].split())) == 4
 
 
-def test_another_seed_changes_no_cause_but_the_confidence_is_of_the_seed():
+def test_another_seed_changes_no_suspected_cause():
     images, texts, natural = make_images(1, spread=0.14), make_texts(), Natural([make_images(100)], make_images(101))
     evidence = gather_evidence(images, natural, texts, 5, dataset="x", seed=1)
     first, again, other = (diagnose_classes(evidence, CLASSES, set_name="S", seed=seed) for seed in (1, 1, 2))
@@ -154,7 +154,7 @@ def test_the_texts_of_a_class():
     assert {kind for _, kind, _ in list_texts(bare, {})} == {"name"} | {f"domain {name}" for name in DOMAINS}
 
 
-def test_texts_come_back_from_their_file(tmp_path):
+def test_texts_are_written_and_read(tmp_path):
     texts = make_texts()
     write_texts(texts, tmp_path / "texts.parquet")
     again = read_texts(tmp_path / "texts.parquet")

@@ -1,4 +1,4 @@
-"""Cures: what they change for the diagnosed classes, and for others."""
+"""Interventions: their effect on the diagnosed classes and on others."""
 
 import numpy as np
 import polars as pl
@@ -12,7 +12,7 @@ HEAD = {"intervention": "c", "classifier": "k", "evaluation_set": "N", "train_se
 
 
 def make_predictions(shares, *, seeds=(1, 2), n=200):
-    """Each class's images; a share of them is right, by every seed."""
+    """Predict each class's images; every seed classifies the same share of them correctly."""
     rows = []
     for seed in seeds:
         for class_id, share in enumerate(shares):
@@ -20,10 +20,10 @@ def make_predictions(shares, *, seeds=(1, 2), n=200):
     return pl.DataFrame(rows, schema=["seed", "class_id", "index", "correct_top1"], orient="row")
 
 
-def test_a_cure_that_helps_the_diagnosed_classes_alone():
+def test_an_intervention_that_helps_the_diagnosed_classes():
     before = make_predictions([0.2, 0.4, 0.5, 0.5])
     after = {
-        "diagnosed": make_predictions([0.7, 0.5, 0.1, 0.1]),  # what happens to other classes is not asked
+        "diagnosed": make_predictions([0.7, 0.5, 0.1, 0.1]),  # other classes do not count
         "others": make_predictions([0.0, 0.0, 0.5, 0.6]),
     }
     first, second, third = compare_intervention(before, after, TREATED, NAMES, HEAD)
@@ -49,12 +49,12 @@ def test_groups_are_not_swapped():
     assert third["change_high"] < 0
 
 
-def test_an_image_counts_with_the_share_of_seeds_that_got_it_right():
+def test_the_value_of_an_image_is_the_share_of_correct_seeds():
     before = make_predictions([0.0] * 4)
-    right = make_predictions([1.0] * 4, seeds=(1,))
+    correct = make_predictions([1.0] * 4, seeds=(1,))
     wrong = make_predictions([0.0] * 4, seeds=(2,))
     rows = compare_intervention(
-        before, dict.fromkeys(("diagnosed", "others"), pl.concat([right, wrong])), TREATED, NAMES, HEAD
+        before, dict.fromkeys(("diagnosed", "others"), pl.concat([correct, wrong])), TREATED, NAMES, HEAD
     )
     assert rows[0]["top1_after"] == 0.5
     assert rows[2]["change"] == 0

@@ -1,4 +1,4 @@
-"""The review: who judges, what is said of a class, what is kept of earlier reviews, and a page in which nothing is HTML."""
+"""The review: its reviewer, the results of a class, the history of earlier reviews, and a page with every text escaped."""
 
 import base64
 import csv
@@ -65,24 +65,24 @@ def generate_review(config, path, name="Disamb-IM"):
     return generate_shard(study, run, classes, FINGERPRINT, path, load_generate=lambda: generate)
 
 
-# What is drawn
+# Generated images
 
 
-def test_a_review_has_noises_of_its_own(config):
+def test_a_review_has_its_own_noises(config):
     study = load_study(config)
     (shard,) = list_shards(study)
     review, _ = find_run(study, {"set": "Disamb-IM", "shard": shard})
     sets, _ = find_run(study, {"dataset": "disamb", "scale": "7.5", "shard": shard})
-    own = [seed for block in iter_blocks(study, review, range(3), FINGERPRINT) for seed in block.seeds]
-    assert len(set(own)) == 3 * 50
-    prompt_probes = [derive_seed(study.seed, row.key, PROBE, n) for row in study.classes for n in range(200)]
-    of_sets = [seed for block in iter_blocks(study, sets, range(3), FINGERPRINT) for seed in block.seeds]
-    assert len(of_sets) == 3 * 180
-    assert not set(own) & (set(prompt_probes) | set(of_sets))
+    review_seeds = [seed for block in iter_blocks(study, review, range(3), FINGERPRINT) for seed in block.seeds]
+    assert len(set(review_seeds)) == 3 * 50
+    probe_seeds = [derive_seed(study.seed, row.key, PROBE, n) for row in study.classes for n in range(200)]
+    set_seeds = [seed for block in iter_blocks(study, sets, range(3), FINGERPRINT) for seed in block.seeds]
+    assert len(set_seeds) == 3 * 180
+    assert not set(review_seeds) & (set(probe_seeds) | set(set_seeds))
     assert len({*SPLITS, PROBE, REVIEW}) == 4
 
 
-def test_an_edited_override_draws_one_class_again(config, tmp_path):
+def test_an_edited_override_regenerates_one_class(config, tmp_path):
     config["review"] = {"images": 20}
     assert generate_review(config, tmp_path / "a.parquet").generated == 60
     rows = read_index(tmp_path / "a.parquet").to_pylist()
@@ -97,14 +97,14 @@ def test_an_edited_override_draws_one_class_again(config, tmp_path):
     assert generate_review(config, tmp_path / "c.parquet", "Synset-IM").found == 40
 
 
-def test_a_prompt_an_image_is_not_reviewed(config):
+def test_a_set_with_one_prompt_per_image_is_not_reviewed(config):
     grammar = str(REPOSITORY / "resources" / "prompts" / "promptaug.yaml")
     config["datasets"]["aug"] = {"builder": "grammar", "base": "synset", "grammar": grammar, "guidance_scales": [7.5]}
     config["sets"] = {"Aug-IM": {"kind": "image", "dataset": "aug", "guidance_scale": 7.5}} | config["sets"]
     assert choose_reviewed(load_study(config)) == "Synset-IM"
     assert choose_reviewed(load_study(config | {"review": {"set": "Disamb-IM"}})) == "Disamb-IM"
     with pytest.raises(
-        StudyError, match=r"review\.set: 'Aug-IM' is no drawn set with one prompt a class; there are Synset-IM"
+        StudyError, match=r"review\.set: 'Aug-IM' is not a generated set with one prompt per class; there are Synset-IM"
     ):
         load_study(config | {"review": {"set": "Aug-IM"}})
     with pytest.raises(StudyError, match=r"review\.set: there is no set 'Disam-IM'; did you mean 'Disamb-IM'"):
@@ -115,10 +115,10 @@ def test_a_prompt_an_image_is_not_reviewed(config):
         print(choose_reviewed(load_study(config | {"sets": {"AA": {"kind": "prompt", "dataset": "synset"}}})))
 
 
-# Who judges
+# The reviewer
 
 
-def test_the_first_classifier_trained_on_the_first_natural_set_judges(monkeypatch):
+def test_the_reviewer_is_the_first_classifier_trained_on_the_first_natural_set(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     demo = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
     assert choose_reviewer(load_study(demo)) == Reviewer("classifier", "small", "Fashion-IM")
@@ -132,36 +132,36 @@ def test_the_first_classifier_trained_on_the_first_natural_set_judges(monkeypatc
     )
 
 
-def test_without_natural_images_the_prompts_judge(config):
+def test_without_natural_images_the_reviewer_uses_prompts(config):
     assert choose_reviewer(load_study(config)) == Reviewer("centroids", "clip", None)
     config["encoders"] = {"inception": {"library": "timm", "model": "inception_v3"}}
-    with pytest.raises(StudyError, match="nothing can judge a review"):
+    with pytest.raises(StudyError, match="there is no reviewer"):
         print(choose_reviewer(load_study(config)))
 
 
-def test_where_lines_are_to_be_pasted(config):
+def test_the_instructions_depend_on_the_overrides(config):
     study, path = load_study(config), config["datasets"]["disamb"]["overrides"]
     assert find_overrides(study, "disamb") == find_overrides(study, "synset") == path
     del config["datasets"]["disamb"], config["sets"]["Disamb-IM"]
     assert find_overrides(load_study(config), "synset") is None
-    told = {
-        introduce_review(dataset="d", overrides=path, reads_overrides=retrieves, images=5, **MADE)[-1]
-        for path, retrieves in ((None, False), ("o.csv", True), ("o.csv", False))
+    instructions = {
+        introduce_review(dataset="d", overrides=path, reads_overrides=reads, images=5, **MADE)[-1]
+        for path, reads in ((None, False), ("o.csv", True), ("o.csv", False))
     }
-    assert len(told) == 3
+    assert len(instructions) == 3
 
 
-# What is said of a class
+# The results of a class
 
 
 def make_predictions(rows):
-    """Of (seed, class_id, index, predicted, confidence)."""
+    """Make predictions from rows of (seed, class_id, index, predicted, confidence)."""
     columns = zip(*rows, strict=True)
     frame = pl.DataFrame(dict(zip(("seed", "class_id", "index", "predicted", "confidence"), columns, strict=True)))
     return frame.with_columns(pl.concat_list("predicted", pl.lit(9)).alias("predicted"))
 
 
-def test_seeds_vote():
+def test_seeds_vote_on_each_image():
     predictions = make_predictions(
         [
             *[(seed, 0, 0, predicted, 0.5) for seed, predicted in enumerate([1, 2, 2])],
@@ -180,7 +180,7 @@ def test_centroids_have_one_vote():
 
 
 def make_votes(predicted):
-    """Of {class_id: what its images are taken for}."""
+    """Make votes from {class_id: predicted classes of its images}."""
     rows = [(c, n, predicted) for c, listed in predicted.items() for n, predicted in enumerate(listed)]
     return pl.DataFrame(rows, schema={"class_id": pl.Int32, "index": pl.Int32, "predicted": pl.Int32}, orient="row")
 
@@ -201,8 +201,8 @@ def test_the_lowest_accuracy_comes_first():
     assert table["prompt"].to_list() == ["nail", "crane", "jay"]
 
 
-def test_two_classes_of_one_name_are_told_apart(images):
-    """As ImageNet's cranes, the paper's own example."""
+def test_two_classes_of_one_name_are_distinguished(images):
+    """ImageNet's cranes are the paper's example."""
     twins = [CLASSES[0], dataclasses.replace(CLASSES[1], name="crane"), CLASSES[2]]
     votes = make_votes({0: [1, 1, 1, 0], 1: [1, 1, 1, 1], 2: [2, 2, 2, 2]})
     table = tabulate_classes(votes, twins, ["crane", "crane", "nail"], ["key", "prompt"])
@@ -233,7 +233,7 @@ def test_a_proposal_is_a_line_of_the_csv(row, prompt, columns, values):
     assert read == values
 
 
-def test_there_is_no_proposal_where_the_prompt_is_that_already():
+def test_there_is_no_proposal_equal_to_the_prompt():
     assert propose_override(CLASSES[0], "crane, wading bird", ["key", "prompt"]) is None
     assert propose_override(CLASSES[1], "jay", ["key", "prompt"]) is None
 
@@ -247,20 +247,20 @@ def test_a_proposal_can_be_pasted(config, tmp_path):
     assert read_columns(None) == ["key", "prompt"]
 
 
-# What is kept
+# The history
 
 
-def test_the_history_says_before_and_only_grows(tmp_path):
+def test_the_history_gives_earlier_reviews_and_only_grows(tmp_path):
     path = tmp_path / "review" / "history.csv"
     first = tabulate({0: [1, 1, 0], 1: [1, 1, 1], 2: [2, 2, 2]})
     assert not len(keep_history(path, first, **MADE))
     texts = [path.read_bytes()]
-    # a job that is done again appends nothing
+    # a repeated job appends nothing
     assert not len(keep_history(path, first, **MADE))
     assert path.read_bytes() == texts[0]
 
     second = tabulate({0: [0, 1, 0], 1: [1, 1, 1], 2: [2, 2, 2]}, ["a crane bird", "jay", "nail"])
-    for _ in range(2):  # stopped after the history was written, and done again
+    for _ in range(2):  # interrupted after the history was written, and repeated
         before = keep_history(path, second, **MADE)
         assert before.select("review", "key", "prompt", "accuracy").rows() == [(1, "n01", "crane", 1 / 3)]
         assert (before["accuracy_low"][0], before["accuracy_high"][0]) == wilson_interval(1, 3)
@@ -273,14 +273,14 @@ def test_the_history_says_before_and_only_grows(tmp_path):
     before = keep_history(path, third, **MADE)
     assert before.select("key", "prompt", "accuracy").rows() == [("n01", "a crane bird", 2 / 3), ("n03", "nail", 1.0)]
     texts.append(path.read_bytes())
-    # back to the first prompt: before it stood the third
+    # back to the first prompt: the earlier one is the third
     before = keep_history(path, first, **MADE)
     assert before.select("key", "prompt").rows() == [("n01", "crane, wading bird"), ("n03", "a nail")]
     texts.append(path.read_bytes())
     assert all(later.startswith(earlier) and later != earlier for earlier, later in pairwise(texts))
 
 
-def test_another_judge_is_kept_beside_the_first(tmp_path):
+def test_the_history_keeps_each_reviewer(tmp_path):
     path = tmp_path / "history.csv"
     table = tabulate({0: [0], 1: [1], 2: [0]})
     keep_history(path, table, **MADE)
@@ -347,23 +347,23 @@ def test_every_text_is_escaped(images):
     assert propose_override(CLASSES[2], "nail", ["key", "prompt"]) in reader.text
 
 
-def test_a_page_needs_nothing_but_itself(images):
+def test_a_page_is_self_contained(images):
     reader = Reader(write(images, predicted={0: [0] * 4, 1: [1] * 4, 2: [2] * 4}))
     assert len(reader.sources) == 12
     assert all(source.startswith("data:image/webp;base64,") for source in reader.sources)
     assert not {"script", "link", "iframe"} & set(reader.tags)
 
 
-def test_an_image_stands_over_what_it_was_taken_for(images):
+def test_the_caption_of_an_image_is_its_predicted_class(images):
     page = write(images, predicted={0: [0, 1, 1, 0], 1: [1] * 4, 2: [2] * 3})
     assert page.count('class="right"') == 2 + 4 + 3
     assert page.count('class="wrong"') == 2
-    assert page.count('class="unjudged"') == 1
+    assert page.count('class="unclassified"') == 1
     captions = [text for text in Reader(page).text if text in ("crane", "jay")]
     assert captions.count("jay") >= 6
 
 
-def test_as_many_classes_as_are_asked_for_and_those_that_changed(images):
+def test_a_page_shows_the_requested_number_of_classes_and_those_that_changed(images):
     predicted = {0: [0] * 4, 1: [1, 0, 0, 0], 2: [2, 2, 0, 0]}
     assert Reader(write(images, predicted=predicted, shown=1)).ids == ["n02"]
     before = pl.DataFrame(
@@ -380,10 +380,12 @@ def test_as_many_classes_as_are_asked_for_and_those_that_changed(images):
     assert "i" not in reader.tags
     row = reader.text.index("crane <i>")
     assert reader.text[row : row + 4] == ["crane <i>", "25% [5%, 70%]", "a crane bird", "100% [51%, 100%]"]
-    assert "'crane <i>': 25% [5%, 70%] of 4; when wrong, mostly taken for jay (75% of all), judged by another" in reader.text
+    assert (
+        "'crane <i>': 25% [5%, 70%] of 4; errors mostly classified as jay (75% of all), reviewed by another" in reader.text
+    )
 
 
-def test_images_are_made_small():
+def test_images_are_downscaled():
     data = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 255, (300, 600, 3), dtype=np.uint8)).save(data, "PNG")
     uri = make_data_uri(data.getvalue())
@@ -396,8 +398,8 @@ def test_images_are_made_small():
 # The jobs
 
 
-def test_write_review_keeps_the_history_where_snakemake_removes_outputs(config, tmp_path, classes_csv):
-    """Two reviews by the job's own main: outputs are removed in between, as Snakemake does."""
+def test_write_review_keeps_the_history_when_outputs_are_removed(config, tmp_path, classes_csv):
+    """Run the job twice; outputs are removed in between, as Snakemake does."""
     spec = importlib.util.spec_from_file_location("write_review", REPOSITORY / "workflow" / "scripts" / "write_review.py")
     job = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(job)
@@ -407,8 +409,8 @@ def test_write_review_keeps_the_history_where_snakemake_removes_outputs(config, 
 
     def review(predicted):
         generate_review(config, tmp_path / "a.parquet")
-        ids, at, predicted = np.repeat(range(3), 4), np.tile(range(4), 3), np.array(predicted)
-        list_predictions(ids, at, predicted).write_parquet(tmp_path / "predictions.parquet")
+        ids, indices, predicted = np.repeat(range(3), 4), np.tile(range(4), 3), np.array(predicted)
+        list_predictions(ids, indices, predicted).write_parquet(tmp_path / "predictions.parquet")
         for path in folder.glob("[!h]*"):
             path.unlink()
         job.main(

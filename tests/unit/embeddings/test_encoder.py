@@ -1,4 +1,4 @@
-"""The encoder on the demo's CLIP model."""
+"""Test the encoders on the demo's CLIP model and on a small timm model."""
 
 import numpy as np
 import open_clip
@@ -50,7 +50,7 @@ def take(rows, chosen):
     return {name: column[chosen] for name, column in rows.items()}
 
 
-def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
+def test_image_embeddings_equal_those_of_open_clip(encoder, rows, natural):
     vectors = encoder.embed_images(rows, workers=0).vectors
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
     model.eval()
@@ -63,37 +63,37 @@ def test_images_are_open_clips_own_embeddings(encoder, rows, natural):
     np.testing.assert_allclose(np.linalg.norm(vectors.astype(float), axis=1), 1, atol=1e-3)
 
 
-def test_images_are_prepared_to_the_bit_as_the_library_prepares_them(encoder, natural):
+def test_preprocessing_is_bit_identical_to_the_librarys(encoder, natural):
     _, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{SPEC['model']}")
     images = [decode_image(data).resize((40 + n, 50)) for n, data in enumerate(natural[0])]
     ours = encoder.prepare(torch.stack([encoder.preprocess(image) for image in images]))
     np.testing.assert_array_equal(ours.numpy(), torch.stack([preprocess(image) for image in images]).numpy())
 
 
-def test_an_embedding_does_not_depend_on_its_company_or_on_workers(encoder, rows):
+def test_an_embedding_depends_neither_on_other_images_nor_on_workers(encoder, rows):
     vectors = encoder.embed_images(rows, workers=0).vectors
     np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(None, None, -1)), workers=2).vectors[::-1], vectors)
     np.testing.assert_array_equal(encoder.embed_images(take(rows, slice(7, 8)), workers=0).vectors[0], vectors[7])
 
 
-def test_without_an_image_there_is_a_sentence(encoder, rows):
+def test_embedding_no_images_is_an_error(encoder, rows):
     with pytest.raises(StudyError, match=r"no image is left to embed: do all of them carry an excluded flag"):
         encoder.embed_images(take(rows, slice(0)), workers=0)
 
 
-def test_prompts_are_encoded_once_each(encoder, monkeypatch):
+def test_each_distinct_prompt_is_encoded_once(encoder, monkeypatch):
     texts = ["bag", "coat", "bag", "bag"] * 10
-    seen = []
+    encoded = []
     tokenize = encoder.tokenize
-    monkeypatch.setattr(encoder, "tokenize", lambda batch: seen.extend(batch) or tokenize(batch))
+    monkeypatch.setattr(encoder, "tokenize", lambda batch: encoded.extend(batch) or tokenize(batch))
     vectors, _ = encoder.embed_prompts(texts)
-    assert seen == ["bag", "coat"]
+    assert encoded == ["bag", "coat"]
     np.testing.assert_array_equal(vectors[0], vectors[2])
     assert not np.array_equal(vectors[0], vectors[1])
 
 
-def test_the_demos_clip_knows_its_classes(encoder, rows, natural):
-    """Zero-shot on natural images that it was not trained on; chance is 10 %."""
+def test_the_demos_clip_classifies_natural_images_zero_shot(encoder, rows, natural):
+    """On natural images that it was not trained on; chance is 10 %."""
     names = ["t-shirt", "trousers, pants", "pullover, sweater", "dress, frock", "coat, overcoat"]
     names += ["sandal, open shoe", "buttoned shirt", "sneaker", "bag", "ankle boot, boot"]
     scores = (
@@ -102,7 +102,7 @@ def test_the_demos_clip_knows_its_classes(encoder, rows, natural):
     assert (scores.argmax(1) == natural[1]).mean() > 0.5
 
 
-def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
+def test_encoder_and_generator_have_the_same_text_encoder(encoder):
     """As in Stable Diffusion v1.5, whose text encoder is CLIP's."""
     from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -118,7 +118,7 @@ def test_the_text_towers_of_encoder_and_generator_are_the_same(encoder):
     assert torch.allclose(theirs, ours, atol=1e-3 * ours.abs().max())
 
 
-def test_a_timm_model_gives_timms_own_features(rows, natural, tmp_path):
+def test_timm_embeddings_equal_those_of_timm(rows, natural, tmp_path):
     make_timm_folder(tmp_path)
     spec = SPEC | {"library": "timm", "model": str(tmp_path)}
     vectors, lengths = load_encoder(spec, CPU).embed_images(rows, workers=0)
@@ -131,23 +131,23 @@ def test_a_timm_model_gives_timms_own_features(rows, natural, tmp_path):
     assert len(np.unique(vectors, axis=0)) == 40
 
 
-def test_timms_inception_and_dinov2_are_built_without_their_classifier():
-    """Their published weights can't be had here: the architectures, with random ones."""
+def test_inception_and_dinov2_of_timm_are_built_without_their_classifier():
+    """With random weights, since the published ones are not available here."""
     for name, width in (("inception_v3", 2048), ("vit_small_patch14_dinov2", 384)):
         model = timm.create_model(name, pretrained=False, num_classes=0)
         assert model.num_features == width
 
 
-def test_a_timm_model_that_is_not_there(tmp_path):
+def test_a_missing_timm_model_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="could not be loaded by timm"):
         load_encoder(SPEC | {"library": "timm", "model": str(tmp_path)}, CPU)
 
 
-def test_openai_weights_need_their_activation():
+def test_openai_weights_require_their_activation_function():
     with pytest.raises(StudyError, match="use 'ViT-L-14-quickgelu'"):
         load_encoder(SPEC | {"model": "ViT-L-14", "pretrained": "openai"}, CPU)
 
 
-def test_a_model_that_is_not_there(tmp_path):
+def test_a_missing_open_clip_model_is_an_error(tmp_path):
     with pytest.raises(StudyError, match="could not be loaded"):
         load_encoder(SPEC | {"model": str(tmp_path)}, CPU)

@@ -1,4 +1,4 @@
-"""Truncated and identical prompts, with real tokenizers."""
+"""Test the detection of truncated and identical prompts, also with real tokenizers."""
 
 import pytest
 from workplace import DEMO
@@ -14,14 +14,14 @@ def classes(classes_csv):
     return read_classes(classes_csv)
 
 
-def words(texts):
-    """A tokenizer of one token a word, between a start and an end."""
+def tokenize_words(texts):
+    """Tokenize texts: one token per word, between a start and an end token."""
     return [[-1, *(hash(word) for word in text.split()), -2] for text in texts]
 
 
-def test_a_prompt_that_is_cut_off_and_one_that_becomes_another(classes):
+def test_truncated_prompts_and_prompts_that_truncation_makes_identical_are_listed(classes):
     dataset = Dataset("d", classes, 0, ["a crane bird", "a crane bird that flies", "nail"], {"train": 1, "evaluation": 1})
-    table = check_prompts(dataset, "clip", words, token_limit=5)
+    table = check_prompts(dataset, "clip", tokenize_words, token_limit=5)
     assert table.select("name", "problem", "n_tokens", "identical_to").rows() == [
         ("crane", "identical", 5, "jay"),
         ("jay", "truncated", 7, None),
@@ -31,34 +31,34 @@ def test_a_prompt_that_is_cut_off_and_one_that_becomes_another(classes):
 
 def test_prompts_that_fit_and_differ_are_not_listed(classes):
     dataset = Dataset("d", classes, 0, ["crane", "jay", "nail"], {"train": 1, "evaluation": 1})
-    assert not len(check_prompts(dataset, "clip", words, token_limit=5))
+    assert not len(check_prompts(dataset, "clip", tokenize_words, token_limit=5))
 
 
-def test_a_prompt_an_image_is_named_with_its_image(classes):
+def test_per_image_prompts_are_named_with_split_and_index(classes):
     images = {(c, split, n): f"{c} {split} {n}" for c in range(3) for split in ("train", "evaluation") for n in range(2)}
     images[2, "train", 1] = "0 evaluation 1"
     dataset = Dataset("d", classes, 0, ["", "", ""], {"train": 2, "evaluation": 2}, images=images)
-    table = check_prompts(dataset, "clip", words, token_limit=9)
+    table = check_prompts(dataset, "clip", tokenize_words, token_limit=9)
     assert table.select("class_id", "split", "index", "identical_to").rows() == [
         (0, "evaluation", 1, "nail (train 1)"),
         (2, "train", 1, "crane (evaluation 1)"),
     ]
 
 
-def test_many_prompts_are_tokenized_in_parts_and_of_those_that_are_the_same_five_are_named(classes, monkeypatch):
+def test_prompts_are_tokenized_in_batches_and_five_identical_ones_are_named(classes, monkeypatch):
     images = {(c, "train", n): "the same" for c in range(3) for n in range(4)}
     dataset = Dataset("d", classes, 0, ["", "", ""], {"train": 4}, images=images)
-    whole = check_prompts(dataset, "clip", words, token_limit=9)
+    whole = check_prompts(dataset, "clip", tokenize_words, token_limit=9)
     assert whole["identical_to"][0] == "crane (train 1); crane (train 2); crane (train 3); jay (train 0); jay (train 1)"
-    asked = []
+    batch_sizes = []
 
-    def listen(texts):
-        asked.append(len(texts))
-        return words(texts)
+    def record(texts):
+        batch_sizes.append(len(texts))
+        return tokenize_words(texts)
 
-    monkeypatch.setattr(prompt_checks, "TOGETHER", 5)
-    assert check_prompts(dataset, "clip", listen, token_limit=9).equals(whole)
-    assert asked == [5, 5, 2]
+    monkeypatch.setattr(prompt_checks, "PROMPTS_PER_BATCH", 5)
+    assert check_prompts(dataset, "clip", record, token_limit=9).equals(whole)
+    assert batch_sizes == [5, 5, 2]
 
 
 def test_the_demos_tokenizers_keep_32_tokens_and_agree():

@@ -1,4 +1,4 @@
-"""The embedding table, and the tables that users bring."""
+"""Test embedding tables, and the import of user-provided ones."""
 
 import csv
 import itertools
@@ -18,11 +18,11 @@ SPLITS = ("train", "evaluation")
 CLASSES = [ClassRow(n, f"n{n:02d}", name, "", "", "") for n, name in enumerate(["quail", "crane", "jay"])]
 
 
-# The table of this workflow
+# Tables of this workflow
 
 
 def make_table(count, width, dtype=np.float16, seed=0):
-    """Rows of shuffled classes, splits and indices, all different, and vectors near unit length."""
+    """Return shuffled, distinct rows of class, split and index, with vectors of nearly unit length."""
     rng = np.random.default_rng(seed)
     at = list(itertools.product(range(11), ("evaluation", "train"), range(math.ceil(count / 22))))[:count]
     rng.shuffle(at := np.array(at, dtype=object))
@@ -36,7 +36,7 @@ def write(path, ids, splits, indices, vectors, metadata):
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
-def test_a_table_comes_back_bit_for_bit_in_order(tmp_path, dtype):
+def test_a_table_is_read_back_bit_for_bit_and_sorted(tmp_path, dtype):
     ids, splits, indices, vectors = make_table(200, 5, dtype)
     path = tmp_path / "table.parquet"
     write(path, ids, splits, indices, vectors, {})
@@ -51,11 +51,11 @@ def test_a_table_comes_back_bit_for_bit_in_order(tmp_path, dtype):
 
 
 @pytest.mark.parametrize("rows", [1, 7, 50, 10_000])
-def test_blocks_are_the_table_in_order(tmp_path, rows):
+def test_blocks_join_to_the_whole_table(tmp_path, rows):
     path = tmp_path / "table.parquet"
     write(path, *make_table(200, 5), {})
     tables = EmbeddingTables([path], "train", rows=rows)
-    for _ in range(2):  # as often as needed
+    for _ in range(2):  # iteration can be repeated
         blocks = list(tables)
         assert {len(block) for block in blocks[:-1]} <= {rows}
         assert 0 < len(blocks[-1]) <= rows
@@ -65,7 +65,7 @@ def test_blocks_are_the_table_in_order(tmp_path, rows):
     assert list(EmbeddingTables([path], "neither")) == []
 
 
-def test_the_shards_of_a_set_are_one_table_whatever_their_order(tmp_path):
+def test_the_shards_of_a_set_are_read_as_one_table_in_any_order(tmp_path):
     ids, splits, indices, vectors = make_table(300, 4)
     whole = tmp_path / "whole.parquet"
     write(whole, ids, splits, indices, vectors, {})
@@ -82,21 +82,21 @@ def test_the_shards_of_a_set_are_one_table_whatever_their_order(tmp_path):
         assert read.vectors.tobytes() == expected.vectors.tobytes()
 
 
-def test_shards_of_another_width_are_refused(tmp_path):
+def test_shards_with_another_dimension_are_refused(tmp_path):
     for width in (3, 4):
         write(tmp_path / f"{width}.parquet", [0], ["train"], [0], np.eye(width)[:1], {})
     with pytest.raises(StudyError, match=r"3\.parquet: its vectors have 3 values, those of .*4\.parquet 4"):
         EmbeddingTables([tmp_path / "4.parquet", tmp_path / "3.parquet"], "train").read()
 
 
-def test_a_split_that_a_table_lacks_is_empty_and_keeps_its_width(tmp_path):
+def test_a_split_that_a_table_lacks_is_empty_and_keeps_the_dimension(tmp_path):
     write(tmp_path / "table.parquet", [0], ["train"], [0], np.eye(4)[:1], {})
     read = EmbeddingTables([tmp_path / "table.parquet"], "evaluation").read()
     assert len(read) == 0
     assert read.vectors.shape == (0, 4)
 
 
-def test_rows_are_stored_by_class_split_with_training_first_and_index(tmp_path):
+def test_rows_are_sorted_by_class_split_with_training_first_and_index(tmp_path):
     ids, splits, indices, vectors = make_table(100, 2)
     path = tmp_path / "table.parquet"
     write(path, ids, splits, indices, vectors, {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}})
@@ -106,7 +106,7 @@ def test_rows_are_stored_by_class_split_with_training_first_and_index(tmp_path):
     assert read_metadata(path) == {"encoder": "ViT-L-14-quickgelu", "versions": {"torch": None}}
 
 
-def test_the_vectors_column_is_laid_out_to_be_read_fast(tmp_path):
+def test_the_embedding_column_is_stored_for_fast_reading(tmp_path):
     path = tmp_path / "table.parquet"
     write(path, *make_table(10_000, 6), {})
     schema = pq.read_schema(path)
@@ -125,11 +125,11 @@ def test_the_vectors_column_is_laid_out_to_be_read_fast(tmp_path):
         assert all(column.compression == "ZSTD" and column.is_stats_set for column in columns.values())
 
 
-# The tables that users bring
+# User-provided tables
 
 
 def user_rows():
-    """Two images a class and split, in vectors of small integers, which every type of number holds exactly."""
+    """Return two images per class and split, with vectors of small integers, which every numeric type holds exactly."""
     rng = np.random.default_rng(0)
     columns = {"class_id": [], "split": [], "index": [], "embedding": []}
     for row in CLASSES:
@@ -158,14 +158,14 @@ def write_npy(path, columns, dtype=np.float32):
     return str(path)
 
 
-def bring(source, tmp_path):
+def import_table(source, tmp_path):
     path = tmp_path / "imported" / "table.parquet"
     import_embeddings(source, path, set_name="mine", classes=CLASSES)
     return path
 
 
-def assert_is_unit_of(path, columns):
-    """Row by row, against a norm by exact summation."""
+def assert_unit_vectors_of(path, columns):
+    """Compare row by row with vectors that are normalised by exact summation."""
     for split in SPLITS:
         read = EmbeddingTables([path], split).read()
         assert read.vectors.dtype == np.float64
@@ -193,44 +193,44 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_any_list_of_numbers_becomes_unit_vectors(tmp_path, kind):
     columns = user_rows()
-    assert_is_unit_of(bring(write_parquet(tmp_path / "mine.parquet", columns, kind), tmp_path), columns)
+    assert_unit_vectors_of(import_table(write_parquet(tmp_path / "mine.parquet", columns, kind), tmp_path), columns)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int8])
-def test_npy_beside_csv(tmp_path, dtype):
+def test_npy_with_csv_becomes_unit_vectors(tmp_path, dtype):
     columns = user_rows()
-    assert_is_unit_of(bring(write_npy(tmp_path / "mine.npy", columns, dtype), tmp_path), columns)
+    assert_unit_vectors_of(import_table(write_npy(tmp_path / "mine.npy", columns, dtype), tmp_path), columns)
 
 
 @pytest.mark.parametrize("write", [write_parquet, write_npy])
-def test_a_file_a_split_needs_no_split_column(tmp_path, write):
+def test_one_file_per_split_needs_no_split_column(tmp_path, write):
     columns, suffix = user_rows(), "npy" if write is write_npy else "parquet"
     source = {}
     for split in SPLITS:
         rows = take(columns, [n for n, name in enumerate(columns["split"]) if name == split])
         del rows["split"]
         source[split] = write(tmp_path / f"{split}.{suffix}", rows)
-    assert_is_unit_of(bring(source, tmp_path), columns)
+    assert_unit_vectors_of(import_table(source, tmp_path), columns)
 
 
 @pytest.mark.parametrize("suffix", ["parquet", "npy"])
-def test_a_pattern_names_many_files(tmp_path, suffix):
+def test_a_glob_matches_many_files(tmp_path, suffix):
     columns = user_rows()
     write = {"parquet": write_parquet, "npy": write_npy}[suffix]
     for part in range(3):
         write(tmp_path / f"part-{part}.{suffix}", take(columns, range(part, 12, 3)))
-    assert_is_unit_of(bring(str(tmp_path / f"part-*.{suffix}"), tmp_path), columns)
+    assert_unit_vectors_of(import_table(str(tmp_path / f"part-*.{suffix}"), tmp_path), columns)
 
 
-def test_the_source_is_kept_with_the_table(tmp_path):
+def test_the_source_is_in_the_metadata(tmp_path):
     source = write_parquet(tmp_path / "mine.parquet", user_rows())
-    assert read_metadata(bring(source, tmp_path)) == {"set": "mine", "source": source}
+    assert read_metadata(import_table(source, tmp_path)) == {"set": "mine", "source": source}
 
 
 @pytest.mark.parametrize("with_index", [True, False])
 @pytest.mark.parametrize("write", [write_parquet, write_npy])
 def test_shuffled_rows_give_the_same_file(tmp_path, write, with_index):
-    """Also where two rows of a class hold the same vector."""
+    """Even if two rows of a class hold the same vector."""
     columns = user_rows()
     columns["embedding"][1] = columns["embedding"][0]
     if not with_index:
@@ -239,14 +239,14 @@ def test_shuffled_rows_give_the_same_file(tmp_path, write, with_index):
     imported = set()
     for seed in range(4):
         rows = np.random.default_rng(seed).permutation(12)
-        imported.add(bring(write(path, take(columns, rows)), tmp_path).read_bytes())
+        imported.add(import_table(write(path, take(columns, rows)), tmp_path).read_bytes())
     assert len(imported) == 1
 
 
 def test_rows_without_an_index_are_numbered_in_their_class_and_split(tmp_path):
     columns = user_rows()
     del columns["index"]
-    read = EmbeddingTables([bring(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)], "train").read()
+    read = EmbeddingTables([import_table(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)], "train").read()
     assert read.class_ids.tolist() == [0, 0, 1, 1, 2, 2]
     assert read.indices.tolist() == [0, 1, 0, 1, 0, 1]
 
@@ -255,7 +255,7 @@ def test_rows_without_an_index_are_numbered_in_their_class_and_split(tmp_path):
 def test_a_vector_s_length_does_not_matter(tmp_path, scale):
     columns = user_rows()
     scaled = columns | {"embedding": [[scale * value for value in vector] for vector in columns["embedding"]]}
-    assert_is_unit_of(bring(write_parquet(tmp_path / "mine.parquet", scaled), tmp_path), columns)
+    assert_unit_vectors_of(import_table(write_parquet(tmp_path / "mine.parquet", scaled), tmp_path), columns)
 
 
 def change(name, row, value):
@@ -273,7 +273,7 @@ def remove(*names):
     return apply
 
 
-BAD_ROWS = {  # what is done to the table, and what the message says beside the file
+BAD_ROWS = {  # a change to the table, and what the message contains besides the file's name
     "NaN": (change("embedding", 5, [1.0, math.nan, 0, 0, 0]), ["row 5", "not finite"]),
     "infinity": (change("embedding", 11, [1.0, 0, 0, 0, -math.inf]), ["row 11", "not finite"]),
     "zero": (change("embedding", 3, [0, 0, -0.0, 0, 0]), ["row 3", "zero vector"]),
@@ -303,23 +303,23 @@ BAD_ROWS = {  # what is done to the table, and what the message says beside the 
 
 
 @pytest.mark.parametrize(("apply", "fragments"), BAD_ROWS.values(), ids=BAD_ROWS)
-def test_a_wrong_parquet_is_refused(tmp_path, apply, fragments):
+def test_an_invalid_parquet_is_refused(tmp_path, apply, fragments):
     columns = user_rows()
     apply(columns)
     source = write_parquet(tmp_path / "mine.parquet", columns)
     with pytest.raises(StudyError) as caught:
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
     for text in [source, *fragments]:
         assert text in str(caught.value)
     assert not (tmp_path / "imported").exists()
 
 
-def test_a_table_that_says_it_is_of_the_other_split_is_refused(tmp_path):
+def test_a_table_with_rows_of_the_other_split_is_refused(tmp_path):
     columns = user_rows()
     columns["split"] = ["train"] * 5 + ["evaluation"] * 7
     file = write_parquet(tmp_path / "mine.parquet", columns)
     with pytest.raises(StudyError, match="row 5: split is 'evaluation', but the config names the file for train"):
-        bring({"train": file, "evaluation": file}, tmp_path)
+        import_table({"train": file, "evaluation": file}, tmp_path)
 
 
 BAD_NPY = {
@@ -336,25 +336,25 @@ BAD_NPY = {
 
 
 @pytest.mark.parametrize(("apply", "fragments"), BAD_NPY.values(), ids=BAD_NPY)
-def test_a_wrong_npy_is_refused(tmp_path, apply, fragments):
+def test_invalid_values_with_an_npy_are_refused(tmp_path, apply, fragments):
     columns = user_rows()
     apply(columns)
     source = write_npy(tmp_path / "mine.npy", columns)
     with pytest.raises(StudyError) as caught:
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
     for text in [str(tmp_path), *fragments]:
         assert text in str(caught.value)
 
 
 class Trap:
-    """Unpickled, it would call for help."""
+    """Fails the test if it is unpickled."""
 
     def __reduce__(self):
         return pytest.fail, ("the user's pickle was run",)
 
 
 BAD_ARRAYS = {
-    "pickled": (np.array([[Trap()] * 5] * 12, dtype=object), ["mine.npy", "no .npy file of numbers"]),
+    "pickled": (np.array([[Trap()] * 5] * 12, dtype=object), ["mine.npy", "not an .npy file of numbers"]),
     "one row less": (np.ones((11, 5)), ["mine.npy holds 11 vectors", "mine.csv 12 rows"]),
     "flat": (np.ones(12), ["mine.npy", "(12,)"]),
     "complex": (np.ones((12, 5), complex), ["mine.npy", "complex128"]),
@@ -364,51 +364,51 @@ BAD_ARRAYS = {
 
 
 @pytest.mark.parametrize(("array", "fragments"), BAD_ARRAYS.values(), ids=BAD_ARRAYS)
-def test_a_wrong_array_is_refused(tmp_path, array, fragments):
+def test_an_invalid_array_is_refused(tmp_path, array, fragments):
     source = write_npy(tmp_path / "mine.npy", user_rows())
     np.save(source, array, allow_pickle=True)
     with pytest.raises(StudyError) as caught:
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
     for text in fragments:
         assert text in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["mine.npy", "mine.parquet"])
-def test_a_file_of_another_form_is_refused(tmp_path, name):
+def test_a_file_of_another_format_is_refused(tmp_path, name):
     write_npy(tmp_path / "mine.npy", user_rows())
     (tmp_path / name).write_bytes(b"version https://git-lfs.github.com/spec/v1")
-    with pytest.raises(StudyError, match=rf"{name} is no"):
-        bring(str(tmp_path / name), tmp_path)
+    with pytest.raises(StudyError, match=rf"{name} is not an? "):
+        import_table(str(tmp_path / name), tmp_path)
 
 
 def test_vectors_without_their_classes_are_refused(tmp_path):
     source = write_npy(tmp_path / "mine.npy", user_rows())
     (tmp_path / "mine.csv").unlink()
     with pytest.raises(StudyError, match=r"mine\.csv does not exist"):
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
 
 
-def test_files_of_another_width_are_refused(tmp_path):
+def test_files_with_another_dimension_are_refused(tmp_path):
     columns = user_rows()
     write_parquet(tmp_path / "a.parquet", columns)
     write_parquet(tmp_path / "b.parquet", columns | {"embedding": [vector[:4] for vector in columns["embedding"]]})
     with pytest.raises(StudyError, match=r"b\.parquet: its vectors have 4 values, those of .*a\.parquet 5"):
-        bring(str(tmp_path / "*.parquet"), tmp_path)
+        import_table(str(tmp_path / "*.parquet"), tmp_path)
 
 
 @pytest.mark.parametrize("indices", [[0, 0], [0, -1]], ids=["twice", "one without"])
-def test_an_index_that_stands_twice_or_not_at_all_is_refused(tmp_path, indices):
+def test_duplicate_and_missing_indices_are_refused(tmp_path, indices):
     columns = user_rows()
     columns["index"][4:6] = indices
     with pytest.raises(StudyError, match=r"'mine': class 1, train: two rows have the same index, or one has none"):
-        bring(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)
+        import_table(write_parquet(tmp_path / "mine.parquet", columns), tmp_path)
 
 
-def test_the_same_file_twice_is_noticed_by_its_indices(tmp_path):
+def test_importing_the_same_rows_twice_is_refused(tmp_path):
     for name in ("a", "b"):
         write_parquet(tmp_path / f"{name}.parquet", user_rows())
     with pytest.raises(StudyError, match="two rows have the same index"):
-        bring(str(tmp_path / "*.parquet"), tmp_path)
+        import_table(str(tmp_path / "*.parquet"), tmp_path)
 
 
 def test_a_class_without_a_vector_is_named(tmp_path):
@@ -416,17 +416,17 @@ def test_a_class_without_a_vector_is_named(tmp_path):
     rows = [n for n in range(12) if (columns["class_id"][n], columns["split"][n]) != (1, "evaluation")]
     source = write_parquet(tmp_path / "mine.parquet", take(columns, rows))
     with pytest.raises(StudyError) as caught:
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
     assert all(text in str(caught.value) for text in ("'mine'", "class 1 (crane)", "split evaluation", source))
 
 
-def test_a_class_that_a_split_s_file_lacks_is_looked_for_in_that_file(tmp_path):
+def test_the_message_about_a_missing_class_names_the_file_of_its_split(tmp_path):
     columns = user_rows()
     source = {
         "train": write_parquet(tmp_path / "one.parquet", take(columns, [0, 1, 4, 5, 8, 9])),
         "evaluation": write_parquet(tmp_path / "two.parquet", take(columns, [2, 3, 6, 7])),
     }
     with pytest.raises(StudyError, match=r"class 2 \(jay\)") as caught:
-        bring(source, tmp_path)
+        import_table(source, tmp_path)
     assert "two.parquet" in str(caught.value)
     assert "one.parquet" not in str(caught.value)

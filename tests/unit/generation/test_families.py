@@ -1,4 +1,4 @@
-"""Families of pipelines, on real ones with small random weights: what holds for Stable Diffusion must hold for each."""
+"""Test every supported family on a real pipeline with small random weights: all must behave as Stable Diffusion does."""
 
 import json
 import shutil
@@ -99,7 +99,7 @@ def make_sd3():
         tokenizer=tokenizer,
         text_encoder_2=two,
         tokenizer_2=tokenizer_2,
-        text_encoder_3=None,  # as those run it whose memory T5 does not fit into
+        text_encoder_3=None,  # as usual where T5 does not fit into memory
         tokenizer_3=None,
     )
 
@@ -141,12 +141,12 @@ MAKERS = {
     "FluxPipeline": make_flux,
 }
 EMBEDDED = {"LatentConsistencyModelPipeline", "FluxPipeline"}
-"""Families that are told the guidance scale."""
+"""Families whose denoiser takes the guidance scale as an input."""
 
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def pipeline(request, tiny_pipeline, tmp_path_factory):
-    """The folder of a pipeline of every family, and its class."""
+    """Return the folder and the class name of a pipeline, one per family."""
     if request.param == "StableDiffusionPipeline":
         return tiny_pipeline, request.param
     torch.manual_seed(0)
@@ -159,13 +159,13 @@ def generate(spec, prompts=PROMPTS, seeds=SEEDS, scale=2.5):
     return [np.asarray(image) for image in Generator(spec, CPU).generate_images(prompts, seeds, scale)]
 
 
-def make_own_spec(folder, **changes):
+def make_family_spec(folder, **changes):
     arguments = {"max_sequence_length": 32} if folder.name == "FluxPipeline" else {}
     return make_spec(folder, arguments=arguments, **changes)
 
 
 def test_an_image_depends_on_its_prompt_and_seed_alone(pipeline):
-    spec = make_own_spec(pipeline[0])
+    spec = make_family_spec(pipeline[0])
     images = generate(spec)
     assert [image.shape for image in images] == [(16, 16, 3)] * 6
     assert len({image.tobytes() for image in images}) == 6
@@ -176,19 +176,19 @@ def test_an_image_depends_on_its_prompt_and_seed_alone(pipeline):
     np.testing.assert_array_equal(generate(spec, PROMPTS[5:], SEEDS[5:])[0], images[5])
 
 
-def test_images_are_those_of_the_pipelines_own_call(pipeline):
-    """With the prompts as text and its own image processor, from the same noise."""
-    spec = make_own_spec(pipeline[0])
+def test_images_equal_those_of_a_plain_call_of_the_pipeline(pipeline):
+    """The plain call gets the prompts as text and the same noise, and uses its own image processor."""
+    spec = make_family_spec(pipeline[0])
     generator = Generator(spec, CPU)
-    own = generator.pipeline
-    shape = generator.family.shape_noise(own, 16, 16)
+    call = generator.pipeline
+    shape = generator.family.shape_noise(call, 16, 16)
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS[:4]]
     noise = torch.stack([torch.randn(shape, generator=one) for one in generators])
-    with one_thread():  # as the generator draws: a convolution's result depends on it
-        expected = own(
+    with one_thread():  # as in the generator: a convolution's result depends on it
+        expected = call(
             prompt=PROMPTS[:4],
-            latents=generator.family.pack_noise(own, noise),
-            generator=generators,  # whatever the scheduler draws later
+            latents=generator.family.pack_noise(call, noise),
+            generator=generators,  # for later random draws by the scheduler
             guidance_scale=2.5,
             num_inference_steps=2,
             height=16,
@@ -200,27 +200,27 @@ def test_images_are_those_of_the_pipelines_own_call(pipeline):
         np.testing.assert_array_equal(image, np.asarray(other))
 
 
-def test_the_kind_of_guidance_is_recorded_and_true(pipeline):
+def test_the_recorded_kind_of_guidance_is_correct(pipeline):
     folder, kind = pipeline
-    spec = make_own_spec(folder)
+    spec = make_family_spec(folder)
     guidance = fingerprint_generator(spec)["guidance"]
     assert guidance == ("embedded" if kind in EMBEDDED else "classifier-free")
     low, one, high = (generate(spec, PROMPTS[:1], SEEDS[:1], scale)[0] for scale in (0.5, 1.0, 7.5))
     assert not np.array_equal(one, high)
-    assert np.array_equal(low, one) == (guidance == "classifier-free")  # which does nothing up to 1
+    assert np.array_equal(low, one) == (guidance == "classifier-free")  # which has no effect up to 1
 
 
-def test_a_negative_prompt_is_used_where_guidance_knows_one(pipeline):
+def test_a_negative_prompt_is_used_or_refused(pipeline):
     folder, kind = pipeline
-    spec = make_own_spec(folder, negative_prompt="coat")
+    spec = make_family_spec(folder, negative_prompt="coat")
     if kind in EMBEDDED:
         with pytest.raises(StudyError, match="has embedded guidance, which takes no negative_prompt"):
             fingerprint_generator(spec)
     else:
-        assert not np.array_equal(generate(spec)[0], generate(make_own_spec(folder))[0])
+        assert not np.array_equal(generate(spec)[0], generate(make_family_spec(folder))[0])
 
 
-def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_path):
+def test_pipeline_options_that_change_images_are_in_the_fingerprint(tmp_path):
     torch.manual_seed(0)
     folder = tmp_path / "StableDiffusionXLPipeline"
     make_sdxl().save_pretrained(folder)
@@ -235,22 +235,22 @@ def test_an_option_of_a_pipeline_that_decides_images_is_in_its_fingerprint(tmp_p
     assert not np.array_equal(images, generate(make_spec(folder)))
 
 
-def test_a_model_without_a_scale_says_so(tmp_path):
+def test_a_model_without_a_guidance_scale_is_recorded_as_such(tmp_path):
     torch.manual_seed(0)
     make_flux(guidance_embeds=False).save_pretrained(tmp_path)
     assert fingerprint_generator(make_spec(tmp_path))["guidance"] == "none"
 
 
-def test_a_distilled_consistency_model_is_told_its_scale(tiny_pipeline, tmp_path):
+def test_a_distilled_consistency_model_has_embedded_guidance(tiny_pipeline, tmp_path):
     shutil.copytree(tiny_pipeline, tmp_path / "lcm")
     path = tmp_path / "lcm" / "unet" / "config.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"time_cond_proj_dim": 16}))
     assert fingerprint_generator(make_spec(tmp_path / "lcm"))["guidance"] == "embedded"
 
 
-def test_another_family_is_refused(tiny_pipeline, tmp_path):
+def test_an_unsupported_family_is_refused(tiny_pipeline, tmp_path):
     shutil.copytree(tiny_pipeline, tmp_path / "other")
     path = tmp_path / "other" / "model_index.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"_class_name": "KandinskyV22CombinedPipeline"}))
-    with pytest.raises(StudyError, match=r"is a KandinskyV22CombinedPipeline, which was never tried .*FluxPipeline"):
+    with pytest.raises(StudyError, match=r"is a KandinskyV22CombinedPipeline, which is not supported.*FluxPipeline"):
         fingerprint_generator(make_spec(tmp_path / "other"))

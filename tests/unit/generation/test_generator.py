@@ -1,4 +1,4 @@
-"""The generator on a real (tiny, untrained) Stable Diffusion pipeline: what an image depends on, and what it doesn't."""
+"""Test on a real (tiny, untrained) Stable Diffusion pipeline what an image depends on, and what it does not."""
 
 import functools
 import io
@@ -40,12 +40,12 @@ def images(tiny_pipeline):
     return generate(make_spec(tiny_pipeline))
 
 
-def test_images_have_the_size_asked_for_and_differ(images):
+def test_images_have_the_requested_size_and_differ(images):
     assert [image.shape for image in images] == [(16, 16, 3)] * 6
     assert all(not np.array_equal(images[0], other) for other in images[1:])
 
 
-def test_an_image_does_not_depend_on_its_company(tiny_pipeline, images):
+def test_an_image_does_not_depend_on_the_other_images(tiny_pipeline, images):
     order = [4, 2, 0, 5, 1, 3]
     shuffled = generate(make_spec(tiny_pipeline), [PROMPTS[n] for n in order], [SEEDS[n] for n in order])
     for place, n in enumerate(order):
@@ -59,11 +59,11 @@ def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch
     encoded, encode = [], generator.pipeline.encode_prompt
 
     @functools.wraps(encode)
-    def listen(prompt, *given, **named):
-        encoded.extend([prompt] if prompt is not None else [])  # the call passes what was encoded before
-        return encode(prompt, *given, **named)
+    def record(prompt, *args, **kwargs):
+        encoded.extend([prompt] if prompt is not None else [])  # None: the pipeline's call passes embeddings instead
+        return encode(prompt, *args, **kwargs)
 
-    monkeypatch.setattr(generator.pipeline, "encode_prompt", listen)
+    monkeypatch.setattr(generator.pipeline, "encode_prompt", record)
     prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
     assert len(list(generator.generate_images(prompts, range(10), 2.5))) == 10
     assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
@@ -82,19 +82,19 @@ def test_an_image_does_not_depend_on_threads():
     np.testing.assert_array_equal(*generated)
 
 
-def test_guidance_at_one_and_below_samples_from_the_prompt_alone(tiny_pipeline):
+def test_guidance_scales_up_to_one_have_no_effect(tiny_pipeline):
     spec = make_spec(tiny_pipeline)
     np.testing.assert_array_equal(generate(spec, scale=1.0), generate(spec, scale=0.5))
     assert not np.array_equal(generate(spec, scale=1.0), generate(spec, scale=7.5))
 
 
-def test_the_prompt_and_the_seed_matter(tiny_pipeline, images):
+def test_an_image_depends_on_the_prompt_and_the_seed(tiny_pipeline, images):
     spec = make_spec(tiny_pipeline)
     assert not np.array_equal(generate(spec, ["coat"], [11], 2.5)[0], images[0])
     assert not np.array_equal(generate(spec, ["bag"], [99], 2.5)[0], images[0])
 
 
-def test_the_fingerprint_is_of_the_contents_not_of_the_place(tiny_pipeline, tmp_path):
+def test_the_fingerprint_depends_on_the_contents_and_not_on_the_location(tiny_pipeline, tmp_path):
     first = fingerprint_generator(make_spec(tiny_pipeline))
     moved = tmp_path / "elsewhere"
     shutil.copytree(tiny_pipeline, moved)
@@ -111,7 +111,7 @@ def test_the_fingerprint_is_of_the_contents_not_of_the_place(tiny_pipeline, tmp_
     assert fingerprint_generator(make_spec(moved))["digest"] != first["digest"]
 
 
-def test_what_changes_an_image_changes_the_recipe(tiny_pipeline):
+def test_settings_that_change_an_image_change_the_recipe(tiny_pipeline):
     def recipe(**changes):
         spec = make_spec(tiny_pipeline, **changes)
         return make_recipe(spec, fingerprint_generator(spec), {"format": "png", "quality": 95})
@@ -131,7 +131,7 @@ def test_what_changes_an_image_changes_the_recipe(tiny_pipeline):
     assert recipe(safety_checker="somewhere") == base
 
 
-def test_schedulers(tiny_pipeline):
+def test_the_scheduler_is_the_pipelines_own_or_the_named_one(tiny_pipeline):
     own = make_scheduler(tiny_pipeline, make_spec(tiny_pipeline))
     assert type(own).__name__ == "PNDMScheduler"
     ddim = make_scheduler(tiny_pipeline, make_spec(tiny_pipeline, scheduler="DDIMScheduler"))
@@ -140,8 +140,8 @@ def test_schedulers(tiny_pipeline):
         make_scheduler(tiny_pipeline, make_spec(tiny_pipeline, scheduler="PLMS"))
 
 
-def test_every_sampler_has_a_fingerprint_of_its_own(tiny_pipeline):
-    """Also those whose configuration holds an infinity, which is no JSON number."""
+def test_every_scheduler_has_its_own_fingerprint(tiny_pipeline):
+    """Including those whose configuration contains infinity, which JSON cannot represent."""
     names = (
         "PNDMScheduler",
         "DDIMScheduler",
@@ -153,7 +153,7 @@ def test_every_sampler_has_a_fingerprint_of_its_own(tiny_pipeline):
     assert len(digests) == len(names)
 
 
-def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
+def test_the_demo_model_generates_similar_images_with_ddim_and_pndm():
     spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16", width=32, height=32, steps=30)
     pndm = generate(spec, ["trousers, pants", "sneaker"], [1, 2], 7.5)
     ddim = generate(spec | {"scheduler": "DDIMScheduler"}, ["trousers, pants", "sneaker"], [1, 2], 7.5)
@@ -161,10 +161,10 @@ def test_ddim_and_pndm_agree_on_what_the_demo_model_draws():
     assert difference < 25, f"mean difference {difference:.1f} of 255: is DDIM clipping its latents?"
 
 
-def test_a_folder_that_is_no_pipeline_is_refused(tmp_path):
+def test_a_folder_that_is_not_a_pipeline_is_refused(tmp_path):
     with pytest.raises(StudyError, match=r"has no model_index\.json"):
         fingerprint_generator(make_spec(tmp_path))
-    with pytest.raises(StudyError, match=r"'nobody/nothing' .* could not be had from the hub") as caught:
+    with pytest.raises(StudyError, match=r"'nobody/nothing' .* could not be fetched from the hub") as caught:
         fingerprint_generator(make_spec("nobody/nothing"))
     assert "snakemake --profile local fetch_models" in str(caught.value)
 
@@ -184,7 +184,7 @@ def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path,
     np.testing.assert_array_equal(generate(spec | {"lora_scale": 0.0}), images)
 
 
-def test_a_safety_checker_flags_and_leaves_images_alone(tmp_path, images):
+def test_the_safety_checker_flags_images_without_changing_them(tmp_path, images):
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from PIL import Image
     from transformers import CLIPConfig, CLIPImageProcessor
@@ -203,12 +203,12 @@ def test_a_safety_checker_flags_and_leaves_images_alone(tmp_path, images):
     checker.special_care_embeds_weights.data.fill_(100.0)
     checker.save_pretrained(tmp_path)
     CLIPImageProcessor(size=32, crop_size=32).save_pretrained(tmp_path)
-    pictures = [Image.fromarray(image) for image in images]
-    assert SafetyChecker(str(tmp_path), CPU).check_images(pictures) == [False] * 6
-    checker.concept_embeds_weights.data.fill_(-100.0)  # every one does
+    pil_images = [Image.fromarray(image) for image in images]
+    assert SafetyChecker(str(tmp_path), CPU).check_images(pil_images) == [False] * 6
+    checker.concept_embeds_weights.data.fill_(-100.0)  # every similarity does
     checker.save_pretrained(tmp_path)
-    assert SafetyChecker(str(tmp_path), CPU).check_images(pictures) == [True] * 6
-    assert all(np.array_equal(np.asarray(p), image) for p, image in zip(pictures, images, strict=True))
+    assert SafetyChecker(str(tmp_path), CPU).check_images(pil_images) == [True] * 6
+    assert all(np.array_equal(np.asarray(p), image) for p, image in zip(pil_images, images, strict=True))
 
 
 def test_cuda_without_a_gpu_is_refused():
@@ -220,13 +220,13 @@ def test_cuda_without_a_gpu_is_refused():
         assert device.type == "cpu"
 
 
-def test_a_stored_image_is_what_the_model_drew(tiny_pipeline, images):
+def test_a_stored_image_equals_the_generated_one(tiny_pipeline, images):
     from PIL import Image
 
     from synthdiv.generation.shards import encode_image
 
-    picture = Image.fromarray(images[0])
-    data = encode_image(picture, {"format": "png", "quality": 95})
+    pil_image = Image.fromarray(images[0])
+    data = encode_image(pil_image, {"format": "png", "quality": 95})
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(data))), images[0])
     assert json.loads((tiny_pipeline / "model_index.json").read_text())["_class_name"] == "StableDiffusionPipeline"
 
@@ -241,8 +241,8 @@ ONE_BLOCK = {
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.parametrize("blocks", [ONE_BLOCK, pytest.param({}, marks=pytest.mark.full)], ids=["one block", "every block"])
-def test_a_compiled_denoiser_draws_the_same_images_up_to_rounding(tiny_pipeline, tmp_path, blocks):
-    """To compile takes seconds a block."""
+def test_a_compiled_denoiser_generates_the_same_images_up_to_rounding(tiny_pipeline, tmp_path, blocks):
+    """Compilation takes seconds per block."""
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_pipeline)
     pipeline.unet = make_tiny_unet(cross_attention_dim=pipeline.text_encoder.config.hidden_size, **blocks)
     pipeline.save_pretrained(tmp_path)

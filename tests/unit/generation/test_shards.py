@@ -1,4 +1,4 @@
-"""Blocks that are found, copied and drawn; the pictures come from a stand-in that any prompt and seed determines."""
+"""Test finding, copying and generating blocks, with a stand-in model whose images depend only on prompt and seed."""
 
 import io
 from itertools import islice, repeat
@@ -47,7 +47,7 @@ def test_an_index_names_every_image_and_its_bytes(config, tmp_path):
     assert np.array_equal(np.asarray(image), np.asarray(expected))
 
 
-def test_another_dataset_draws_only_what_differs(config, tmp_path):
+def test_another_dataset_generates_only_the_images_that_differ(config, tmp_path):
     run(config, "synset", tmp_path / "synset.parquet")
     counts = run(config, "disamb", tmp_path / "disamb.parquet")
     assert (counts.generated, counts.found) == (130, 260)
@@ -60,31 +60,31 @@ def test_a_second_call_loads_no_model(config, tmp_path):
     before = (tmp_path / "a.parquet").read_bytes()
 
     def refuse(*_):
-        raise AssertionError("nothing is to be drawn")
+        raise AssertionError("no image should be generated")
 
     assert run(config, "synset", tmp_path / "a.parquet", generate=refuse).found == 390
     assert (tmp_path / "a.parquet").read_bytes() == before
 
 
 @pytest.mark.parametrize(("train", "evaluation"), [(50, 2), (1, 1), (30, 40)])
-def test_more_images_a_class_draw_only_what_is_new(config, tmp_path, train, evaluation):
+def test_more_images_per_class_generate_only_the_new_ones(config, tmp_path, train, evaluation):
     run(config, "synset", tmp_path / "a.parquet")
     before = contents(tmp_path / "a.parquet")
     config["images_per_class"] = {"train": 120 + train, "evaluation": 10 + evaluation}
     counts = run(config, "synset", tmp_path / "b.parquet")
     assert counts.generated == 3 * (train + evaluation)
-    assert counts.copied == 3 * (20 + 10)  # the beginnings of the two blocks that were short
+    assert counts.copied == 3 * (20 + 10)  # the images of the two incomplete blocks
     after = contents(tmp_path / "b.parquet")
     assert all(after[key] == data for key, data in before.items())
 
 
-def test_fewer_images_a_class_draw_nothing(config, tmp_path):
+def test_fewer_images_per_class_generate_nothing(config, tmp_path):
     run(config, "synset", tmp_path / "a.parquet")
     before, blocks = contents(tmp_path / "a.parquet"), set((tmp_path / "archive").rglob("*.tar"))
     config["images_per_class"] = {"train": 110, "evaluation": 7}
 
     def refuse(*_):
-        raise AssertionError("nothing is to be drawn")
+        raise AssertionError("no image should be generated")
 
     assert run(config, "synset", tmp_path / "b.parquet", generate=refuse).found == 3 * 117
     after = contents(tmp_path / "b.parquet")
@@ -93,13 +93,13 @@ def test_fewer_images_a_class_draw_nothing(config, tmp_path):
     assert set((tmp_path / "archive").rglob("*.tar")) == blocks
 
 
-def test_a_job_that_dies_keeps_its_finished_blocks(config, tmp_path):
-    def die_in_the_third_block(prompts, seeds, guidance_scale):
+def test_an_interrupted_job_keeps_its_finished_blocks(config, tmp_path):
+    def fail_in_the_third_block(prompts, seeds, guidance_scale):
         yield from islice(generate(prompts, seeds, guidance_scale), 110)
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run(config, "synset", tmp_path / "a.parquet", generate=die_in_the_third_block)
+        run(config, "synset", tmp_path / "a.parquet", generate=fail_in_the_third_block)
     blocks = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
     assert len(blocks) == 2
     assert not (tmp_path / "a.parquet").exists()
@@ -123,7 +123,7 @@ def test_shards_do_not_change_images(config, tmp_path):
     assert parts == contents(tmp_path / "whole.parquet")
 
 
-def test_classes_of_one_prompt_and_noise_are_drawn_once(config, tmp_path, classes_csv):
+def test_classes_with_the_same_prompt_and_noise_are_generated_once(config, tmp_path, classes_csv):
     classes_csv.write_text("class_id,key,name,lemmas\n0,n01,crane,crane\n1,n02,crane,crane\n2,n03,crane,crane\n")
     config |= {"noise": "shared", "images_per_class": {"train": 1, "evaluation": 1}}
     study = load_study(config)
@@ -138,7 +138,7 @@ def test_classes_of_one_prompt_and_noise_are_drawn_once(config, tmp_path, classe
     assert generated[0, "train", 0] == generated[1, "train", 0] == generated[2, "train", 0] != generated[0, "evaluation", 0]
 
 
-def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path, classes_csv):
+def test_a_block_that_another_job_wrote_meanwhile_is_not_overwritten(config, tmp_path, classes_csv):
     keys = ["short", "long" * 200, "other"]
     classes_csv.write_text("class_id,key,name,lemmas\n" + "".join(f"{n},{key},crane,crane\n" for n, key in enumerate(keys)))
     config |= {"noise": "shared", "classes_per_shard": 1}
@@ -149,11 +149,11 @@ def test_a_block_that_another_job_wrote_meanwhile_is_left_alone(config, tmp_path
     def run_one(shard, path, generate):
         generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
 
-    def generate_beside_another(*asked):
+    def generate_while_another_job_writes(*arguments):
         run_one(second, tmp_path / "b.parquet", generate)
-        yield from generate(*asked)
+        yield from generate(*arguments)
 
-    run_one(first, tmp_path / "a.parquet", generate_beside_another)
+    run_one(first, tmp_path / "a.parquet", generate_while_another_job_writes)
     one, other = contents(tmp_path / "a.parquet"), contents(tmp_path / "b.parquet")
     assert [one[0, "train", n] for n in range(120)] == [other[1, "train", n] for n in range(120)]
 
@@ -177,7 +177,7 @@ def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config)
     assert len(set(seeds[0])) == 390
 
 
-def test_one_image_is_redrawn_from_its_row(config, tmp_path):
+def test_one_image_is_regenerated_from_its_row(config, tmp_path):
     run(config, "synset", tmp_path / "a.parquet")
-    again = regenerate_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_generate=lambda spec: generate)
-    assert again == contents(tmp_path / "a.parquet")[1, "evaluation", 4]
+    regenerated = regenerate_image(tmp_path / "a.parquet", 1, "evaluation", 4, load_generate=lambda spec: generate)
+    assert regenerated == contents(tmp_path / "a.parquet")[1, "evaluation", 4]

@@ -1,4 +1,4 @@
-"""Blocks of the archive: what is written is what is read, or it is refused."""
+"""Test that blocks of the archive are read back as written, and that damaged blocks are refused."""
 
 import tarfile
 import tracemalloc
@@ -25,12 +25,12 @@ def block(tmp_path):
 
 
 def members(path):
-    """Where the headers and the contents of a whole tar begin, as the standard library's own reader sees them."""
+    """Return the members of a complete tar with the offsets of headers and contents, as tarfile reads them."""
     with tarfile.open(path) as tar:
         return tar.getmembers()
 
 
-def test_every_image_comes_back_with_its_place_and_facts(block):
+def test_every_image_is_read_back_with_its_location_and_metadata(block):
     stored = read_block(block)
     assert [image.metadata for image in stored] == [metadata for *_, metadata in IMAGES]
     for image, (_, _, data, _) in zip(stored, IMAGES, strict=True):
@@ -41,7 +41,7 @@ def test_every_image_comes_back_with_its_place_and_facts(block):
 
 
 def test_a_block_is_a_webdataset_shard(block):
-    """The pair of an image and its facts shares a key and stands together; keys have no dot of their own."""
+    """An image and its metadata are adjacent and share a key; keys contain no dot."""
     assert [member.name for member in members(block)] == NAMES
     assert all(member.name.count(".") == 1 for member in members(block))
 
@@ -52,7 +52,7 @@ def test_the_same_images_make_the_same_bytes(block, tmp_path):
     assert again.read_bytes() == block.read_bytes()
 
 
-def test_what_lies_behind_a_damaged_header_is_not_read_into_memory(block):
+def test_data_after_a_damaged_header_is_not_read_into_memory(block):
     with open(block, "r+b") as file:
         file.seek(members(block)[2].offset)
         file.write(b"?")
@@ -67,7 +67,7 @@ def test_what_lies_behind_a_damaged_header_is_not_read_into_memory(block):
         tracemalloc.stop()
 
 
-def test_images_that_cannot_be_made_leave_no_block(tmp_path):
+def test_failed_generation_leaves_no_block(tmp_path):
     def generate():
         yield IMAGES[0]
         raise RuntimeError("out of memory")
@@ -85,16 +85,16 @@ def refuse(path):
 
 
 @pytest.mark.parametrize(
-    "place", ["at its start", "in a header", "in an image", "before facts", "in facts", "after an image"]
+    "place", ["at its start", "in a header", "in an image", "before metadata", "in metadata", "after an image"]
 )
-def test_a_block_that_was_cut_off_is_refused(block, place):
+def test_a_truncated_block_is_refused(block, place):
     *_, image, metadata = members(block)
     cuts = {
         "at its start": 0,
         "in a header": image.offset + 100,
         "in an image": image.offset_data + 1,
-        "before facts": metadata.offset,
-        "in facts": metadata.offset_data + 1,
+        "before metadata": metadata.offset,
+        "in metadata": metadata.offset_data + 1,
         "after an image": image.offset,
     }
     block.write_bytes(block.read_bytes()[: cuts[place]])
@@ -102,14 +102,14 @@ def test_a_block_that_was_cut_off_is_refused(block, place):
 
 
 @pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
-def test_a_block_with_a_flipped_header_is_refused(block, number):
+def test_a_block_with_a_flipped_bit_in_a_header_is_refused(block, number):
     data = bytearray(block.read_bytes())
     data[members(block)[number].offset] ^= 1
     block.write_bytes(data)
     refuse(block)
 
 
-def test_facts_that_are_no_json_are_refused(block):
+def test_metadata_that_is_not_json_is_refused(block):
     data = bytearray(block.read_bytes())
     data[members(block)[1].offset_data] ^= 1
     block.write_bytes(data)
@@ -117,15 +117,15 @@ def test_facts_that_are_no_json_are_refused(block):
 
 
 @pytest.mark.parametrize("data", [b"", b"not a tar at all" * 100, bytes(10240)], ids=["empty", "other", "zeros"])
-def test_what_is_no_block_is_refused(tmp_path, data):
+def test_a_file_that_is_not_a_block_is_refused(tmp_path, data):
     path = tmp_path / "block.tar"
     path.write_bytes(data)
     refuse(path)
 
 
-def test_a_file_of_an_index_that_is_gone_or_too_short_is_named(block):
+def test_a_missing_or_truncated_file_of_an_index_is_named(block):
     stored = read_block(block)[-1]
-    with pytest.raises(StudyError, match=rf"{block}.*does not exist.*run the study again"):
+    with pytest.raises(StudyError, match=rf"{block}.*no longer exists: run the study again"):
         read_bytes(f"{block}.moved", stored.offset, stored.size)
     block.write_bytes(block.read_bytes()[: stored.offset + stored.size - 1])
     with pytest.raises(StudyError, match=rf"{block} is shorter than its index says"):
@@ -140,20 +140,20 @@ def test_a_file_of_an_index_that_is_gone_or_too_short_is_named(block):
         ("a/b.c*d'é", 1234567, "a_b_c_d__-train-1234567"),
     ],
 )
-def test_a_member_has_a_plain_name(class_key, index, name):
+def test_the_name_of_a_member_has_plain_characters_only(class_key, index, name):
     assert name_member(class_key, "train", index) == name
 
 
 def test_a_long_class_key_can_be_written(tmp_path):
-    """Species are keyed by their whole taxonomy in some data sets; a USTAR name ends at 100 characters."""
+    """Some data sets use a species' full taxonomy as its key; a USTAR name has at most 100 characters."""
     path = tmp_path / "block.tar"
     write_block(path, [(name_member("Animalia_" * 12, "train", 0), "png", b"image", {"maximum": 1.0})])
-    assert read_bytes(*read_place(read_block(path)[0])) == b"image"
+    assert read_bytes(*locate(read_block(path)[0])) == b"image"
 
 
-def read_place(image: StoredImage):
+def locate(image: StoredImage):
     return image.file, image.offset, image.size
 
 
-def test_blocks_are_spread_over_folders_by_the_start_of_their_names():
+def test_blocks_are_distributed_over_folders_by_the_start_of_their_names():
     assert locate_block("archive", "sd15", "0f" + "a" * 62) == Path("archive/sd15/0f") / ("0f" + "a" * 62 + ".tar")

@@ -1,4 +1,4 @@
-"""Decoding to RGB, and the flags of images that a training set should not hold unseen."""
+"""Test decoding to RGB, and the flags of images that may be unsuitable for training."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ def flags_of(values):
 
 
 def halves(low, high):
-    """A grey picture of two equal halves: its deviation is half of their difference."""
+    """Return a grey image of two equal halves; its standard deviation is half of their difference."""
     return np.repeat([[low], [high]], 8, axis=0).repeat(8, axis=1)
 
 
@@ -50,24 +50,24 @@ def test_black_and_uniform_images_are_flagged_and_no_others(values, flags):
 
 @pytest.mark.parametrize("colour", [(255, 0, 0), (30, 60, 200)])
 def test_a_plain_colour_is_uniform_too(colour):
-    """Nothing is in the picture, though its red differs from its blue."""
+    """The image shows nothing, although its channels differ from each other."""
     assert flags_of(np.full((8, 8, 3), colour)) == ["uniform"]
 
 
-def test_the_measure_is_the_brightest_value_and_the_deviation():
+def test_the_measurements_are_the_maximum_and_the_standard_deviation():
     assert measure_image(Image.fromarray(np.asarray(halves(0, 200), np.uint8))) == {"maximum": 200.0, "deviation": 100.0}
 
 
 @pytest.mark.parametrize("low", [1, 7, 250])
-def test_the_measure_is_pillows(low):
+def test_the_measurements_equal_those_of_pillow(low):
     image = Image.fromarray(low + noise() % (256 - low))
-    figures = ImageStat.Stat(image)
-    deviation = round(max(figures.stddev), 4)
-    assert measure_image(image) == {"maximum": max(high for _, high in figures.extrema), "deviation": deviation}
+    statistics = ImageStat.Stat(image)
+    deviation = round(max(statistics.stddev), 4)
+    assert measure_image(image) == {"maximum": max(high for _, high in statistics.extrema), "deviation": deviation}
 
 
-def test_a_large_plain_picture_is_uniform():
-    """Of so many pixels, the mean square rounds to less than the square of the mean."""
+def test_a_large_plain_image_is_uniform():
+    """For so many pixels, rounding makes the mean square smaller than the squared mean."""
     image = Image.new("RGB", (1_061_015, 1), (253, 253, 253))
     assert measure_image(image) == {"maximum": 253.0, "deviation": 0.0}
 
@@ -78,8 +78,8 @@ def decoded(data):
     return np.asarray(image).tolist()
 
 
-def test_transparency_is_laid_on_white():
-    """Black at alpha 0, 51 (a fifth) and 255 leaves 255, 204 and 0 of white; colours show as far as they are opaque."""
+def test_transparency_is_composited_on_white():
+    """Black at alpha 0, 51 (a fifth) and 255 becomes 255, 204 and 0; an opaque colour is unchanged."""
     values = np.array([[[0, 0, 0, 0], [0, 0, 0, 51], [0, 0, 0, 255], [10, 20, 30, 255]]], np.uint8)
     assert decoded(encode(Image.fromarray(values))) == [[[255] * 3, [204] * 3, [0] * 3, [10, 20, 30]]]
 
@@ -94,19 +94,19 @@ def test_a_transparent_palette_entry_is_white(image_format):
 
 
 @pytest.mark.parametrize("image_format", ["png", "tiff"])
-def test_16_bits_are_scaled_and_not_cut(image_format):
+def test_16_bits_are_scaled_and_not_clipped(image_format):
     image = Image.fromarray(np.array([[0, 257, 200 * 257, 65535]], np.uint16))
     assert decoded(encode(image, image_format)) == [[[0] * 3, [1] * 3, [200] * 3, [255] * 3]]
 
 
-def test_cmyk_becomes_its_colour():
+def test_cmyk_is_converted_to_rgb():
     image = Image.new("CMYK", (1, 2), (0, 255, 255, 0))
     assert decoded(encode(image, "tiff")) == [[[255, 0, 0]], [[255, 0, 0]]]
     assert np.abs(np.array(decoded(encode(image, "jpeg", quality=100))) - [255, 0, 0]).max() <= 3
 
 
 @pytest.mark.parametrize("image_format", ["png", "webp", "tiff", "bmp"])
-def test_lossless_rgb_is_left_alone(image_format):
+def test_lossless_rgb_is_unchanged(image_format):
     assert decoded(encode(Image.fromarray(noise()), image_format, lossless=True)) == noise().tolist()
 
 
@@ -120,14 +120,14 @@ TURNS = {
 
 
 @pytest.mark.parametrize(("orientation", "turn"), TURNS.items())
-def test_the_camera_s_orientation_is_applied(orientation, turn):
+def test_the_exif_orientation_is_applied(orientation, turn):
     exif = Image.Exif()
     exif[0x0112] = orientation
     assert decoded(encode(Image.fromarray(noise()), exif=exif)) == turn(noise()).tolist()
 
 
-def test_a_sloppy_camera_s_exif_does_not_stop_the_run():
-    """Resolution as a text, against the standard, beside an orientation of 6: the picture itself is whole."""
+def test_an_image_with_malformed_exif_is_decoded():
+    """The EXIF holds an orientation of 6 and, against the standard, the resolution as text; the image itself is intact."""
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 3, b"72\0\0")
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
     assert decode_image(encode(Image.fromarray(noise()), "jpeg", exif=exif)).size == (24, 32)
@@ -143,7 +143,7 @@ def test_a_truncated_image_is_refused(image_format, part):
 
 
 @pytest.mark.parametrize("kind", [2, 5], ids=["text", "fraction"])
-def test_a_tiff_whose_pixels_lie_at_no_number_is_refused(kind):
+def test_a_tiff_with_an_invalid_offset_of_its_pixels_is_refused(kind):
     data = bytearray(encode(Image.fromarray(noise()), "tiff"))
     entry = data.index(struct.pack("<HH", 273, 4))  # StripOffsets, a LONG
     data[entry + 2 : entry + 4] = struct.pack("<H", kind)
@@ -152,6 +152,6 @@ def test_a_tiff_whose_pixels_lie_at_no_number_is_refused(kind):
 
 
 @pytest.mark.parametrize("data", [b"", b"<html>404</html>", bytes(100)], ids=["empty", "html", "zeros"])
-def test_what_is_no_image_is_refused(data):
+def test_data_that_is_not_an_image_is_refused(data):
     with pytest.raises(ValueError, match="cannot identify"):
         decode_image(data)

@@ -1,4 +1,4 @@
-"""The index table: sorted, complete, and with the flagged images left out on request."""
+"""Test that index tables are sorted and complete, and that flagged images are left out on request."""
 
 import random
 
@@ -22,11 +22,11 @@ def make_row(class_id, split, index, *flags):
     }
 
 
-SPLITS = ("train", "evaluation", "probe")  # any other split comes by name
+SPLITS = ("train", "evaluation", "probe")  # other splits follow in the order of their names
 SORTED = [make_row(n, split, index) for n in (0, 1, 10) for split in SPLITS for index in (0, 2, 10)]
 
 
-def test_rows_are_sorted_by_number_with_the_training_split_first(tmp_path):
+def test_rows_are_sorted_numerically_with_the_training_split_first(tmp_path):
     path = tmp_path / "index.parquet"
     expected = sorted(SORTED, key=lambda row: (row["class_id"], SPLITS.index(row["split"]), row["index"]))
     write_index(path, random.Random(0).sample(SORTED, len(SORTED)), {})
@@ -40,7 +40,7 @@ def test_shuffled_rows_give_the_same_file(tmp_path):
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 
-def test_facts_come_back(tmp_path):
+def test_metadata_is_read_back(tmp_path):
     metadata = {"recipe": {"steps": 50, "prompt": "Rebhuhn – ähnlich"}, "guidance_scale": 2.5, "revision": None}
     write_index(tmp_path / "index.parquet", [make_row(0, "train", 0)], metadata)
     assert read_metadata(tmp_path / "index.parquet") == metadata

@@ -1,4 +1,4 @@
-"""Natural images: the same pictures in every form, seeded subsets, and what is refused."""
+"""Test natural images: the same images in every form, seeded subsets, and invalid input."""
 
 import gzip
 import io
@@ -26,7 +26,7 @@ from synthdiv.prompts.class_tables import ClassRow
 CLASSES = [ClassRow(0, "boot", "ankle boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 5, 4), dtype=np.uint8)  # (images, rows, columns)
 LABELS = [1, 0, 0, 1, 1, 0]
-EXPECTED = {  # (class_id, index) and the picture that stands there
+EXPECTED = {  # the image of each (class_id, index)
     (0, 0): PIXELS[1],
     (0, 1): PIXELS[2],
     (0, 2): PIXELS[5],
@@ -105,7 +105,7 @@ def write_flat_with_csv(folder, images=ENCODED):
 
 
 def write_flat_with_development_kit(folder, images=ENCODED):
-    """Its numbers are from 1, and not in the order of the classes."""
+    """The kit's numbers start at 1, and are not in the order of the classes."""
     kinds = np.array([(1, "shirt"), (2, "boot")], dtype=[("ILSVRC2012_ID", int), ("WNID", object)])
     savemat(folder / "meta.mat", {"synsets": kinds})
     return write_flat(folder, [str({1: 1, 0: 2}[label]) for label in LABELS], images)
@@ -189,7 +189,7 @@ def test_every_form_gives_the_same_index_and_pixels(tmp_path, write):
 
 
 @pytest.mark.parametrize("write", [write_parquet_of_bytes, FORMS["IDX"]], ids=["Parquet", "IDX"])
-def test_copies_are_made_once(tmp_path, write):
+def test_images_are_copied_once(tmp_path, write):
     source = write(tmp_path)
     first = index(find_images(source, CLASSES), tmp_path)
     times = {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")}
@@ -202,7 +202,7 @@ def test_hidden_files_and_folders_are_left_out(tmp_path):
     source = write_folders(tmp_path)
     (tmp_path / "boot" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "boot" / ".ipynb_checkpoints" / "01-checkpoint.png").write_bytes(ENCODED[1])
-    (tmp_path / "boot" / "._01.PNG").write_bytes(b"a Mac's notes")
+    (tmp_path / "boot" / "._01.PNG").write_bytes(b"macOS metadata")
     assert len(find_images(source, CLASSES)) == 6
     flat = {"form": ["flat"], "paths": [str(tmp_path / "boot")], "labels": [str(tmp_path / "labels.txt")]}
     (tmp_path / "labels.txt").write_text("boot\n" * 3)
@@ -237,7 +237,7 @@ def test_an_undecodable_image_is_named_or_flagged(tmp_path, write):
     }
 
 
-def test_all_undecodable_images_are_told_at_once(tmp_path, caplog):
+def test_all_undecodable_images_are_reported_at_once(tmp_path, caplog):
     images = [ENCODED[n % 6] if n % 2 else b"" for n in range(20)]
     source = write_folders(tmp_path, images, [n // 2 % 2 for n in range(20)])
     with pytest.raises(StudyError, match="10 of 20 images do not decode") as caught:
@@ -246,7 +246,7 @@ def test_all_undecodable_images_are_told_at_once(tmp_path, caplog):
     assert len([line for line in caplog.messages if line.startswith("undecodable: ")]) == 10
 
 
-def test_what_was_decoded_is_not_decoded_again(tmp_path, monkeypatch):
+def test_decoded_images_are_not_decoded_again(tmp_path, monkeypatch):
     source, decoded = write_folders(tmp_path), []
     monkeypatch.setattr(
         "synthdiv.images.natural_index.decode_image", lambda data: decoded.append(data) or decode_image(data)
@@ -258,13 +258,13 @@ def test_what_was_decoded_is_not_decoded_again(tmp_path, monkeypatch):
     assert len(decoded) == 6
     broken.write_bytes(ENCODED[3])
     rows = index(find_images(source, CLASSES), tmp_path)
-    assert sorted(decoded[6:]) == sorted([ENCODED[0], ENCODED[3], ENCODED[4]])  # the class of the mended image
+    assert sorted(decoded[6:]) == sorted([ENCODED[0], ENCODED[3], ENCODED[4]])  # the class of the repaired image
     assert index(find_images(source, CLASSES), tmp_path) == rows
     assert len(decoded) == 9
     assert len(list((tmp_path / "checked").iterdir())) == len(CLASSES)
 
 
-def test_a_job_that_was_stopped_keeps_the_classes_that_it_decoded(tmp_path):
+def test_an_interrupted_job_keeps_the_classes_that_it_decoded(tmp_path):
     found = find_images(write_folders(tmp_path), CLASSES)
     chosen = choose(found)
     rows = index_images(
@@ -277,13 +277,13 @@ def test_a_job_that_was_stopped_keeps_the_classes_that_it_decoded(tmp_path):
         threads=1,
     )
     os.remove(chosen[-1].image.file)
-    with pytest.raises(StudyError, match="does not exist any more"):
+    with pytest.raises(StudyError, match="no longer exists"):
         list(rows)
-    assert len(list((tmp_path / "checked").glob("*.json"))) == 1, "the first class is whole"
+    assert len(list((tmp_path / "checked").glob("*.json"))) == 1, "the first class is complete"
 
 
-def test_rows_that_are_given_up_decode_no_further_class(tmp_path):
-    """Threads that wait would else go on to the last class of a set whose index can't be written any more."""
+def test_closing_the_rows_stops_decoding(tmp_path):
+    """Otherwise, all remaining classes would be decoded although the index can no longer be written."""
     classes = [ClassRow(n, f"c{n}", f"c{n}", "", "", "") for n in range(40)]
     for row in classes:
         (tmp_path / row.key).mkdir()
@@ -302,7 +302,7 @@ def test_rows_that_are_given_up_decode_no_further_class(tmp_path):
     assert 1 <= len(list(kept.glob("*.json"))) < len(classes)
 
 
-def test_the_counts_say_what_was_found_taken_and_undecodable(tmp_path):
+def test_found_chosen_and_undecodable_images_are_counted(tmp_path):
     source = write_folders(tmp_path, [*ENCODED[:2], b"", *ENCODED[3:]])
     found = find_images(source, CLASSES)
     rows = index(found, tmp_path, on_undecodable="flag", count={"shirt": 2})
@@ -336,7 +336,7 @@ def test_a_class_with_too_few_images_is_named(tmp_path):
 
 @pytest.fixture
 def many(tmp_path):
-    """Twenty images of each class, in folders."""
+    """Return the source of twenty images per class, in folders."""
     images = [encode(np.full((2, 2), n, np.uint8)) for n in range(40)]
     return write_folders(tmp_path / "many", images, [n % 2 for n in range(40)])
 
@@ -354,13 +354,13 @@ def test_a_subset_does_not_depend_on_the_order_of_discovery(tmp_path, many):
         assert index(random.Random(seed).sample(found, len(found)), tmp_path, count=7) == rows
 
 
-def test_an_image_of_a_subset_keeps_its_number_in_the_class(tmp_path, many):
-    """Number i of class c is the file 2i + c: the files are dealt to the classes in turn."""
+def test_an_image_of_a_subset_keeps_its_index_in_the_class(tmp_path, many):
+    """Image i of class c is file 2i + c, since the files alternate between the classes."""
     for row in index(find_images(many, CLASSES), tmp_path, count=7):
         assert os.path.basename(row["file"]) == f"{2 * row['index'] + row['class_id']:02d}.PNG"
 
 
-def test_a_subset_survives_that_the_folder_is_moved(tmp_path, many):
+def test_moving_the_folder_does_not_change_a_subset(tmp_path, many):
     before = index(find_images(many, CLASSES), tmp_path, count=7)
     (tmp_path / "many").rename(tmp_path / "elsewhere")
     moved = many | {"paths": [path.replace("/many/", "/elsewhere/") for path in many["paths"]]}
@@ -378,14 +378,14 @@ def test_subsets_differ_by_seed_split_and_class(tmp_path, many):
     assert numbers(index(found, tmp_path, count=20)) == [(class_id, n) for class_id in range(2) for n in range(20)]
 
 
-def test_a_key_that_is_a_number_goes_before_an_id(tmp_path):
+def test_a_numeric_key_takes_precedence_over_a_class_id(tmp_path):
     classes = [ClassRow(0, "1", "one", "", "", ""), ClassRow(1, "0", "zero", "", "", "")]
     found = find_images(write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], label=["1", "0"]), classes)
     assert [image.class_id for image in found] == [0, 1]
 
 
 @pytest.mark.parametrize("note", [b"3", b"null", b'["key"]', b'"key"'])
-def test_json_in_a_tar_that_says_nothing_of_a_class_is_no_label(tmp_path, note):
+def test_json_without_a_class_is_not_a_label(tmp_path, note):
     found = find_images(write_tar(tmp_path / "a.tar", [("shirt/7.json", note), ("shirt/7.png", ENCODED[0])]), CLASSES)
     assert [image.class_id for image in found] == [1]
 
@@ -423,7 +423,7 @@ def test_a_label_that_names_no_class_is_refused(tmp_path, write, fragments):
         assert text in str(caught.value)
 
 
-def cut_tar(folder):
+def truncate_tar(folder):
     source = write_tar_with_folders(folder)
     with tarfile.open(source["paths"][0]) as tar:
         inside = tar.getmembers()[3].offset_data + 10
@@ -449,8 +449,8 @@ def write_junk_parquet(folder):
 IMAGES, IDS = idx_bytes(PIXELS), idx_bytes(LABELS)
 WRONG_FILES = {
     "a compressed tar": (lambda t: write_tar(t / "a.tar", [("boot/1.png", b"")], "w:gz"), ["a.tar", "uncompressed"]),
-    "a tar cut off": (cut_tar, ["images.tar", "not a whole"]),
-    "a tar with a flipped header": (flip_header_in_tar, ["images.tar", "not a whole"]),
+    "a truncated tar": (truncate_tar, ["images.tar", "not a complete"]),
+    "a tar with a flipped header": (flip_header_in_tar, ["images.tar", "not a complete"]),
     "a tar with broken JSON": (lambda t: write_tar(t / "a.tar", [("1.png", b""), ("1.json", b"{")]), ["a.tar", "1.json"]),
     "a tar with a binary .cls": (lambda t: write_tar(t / "a.tar", [("1.png", b""), ("1.cls", b"\xff")]), ["a.tar", "1.cls"]),
     "a Parquet without images": (
@@ -466,12 +466,15 @@ WRONG_FILES = {
         lambda t: write_parquet(t / "a.parquet", image=[ENCODED[0], None], label=[0, 1]),
         ["row 1", "no encoded"],
     ),
-    "no Parquet": (write_junk_parquet, ["a.parquet"]),
+    "not a Parquet": (write_junk_parquet, ["a.parquet"]),
     "IDX of another kind": (lambda t: write_idx(t, b"\0\0\x0d" + IMAGES[3:], IDS), ["images-ubyte", "unsigned bytes"]),
-    "IDX that is short": (lambda t: write_idx(t, IMAGES[:-1], IDS), ["images-ubyte", "119 values", "6 x 5 x 4"]),
-    "IDX that is long": (lambda t: write_idx(t, IMAGES, IDS + b"\0"), ["labels-ubyte", "7 values", "says 6"]),
-    "IDX of a cut header": (lambda t: write_idx(t, IMAGES[:9], IDS), ["images-ubyte"]),
-    "IDX of a cut gzip": (lambda t: write_idx(t, IMAGES, IDS, lambda data: gzip.compress(data)[:-9]), ["images-ubyte"]),
+    "IDX that is too short": (lambda t: write_idx(t, IMAGES[:-1], IDS), ["images-ubyte", "119 values", "6 x 5 x 4"]),
+    "IDX that is too long": (lambda t: write_idx(t, IMAGES, IDS + b"\0"), ["labels-ubyte", "7 values", "says 6"]),
+    "IDX with a truncated header": (lambda t: write_idx(t, IMAGES[:9], IDS), ["images-ubyte"]),
+    "IDX in a truncated gzip": (
+        lambda t: write_idx(t, IMAGES, IDS, lambda data: gzip.compress(data)[:-9]),
+        ["images-ubyte"],
+    ),
     "fewer labels than images": (lambda t: write_flat(t, ["boot"] * 5), ["labels.txt", "5 labels", "6 images"]),
     "an image without a label": (lambda t: write_flat(t, ["val_00 boot", "val_03 shirt"]), ["labels.txt", "val_01.PNG"]),
     "an image with two labels": (
@@ -486,7 +489,7 @@ WRONG_FILES = {
 
 
 @pytest.mark.parametrize(("write", "fragments"), WRONG_FILES.values(), ids=WRONG_FILES)
-def test_a_file_of_another_form_is_refused(tmp_path, write, fragments):
+def test_an_invalid_file_is_refused(tmp_path, write, fragments):
     with pytest.raises(StudyError) as caught:
         index(find_images(write(tmp_path), CLASSES), tmp_path)
     for text in [str(tmp_path), *fragments]:
@@ -494,7 +497,7 @@ def test_a_file_of_another_form_is_refused(tmp_path, write, fragments):
 
 
 @pytest.mark.parametrize("form", ["parquet", "flat"])
-def test_images_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path, form):
+def test_images_of_other_classes_are_left_out_on_request(tmp_path, form):
     keys = ["n02", "n99", "n01", "n99"]
     if form == "parquet":
         source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:4], key=keys)
@@ -512,7 +515,7 @@ def test_images_of_other_classes_are_left_out_where_that_is_asked_for(tmp_path, 
     assert [image.class_id for image in find_images(source, classes, ignore_others=True)] == [1, 0]
 
 
-def test_a_number_is_not_taken_for_a_class_where_others_are_left_out(tmp_path):
+def test_a_number_is_not_a_class_id_if_other_classes_are_ignored(tmp_path):
     source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:1], label=["1"])
     classes = [ClassRow(n, key, key, "", "", "") for n, key in enumerate(["n01", "n02"])]
     with pytest.raises(StudyError, match="with ignore_other_classes, labels must be keys"):

@@ -1,4 +1,4 @@
-"""Transfer sets as torchvision and scikit-learn read them: tiny ones in the very layout that is downloaded."""
+"""Test transfer sets of torchvision and scikit-learn, with tiny ones in the layout of the downloads."""
 
 import io
 import json
@@ -109,21 +109,21 @@ MAKERS = {
 
 
 @pytest.fixture
-def _checksums_unseen(monkeypatch):
-    """Of the flowers' files, which torchvision compares with the real ones'."""
+def _no_checksums(monkeypatch):
+    """Skip the comparison of the flowers' files with the checksums of the real ones."""
     monkeypatch.setattr("torchvision.datasets.Flowers102._check_integrity", lambda self: True)
 
 
-def test_there_are_the_ten_of_the_study():
+def test_the_ten_sets_of_the_study_are_supported():
     assert list(MAKERS) == list(TORCHVISION)
 
 
-@pytest.mark.usefixtures("_checksums_unseen")
+@pytest.mark.usefixtures("_no_checksums")
 @pytest.mark.parametrize("name", MAKERS)
 def test_torchvision_lists_files_classes_and_its_own_splits(tmp_path, name):
     MAKERS[name](tmp_path)
     classes, listed = list_torchvision({"torchvision": name, "root": str(tmp_path)}, "transfer.sets.x")
-    assert len(classes) == (102 if name == "Flowers102" else 2)  # whose names torchvision holds
+    assert len(classes) == (102 if name == "Flowers102" else 2)  # torchvision itself defines their names
     without, three = {"EuroSAT", "SUN397", "INaturalist2018", "INaturalist2019"}, {"FGVCAircraft", "DTD", "Flowers102"}
     expected = {"train"} | (set() if name in without else {"evaluation"}) | ({"validation"} if name in three else set())
     assert set(listed) == expected
@@ -139,19 +139,19 @@ def test_torchvision_lists_files_classes_and_its_own_splits(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_what_is_missing_is_named_with_where_to_get_it_and_where_to_put_it(tmp_path, name):
+def test_the_message_about_a_missing_set_says_where_to_get_it_and_where_to_put_it(tmp_path, name):
     source = {"torchvision": name, "root": str(tmp_path)}
     with pytest.raises(StudyError) as caught:
         find_root(source, "transfer.sets.x")
-    said = str(caught.value)
-    assert said.startswith(f"config: transfer.sets.x: {tmp_path}/")
-    assert f"does not exist; {name} is not downloaded by itself: " in said
-    assert "http" in said or "its makers offer it no more" in said
+    message = str(caught.value)
+    assert message.startswith(f"config: transfer.sets.x: {tmp_path}/")
+    assert f"does not exist; {name} is not downloaded automatically: " in message
+    assert "http" in message or "its authors no longer offer it" in message
     MAKERS[name](tmp_path)
     assert all(path.startswith(str(tmp_path)) for path in find_root(source, "transfer.sets.x"))
 
 
-def test_a_set_that_is_not_whole_is_refused_in_a_sentence(tmp_path):
+def test_an_incomplete_set_gives_a_clear_error(tmp_path):
     make_aircraft(tmp_path)
     (tmp_path / "fgvc-aircraft-2013b" / "data" / "images_variant_val.txt").unlink()
     with pytest.raises(StudyError, match=r"torchvision cannot read FGVCAircraft in .*images_variant_val.txt.*: unpack http"):
@@ -159,14 +159,14 @@ def test_a_set_that_is_not_whole_is_refused_in_a_sentence(tmp_path):
 
 
 def find(source, tmp_path, **options):
-    given = {"name": "x", "files": {}, "classes": None, "digits": tmp_path / "digits.parquet", "seed": 1, "threads": 1}
-    return find_transfer_images(source, **given | options)
+    defaults = {"name": "x", "files": {}, "classes": None, "digits": tmp_path / "digits.parquet", "seed": 1, "threads": 1}
+    return find_transfer_images(source, **defaults | options)
 
 
 def test_a_set_of_one_class_is_refused(tmp_path):
     save(tmp_path / "only" / "1.png")
     source = {"form": ["folder"], "paths": [str(tmp_path / "only")], "keys": ["only"]}
-    with pytest.raises(StudyError, match=r"transfer.sets.x has one class, 'only': there is nothing to tell apart"):
+    with pytest.raises(StudyError, match=r"transfer.sets.x has one class, 'only': a classifier needs two or more"):
         find({"images": {}}, tmp_path, files={"train": source}, classes=name_classes(["only"]))
 
 
@@ -193,7 +193,7 @@ def test_the_split_of_a_class_does_not_depend_on_the_others():
     assert sum(split_evenly([0, 0], keys, seed=1)) == 1
 
 
-def test_the_digits_are_scikit_learns(tmp_path):
+def test_the_digits_equal_those_of_scikit_learn(tmp_path):
     path = tmp_path / "digits.parquet"
     classes = write_digits(path)
     assert [row.key for row in classes] == [str(n) for n in range(10)]

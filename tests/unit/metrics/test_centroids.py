@@ -36,7 +36,7 @@ def test_identical_images_have_no_distance():
     assert measure_distance(set_, 2)[0] < 1e-30
 
 
-def test_the_set_is_the_mean_of_classes_not_of_images():
+def test_the_sets_value_is_the_mean_over_classes_not_over_images():
     wide = [[1.0, 1.0], [1.0, -1.0]]
     set_ = make_embeddings([0, 0, 1, 1, 1, 1], wide + [[1.0, 0.0]] * 4)
     distance, per_class = measure_distance(set_, 2)
@@ -59,7 +59,7 @@ def test_a_direct_computation_on_the_stored_values_agrees(dtype):
     assert distance == pytest.approx(float(np.mean(expected)), rel=1e-9)
 
 
-def test_codiff_is_exact_where_the_angle_is_tiny():
+def test_codiff_is_exact_for_tiny_angles():
     angle = 1e-7
     codiff = compute_codiff(np.array([[math.cos(angle), math.sin(angle)]]), np.array([1.0, 0.0]))
     assert codiff[0] == pytest.approx(angle**2 / 2, rel=1e-6)  # 1 - cos would give 0 or 1e-16
@@ -70,7 +70,7 @@ def test_a_class_without_a_direction_is_refused():
         compute_centroids(sum_classes([make_embeddings([0, 0], [[1.0, 0.0], [-1.0, 0.0]])], 1))
 
 
-def test_a_class_without_a_vector_is_named():
+def test_error_names_a_class_without_a_vector():
     with pytest.raises(StudyError, match="class_id 1 has no vector, so no centroid: do all its images"):
         compute_centroids(sum_classes([make_embeddings([0, 2], np.eye(2))], 3))
 

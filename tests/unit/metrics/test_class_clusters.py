@@ -1,4 +1,4 @@
-"""Clouds of unit vectors: moved without changing their shape, scaled without turning them."""
+"""Class clusters of unit vectors: moved without changing their shape, scaled without rotation."""
 
 import numpy as np
 import pytest
@@ -21,19 +21,19 @@ def test_a_rotation_takes_the_start_to_the_end_and_keeps_all_angles():
     np.testing.assert_allclose(rotate_cluster(moved, end, start), cluster, atol=1e-12)
 
 
-def test_what_is_at_right_angles_to_a_rotation_stays():
+def test_a_rotation_fixes_orthogonal_vectors():
     cluster = np.array([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]])
     moved = rotate_cluster(cluster, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
     np.testing.assert_allclose(moved, [[0, 0, 1], [0, 1, 0]], atol=1e-15)
 
 
-def test_between_opposite_vectors_there_is_no_shortest_rotation():
+def test_opposite_vectors_have_no_shortest_rotation():
     with pytest.raises(ValueError, match="opposite"):
         rotate_cluster(make_cluster(d=3), np.array([1.0, 0, 0]), np.array([-1.0, 0, 0]))
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-9, 0.3, np.pi / 2, 3.1])
-def test_angles_are_exact_also_where_they_are_tiny(angle):
+def test_tiny_angles_are_exact_too(angle):
     vector = np.array([[np.cos(angle), np.sin(angle)]])
     assert measure_angles(vector, np.array([1.0, 0.0]))[0] == pytest.approx(angle, rel=1e-12, abs=1e-15)
 
@@ -48,7 +48,7 @@ def test_scaling_multiplies_the_angles_and_keeps_the_directions():
         np.testing.assert_allclose(across, make_unit(cluster[:, 1:]), atol=1e-9)
 
 
-def test_an_angle_grows_to_a_straight_one_at_most_and_a_vector_on_the_centroid_stays():
+def test_angles_are_capped_at_pi_and_a_vector_on_the_centroid_is_unchanged():
     centroid = np.array([1.0, 0.0])
     np.testing.assert_allclose(scale_cluster(np.array([[0.0, 1.0]]), centroid, 5.0), [[-1, 0]], atol=1e-12)
     np.testing.assert_allclose(scale_cluster(centroid[None], centroid, 5.0), [[1, 0]], atol=1e-15)

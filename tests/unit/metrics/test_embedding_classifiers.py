@@ -1,4 +1,4 @@
-"""Classifiers on embeddings against scikit-learn's own."""
+"""Classifiers on embeddings against scikit-learn's."""
 
 import numpy as np
 import pytest
@@ -42,13 +42,13 @@ X, Z = make_unit(REFERENCE.vectors), make_unit(QUERY.vectors)
 
 
 @pytest.mark.parametrize("shrinkage", [0.0, 0.3, 1.0])
-def test_lda_is_scikit_learns(shrinkage):
+def test_lda_matches_scikit_learn(shrinkage):
     ours = LinearDiscriminant(split(REFERENCE, 17), 4, shrinkage).classify(QUERY)
     theirs = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(X, REFERENCE.class_ids).predict(Z)
     assert ours.tolist() == theirs.tolist()
 
 
-def test_the_shrinkage_is_scikit_learns():
+def test_the_shrinkage_matches_scikit_learn():
     means = np.stack([X[REFERENCE.class_ids == c].mean(axis=0) for c in range(4)])
     centred = X - means[REFERENCE.class_ids]
     _, expected = oas(centred, assume_centered=True)
@@ -56,7 +56,7 @@ def test_the_shrinkage_is_scikit_learns():
     assert LinearDiscriminant([REFERENCE], 4).shrinkage == pytest.approx(expected, rel=1e-9)
 
 
-def test_mixtures_are_scikit_learns():
+def test_mixtures_match_scikit_learn():
     ours = GaussianMixtures(REFERENCE, 4, 2, seed=3).classify(QUERY)
     floor = 1e-2 * X.var(axis=0).mean()
     scores = []
@@ -67,7 +67,7 @@ def test_mixtures_are_scikit_learns():
     assert ours.tolist() == np.argmax(scores, axis=0).tolist()
 
 
-def test_densities_are_scikit_learns():
+def test_densities_match_scikit_learn():
     variance = choose_bandwidth(REFERENCE)
     scores = []
     for c in range(4):
@@ -78,8 +78,8 @@ def test_densities_are_scikit_learns():
         assert classify_density(blocks, QUERY, 4, variance).tolist() == np.argmax(scores, axis=0).tolist()
 
 
-def test_the_bandwidth_is_near_the_likeliest():
-    """By leave-one-out likelihood with scikit-learn's density, no neighbour on the same scale is better."""
+def test_the_bandwidth_nearly_maximises_the_likelihood():
+    """No neighbouring bandwidth has a higher leave-one-out likelihood with scikit-learn's density."""
     small = make_set(5, sizes=(12, 12))
     rows = make_unit(small.vectors)
 
@@ -94,27 +94,27 @@ def test_the_bandwidth_is_near_the_likeliest():
     assert likelihood(best) >= max(likelihood(best * 2**0.5), likelihood(best / 2**0.5))
 
 
-def test_the_probe_is_scikit_learns_regression():
+def test_the_linear_probe_matches_scikit_learns_regression():
     probe = train_linear_probe(REFERENCE, c_values=[2.0], seed=0)
     model = LogisticRegression(C=2.0, max_iter=2000).fit(X * 10**0.5, REFERENCE.class_ids)
     assert classify_by_linear_probe(probe, QUERY).tolist() == model.predict(Z * 10**0.5).tolist()
     assert probe["n_train"] == 140
 
 
-def test_the_probe_chooses_its_strength_on_a_fifth():
+def test_the_linear_probe_chooses_c_on_a_fifth():
     noisy = make_set(6, sizes=(40,) * 6, d=60, spread=2.5)
-    assert train_linear_probe(noisy, c_values=[1e-3, 1e3], seed=0)["c"] == 1e-3
+    assert train_linear_probe(noisy, c_values=[1e-3, 1e3], seed=0)["C"] == 1e-3
     few = make_set(6, sizes=(2, 2))
-    assert train_linear_probe(few, c_values=[0.1, 1.0, 10.0], seed=0)["c"] == 1.0  # too few to choose by
+    assert train_linear_probe(few, c_values=[0.1, 1.0, 10.0], seed=0)["C"] == 1.0  # too few to choose
 
 
-def test_two_classes():
+def test_a_linear_probe_of_two_classes():
     pair = make_set(7, sizes=(30, 30))
     probe = train_linear_probe(pair, c_values=[1.0], seed=0)
     assert (classify_by_linear_probe(probe, pair) == pair.class_ids).mean() > 0.8
 
 
-def test_any_k():
+def test_knn_with_any_k():
     found = classify_knn(split(REFERENCE, 40), QUERY, [1, 7, 30])
     assert list(found) == ["knn1", "knn7", "knn30"]
     distances = -Z @ X.T
@@ -125,7 +125,7 @@ def test_any_k():
         assert found[f"knn{k}"].tolist() == expected
 
 
-def test_all_of_them_beat_chance_and_one_vector_a_class_leaves_two_out():
+def test_all_classifiers_beat_chance_and_one_vector_per_class_excludes_two():
     probe = train_linear_probe(REFERENCE, c_values=[1.0], seed=0)
     found = fit_classifiers([REFERENCE], sum_classes([REFERENCE], 4), probe=probe, **OPTIONS)(QUERY)
     assert list(found) == ["knn1", "knn5", "lda", "gaussian_mixture", "kernel_density", "logistic_regression"]

@@ -1,4 +1,4 @@
-"""Separability and the modality gap on constructed clouds."""
+"""Separability and the modality gap on constructed sets."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def test_a_known_margin():
     assert 0.3 < found["separation_permuted_heldout_accuracy"] < 0.7
 
 
-def test_clouds_that_overlap_are_not_separable():
+def test_overlapping_sets_are_not_separable():
     first, second = np.random.default_rng(1).normal(size=(2, 300, 4))
     found = measure_separability(first, second, np.random.default_rng(2))
     assert found["separable"] == 0
@@ -29,7 +29,7 @@ def test_clouds_that_overlap_are_not_separable():
     assert found["separation_heldout_accuracy"] < 0.65
 
 
-def test_in_many_dimensions_any_labels_separate_and_the_control_says_so():
+def test_in_many_dimensions_any_labels_are_separable_and_the_control_shows_it():
     first, second = np.random.default_rng(3).normal(size=(2, 50, 300))
     found = measure_separability(first, second, np.random.default_rng(4))
     assert found["separable"] == 1
@@ -44,7 +44,7 @@ def test_the_gap_is_checked_on_every_vector():
 
 
 def test_a_gap_that_hides_the_classes():
-    """Images are prompts plus one vector: that vector is the gap, and without it every class is found."""
+    """Images are prompts plus one vector: that vector is the gap, and without it every class is predicted correctly."""
     rng = np.random.default_rng(5)
     prompts = np.eye(12)[:10]
     ids = np.repeat(np.arange(10), 20)
@@ -55,7 +55,7 @@ def test_a_gap_that_hides_the_classes():
     assert found["centroid_accuracy_without_gap"] == 1
 
 
-def test_without_a_gap_there_is_none():
+def test_identical_sets_have_no_gap():
     set_ = make_embeddings(np.repeat(np.arange(4), 5), np.random.default_rng(6).normal(size=(20, 8)))
     found = measure_modality_gap(set_, set_, 4)
     assert found["modality_gap"] == 0

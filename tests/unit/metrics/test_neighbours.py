@@ -1,4 +1,4 @@
-"""Exact neighbours against scikit-learn, faiss and a brute force, ties against an oracle of their own, and the vote."""
+"""Exact neighbours against scikit-learn, faiss and brute force, ties against a separate oracle, and the vote."""
 
 import faiss
 import numpy as np
@@ -21,14 +21,14 @@ def find(queries, references, k, *, block=200, **options):
     return find_nearest(queries, split(references, block), k, **options)
 
 
-def same(first, second):
+def assert_same(first, second):
     np.testing.assert_array_equal(first.class_ids, second.class_ids)
     np.testing.assert_array_equal(first.indices, second.indices)
     np.testing.assert_array_equal(first.cosines, second.cosines)
 
 
 def splitmix(number):
-    """Steele, Lea and Flood's finaliser, in Python's own integers."""
+    """Steele, Lea and Flood's finaliser, in Python's integers."""
     mask = (1 << 64) - 1
     number = (number + 0x9E3779B97F4A7C15) & mask
     number = ((number ^ number >> 30) * 0xBF58476D1CE4E5B9) & mask
@@ -37,7 +37,7 @@ def splitmix(number):
 
 
 def brute_force(queries, references, k):
-    """All references in the total order, in exact arithmetic where the stored values are fp16."""
+    """Rank all references in the total order, in exact arithmetic if the stored values are fp16."""
     wide = references.vectors.astype(np.float64)
     lengths = np.sqrt(multiply_rows(wide, wide))
     found = []
@@ -48,13 +48,13 @@ def brute_force(queries, references, k):
         key = splitmix((splitmix(q) + i) & mask)
         scores = multiply_rows(np.broadcast_to(row, wide.shape), wide) / lengths
 
-        def place(n, key=key, scores=scores):
+        def rank(n, key=key, scores=scores):
             of_class = splitmix(int(references.class_ids[n]))
             of_row = splitmix((of_class + int(references.indices[n])) & mask)
             return -scores[n], splitmix(key ^ of_class), splitmix(key ^ of_row)
 
         near = np.flatnonzero(scores >= np.sort(scores)[-min(k, len(scores))])
-        best = sorted(near.tolist(), key=place)[:k]
+        best = sorted(near.tolist(), key=rank)[:k]
         found.append([(int(references.class_ids[n]), int(references.indices[n])) for n in best])
     return found
 
@@ -69,7 +69,7 @@ def pairs(neighbours):
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 @pytest.mark.parametrize("dimensions", [3, 65])
-def test_neighbours_are_scikit_learns(dtype, dimensions, engine):
+def test_neighbours_match_scikit_learn(dtype, dimensions, engine):
     rng = np.random.default_rng(dimensions)
     references = make_embeddings(np.zeros(900, int), rng.normal(size=(900, dimensions)), dtype)
     queries = make_embeddings(np.zeros(300, int), rng.normal(size=(300, dimensions)), dtype)
@@ -84,7 +84,7 @@ def test_neighbours_are_scikit_learns(dtype, dimensions, engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_neighbours_are_faiss_ones(engine):
+def test_neighbours_match_faiss(engine):
     rng = np.random.default_rng(4)
     # small integers times a power of two: every product is exact in fp32, so faiss is an exact oracle too
     rows = rng.integers(-3, 4, size=(4000, 32)) / 8
@@ -104,7 +104,7 @@ def test_neighbours_are_faiss_ones(engine):
 
 
 def make_near_ties(rng, dtype):
-    """Clusters of equal rows, rows one rounding step apart, and everything far from the origin, as CLIP's are."""
+    """Make clusters of equal rows, rows one rounding step apart, and everything far from the origin, as in CLIP."""
     base = rng.normal(size=24) * 3
     distinct = make_unit(base + rng.normal(size=(60, 24)))
     rows = np.repeat(distinct, 40, axis=0).astype(dtype)
@@ -128,23 +128,23 @@ def test_thousands_of_ties_are_ranked_as_by_brute_force(engine, dtype, k):
     assert pairs(found) == brute_force(queries, references, k)
 
 
-def test_nothing_but_the_set_decides():
+def test_the_result_depends_on_the_set_alone():
     rng = np.random.default_rng(9)
     references, queries = make_near_ties(rng, np.float16)
     center = references.vectors.astype(np.float64).mean(axis=0)
     expected = find(queries, references, 5, engine="numpy")
     for engine in ENGINES:
-        same(find(queries, references[rng.permutation(len(references))], 5, engine=engine), expected)
-        same(find(queries, references, 5, block=17, engine=engine), expected)
-        same(find(queries, references, 5, block=10_000, engine=engine, center=center), expected)
-        same(find(queries, references, 5, center=-3 * center, engine=engine), expected)
+        assert_same(find(queries, references[rng.permutation(len(references))], 5, engine=engine), expected)
+        assert_same(find(queries, references, 5, block=17, engine=engine), expected)
+        assert_same(find(queries, references, 5, block=10_000, engine=engine, center=center), expected)
+        assert_same(find(queries, references, 5, center=-3 * center, engine=engine), expected)
         alone = [find(queries[n : n + 1], references, 5, engine=engine) for n in range(0, 150, 29)]
         np.testing.assert_array_equal(np.concatenate([one.indices for one in alone]), expected.indices[::29])
         threads = torch.get_num_threads()
         try:
             torch.set_num_threads(1)
             with threadpool_limits(1):
-                same(find(queries, references, 5, engine=engine), expected)
+                assert_same(find(queries, references, 5, engine=engine), expected)
         finally:
             torch.set_num_threads(threads)
 
@@ -152,11 +152,11 @@ def test_nothing_but_the_set_decides():
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_bits():
     references, queries = make_near_ties(np.random.default_rng(0), np.float16)
-    same(find(queries, references, 5, device="cuda"), find(queries, references, 5, engine="numpy"))
+    assert_same(find(queries, references, 5, device="cuda"), find(queries, references, 5, engine="numpy"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_where_there_are_fewer_than_k(engine):
+def test_fewer_references_than_k(engine):
     found = find(make_embeddings([0, 0], np.ones((2, 3))), make_embeddings(range(3), np.eye(3)), 5, engine=engine)
     assert sorted(found.class_ids[0].tolist()) == [-1, -1, 0, 1, 2]
     assert np.isnan(found.cosines[0]).tolist() == [False, False, False, True, True]
@@ -164,13 +164,13 @@ def test_where_there_are_fewer_than_k(engine):
 
 
 def test_ties_are_broken_at_random_over_queries():
-    # two references of two classes in one place: over many queries each must win about half the time
+    # two equal references of two classes: over many queries each must win about half the time
     references = make_embeddings([0, 1], [[1.0, 0.0], [1.0, 0.0]])
     queries = make_embeddings(np.zeros(2000, int), np.random.default_rng(1).normal(size=(2000, 2)))
     assert 0.45 < find(queries, references, 1).class_ids.mean() < 0.55
 
 
-def test_rows_multiply_the_same_alone_and_together():
+def test_row_products_are_the_same_alone_and_in_a_batch():
     rng = np.random.default_rng(0)
     a, b = rng.normal(size=(2, 500, 99))
     whole = multiply_rows(a, b)

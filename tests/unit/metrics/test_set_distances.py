@@ -1,4 +1,4 @@
-"""Frechet and kernel distance, precision, recall, density, coverage, Vendi score: against the peers and closed forms."""
+"""Frechet and kernel distance, precision, recall, density, coverage, Vendi score: against peers and closed forms."""
 
 import math
 import warnings
@@ -32,7 +32,7 @@ def frechet(first, second):
 # Frechet distance
 
 
-def test_frechet_distance_is_torch_fidelitys():
+def test_frechet_distance_matches_torch_fidelity():
     a, b = make_clusters()
     expected = torch_fidelity.metric_fid.fid_statistics_to_metric(
         *({"mu": x.mean(axis=0), "sigma": np.cov(x, rowvar=False)} for x in (a, b)), verbose=False
@@ -42,7 +42,7 @@ def test_frechet_distance_is_torch_fidelitys():
     assert found["frechet_mean_term"] == pytest.approx(((a.mean(0) - b.mean(0)) ** 2).sum(), rel=1e-12)
 
 
-def test_frechet_distance_is_torchmetrics():
+def test_frechet_distance_matches_torchmetrics():
     from torchmetrics.image.fid import _compute_fid
 
     a, b = make_clusters(1)
@@ -51,7 +51,7 @@ def test_frechet_distance_is_torchmetrics():
 
 
 def test_frechet_distance_of_diagonal_normals_in_closed_form():
-    # points +-s on each axis have covariance diagonal, so the distance splits into axes
+    # points +-s on each axis have a diagonal covariance, so the distance is a sum over axes
     def cross(scales, shift):
         d = len(scales)
         return np.concatenate([np.diag(scales), -np.diag(scales)]) + shift * np.eye(d)[0], 2 / (2 * d - 1)
@@ -64,7 +64,7 @@ def test_frechet_distance_of_diagonal_normals_in_closed_form():
     assert found["frechet_distance_unsquared"] == pytest.approx(expected + 0.25, rel=1e-12)
 
 
-def test_frechet_distance_of_a_cloud_and_its_shift_without_full_rank():
+def test_frechet_distance_of_a_set_and_its_shift_without_full_rank():
     # fewer vectors than dimensions: the covariance is singular
     a = np.random.default_rng(2).normal(size=(10, 40))
     found = frechet(a, a + 0.1)
@@ -73,9 +73,9 @@ def test_frechet_distance_of_a_cloud_and_its_shift_without_full_rank():
     assert abs(frechet(a, a)["frechet_distance"]) < 1e-12
 
 
-def test_moments_of_parts_are_those_of_the_whole():
+def test_joined_moments_of_parts_match_the_whole():
     a, _ = make_clusters(3, n=1000)
-    a += 1000  # far from the origin: a sum of squares would lose the digits
+    a += 1000  # far from the origin: a sum of squares would lose digits
     whole, parts = measure_moments(a), join_moments(map(measure_moments, (a[:1], a[1:7], a[7:500], a[500:])))
     np.testing.assert_allclose(parts.mean, a.mean(axis=0), rtol=1e-13)
     np.testing.assert_allclose(parts.covariance, np.cov(a, rowvar=False), rtol=1e-9)
@@ -83,7 +83,7 @@ def test_moments_of_parts_are_those_of_the_whole():
 
 
 def test_a_covariance_of_one_vector_is_refused():
-    with pytest.raises(ValueError, match="two vectors at least; there are 1"):
+    with pytest.raises(ValueError, match="at least two vectors; there are 1"):
         _ = measure_moments(np.ones((1, 3))).covariance
 
 
@@ -94,7 +94,7 @@ def kernel(a, *parts):
     return compute_kernel_distance(*sum_kernels(a, parts))
 
 
-def test_kernel_distance_is_torchmetrics_and_torch_fidelitys():
+def test_kernel_distance_matches_torchmetrics_and_torch_fidelity():
     a, b = make_clusters(4, n=250, m=250)
     ones = [torch.from_numpy(one) for one in (a, b)]
     gamma = 1 / a.shape[1]
@@ -119,7 +119,7 @@ def test_kernel_distance_of_unequal_sets_by_hand():
     assert kernel(a, b) == pytest.approx(expected, rel=1e-12)
 
 
-def test_kernel_sums_without_a_part_are_those_of_the_rest():
+def test_kernel_sums_without_a_part_match_the_rest():
     a, b = make_clusters(6)
     parts = np.array_split(b, [40, 90, 200])
     assert kernel(a, *parts) == pytest.approx(kernel(a, b), rel=1e-12)
@@ -131,7 +131,7 @@ def test_kernel_sums_without_a_part_are_those_of_the_rest():
 
 
 def brute_manifold(real, fake, k):
-    """The definitions, in fp64, with the boundary inside."""
+    """Apply the definitions in fp64, with the boundary inside."""
 
     def distances(x, y):
         return np.array([[math.sqrt(((u - v) ** 2).sum()) for v in y] for u in x])
@@ -143,7 +143,7 @@ def brute_manifold(real, fake, k):
 
 
 @pytest.mark.parametrize("k", [1, 5])
-def test_the_four_are_prdcs_away_from_ties(k):
+def test_the_four_metrics_match_prdc_without_ties(k):
     real, fake = make_clusters(7, n=300, m=260, d=5)
     found = measure_manifold(real, fake, k)
     with warnings.catch_warnings():
@@ -154,7 +154,7 @@ def test_the_four_are_prdcs_away_from_ties(k):
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_the_four_by_brute_force_with_ties_and_copies(k):
+def test_the_four_metrics_match_brute_force_with_ties_and_copies(k):
     rng = np.random.default_rng(k)
     real, fake = rng.integers(0, 4, size=(120, 3)) / 4, rng.integers(1, 5, size=(90, 3)) / 4
     found = measure_manifold(real, fake, k)
@@ -163,7 +163,7 @@ def test_the_four_by_brute_force_with_ties_and_copies(k):
         np.testing.assert_array_equal(getattr(found, name), value, err_msg=name)
 
 
-def test_identical_sets_lie_within_each_other():
+def test_identical_sets_have_precision_recall_and_coverage_1():
     real = make_clusters(8)[0]
     found = measure_manifold(real, real, 5)
     assert found.precision.all()
@@ -187,13 +187,13 @@ def test_a_collapsed_generator_has_high_precision_and_low_recall():
     assert swapped.recall.mean() > 0.95
 
 
-def test_far_from_the_origin_nothing_is_lost():
+def test_no_precision_is_lost_far_from_the_origin():
     real, fake = make_clusters(10, n=200, m=200, d=4)
     near, far = measure_manifold(real, fake), measure_manifold(real + 2.0**20, fake + 2.0**20)
     np.testing.assert_array_equal(near.density, far.density)
 
 
-def test_k_must_be_less_than_the_sets():
+def test_k_must_be_less_than_the_sets_sizes():
     with pytest.raises(ValueError, match=r"k is 5; .* 5 and 9"):
         measure_manifold(np.ones((5, 2)), np.ones((9, 2)), 5)
 
@@ -201,7 +201,7 @@ def test_k_must_be_less_than_the_sets():
 # Vendi score, pairs of a class
 
 
-def test_vendi_score_is_vendi_scores():
+def test_vendi_score_matches_vendi_score_package():
     rows = make_clusters(11)[0]
     expected = vendi.score_dual(rows, normalize=True)
     assert compute_vendi_score(measure_similarity(rows)) == pytest.approx(expected, rel=1e-9)
@@ -212,7 +212,7 @@ def test_vendi_score_is_vendi_scores():
     assert compute_vendi_score(measure_similarity(few)) == pytest.approx(expected, rel=1e-9)
 
 
-def test_vendi_score_counts_what_is_different():
+def test_vendi_score_counts_different_vectors():
     assert compute_vendi_score(measure_similarity(np.eye(7))) == pytest.approx(7)
     assert compute_vendi_score(measure_similarity(np.repeat(np.eye(7)[:3], 5, axis=0))) == pytest.approx(3)
     assert compute_vendi_score(measure_similarity(np.ones((9, 4)))) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""Which figures a set gets, on which images, with which interval."""
+"""The metrics of a set, the images they use, and their intervals."""
 
 import numpy as np
 import polars as pl
@@ -9,7 +9,7 @@ from synthdiv.embeddings.table import Embeddings
 from synthdiv.metrics.centroids import compute_centroid_shift, compute_centroids, measure_spread, sum_classes
 from synthdiv.metrics.frechet import compute_frechet_distance, measure_moments
 from synthdiv.metrics.set_comparison import compare_sets
-from synthdiv.metrics.set_metrics import iterate_classes, measure_set, take_equal
+from synthdiv.metrics.set_metrics import iterate_classes, measure_set, subsample_classes
 from synthdiv.metrics.vendi import compute_vendi_score, measure_similarity
 
 
@@ -28,7 +28,7 @@ def split(set_, size):
     return [set_[start : start + size] for start in range(0, len(set_), size)]
 
 
-def test_the_classes_come_together_whatever_the_blocks():
+def test_classes_are_joined_for_any_blocks():
     set_ = make_set(1)
     for size in (1, 7, 40, 1000):
         found = list(iterate_classes(split(set_, size)))
@@ -36,16 +36,16 @@ def test_the_classes_come_together_whatever_the_blocks():
         np.testing.assert_array_equal(np.concatenate([part.vectors for part in found]), set_.vectors)
 
 
-def test_a_subset_is_the_same_in_any_order_and_grows():
+def test_a_subset_is_the_same_in_any_order_and_part_of_a_larger_one():
     set_ = make_set(1)
-    few, more = take_equal([set_], 7, 3), take_equal(split(set_, 11), 20, 3)
+    few, more = subsample_classes([set_], 7, 3), subsample_classes(split(set_, 11), 20, 3)
     assert np.bincount(few.class_ids).tolist() == [7] * 5
     assert set(few.indices.tolist()) < set(more.indices.tolist())
     order = np.random.default_rng(0).permutation(200)
     order = order[np.argsort(set_.class_ids[order], kind="stable")]
-    assert sorted(take_equal([set_[order]], 7, 3).indices.tolist()) == sorted(few.indices.tolist())
-    assert set(take_equal([set_], 7, 4).indices.tolist()) != set(few.indices.tolist())
-    assert len(take_equal([set_], 1000, 3)) == 200
+    assert sorted(subsample_classes([set_[order]], 7, 3).indices.tolist()) == sorted(few.indices.tolist())
+    assert set(subsample_classes([set_], 7, 4).indices.tolist()) != set(few.indices.tolist())
+    assert len(subsample_classes([set_], 1000, 3)) == 200
 
 
 def test_diversity_of_a_set():
@@ -72,15 +72,15 @@ def test_more_spread_is_more_diverse_by_every_metric():
         assert gap > 0
 
 
-def test_the_interval_of_pairs_holds_the_truth():
-    """The mean cosine of two vectors at random is the squared length of their mean."""
-    held = 0
+def test_the_interval_of_pairs_covers_the_truth():
+    """The mean cosine of two random vectors is the squared length of their mean."""
+    covered = 0
     for seed in range(200):
         rows = np.random.default_rng(seed).normal(size=(60, 4)) + np.eye(4)[0]
         set_ = make_embeddings(np.repeat([0, 1], 30), rows)
         row = whole(measure_set([set_], 2, split="train"))["mean_pairwise_cosine"]
-        held += row["low"] <= TRUTH <= row["high"]
-    assert held > 180
+        covered += row["low"] <= TRUTH <= row["high"]
+    assert covered > 180
 
 
 _ROWS = np.random.default_rng(99).normal(size=(200_000, 4)) + np.eye(4)[0]
@@ -105,7 +105,7 @@ def test_a_comparison_of_images():
     assert "modality_gap" not in found
 
 
-def test_a_set_is_near_itself_and_a_swap_shows():
+def test_a_set_is_near_itself_and_a_swap_is_visible():
     natural, collapsed = make_set(6), make_set(6, spread=0.05)
     same, low = whole(compare(natural, natural)), whole(compare(natural, collapsed))
     assert same["frechet_distance"]["value"] == pytest.approx(0, abs=1e-9)
@@ -120,14 +120,14 @@ def test_a_set_is_near_itself_and_a_swap_shows():
 
 def test_prompts_and_images_have_a_modality_gap_and_no_frechet_distance():
     found = whole(compare(make_set(7), make_set(8, n=1, shift=2.0), kinds=("image", "prompt")))
-    assert set(found) == {"centroid_shift"}  # five prompts say no more
+    assert set(found) == {"centroid_shift"}  # five prompts are too few for more
     found = whole(compare(make_set(7), make_set(8, shift=2.0), kinds=("image", "prompt")))
     assert found["modality_gap"]["low"] > 0.3
     assert "frechet_distance" not in found
     assert found["separable"]["value"] in (0, 1)
 
 
-def test_three_references_are_too_few_for_a_plane():
+def test_three_references_are_too_few_for_separability():
     few = make_embeddings([0, 1, 2], np.eye(6)[:3])
     query = make_embeddings(np.repeat([0, 1, 2], 30), np.random.default_rng(0).normal(size=(90, 6)))
     table = compare_sets(
@@ -136,7 +136,7 @@ def test_three_references_are_too_few_for_a_plane():
     assert set(table["metric"]) == {"centroid_shift"}
 
 
-def test_raw_features_have_their_lengths_again():
+def test_raw_features_have_their_original_lengths():
     reference, query = make_set(9), make_set(10)
     longer = Embeddings(query.class_ids, query.indices, query.vectors, 3 * query.lengths)
     unit, raw = whole(compare(reference, longer)), whole(compare(reference, longer, features="raw"))
@@ -146,7 +146,7 @@ def test_raw_features_have_their_lengths_again():
     assert raw["centroid_shift"] == unit["centroid_shift"]
 
 
-def test_order_of_rows_changes_nothing():
+def test_the_order_of_rows_does_not_matter():
     reference, query = make_set(11), make_set(12)
     order = np.random.default_rng(0).permutation(200)
     first, second = compare(reference, query), compare(reference[order], query)

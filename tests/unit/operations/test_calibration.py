@@ -1,4 +1,4 @@
-"""What the models cost: measured on tiny ones; the figures themselves are the device's."""
+"""Calibration, on tiny models; the numbers themselves depend on the device."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def test_the_first_call_is_not_counted(monkeypatch):
-    """It loads and compiles; by a clock that only the work moves."""
+    """It loads and compiles; measured by a clock that only the work advances."""
     now = [0.0]
     monkeypatch.setattr("synthdiv.operations.calibration.time.monotonic", lambda: now[0])
 
@@ -35,10 +35,10 @@ def test_a_generator(tiny_pipeline):
     metadata = measure_generator(spec, CPU, at_least=0.1)
     assert metadata["batch_size"] == spec["batch_size"]
     assert min(metadata["images_per_s"], metadata["images_per_s_unguided"]) > 0
-    assert "proposed_batch_size" not in metadata  # on the CPU it hardly matters
+    assert "proposed_batch_size" not in metadata  # it hardly matters on a CPU
 
 
-def test_the_proposed_batch_size_fits_though_the_configs_does_not():
+def test_the_proposed_batch_size_fits_even_if_the_configs_does_not():
     batches = [{"batch_size": n, "images_per_s": rate} for n, rate in ((1, 1.0), (2, 1.9), (4, 2.35), (8, 2.4), (16, 2.3))]
     assert choose_batch_size(batches, 16) == (16, 4)
     assert choose_batch_size(batches, 64) == (4, 4)
@@ -62,7 +62,7 @@ def test_a_classifier(mixup):
 
 
 def test_a_classifiers_images_are_counted_with_all_their_crops(monkeypatch):
-    """By a clock that the pixels move which go through the model: an image of 32 x 32, or three crops of 16 x 16 besides."""
+    """By a clock that the model's input pixels advance: an image of 32 x 32, with or without three crops of 16 x 16."""
     now = [0.0]
     monkeypatch.setattr("synthdiv.operations.calibration.time.monotonic", lambda: now[0])
     monkeypatch.setattr(
@@ -76,7 +76,7 @@ def test_a_classifiers_images_are_counted_with_all_their_crops(monkeypatch):
 
 
 class _Clocked(torch.nn.Module):
-    """A model to which a pixel takes a microsecond."""
+    """A model that takes a microsecond per pixel."""
 
     def __init__(self, recipe, n_classes, now):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What of an archive is in use, and that nothing else is deleted; the pictures come from a stand-in."""
+"""Which files of an archive are in use, and that only unused ones are deleted; a stand-in generates the images."""
 
 import json
 import os
@@ -23,7 +23,7 @@ WEEK = 7 * 24 * 3600
 
 @pytest.fixture
 def config(tmp_path, classes_csv, monkeypatch):
-    """A study of its own folder, whose archive others may share."""
+    """A study in its own folder, with an archive that others may share."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     config = make_config(tmp_path, classes_csv, images_per_class={"train": 60, "evaluation": 10})
@@ -31,7 +31,7 @@ def config(tmp_path, classes_csv, monkeypatch):
 
 
 def generate_all(config):
-    """Draw every dataset in the working folder; returns how many images were drawn."""
+    """Generate every dataset in the working folder and return the number of images generated."""
     study, results = load_study(config), Path("results", config["study"])
     (results / "generators").mkdir(parents=True, exist_ok=True)
     (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
@@ -49,8 +49,8 @@ def generate_all(config):
     )
 
 
-def look(config, *, later=0.0):
-    """The names of the files of every state that has any."""
+def list_states(config, *, later=0.0):
+    """Return the file names of every state that has any."""
     states = sort_files(load_study(config), Path("results", config["study"]), now=time.time() + later)
     return {state: {file.path.name for file in files} for state, files in states.items() if files}
 
@@ -59,13 +59,13 @@ def blocks(config):
     return {path.name for path in Path(config["archive"]).rglob("*.tar")}
 
 
-def test_what_an_index_names_or_the_study_plans_is_in_use(config):
+def test_indexed_and_planned_files_are_in_use(config):
     assert generate_all(config) == 4 * 70
     generated = blocks(config)
     assert len(generated) == 4 * 3
-    assert look(config, later=2 * WEEK) == {"in an index": generated}
+    assert list_states(config, later=2 * WEEK) == {"in an index": generated}
     shutil.rmtree(Path("results", config["study"], "images"))
-    assert look(config, later=2 * WEEK) == {"planned": generated}
+    assert list_states(config, later=2 * WEEK) == {"planned": generated}
 
 
 def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
@@ -74,10 +74,10 @@ def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
     overrides = Path(config["datasets"]["disamb"]["overrides"])
     overrides.write_text(overrides.read_text().replace("a crane bird", "a tall crane bird"))
     assert generate_all(config) == 70
-    needed = look(config, later=2 * WEEK)["in an index"]
+    needed = list_states(config, later=2 * WEEK)["in an index"]
     old = before - needed
     assert len(old) == 3
-    assert look(config) == {"in an index": needed, "young": old}
+    assert list_states(config) == {"in an index": needed, "young": old}
     states = sort_files(load_study(config), Path("results", config["study"]), now=time.time() + 2 * WEEK)
     assert tabulate_files(states).select("state", "files").rows() == [("in an index", 12), ("unused", 3)]
     freed = sum((path.stat().st_size for path in Path(config["archive"]).rglob("*.tar") if path.name in old), 0)
@@ -86,16 +86,16 @@ def test_blocks_of_an_edited_prompt_are_unused_after_a_week(config):
     assert generate_all(config) == 0
 
 
-def test_a_block_that_has_grown_leaves_the_shorter_one_behind(config):
+def test_a_longer_block_leaves_the_shorter_one_unused(config):
     generate_all(config)
     short = blocks(config)
     config["images_per_class"] = {"train": 100, "evaluation": 10}
     generate_all(config)
-    assert look(config, later=2 * WEEK)["unused"] == short - look(config)["in an index"]
-    assert len(short - look(config)["in an index"]) == 4
+    assert list_states(config, later=2 * WEEK)["unused"] == short - list_states(config)["in an index"]
+    assert len(short - list_states(config)["in an index"]) == 4
 
 
-def test_what_another_folder_names_is_in_use(config, tmp_path, monkeypatch):
+def test_files_indexed_in_another_folder_are_in_use(config, tmp_path, monkeypatch):
     generate_all(config)
     here, own, there = Path.cwd(), blocks(config), tmp_path / "there"
     there.mkdir()
@@ -105,10 +105,10 @@ def test_what_another_folder_names_is_in_use(config, tmp_path, monkeypatch):
     assert len(other) == 12
     monkeypatch.chdir(here)
     assert set(find_users(config["archive"]).values()) == {here, there}
-    assert look(config, later=2 * WEEK) == {"in an index": own | other}
+    assert list_states(config, later=2 * WEEK) == {"in an index": own | other}
     check_users(config["archive"])
     shutil.rmtree(there / "results")
-    assert look(config, later=2 * WEEK) == {"in an index": own, "unused": other}
+    assert list_states(config, later=2 * WEEK) == {"in an index": own, "unused": other}
     there.rename(tmp_path / "moved")
     with pytest.raises(StudyError, match=f"{re.escape(str(there))} used the archive .* and is not there") as caught:
         check_users(config["archive"])
@@ -131,26 +131,26 @@ def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, 
         check_users(config["archive"])
 
 
-def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_none_of_ours(config):
+def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_ignored(config):
     generate_all(config)
     folder = next(Path(config["archive"]).rglob("*.tar")).parent
     leftover = f".{'0' * 64}.tar.node7.123.tmp"
     for name in (leftover, "notes.tar", f"{'0' * 63}.tar", "README"):
         (folder / name).write_text("x")
     (folder.parent / f"{'1' * 64}.tar").write_text("not in a folder of two digits")
-    assert look(config, later=2 * WEEK)["unused"] == {leftover}
+    assert list_states(config, later=2 * WEEK)["unused"] == {leftover}
 
 
-def test_an_index_that_cannot_be_read_ends_it(config):
+def test_an_unreadable_index_is_an_error(config):
     generate_all(config)
     index = next(Path("results").rglob("images/**/*.parquet"))
     index.write_bytes(index.read_bytes()[:100])
     with pytest.raises(StudyError, match=f"the index {re.escape(str(Path.cwd() / index))} can't be read"):
-        look(config)
+        list_states(config)
 
 
-def test_results_that_may_not_be_read_end_it(config, monkeypatch):
-    """root may read everything, so the refusal is made here: what is not seen must not be taken for unused."""
+def test_unreadable_results_are_an_error(config, monkeypatch):
+    """Unseen files must not count as unused; root may read everything, so the refusal is simulated."""
     generate_all(config)
     closed, scandir = str(Path.cwd() / "results" / "s" / "images" / "disamb"), os.scandir
 
@@ -161,30 +161,30 @@ def test_results_that_may_not_be_read_end_it(config, monkeypatch):
 
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(StudyError, match=f"{re.escape(closed)} can't be read .Permission denied."):
-        look(config)
+        list_states(config)
 
 
-def test_indices_behind_a_link_are_seen(config, tmp_path):
+def test_indices_behind_a_link_are_found(config, tmp_path):
     generate_all(config)
     generated = blocks(config)
     Path("results/s/images/disamb").rename(tmp_path / "disk")
     Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
     config["datasets"] = {"synset": config["datasets"]["synset"]}
-    assert look(config, later=2 * WEEK) == {"in an index": generated}
+    assert list_states(config, later=2 * WEEK) == {"in an index": generated}
 
 
-def test_a_table_of_images_beside_the_indices_is_none_of_them(config):
-    """As a transfer set that a package ships: its images are rows of a Parquet file."""
+def test_a_table_of_images_next_to_the_indices_is_not_an_index(config):
+    """Such as a transfer set that a package ships: its images are rows of a Parquet file."""
     generate_all(config)
     pl.DataFrame({"image": [b"x"], "class_id": [0]}).write_parquet("results/s/images/digits.parquet")
-    assert look(config) == {"in an index": blocks(config)}
+    assert list_states(config) == {"in an index": blocks(config)}
 
 
-def test_an_archive_that_is_not_there_has_no_files(config):
-    assert look(config) == {}
+def test_a_missing_archive_has_no_files(config):
+    assert list_states(config) == {}
 
 
-def test_an_archive_that_may_not_be_written_to_is_used_without_a_mark(tmp_path, caplog):
+def test_a_read_only_archive_is_used_without_a_mark(tmp_path, caplog):
     (tmp_path / "file").write_text("")
     mark_use(tmp_path / "file" / "archive")
     assert "will not know of this study" in caplog.text

@@ -1,4 +1,4 @@
-"""What is done about the Slurm executor; the rest needs a cluster (tests/slurm)."""
+"""The change to the Slurm executor; the rest needs a cluster (tests/slurm)."""
 
 import asyncio
 import logging
@@ -8,8 +8,8 @@ import snakemake_executor_plugin_slurm as executor
 from synthdiv.operations.cluster import outlast_outages
 
 
-def test_jobs_are_kept_in_mind_when_their_state_cannot_be_asked_for(monkeypatch):
-    """The executor takes None for no jobs at all, and an answer without a job for one that is still queued."""
+def test_jobs_are_not_forgotten_when_their_states_cannot_be_queried(monkeypatch):
+    """The executor interprets None as no jobs at all, and a job missing from an answer as still queued."""
     monkeypatch.setattr(executor, "query_job_status", executor.query_job_status)
     log = logging.getLogger("executor")
     assert asyncio.run(executor.query_job_status("false", log)) == (None, None)

@@ -1,4 +1,4 @@
-"""The grid: the paper's counts for its own study, and what an edit would redraw, found from what lies there."""
+"""The grid: the paper's counts for its own study, and what an edit would regenerate, found from existing files."""
 
 import json
 from pathlib import Path
@@ -41,19 +41,19 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
     assert len(list_experiments(imagenet)) == 36
 
 
-def test_hours_are_a_guess_until_a_calibration_is_there(imagenet, tmp_path):
+def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):
     assert "GUESS" in Grid(imagenet, tmp_path).describe_cost()
     rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
     grid = Grid(imagenet, tmp_path)
-    assert grid.describe_cost() == "Hours are of one device, as measured on a GPU (target calibrate)."
+    assert grid.describe_cost() == "Hours are for one device, as measured on a GPU (target calibrate)."
     hours = grid.tabulate_generation()["hours"]
     assert hours[1] == round(131_250 / 2 / 3600, 1)
     assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
 
 
-def test_a_training_on_some_classes_of_each_part_costs_what_one_on_all_of_a_set_does(tmp_path, monkeypatch):
-    """At an image an hour: 3 seeds x 14 epochs x 1,000 images, of whichever sets they are."""
+def test_a_training_on_some_classes_of_each_part_costs_the_same_as_one_on_a_whole_set(tmp_path, monkeypatch):
+    """At an image per hour: 3 seeds x 14 epochs x 1,000 images, from any sets."""
     monkeypatch.chdir(REPOSITORY)
     study = load_study(yaml.safe_load(Path("config/demo_interventions.yaml").read_text()))
     rates = {"small": {"images_per_s": 1 / 3600}}
@@ -80,24 +80,24 @@ def generate_all(config):
             generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
 
 
-def look(config):
+def read_grid(config):
     grid = Grid(load_study(config), "results")
     table = grid.tabulate_generation()
     return table.select("done", "reused", "to_generate").rows(), grid.list_reasons()
 
 
-def test_what_is_planned_what_is_done_and_what_is_reused(config):
-    planned, reasons = look(config)
+def test_planned_done_and_reused_images(config):
+    planned, reasons = read_grid(config)
     assert planned == [(0, 0, 210), (0, 140, 70)]
-    assert reasons == ["synset/g7.5: 3 classes not drawn yet", "disamb/g7.5: 1 classes not drawn yet"]
+    assert reasons == ["synset/g7.5: 3 classes not generated yet", "disamb/g7.5: 1 classes not generated yet"]
     generate_all(config)
-    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+    assert read_grid(config) == ([(210, 0, 0), (210, 0, 0)], [])
 
 
-def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
+def test_an_edited_prompt_is_named_with_its_earlier_text(config, tmp_path):
     generate_all(config)
     (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a tall crane bird\n")
-    counts, reasons = look(config)
+    counts, reasons = read_grid(config)
     assert counts == [(210, 0, 0), (140, 0, 70)]
     assert len(reasons) == 1
     assert reasons[0].startswith("disamb/g7.5: prompt edited: n01 ")
@@ -107,15 +107,15 @@ def test_an_edited_prompt_is_named_with_what_it_was(config, tmp_path):
 def test_a_probe_is_counted_prompt_by_prompt(config):
     probe = {"class": "n02", "prompts": ["jay", "red jay"], "guidance_scale": 7.5, "images": 60, "reference": "Synset-IM"}
     config["prompt_probes"] = {"jays": probe}
-    assert look(config)[0][2] == (0, 0, 120)
+    assert read_grid(config)[0][2] == (0, 0, 120)
     generate_all(config)
     study = load_study(config)
     run, shard = find_run(study, {"probe": "jays"})
     path = Path("results/images/prompt_probes/jays.parquet")
     generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
-    assert look(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
+    assert read_grid(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
     probe["prompts"] = ["a jay", "red jay"]
-    counts, reasons = look(config)
+    counts, reasons = read_grid(config)
     assert counts[2] == (60, 0, 60)
     assert reasons == ["prompt_probes/jays: prompt edited: n02 jay"]
 
@@ -128,19 +128,19 @@ def test_a_probe_is_counted_prompt_by_prompt(config):
         ({"image_format": {"format": "jpeg"}}, [(0, 0, 210), (0, 140, 70)], "another generator or image format"),
     ],
 )
-def test_what_changes_every_image_is_said(config, change, counts, reason):
+def test_changes_of_every_image_are_named(config, change, counts, reason):
     generate_all(config)
-    found, reasons = look(config | change)
+    found, reasons = read_grid(config | change)
     assert found == counts
     assert reasons == [f"synset/g7.5: 3 classes {reason}", f"disamb/g7.5: 1 classes {reason}"]
 
 
-def test_a_lost_index_is_found_again_in_the_archive(config, tmp_path):
+def test_images_of_a_lost_index_are_found_in_the_archive(config, tmp_path):
     generate_all(config)
     (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
-    assert look(config) == ([(210, 0, 0), (210, 0, 0)], [])
+    assert read_grid(config) == ([(210, 0, 0), (210, 0, 0)], [])
 
 
-def test_a_table_of_text_is_aligned_and_says_what_is_unknown():
+def test_a_rendered_table_is_aligned_and_marks_unknown_numbers():
     table = pl.DataFrame({"name": ["a", "bcd"], "n_images": [1_250_000, None]})
     assert render_table(table).splitlines() == ["  name   n images", "  a     1,250,000", "  bcd           ?"]

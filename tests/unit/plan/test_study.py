@@ -1,4 +1,4 @@
-"""A study's config: what is refused and how, and what the rules learn from it."""
+"""Test a study's config: its errors, and everything that the rules derive from it."""
 
 import csv
 import os
@@ -15,7 +15,7 @@ from synthdiv.plan.classifiers import (
     find_treated_classes,
     list_evaluations,
     list_parts,
-    list_trainings,
+    list_training_runs,
     make_training_recipe,
 )
 from synthdiv.plan.experiments import (
@@ -32,13 +32,13 @@ from synthdiv.plan.sets import (
     choose_features,
     find_class_ids,
     find_natural_files,
+    is_evaluation_only,
     list_encoded_sets,
     list_encoders,
     list_grammar_sets,
     list_image_sets,
     list_sheet_sets,
     list_splits,
-    only_evaluates,
     read_natural_counts,
 )
 from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
@@ -52,7 +52,7 @@ def demo(monkeypatch):
     return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
 
-def test_the_demos_36_experiments_are_numbered_as_table_6(demo):
+def test_the_demos_36_experiments_are_numbered_as_in_table_6(demo):
     ours = [(e.number, e.reference, e.query) for e in list_experiments(load_study(demo))]
     with open(REPOSITORY / "resources" / "paper" / "table6_experiments.csv") as file:
         printed = [(int(row["experiment"]), row["reference"], row["query"]) for row in csv.DictReader(file)]
@@ -67,7 +67,7 @@ def test_experiments_default_to_every_set_in_order(demo):
     assert list_references(study) == list_queries(study) == list(demo["sets"])
 
 
-def test_a_sweeps_figures_have_their_references_and_queries(demo):
+def test_sweep_metrics_have_their_references_and_queries(demo):
     study = load_study(demo)
     assert find_sweeps(study) == {
         "disamb": {1.0: "Disamb1.0-IM", 2.5: "Disamb2.5-IM", 5.0: "Disamb5.0-IM", 7.5: "Disamb-IM"}
@@ -87,7 +87,7 @@ def test_a_sweeps_figures_have_their_references_and_queries(demo):
     assert [one.set for one in find_sweep_metrics(study) if one.guidance_scale is None] == ["Fashion-IM"] * 6
 
 
-def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(demo):
+def test_a_sweeps_prompt_accuracy_uses_its_datasets_prompts_or_else_the_first(demo):
     demo["datasets"]["synset"]["guidance_scales"] = [2.5, 7.5]
     demo["sets"]["Synset2.5-IM"] = {"kind": "image", "dataset": "synset", "guidance_scale": 2.5}
     demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
@@ -104,7 +104,7 @@ def test_a_sweep_is_recognised_by_its_own_datasets_prompts_or_else_the_first(dem
     assert list(find_sweeps(load_study(demo))) == ["disamb"]
 
 
-def test_a_classifier_that_is_trained_at_one_scale_of_a_sweep_has_no_curve(demo):
+def test_a_classifier_trained_at_one_scale_of_a_sweep_has_no_curve(demo):
     one = demo["classifiers"]["small"] | {"train": ["Fashion-IM", "Disamb-IM"]}
     demo["classifiers"] = {"small": demo["classifiers"]["small"], "one": one}
     trained = [metric for metric in find_sweep_metrics(load_study(demo)) if metric.metric == "trained_accuracy"]
@@ -112,7 +112,7 @@ def test_a_classifier_that_is_trained_at_one_scale_of_a_sweep_has_no_curve(demo)
     assert len(trained) == 5  # four scales, and natural images
 
 
-def test_a_grammars_image_sets_need_an_encoder_that_reads_prompts(demo):
+def test_a_grammars_image_sets_need_an_encoder_that_embeds_prompts(demo):
     assert list_grammar_sets(load_study(demo)) == ["PromptAug-IM"]
     demo["datasets"]["promptaug"]["guidance_scales"] = [2.5, 7.5]
     demo["sets"]["PromptAug7.5-IM"] = {"kind": "image", "dataset": "promptaug", "guidance_scale": 7.5}
@@ -133,18 +133,18 @@ def test_shards_cover_every_class_once(demo):
 @pytest.mark.parametrize(
     ("timing", "classes"),
     [
-        ({"seconds_per_image": 1.2}, 5),  # 20 minutes are 1000 images, and a class has 200
+        ({"seconds_per_image": 1.2}, 5),  # 1000 images in 20 minutes, and a class has 200
         ({"seconds_per_image": 1.2, "minutes": 13}, 3),
         ({"seconds_per_image": 100}, 1),
         ({"seconds_per_image": 0.001}, 10),
     ],
 )
-def test_shards_take_so_many_minutes(demo, timing, classes):
+def test_shards_fit_the_given_minutes(demo, timing, classes):
     demo["shard_by_time"] = timing
     assert len(next(iter(list_shards(load_study(demo)).values())).class_ids) == classes
 
 
-def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
+def test_a_class_with_the_same_images_belongs_to_the_first_dataset(demo):
     study = load_study(demo)
     synset, disamb = GenerationRun("synset", 7.5), GenerationRun("disamb", 7.5)
     changed = {row.class_id for row in study.classes if row.key in {"tshirt", "shirt", "sneaker", "bag"}}
@@ -154,14 +154,14 @@ def test_a_class_that_is_drawn_alike_belongs_to_the_first_dataset(demo):
         assert find_owner(study, GenerationRun("disamb", 2.5), row.class_id) == GenerationRun("disamb", 2.5)
 
 
-def test_a_generator_of_its_own_shares_nothing(demo):
+def test_a_dataset_with_its_own_generator_shares_no_images(demo):
     demo["generators"]["other"] = dict(demo["generators"]["tiny-sd"], steps=3)
     demo["datasets"]["disamb"]["generator"] = "other"
     study = load_study(demo)
     assert find_owner(study, GenerationRun("disamb", 7.5), 1) == GenerationRun("disamb", 7.5)
 
 
-def test_an_edited_override_changes_the_recipe_of_its_shard_alone(demo, tmp_path):
+def test_an_edited_override_changes_only_the_recipe_of_its_shard(demo, tmp_path):
     demo["classes_per_shard"] = 5
     path = tmp_path / "disamb.csv"
     text = (REPOSITORY / "resources" / "prompts" / "fashion" / "disamb.csv").read_text()
@@ -195,7 +195,7 @@ def set_at(config, path, value):
     [
         ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
         ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
-        ("datasets.natural", {"builder": "lemmas"}, "datasets.natural: a folder beside its images has this name"),
+        ("datasets.natural", {"builder": "lemmas"}, "datasets.natural: this name is reserved for another folder"),
         ("study", "my study", "study: the name 'my study' must be letters"),
         ("study", None, "needs the key study"),
         ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
@@ -208,7 +208,7 @@ def set_at(config, path, value):
         (
             "sets.Mine-IM",
             {"kind": "image", "dataset": "disamb", "guidance_scale": 3.5},
-            "is 3.5; dataset 'disamb' is drawn at 1, 2.5, 5, 7.5",
+            "is 3.5; dataset 'disamb' is generated at 1, 2.5, 5, 7.5",
         ),
         ("sets.Mine-IM", {"kind": "image", "dataset": "disamb"}, "sets.Mine-IM.guidance_scale is None"),
         ("sets.Mine-IM", {"kind": "prompt", "dataset": "disamb", "guidance_scale": 2.5}, "takes no guidance_scale"),
@@ -221,7 +221,7 @@ def set_at(config, path, value):
         (
             "sets.Mine-IM",
             {"kind": "image", "images": {"train": "README.md", "evaluation": "x"}},
-            "README.md is no folder, .tar",
+            "README.md is not a folder, .tar",
         ),
         (
             "experiments.queries",
@@ -232,7 +232,7 @@ def set_at(config, path, value):
         ("datasets.promptaug.base", "promptaug", "dataset 'promptaug' is based on itself"),
         ("datasets.disamb.base", "nothing", "its base 'nothing' is not a dataset"),
         ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
-        ("images_per_class.train", 9000, "needs 9100 different prompts a class"),
+        ("images_per_class.train", 9000, "needs 9100 different prompts per class"),
         ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
         ("generators", None, "the config has no generators"),
         ("encoders", None, "the config has no encoders"),
@@ -240,7 +240,7 @@ def set_at(config, path, value):
         ("classes", "nowhere.csv", "the class table nowhere.csv does not exist"),
     ],
 )
-def test_bad_configs_end_in_a_sentence(demo, path, value, message):
+def test_an_invalid_config_is_rejected_with_one_sentence(demo, path, value, message):
     set_at(demo, path, value)
     with pytest.raises(StudyError) as caught:
         check_sources(load_study(demo))
@@ -248,22 +248,22 @@ def test_bad_configs_end_in_a_sentence(demo, path, value, message):
     assert "\n" not in str(caught.value)
 
 
-def test_natural_folders_without_a_class_or_without_images_are_refused(demo, tmp_path):
+def test_missing_and_empty_folders_of_natural_images_are_rejected(demo, tmp_path):
     for row in load_study(demo).classes[:-1]:
         (tmp_path / row.key).mkdir()
         (tmp_path / row.key / "a.png").write_bytes(b"x")
     demo["sets"]["Mine-IM"] = {"kind": "image", "images": {"train": str(tmp_path), "evaluation": str(tmp_path)}}
     study = load_study(demo)
-    with pytest.raises(StudyError, match=rf"sets.Mine-IM.images.train: there is no folder {tmp_path}{os.sep}boot, which"):
+    with pytest.raises(StudyError, match=rf"sets.Mine-IM.images.train: there is no folder {tmp_path}{os.sep}boot for"):
         check_sources(study)
     (tmp_path / "boot").mkdir()
-    with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot holds no image"):
+    with pytest.raises(StudyError, match=rf"the folder {tmp_path}{os.sep}boot contains no image"):
         check_sources(study)
     (tmp_path / "boot" / "inner").mkdir()
     check_sources(study)
 
 
-def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path):
+def test_a_natural_split_uses_all_images_a_number_or_a_table_of_counts(demo, tmp_path):
     table = tmp_path / "counts.csv"
     table.write_text("key,images\nboot,7\nbag,3\n")
     demo["sets"]["Fashion-IM"]["images_per_class"] = {"train": str(table), "evaluation": "all"}
@@ -272,7 +272,7 @@ def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path)
     assert read_natural_counts(study, "FashionStudio-IM") == {"evaluation": 100, "train": 100}
     for text, message in {
         "key,images\nhat,7\n": "line 2: there is no class with the key 'hat'",
-        "key,images\nbag,0\n": "line 2: images is '0'; it must be a number from 1 on",
+        "key,images\nbag,0\n": "line 2: images is '0'; it must be an integer from 1",
         "key,images\nbag,few\n": "line 2: images is 'few'",
         "key,n\nbag,1\n": "has no column images",
     }.items():
@@ -284,7 +284,7 @@ def test_a_natural_split_takes_all_or_so_many_or_as_a_table_says(demo, tmp_path)
         load_study(demo)
 
 
-def test_one_folder_of_images_needs_its_labels(demo, tmp_path):
+def test_a_single_folder_of_images_needs_labels(demo, tmp_path):
     demo["sets"]["Flat-IM"] = {
         "kind": "image",
         "images": {"evaluation": {"path": str(tmp_path), "labels": str(tmp_path / "val.txt")}},
@@ -295,7 +295,7 @@ def test_one_folder_of_images_needs_its_labels(demo, tmp_path):
     assert find_natural_files(load_study(demo), "Flat-IM", "evaluation")["form"] == ["flat"]
 
 
-def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_what_they_share(demo):
+def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_shared_images(demo):
     demo["datasets"]["synset"]["images_per_class"] = {"train": 50}
     study = load_study(demo)
     assert study.datasets["synset"].images_per_class == {"train": 50, "evaluation": 100}
@@ -305,7 +305,7 @@ def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_what_they_share
     assert find_owner(study, GenerationRun("disamb", 7.5), trousers) == GenerationRun("disamb", 7.5)
 
 
-def test_further_encoders_take_part_where_they_can(demo):
+def test_other_encoders_are_used_for_the_sets_that_they_can_embed(demo):
     demo["encoders"]["dino"] = {"library": "timm", "model": "vit_small_patch14_dinov2"}
     demo["sets"]["Mine-IM"] = {"kind": "image", "embeddings": "mine.parquet"}
     demo["experiments"]["queries"] = [*demo["experiments"]["queries"], "Mine-IM"]
@@ -339,15 +339,15 @@ def test_further_encoders_take_part_where_they_can(demo):
     assert list_comparisons(study, "dino")[0] == ("Fashion-IM", "FashionStudio-IM")
 
 
-def test_the_first_encoder_must_read_prompts_where_there_are_some(demo):
+def test_the_first_encoder_must_embed_prompts_if_there_are_prompt_sets(demo):
     demo["encoders"] = {"dino": {"library": "timm", "model": "vit_small_patch14_dinov2"}} | demo["encoders"]
     with pytest.raises(
-        StudyError, match=r"embeds images alone, but set 'Disamb2.5-PRMT' is of kind prompt: put an open_clip"
+        StudyError, match=r"embeds only images, but set 'Disamb2.5-PRMT' is of kind prompt: put an open_clip"
     ):
         load_study(demo)
 
 
-def test_without_encoders_the_brought_embeddings_stand_for_one():
+def test_without_encoders_user_provided_embeddings_replace_one():
     study = load_study(
         {
             "study": "mine",
@@ -360,7 +360,7 @@ def test_without_encoders_the_brought_embeddings_stand_for_one():
     assert list_comparisons(study, "user") == []
 
 
-def test_defaults_fill_in_at_every_level():
+def test_defaults_are_filled_in_at_every_level():
     config = check_config(
         {
             "study": "s",
@@ -377,7 +377,7 @@ def test_defaults_fill_in_at_every_level():
 
 @pytest.fixture
 def with_folders(demo, tmp_path):
-    """The demo with a set that only evaluates: folders of three classes."""
+    """The demo with a set without a training split: folders of three classes."""
     for key in ("tshirt", "bag", "boot"):
         (tmp_path / "few" / key).mkdir(parents=True)
         (tmp_path / "few" / key / "one.png").write_bytes(b"")
@@ -391,9 +391,9 @@ def with_folders(demo, tmp_path):
     return demo
 
 
-def test_a_set_without_a_training_split_only_evaluates(with_folders):
+def test_a_set_without_a_training_split_is_only_for_evaluation(with_folders):
     study = load_study(with_folders)
-    assert only_evaluates(study, "Few-IM")
+    assert is_evaluation_only(study, "Few-IM")
     assert list_splits(study, "Few-IM") == ["evaluation"]
     assert find_class_ids(study, "Few-IM") == [0, 8, 9]
     assert find_class_ids(study, "Fashion-IM") is None
@@ -412,7 +412,9 @@ def test_a_set_without_a_training_split_only_evaluates(with_folders):
 
 def test_a_class_subset_is_checked(with_folders, tmp_path):
     (tmp_path / "subset.txt").write_text("boot\nshoe\n")
-    with pytest.raises(StudyError, match=r"class_subset: .*subset.txt names the class 'shoe', which .*classes.csv has not"):
+    with pytest.raises(
+        StudyError, match=r"class_subset: .*subset.txt names the class 'shoe', which .*classes.csv does not have"
+    ):
         load_study(with_folders)
     (tmp_path / "subset.txt").write_text("boot\nshirt\nboot\n", encoding="utf-8-sig")
     assert find_class_ids(load_study(with_folders), "Few-IM") == [6, 9]
@@ -420,7 +422,7 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     with pytest.raises(StudyError, match=r"list of classes \(config: sets.Few-IM.class_subset; .*subset.txt does not exist"):
         load_study(with_folders)
     with_folders["sets"]["Few-IM"]["class_subset"] = "imagenet-a"
-    with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* has not"):
+    with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* does not have"):
         load_study(with_folders)
     with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
     with pytest.raises(StudyError, match=r"real_labels only applies to sets with images of their own"):
@@ -433,7 +435,7 @@ def interventions():
         return yaml.safe_load(file)
 
 
-def test_the_demos_cures(interventions, monkeypatch):
+def test_the_demos_interventions_treat_different_classes(interventions, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     study = load_study(interventions)
     for intervention in study.config["interventions"].values():
@@ -448,11 +450,11 @@ def test_the_demos_cures(interventions, monkeypatch):
     [
         (
             lambda c: c["interventions"]["lower-guidance"].update(base="Disamb-IM"),
-            "cures.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
+            "config: interventions.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
         ),
         (
             lambda c: c["interventions"]["lower-guidance"].update(others="Disamb5.0-IM"),
-            "Disamb5.0-IM has 0; both must have as many",
+            "Disamb5.0-IM has 0; both need the same number",
         ),
         (
             lambda c: c["mixtures"]["Lower-others"]["parts"][0].update(classes=["dress", "boots"]),
@@ -460,7 +462,7 @@ def test_the_demos_cures(interventions, monkeypatch):
         ),
     ],
 )
-def test_a_cure_is_checked(interventions, monkeypatch, change, sentence):
+def test_an_intervention_is_checked(interventions, monkeypatch, change, sentence):
     monkeypatch.chdir(REPOSITORY)
     change(interventions)
     with pytest.raises(StudyError, match=re.escape(sentence)):
@@ -489,7 +491,7 @@ def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
         load_study(demo)
 
 
-def test_runs_and_evaluations_follow_the_config(demo):
+def test_training_runs_and_evaluations_follow_the_config(demo):
     demo["mixtures"] = {"Both": {"parts": [{"set": "Fashion-IM", "images_per_class": 5}, {"set": "Disamb-IM", "weight": 2}]}}
     demo["classifiers"] = {
         "one": demo["classifiers"]["small"] | {"train": ["Both", "Disamb-IM"], "seeds": [4, 2]},
@@ -500,7 +502,7 @@ def test_runs_and_evaluations_follow_the_config(demo):
         },
     }
     study = load_study(demo)
-    assert [run.folder for run in list_trainings(study)] == [
+    assert [run.folder for run in list_training_runs(study)] == [
         "one/Both/seed4",
         "one/Both/seed2",
         "one/Disamb-IM/seed4",
@@ -517,19 +519,19 @@ def test_runs_and_evaluations_follow_the_config(demo):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"mixtures": {"Disamb-IM": {"parts": [{"set": "Fashion-IM"}]}}}, "mixtures.Disamb-IM: a set has this name already"),
+        ({"mixtures": {"Disamb-IM": {"parts": [{"set": "Fashion-IM"}]}}}, "mixtures.Disamb-IM: a set already has this name"),
         (
             {"mixtures": {"Both": {"parts": [{"set": "Disamb2.5-PRMT"}]}}},
             "classifiers need images, and set 'Disamb2.5-PRMT' has none",
         ),
         ({"train": ["Disamb2.5-PRMT"]}, "classifiers need images, and set 'Disamb2.5-PRMT' has none, but prompts"),
-        ({"evaluate": ["PromptAug-PRMT"]}, "are tried on images, and set 'PromptAug-PRMT' has none"),
+        ({"evaluate": ["PromptAug-PRMT"]}, "are evaluated on images, and set 'PromptAug-PRMT' has none"),
         ({"trained_on": "ImageNet-IM"}, "has both train and trained_on"),
         ({"init_from": {"classifier": "smal", "train": "Disamb-IM"}}, "no classifier 'smal'; did you mean 'small'"),
         ({"train": [], "recipe": {"model": "resnet18", "pretrained": "no.pth"}}, "the weights file no.pth does not exist"),
     ],
 )
-def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
+def test_invalid_classifiers_are_rejected(demo, changes, message):
     mixtures = changes.pop("mixtures", {})
     demo["mixtures"] = mixtures
     demo["classifiers"]["small"] |= changes
@@ -542,13 +544,13 @@ def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
     [
         (
             {"augmentation": {"re_prob": 0.2, "auto_augment": "rand-m9"}},
-            "small.recipe: multi_crop takes the place of timm's augmentation, which says auto_augment here",
+            "small.recipe: multi_crop replaces timm's augmentation, but augmentation has auto_augment",
         ),
         (
             {"multi_crop": {"local": {"scale": [0.3, 0.1]}}},
-            r"multi_crop.local.scale is \[0.3, 0.1\]: the smaller number stands first",
+            r"multi_crop.local.scale is \[0.3, 0.1\]: give the smaller number first",
         ),
-        ({"multi_crop": {"blur_sigma": [2, 1]}}, r"multi_crop.blur_sigma is \[2, 1\]: the smaller number stands first"),
+        ({"multi_crop": {"blur_sigma": [2, 1]}}, r"multi_crop.blur_sigma is \[2, 1\]: give the smaller number first"),
         (
             {"multi_crop": {"global": {"scale": [0.5, 1.5]}}},
             "multi_crop.global.scale.1: 1.5 is greater than the maximum of 1",
@@ -562,7 +564,7 @@ def test_classifiers_that_cannot_work_are_refused(demo, changes, message):
         ({"multi_crop": {"interpolation": "random"}}, "multi_crop.interpolation is 'random'; it must be one of bilinear"),
     ],
 )
-def test_several_crops_that_cannot_work_are_refused(demo, changes, message):
+def test_invalid_multi_crops_are_rejected(demo, changes, message):
     recipe = {"model": "resnet18", "epochs": 1, "multi_crop": {}}
     demo["classifiers"]["small"]["recipe"] = recipe | {"augmentation": {"re_prob": 0.2}, "mixup": {"mixup_alpha": 0.1}}
     load_study(demo)
@@ -571,7 +573,7 @@ def test_several_crops_that_cannot_work_are_refused(demo, changes, message):
         load_study(demo)
 
 
-def test_a_start_must_have_the_same_seeds(demo):
+def test_initial_weights_must_have_the_same_seeds(demo):
     small = demo["classifiers"]["small"]
     demo["classifiers"]["next"] = small | {"init_from": {"classifier": "small", "train": "Disamb-IM"}, "seeds": [1, 7]}
     with pytest.raises(StudyError, match=r"next.init_from: small is not trained with seed 7"):
@@ -582,7 +584,7 @@ def with_transfer(demo, sets, **others):
     return demo | {"transfer": {"sets": sets}} | others
 
 
-def test_transfer_and_features_are_done_where_the_config_names_them(demo):
+def test_transfer_and_features_are_measured_only_if_the_config_names_them(demo):
     assert (list_transfer_sets(load_study(demo)), find_feature_set(load_study(demo))) == ({}, None)
     study = load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}, features={}))
     assert list(list_transfer_sets(study)) == ["digits"]
@@ -615,22 +617,24 @@ def test_a_transfer_set_has_one_known_source(demo, entry, sentence):
     assert sentence in str(caught.value)
 
 
-def test_a_transfer_set_that_is_not_there_is_refused_before_anything_runs(demo, tmp_path):
+def test_a_missing_transfer_set_is_rejected_before_anything_runs(demo, tmp_path):
     study = load_study(with_transfer(demo, {"textures": {"torchvision": "DTD", "root": str(tmp_path)}}))
     with pytest.raises(StudyError) as caught:
         check_sources(study)
     assert str(caught.value) == (
-        f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded by itself: unpack "
+        f"config: transfer.sets.textures: {tmp_path}/dtd/dtd does not exist; DTD is not downloaded automatically: unpack "
         f"dtd-r1.0.1.tar.gz of https://www.robots.ox.ac.uk/~vgg/data/dtd/ into dtd there ({tmp_path})"
     )
-    with pytest.raises(StudyError, match=r"mine.images.train: nowhere is no folder with a folder per class; .*mine.classes"):
+    with pytest.raises(
+        StudyError, match=r"mine.images.train: nowhere is not a folder with one folder per class; .*mine.classes"
+    ):
         check_sources(load_study(with_transfer(demo, {"mine": {"images": {"train": "nowhere"}}})))
     (tmp_path / "train" / "cat").mkdir(parents=True)
-    with pytest.raises(StudyError, match=r"transfer.sets.mine.images.train: the folder .*/cat holds no image"):
+    with pytest.raises(StudyError, match=r"transfer.sets.mine.images.train: the folder .*/cat contains no image"):
         check_sources(load_study(with_transfer(demo, {"mine": {"images": {"train": str(tmp_path / "train")}}})))
 
 
-def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
+def test_a_transfer_set_has_its_own_classes(demo, tmp_path):
     for split, names in (("train", ("ant", "bee")), ("val", ("bee", "ant"))):
         for name in names:
             (tmp_path / split / name).mkdir(parents=True)
@@ -647,14 +651,14 @@ def test_the_classes_of_a_transfer_set_are_its_own(demo, tmp_path):
     assert find_transfer_files(study, "mine")["train"]["form"] == ["parquet"]
 
 
-def test_there_must_be_features_to_take(demo):
+def test_transfer_and_features_need_a_model(demo):
     del demo["classifiers"]
-    load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # of the encoder
+    load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # uses the encoder
     with pytest.raises(StudyError, match="features: there is no classifier whose features could be measured"):
         load_study(demo | {"features": {}})
     user_provided = {key: demo[key] for key in ("study", "classes")}
     user_provided["sets"] = {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}}
-    with pytest.raises(StudyError, match="transfer: there is no classifier and no encoder whose features could be taken"):
+    with pytest.raises(StudyError, match="transfer: there is no classifier and no encoder whose features could be used"):
         load_study(with_transfer(user_provided, {"digits": {"sklearn": "digits"}}))
 
 
@@ -662,10 +666,10 @@ def test_there_must_be_features_to_take(demo):
     ("name", "sentence"),
     [
         ("Fashion", "config: features.set: there is no set 'Fashion'; did you mean 'Fashion-IM'?"),
-        ("Synset-IM", "config: features.set: 'Synset-IM' is no set of natural images (`images`)"),
+        ("Synset-IM", "config: features.set: 'Synset-IM' is not a set of natural images (`images`)"),
     ],
 )
-def test_features_are_of_natural_images(demo, name, sentence):
+def test_features_need_natural_images(demo, name, sentence):
     with pytest.raises(StudyError) as caught:
         load_study(demo | {"features": {"set": name}})
     assert str(caught.value) == sentence

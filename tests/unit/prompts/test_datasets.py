@@ -1,4 +1,4 @@
-"""Datasets: the prompt of every image, by every builder, and what is refused."""
+"""Test datasets: every builder's prompt of every image, and the errors for invalid input."""
 
 import csv
 import re
@@ -31,7 +31,7 @@ modifiers:
 @pytest.fixture
 def write(tmp_path):
     def write_rows(name, *rows):
-        """A table of texts, CSV or Parquet by its suffix; the first row names the columns."""
+        """Write a table of texts, CSV or Parquet by its suffix; the first row names the columns."""
         path = tmp_path / name
         if path.suffix == ".parquet":
             columns = dict(zip(rows[0], map(list, zip(*rows[1:], strict=True)), strict=True))
@@ -72,7 +72,7 @@ def test_lemmas_are_the_prompt_of_every_image_of_a_class():
     assert not dataset.per_image
 
 
-def test_overrides_replace_the_prompts_of_their_classes_alone(write):
+def test_overrides_replace_only_the_prompts_of_their_classes(write):
     path = write(
         "disamb.csv", ("key", "prompt", "reason"), ("n03", "a bird of type jay", "names"), (" n02", "a crane bird ", "")
     )
@@ -80,7 +80,7 @@ def test_overrides_replace_the_prompts_of_their_classes_alone(write):
     assert [dataset.prompt(n, "train", 0) for n in range(3)] == ["quail", "a crane bird", "a bird of type jay"]
 
 
-def test_a_grammar_gives_every_image_a_prompt_of_its_own_about_the_base_prompt(write, grammar):
+def test_a_grammar_gives_every_image_its_own_variant_of_the_base_prompt(write, grammar):
     path = write("disamb.csv", ("key", "prompt"), ("n02", "a crane bird"))
     datasets = build(
         {
@@ -97,19 +97,19 @@ def test_a_grammar_gives_every_image_a_prompt_of_its_own_about_the_base_prompt(w
         assert set(texts) < possible
 
 
-def test_more_images_a_class_keep_the_prompts_that_were_there(grammar):
+def test_more_images_per_class_keep_the_existing_prompts(grammar):
     configs = {"synset": SYNSET, "aug": {"builder": "grammar", "base": "synset", "grammar": grammar}}
     few = build(configs, counts={"train": 2, "evaluation": 1})["aug"]
     many = build(configs, counts={"train": 4, "evaluation": 2})["aug"]
     for at in ((0, "train", 0), (0, "train", 1), (2, "evaluation", 0)):
         assert few.prompt(*at) == many.prompt(*at)
-    taken = [many.prompt(0, split, n) for split, count in (("train", 4), ("evaluation", 2)) for n in range(count)]
-    assert len(set(taken)) == 6
+    prompts = [many.prompt(0, split, n) for split, count in (("train", 4), ("evaluation", 2)) for n in range(count)]
+    assert len(set(prompts)) == 6
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 @pytest.mark.parametrize(("column", "names"), [("key", ["n03", "n01", "n02"]), ("class_id", [2, 0, 1])])
-def test_a_table_with_a_prompt_a_class(write, suffix, column, names):
+def test_a_table_with_one_prompt_per_class(write, suffix, column, names):
     texts = ["a jay", " a quail ", "a crane, wading"]
     path = write(f"mine.{suffix}", (column, "prompt"), *zip(names, texts, strict=True))
     dataset = build({"mine": {"builder": "table", "table": path}})["mine"]
@@ -118,7 +118,7 @@ def test_a_table_with_a_prompt_a_class(write, suffix, column, names):
 
 
 def rows_per_image(change=None, drop=None):
-    """A prompt an image for all classes, one of them another on request, one of them dropped."""
+    """Make a table with one prompt per image; on request, one prompt is changed or dropped."""
     rows = []
     for row in CLASSES:
         for split, count in COUNTS.items():
@@ -130,7 +130,7 @@ def rows_per_image(change=None, drop=None):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
-def test_a_table_with_a_prompt_an_image(write, suffix):
+def test_a_table_with_one_prompt_per_image(write, suffix):
     header, *rows = rows_per_image()
     path = write(f"mine.{suffix}", header, *reversed(rows))
     dataset = build({"mine": {"builder": "table", "table": path}})["mine"]
@@ -159,7 +159,7 @@ def test_a_table_can_be_the_base_of_overrides_and_of_a_grammar(write, grammar):
 
 
 def test_descriptions_are_equal_exactly_when_the_prompts_are(write, grammar, tmp_path):
-    """Over all pairs of datasets of a kind, class by class: what shares a description is drawn once."""
+    """Over all pairs of datasets of a kind, class by class: images with equal descriptions are generated once."""
     other = tmp_path / "other.yaml"
     other.write_text(GRAMMAR.replace("new", "odd"))
     disamb = write("disamb.csv", ("key", "prompt"), ("n02", "a crane bird"))
@@ -196,7 +196,7 @@ def test_descriptions_are_equal_exactly_when_the_prompts_are(write, grammar, tmp
     assert {("first", "changed", False), (f"synset {grammar}", f"disamb {grammar}", True)} <= seen
 
 
-def test_a_class_without_lemmas_is_refused():
+def test_a_class_without_lemmas_is_rejected():
     message = error_of({"synset": SYNSET}, classes=[CLASSES[0], ClassRow(1, "n02", "crane", "", "", "")])
     assert all(text in message for text in ("'synset'", "'n02'", "no lemmas"))
 
@@ -209,13 +209,13 @@ OVERRIDES = {
 
 
 @pytest.mark.parametrize(("rows", "fragments"), OVERRIDES.values(), ids=OVERRIDES)
-def test_wrong_overrides_are_refused(write, rows, fragments):
+def test_invalid_overrides_are_rejected(write, rows, fragments):
     path = write("disamb.csv", ("key", "prompt"), *rows)
     message = error_of({"synset": SYNSET, "disamb": {"builder": "overrides", "base": "synset", "overrides": path}})
     assert all(text in message for text in [path, *fragments]), message
 
 
-def test_overrides_without_a_prompt_column_are_refused(write):
+def test_overrides_without_a_prompt_column_are_rejected(write):
     path = write("disamb.csv", ("key", "text"), ("n02", "a crane bird"))
     message = error_of({"synset": SYNSET, "disamb": {"builder": "overrides", "base": "synset", "overrides": path}})
     assert all(text in message for text in (path, "no column prompt", "key, text"))
@@ -242,7 +242,7 @@ TABLES = {
 
 
 @pytest.mark.parametrize(("rows", "fragments"), TABLES.values(), ids=TABLES)
-def test_a_wrong_table_is_refused(write, rows, fragments):
+def test_an_invalid_table_is_rejected(write, rows, fragments):
     path = write("mine.csv", *rows)
     message = error_of({"mine": {"builder": "table", "table": path}})
     assert all(text in message for text in fragments), message
@@ -261,11 +261,11 @@ def test_a_prompt_that_is_null_counts_as_empty(write):
     assert all(text in message for text in (path, "row 2", "empty"))
 
 
-def test_a_grammar_with_too_few_prompts_says_how_many_it_holds(grammar):
+def test_too_few_prompts_of_a_grammar_are_reported_with_their_number(grammar):
     configs = {"synset": SYNSET, "aug": {"builder": "grammar", "base": "synset", "grammar": grammar}}
     assert len(build(configs, counts={"train": 4, "evaluation": 2})) == 2
     message = error_of(configs, counts={"train": 5, "evaluation": 2})
-    assert all(text in message for text in ("'aug'", "needs 7", "holds 6", grammar, "images_per_class"))
+    assert all(text in message for text in ("'aug'", "needs 7", "has 6", grammar, "images_per_class"))
 
 
 def test_an_unknown_base_is_named(grammar):
@@ -273,7 +273,7 @@ def test_an_unknown_base_is_named(grammar):
     assert all(text in message for text in ("'aug'", "'synset'", "there are aug"))
 
 
-def test_datasets_that_rest_on_each_other_are_refused(write):
+def test_circular_bases_are_rejected(write):
     path = write("disamb.csv", ("key", "prompt"), ("n02", "a crane bird"))
     circle = {
         name: {"builder": "overrides", "base": base, "overrides": path} for name, base in zip("abc", "bca", strict=True)
@@ -282,7 +282,7 @@ def test_datasets_that_rest_on_each_other_are_refused(write):
 
 
 @pytest.mark.parametrize("base", ["aug", "mine"])
-def test_a_base_with_a_prompt_an_image_is_refused(write, grammar, base):
+def test_a_base_with_one_prompt_per_image_is_rejected(write, grammar, base):
     configs = {
         "synset": SYNSET,
         "mine": {"builder": "table", "table": write("mine.csv", *rows_per_image())},
@@ -290,7 +290,7 @@ def test_a_base_with_a_prompt_an_image_is_refused(write, grammar, base):
         "top": {"builder": "grammar", "base": base, "grammar": grammar},
     }
     message = error_of(configs)
-    assert all(text in message for text in ("'top'", f"'{base}'", "a prompt an image"))
+    assert all(text in message for text in ("'top'", f"'{base}'", "one prompt per image"))
 
 
 ROWS = [
@@ -299,7 +299,7 @@ ROWS = [
 ]
 
 
-def test_a_template_says_what_the_class_table_says():
+def test_a_template_is_filled_from_the_class_table():
     forms = {"c": "{name}", "c_h": "{name}, {hypernym}", "c_d": "{name}, {definition}", "m": "multiple {name}, {hypernym}"}
     built = build({name: {"builder": "template", "template": form} for name, form in forms.items()}, classes=ROWS)
     assert {name: [dataset.prompt(n, "train", 0) for n in (0, 1)] for name, dataset in built.items()} == {
@@ -320,15 +320,15 @@ def test_a_template_says_what_the_class_table_says():
         ("{name}, {hypernym}", "class 'n01' has no hypernym in the class table"),
     ],
 )
-def test_a_template_that_cannot_be_filled_is_refused(template, message):
+def test_a_template_that_cannot_be_filled_is_rejected(template, message):
     with pytest.raises(StudyError, match=re.escape(message)):
         build({"c": {"builder": "template", "template": template}})
 
 
-def test_prompts_come_again_where_that_is_allowed(grammar):
+def test_prompts_repeat_if_that_is_allowed(grammar):
     config = {"synset": SYNSET, "aug": {"builder": "grammar", "base": "synset", "grammar": grammar}}
     counts = {"train": 14, "evaluation": 2}
-    with pytest.raises(StudyError, match="let prompts come again"):
+    with pytest.raises(StudyError, match="let prompts repeat"):
         build(config, counts=counts)
     config["aug"]["unique"] = False
     dataset = build(config, counts=counts)["aug"]
@@ -336,6 +336,6 @@ def test_prompts_come_again_where_that_is_allowed(grammar):
     assert len(set(prompts[:6])) == len(set(prompts[6:12])) == 6
     assert prompts[:6] != prompts[6:12]
     places = [place for place in dataset.list_places() if place[0] == 0]
-    assert places == [(0, "train", n) for n in range(6)]  # each of the six prompts where it stands first
+    assert places == [(0, "train", n) for n in range(6)]  # the first place of each of the six prompts
     few = build(config | {"aug": config["aug"] | {"unique": True}})["aug"]
     assert [few.prompt(0, "train", n) for n in range(3)] == prompts[:3]

@@ -1,4 +1,4 @@
-"""The PromptAug grammar: prompts that never come twice, in an order that stays."""
+"""Test the PromptAug grammar: prompts without repetition, in a stable order."""
 
 import hashlib
 
@@ -51,7 +51,7 @@ def prompts(grammar, split, count, *, seed=0, class_key="n01806567", class_text=
         ("", ""),
     ],
 )
-def test_empty_values_leave_no_trace(text, tidied):
+def test_spaces_and_commas_of_empty_values_are_removed(text, tidied):
     assert tidy_prompt(text) == tidied
     assert tidy_prompt(tidied) == tidied
 
@@ -64,7 +64,7 @@ def test_empty_values_leave_no_trace(text, tidied):
         "ugly, extremely uncommon, slightly small quail, centered in the image. Hyper-sharp.",
     ],
 )
-def test_the_prompts_of_figure_10_can_be_drawn(promptaug, printed):
+def test_the_grammar_contains_the_prompts_of_figure_10(promptaug, printed):
     """As printed, apart from a doubled "other" and the word "size" that two of the three have."""
     assert printed in prompts(promptaug, "train", len(promptaug.templates))
 
@@ -73,13 +73,13 @@ def test_a_class_has_a_prompt_for_every_combination(promptaug):
     assert len(promptaug.templates) == 3 * 4 * 3 * 4 * 2 * 4 * 5
 
 
-def test_no_prompt_of_a_class_comes_twice(promptaug):
+def test_no_prompt_of_a_class_is_repeated(promptaug):
     texts = prompts(promptaug, "train", TRAIN) + prompts(promptaug, "evaluation", EVALUATION)
     assert len(set(texts)) == TRAIN + EVALUATION
     assert not [text for text in texts if "  " in text or ", ," in text or ",." in text or "{" in text]
 
 
-def test_evaluation_takes_the_permutation_from_its_end(make):
+def test_evaluation_uses_the_permutation_from_its_end(make):
     grammar = make("{a} {b} {class}", a=list("uvw"), b=list("xyz"))
     whole = prompts(grammar, "train", 9)
     assert sorted(whole) == sorted(f"{a} {b} quail" for a in "uvw" for b in "xyz")
@@ -87,7 +87,7 @@ def test_evaluation_takes_the_permutation_from_its_end(make):
 
 
 def test_the_order_is_a_keyed_hash_of_the_combination(make):
-    """The rule written down again: by SHA-256 of seed, class and number, so that no library's shuffle decides it."""
+    """The rule implemented again: by SHA-256 of seed, class and number, independently of any library's shuffle."""
     grammar = make("{a} {b} {class}", a=list("uvw"), b=list("xyz"))
     texts = [f"{a} {b} quail" for a in "uvw" for b in "xyz"]
     ranks = [hashlib.sha256(b"grammar 3 n01" + bytes([0, 0, 0, number])).hexdigest() for number in range(9)]
@@ -95,7 +95,7 @@ def test_the_order_is_a_keyed_hash_of_the_combination(make):
     assert prompts(grammar, "train", 9, seed=3, class_key="n01") == expected
 
 
-def test_the_order_is_another_for_another_seed_or_class_but_not_for_another_wording(promptaug):
+def test_the_order_depends_on_seed_and_class_but_not_on_wording(promptaug):
     first = prompts(promptaug, "train", 20)
     assert prompts(promptaug, "train", 20, seed=1) != first
     assert prompts(promptaug, "train", 20, class_key="n02012849") != first
@@ -103,17 +103,17 @@ def test_the_order_is_another_for_another_seed_or_class_but_not_for_another_word
     assert crane == [text.replace("quail", "crane bird") for text in first]
 
 
-def test_the_class_is_put_in_as_it_is(make):
+def test_the_class_text_is_inserted_unchanged(make):
     grammar = make("{a} {class}", a=["old"])
     assert prompts(grammar, "train", 1, class_text="crane, {a} 50%") == ["old crane, {a} 50%"]
 
 
-def test_combinations_that_read_alike_are_one_prompt(make):
+def test_combinations_with_the_same_text_are_one_prompt(make):
     grammar = make("{a} {b} {class}", a=["very", ""], b=["very", ""])
     assert sorted(prompts(grammar, "train", len(grammar.templates))) == ["quail", "very quail", "very very quail"]
 
 
-def test_the_values_that_a_prompt_is_rendered_from(promptaug):
+def test_a_prompt_is_rendered_from_its_chosen_values(promptaug):
     for split in ("train", "evaluation"):
         for index in (0, 1, 40):
             at = {"seed": 3, "class_key": "n01", "split": split, "index": index}
@@ -123,13 +123,13 @@ def test_the_values_that_a_prompt_is_rendered_from(promptaug):
             assert promptaug.render(values, "quail") == promptaug.prompt(**at, class_text="quail")
 
 
-def test_every_combination_is_chosen_once_and_alike_ones_by_the_first(make):
+def test_every_prompt_is_chosen_once_with_its_first_combination(make):
     grammar = make("{a} {b} {class}", a=["very", ""], b=["very", ""])
     found = [grammar.choose(seed=0, class_key="k", split="train", index=index) for index in range(len(grammar.templates))]
     assert sorted(tuple(values.values()) for values in found) == [("", ""), ("very", ""), ("very", "very")]
 
 
-def test_a_class_that_looks_like_a_slot_is_rendered_as_it_is(make):
+def test_a_class_that_looks_like_a_slot_is_rendered_unchanged(make):
     assert make("{a} {class}", a=["old", "new"]).render({"a": "new"}, "crane {a}") == "new crane {a}"
 
 
@@ -163,7 +163,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("text", "fragments"), BAD.values(), ids=BAD)
-def test_a_wrong_grammar_is_refused(tmp_path, text, fragments):
+def test_an_invalid_grammar_is_rejected(tmp_path, text, fragments):
     path = tmp_path / "grammar.yaml"
     path.write_text(text)
     with pytest.raises(StudyError) as caught:

@@ -1,4 +1,4 @@
-"""ImageNet's class table and prompts: complete, WordNet's own, and every override with its finding."""
+"""Test ImageNet's class table and prompts: complete, equal to WordNet's, and every override has its finding."""
 
 import csv
 from dataclasses import replace
@@ -61,7 +61,7 @@ def test_every_override_has_its_finding():
     assert len({row["prompt"] for row in overrides}) == len(overrides)
 
 
-def test_the_published_changes_are_marked_and_all_others_called_ours():
+def test_published_overrides_are_marked_and_all_others_are_ours():
     published = {row["key"]: row["prompt"] for row in read_rows("disamb.csv") if row["source"] == "published"}
     assert published == {
         "n01580077": "a bird of type jay",
@@ -72,15 +72,15 @@ def test_the_published_changes_are_marked_and_all_others_called_ours():
     assert {row["source"] for row in read_rows("disamb.csv")} == {"published", "ours"}
 
 
-def test_clarified_prompts_are_no_other_classs():
-    """Two classes of Disamb never have the same prompt, as crane and crane had."""
+def test_clarified_prompts_are_unique():
+    """No two classes of Disamb have the same prompt, as the two crane classes had."""
     texts = {key: row.lemmas for key, row in CLASSES.items()}
     assert len(set(texts.values())) < len(texts)
     texts |= {row["key"]: row["prompt"] for row in read_rows("disamb.csv")}
     assert len(set(texts.values())) == len(texts)
 
 
-def test_the_grammar_has_well_over_as_many_prompts_as_a_class_has_images():
+def test_the_grammar_has_several_times_more_prompts_than_a_class_has_images():
     assert len(Grammar(FOLDER.parent / "promptaug.yaml").templates) > 4 * 1250
 
 
@@ -139,7 +139,7 @@ FORMS = {
     "n03710637": ("maillot", "tights", "tights for dancers or gymnasts"),
     "n02087046": ("toy terrier", "toy dog", "a small active dog"),
 }
-"""What WordNet 3.0 says of twenty synsets, homonyms among them: first lemma, first hypernym, definition."""
+"""WordNet 3.0 entries of twenty synsets, some of them homonyms: first lemma, first hypernym, definition."""
 
 
 def test_the_prompt_forms_of_imagenet_sd(monkeypatch):

@@ -4,11 +4,11 @@ import pytest
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.report.classifier_figures import (
+    describe_difference,
     plot_classifiers,
     plot_exchange_rate,
     plot_predictors,
     plot_training,
-    state_difference,
 )
 from synthdiv.report.figures import save_figure
 
@@ -37,14 +37,14 @@ DIFFERENCES = pl.DataFrame(
 
 
 def test_the_best_other_training_set_is_compared_with_the_evaluation_sets_own():
-    first, second = state_difference(MEANS, DIFFERENCES)
-    assert first == "on Natural-IM: 0.500 by its own training split, 0.450 by the best other (B-IM);"
-    assert second == "difference +0.050 (95 %: +0.020 to +0.080, beyond noise)"
-    assert state_difference(MEANS.filter(train_set="A-IM"), DIFFERENCES) == []
-    assert state_difference(MEANS.filter(train_set="Natural-IM"), DIFFERENCES) == []
+    first, second = describe_difference(MEANS, DIFFERENCES)
+    assert first == "on Natural-IM: 0.500 with its training split, 0.450 with the best other (B-IM);"
+    assert second == "difference +0.050 (95 % interval +0.020 to +0.080, beyond noise)"
+    assert describe_difference(MEANS.filter(train_set="A-IM"), DIFFERENCES) == []
+    assert describe_difference(MEANS.filter(train_set="Natural-IM"), DIFFERENCES) == []
 
 
-def test_the_grid_has_a_number_a_cell_and_says_where_there_is_none(tmp_path):
+def test_every_cell_of_the_grid_has_a_number_or_n_a(tmp_path):
     figure = plot_classifiers(MEANS, DIFFERENCES)
     (ax,) = figure.axes
     assert sorted(text.get_text() for text in ax.texts) == ["0.300", "0.450", "0.500", "0.600", "n/a", "n/a"]
@@ -52,7 +52,7 @@ def test_the_grid_has_a_number_a_cell_and_says_where_there_is_none(tmp_path):
     save_figure(figure, tmp_path / "grid.png")
 
 
-def test_curves_and_their_third_panel():
+def test_training_curves_and_their_monitored_panel():
     log = pl.DataFrame(
         {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "monitored_top1": [None, 0.3]},
         schema_overrides={"monitored_top1": pl.Float64},
@@ -61,17 +61,17 @@ def test_curves_and_their_third_panel():
     assert [len(ax.lines) for ax in figure.axes] == [3, 3, 3]
     assert figure.axes[2].get_title() == "top-1 on Natural-IM"
     unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {})
-    assert unmonitored.axes[2].get_title() == "top-1 on no monitored set"
+    assert unmonitored.axes[2].get_title() == "no monitored set"
 
 
-def test_what_is_added_to_natural_images_has_a_line_of_its_own():
+def test_images_added_to_natural_ones_have_a_separate_line():
     exchange_rate = MEANS.head(3).with_columns(n_natural=pl.Series([10, 20, 10]), synthetic=pl.Series(["", "", "50 S"]))
     (ax,) = plot_exchange_rate(exchange_rate).axes
-    assert sorted(ax.get_legend_handles_labels()[1]) == ["natural + 50 S", "natural alone"]
+    assert sorted(ax.get_legend_handles_labels()[1]) == ["natural + 50 S", "natural only"]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
-def test_predictors_are_drawn_also_where_few_have_a_correlation(tmp_path, kept):
+def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
     ranks = pl.DataFrame(
         {
             "level": ["set", "class"],
@@ -83,7 +83,7 @@ def test_predictors_are_drawn_also_where_few_have_a_correlation(tmp_path, kept):
         },
         schema_overrides=dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
     ).head(kept)
-    write_table(ranks, tmp_path / "predictors.csv")  # of which a column without a value has no kind
+    write_table(ranks, tmp_path / "predictors.csv")  # a column without values has no type there
     points = pl.DataFrame(
         {"train_set": ["A", "B"], "level": "class", "metric": "vendi_score", "value": [1.0, 2.0], "top1": [0.1, 0.2]}
     )

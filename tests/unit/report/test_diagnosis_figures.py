@@ -1,4 +1,4 @@
-"""The figures of the diagnosis: also where nothing is wrong, and which classes are shown."""
+"""The figures of the diagnosis: also without errors, and which classes are shown."""
 
 import numpy as np
 import polars as pl
@@ -19,7 +19,7 @@ def make_causes(rows):
     return pl.DataFrame([dict(zip(columns, row, strict=True)) for row in rows], schema=SCHEMA)
 
 
-def test_a_set_without_any_error_is_drawn(tmp_path):
+def test_a_set_without_errors_is_plotted(tmp_path):
     rng = np.random.default_rng(0)
     ids = np.repeat(np.arange(3), 10)
     sets = {name: make_embeddings(ids, 9 * np.eye(6)[ids] + rng.normal(size=(30, 6))) for name in ("N", "S")}
@@ -33,7 +33,7 @@ def test_a_set_without_any_error_is_drawn(tmp_path):
         assert path.stat().st_size > 5000
 
 
-def test_one_set_a_class_and_cause_is_shown_the_furthest_below_natural_first():
+def test_evidence_has_one_set_per_class_and_cause_with_the_worst_first():
     causes = make_causes(
         [
             ("A", 0, "crane", "ambiguity", 0.5, 0.9, 1.0),
@@ -48,19 +48,19 @@ def test_one_set_a_class_and_cause_is_shown_the_furthest_below_natural_first():
     assert len(choose_evidence(causes, 1)) == 1
 
 
-def test_where_no_class_has_a_cause_the_figure_says_so(tmp_path):
+def test_without_any_cause_the_figure_says_so(tmp_path):
     chosen = choose_evidence(make_causes([("A", 0, "crane", "none", 0.9, 0.9, 1.0)]), 5)
     save_figure(plot_evidence(chosen, []), tmp_path / "evidence.png")
     assert (tmp_path / "evidence.png").stat().st_size > 1000
 
 
-def test_classes_of_one_name_have_a_column_each():
+def test_classes_with_the_same_name_have_a_column_each():
     causes = make_causes([("A", n, name, "none", 0.9, 0.9, 1.0) for n, name in enumerate(("crane", "jay", "crane"))])
     cells = plot_causes(causes).axes[1]
     assert [label.get_text() for label in cells.get_xticklabels()] == ["crane", "jay", "crane"]
 
 
-def test_causes_are_drawn_for_few_classes_and_for_many(tmp_path):
+def test_causes_are_plotted_for_few_classes_and_for_many(tmp_path):
     for count in (3, 100):
         causes = make_causes([("A", n, f"class {n}", ("none", "diversity")[n % 2], 0.9, 0.9, 1.0) for n in range(count)])
         path = tmp_path / f"{count}.png"

@@ -43,12 +43,12 @@ def test_the_axes_are_means_over_seeds_and_over_transfer_sets():
         | {"top-1 on X-IM": 0.3, "top-1 on Y-IM": 0.8, "transfer, mean of 2 sets": 0.4}
     )
     assert axes["classifier"].unique().to_list() == ["net"]
-    # what not every training set was tried on is no axis
+    # an evaluation set that some training set lacks is no axis
     fewer = gather_axes(STATISTIC_ROWS, ACCURACIES.head(5), None)
     assert fewer["axis"].unique(maintain_order=True).to_list()[4:] == ["top-1 on X-IM"]
 
 
-def test_the_spider_plot_has_a_panel_a_training_set_with_the_natural_one_in_each():
+def test_the_spider_plot_has_a_panel_per_training_set_with_the_natural_one_in_each():
     figure = plot_spider(gather_axes(STATISTIC_ROWS, ACCURACIES, None), "Natural-IM")
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_title() for ax in panels] == ["A-IM", "B-IM"]
@@ -65,7 +65,7 @@ def test_the_spider_plot_has_a_panel_a_training_set_with_the_natural_one_in_each
     assert labels[4] == "top-1 on X-IM\n0.20 to 0.50"
 
 
-def test_without_a_natural_training_set_there_is_none_to_compare_with():
+def test_without_a_natural_training_set_there_is_no_comparison():
     axes = gather_axes(STATISTIC_ROWS, ACCURACIES, None)
     figure = plot_spider(axes, None)
     assert [len(ax.lines) for ax in figure.axes] == [1, 1, 1]
@@ -73,14 +73,14 @@ def test_without_a_natural_training_set_there_is_none_to_compare_with():
     assert [len(ax.lines) for ax in alone.axes] == [1]
 
 
-def test_transfer_has_a_panel_a_classifier_and_one_of_what_came_trained(tmp_path):
+def test_transfer_has_a_panel_per_classifier_and_one_of_pretrained_encoders(tmp_path):
     figure = plot_transfer(TRANSFER)
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("net", OTHERS)
     assert [text.get_text() for text in first.get_legend().get_texts()] == SETS
     assert [text.get_text() for text in second.get_legend().get_texts()] == ["clip", "ready, Elsewhere"]
     assert [text.get_text() for text in first.get_yticklabels()] == ["digits", "dogs"]
-    # the first training set stands above the second, in the row of its transfer set
+    # the first training set is above the second, in the row of its transfer set
     places = [container.lines[0].get_ydata() for container in first.containers]
     assert places[0][0] < places[1][0] < 0.5 < places[0][1]
     save_figure(figure, tmp_path / "figure.png")

@@ -1,4 +1,4 @@
-"""The table of what jobs took, from benchmark files and logs as Snakemake and the jobs write them."""
+"""The table of jobs, from benchmark files and logs as Snakemake and the jobs write them."""
 
 import json
 
@@ -8,7 +8,7 @@ from synthdiv.report.job_table import SCHEMA, plot_jobs, tabulate_jobs
 
 MEASURED = {"s": 20.0, "cpu_time": 15.5, "max_rss": 900.25, "io_in": 3.5, "io_out": 1.5, "h:m:s": "0:00:20"}
 LOG = """2026-01-01 10:00:00 INFO started on a, Slurm job 3
-2026-01-01 10:00:10 WARNING stopped by SIGTERM; what is finished is kept, and the next attempt goes on
+2026-01-01 10:00:10 WARNING stopped by SIGTERM; finished work is kept, and the next attempt resumes
 2026-01-01 10:01:00 INFO started on b, Slurm job 4, GPUs 0
 2026-01-01 10:01:19 INFO work: {"device": "NVIDIA H100", "gpu_peak_mb": 5000.5, "images": 50, "seconds": 10.0}
 2026-01-01 10:01:20 INFO finished after 20.0 s
@@ -25,7 +25,7 @@ def write_job(folder, place, measured, log=None):
         path.write_text(log)
 
 
-def test_a_row_a_job(tmp_path):
+def test_one_row_per_job(tmp_path):
     write_job(tmp_path, "generate_images/a/g2.5/c0-9", MEASURED, LOG)
     write_job(tmp_path, "check_prompts", MEASURED | {"max_rss": "NA"}, "2026-01-01 10:00:00 INFO started on a\n")
     write_job(tmp_path, "generate_images/a/g7.5/c0-9", None)
@@ -68,8 +68,8 @@ def test_a_study_without_jobs_or_without_images_is_plotted(tmp_path):
     plot_jobs(empty)
 
 
-def test_powers_of_ten_are_labelled_in_figures(tmp_path):
-    """Formulas are off, since a class may be called $1: matplotlib's own labels of such an axis would show as source."""
+def test_powers_of_ten_are_labelled_as_plain_numbers(tmp_path):
+    """Formulas are off, since a class may be called $1: matplotlib's default labels of such an axis would show as source."""
     for number, seconds in enumerate((0.5, 20.0, 4000.0)):
         write_job(tmp_path, f"rule{number}", MEASURED | {"s": seconds})
     figure = plot_jobs(tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs"))

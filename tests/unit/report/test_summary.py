@@ -1,4 +1,4 @@
-"""The page of words: every sentence is from the tables, and what is not beyond noise is not said."""
+"""The summary: every sentence is from the tables, and results that are not beyond noise have none."""
 
 import polars as pl
 
@@ -27,7 +27,7 @@ EXPERIMENTS = pl.DataFrame(
 )
 DIFFERENCES = pl.DataFrame(
     {
-        "figure": ["centroid_accuracy"] * 2 + ["mean_cosine"],
+        "metric": ["centroid_accuracy"] * 2 + ["mean_cosine"],
         "experiment_a": [1, 1, 1],
         "experiment_b": [2, 3, 3],
         "difference": [0.15, 0.01, 0.2],
@@ -38,18 +38,18 @@ DIFFERENCES = pl.DataFrame(
 )
 
 
-def test_differences_are_told_with_their_sign_and_only_beyond_noise():
-    said = summarise_experiments(EXPERIMENTS, DIFFERENCES, "N")
-    assert said == [
-        "Its own class centroids recognise 75.0 % [70.0, 80.0] of N's images.",
+def test_differences_have_their_sign_and_are_reported_only_beyond_noise():
+    sentences = summarise_experiments(EXPERIMENTS, DIFFERENCES, "N")
+    assert sentences == [
+        "Class centroids of N recognise 75.0 % [70.0, 80.0] of its own images.",
         "Those of A recognise 60.0 %: -15.0 points [-20.0, -10.0].",
     ]
-    turned = DIFFERENCES.rename({"experiment_a": "experiment_b", "experiment_b": "experiment_a"})
-    assert summarise_experiments(EXPERIMENTS, turned, "N")[1] == "Those of A recognise 60.0 %: +15.0 points [10.0, 20.0]."
+    swapped = DIFFERENCES.rename({"experiment_a": "experiment_b", "experiment_b": "experiment_a"})
+    assert summarise_experiments(EXPERIMENTS, swapped, "N")[1] == "Those of A recognise 60.0 %: +15.0 points [10.0, 20.0]."
     assert summarise_experiments(EXPERIMENTS, DIFFERENCES, "A") == []
 
 
-def test_diversity_is_told_where_intervals_lie_apart():
+def test_diversity_is_reported_if_intervals_do_not_overlap():
     table = pl.DataFrame(
         {
             "set": ["N", "A", "B", "A"],
@@ -64,7 +64,7 @@ def test_diversity_is_told_where_intervals_lie_apart():
     ]
 
 
-def test_shift_is_told_where_it_is_above_zero():
+def test_shift_is_reported_if_it_is_above_zero():
     table = pl.DataFrame(
         {
             "reference": ["P", "P", "P", "Q"],
@@ -79,12 +79,12 @@ def test_shift_is_told_where_it_is_above_zero():
             "shift_high": [0.15] * 4,
         }
     )
-    (said,) = summarise_split(table, "N", "P")
-    assert said.startswith("30.0 % [25.0, 35.0] of A's images")
-    assert "10.0 points [5.0, 15.0] are centroid-shift, 20.0 points are wrong by" in said
+    (sentence,) = summarise_split(table, "N", "P")
+    assert sentence.startswith("30.0 % [25.0, 35.0] of A's images")
+    assert "10.0 points [5.0, 15.0] are centroid-shift, 20.0 points are also wrong by" in sentence
 
 
-def test_causes_are_told_with_their_classes_and_cure():
+def test_causes_are_reported_with_their_classes_and_an_intervention():
     table = pl.DataFrame(
         {
             "set": ["A"] * 4,
@@ -98,13 +98,14 @@ def test_causes_are_told_with_their_classes_and_cure():
         }
     )
     first, second = summarise_causes(table)
-    assert "1 of 4 classes by ambiguity: crane (taken for machine, 90.0 %; “crane, bird” reads as the class)" in first
+    crane = "crane (classified as machine, 90.0 %; “crane, bird” retrieves the class)"
+    assert f"A: ambiguity in 1 of 4 classes: {crane}" in first
     assert "clarify" in first
-    assert "nail (0.12 times natural)" in second
+    assert "nail (0.12 times the natural spread)" in second
     assert "guidance" in second
 
 
-def test_trainings_are_held_against_the_natural_one():
+def test_trainings_are_compared_with_the_natural_one():
     means = pl.DataFrame(
         {
             "classifier": ["c"] * 4,
@@ -130,7 +131,7 @@ def test_trainings_are_held_against_the_natural_one():
     assert summarise_classifiers(means, differences, "N")[1:] == ["Trained on A: 40.0 %, -40.0 points [-50.0, -30.0]."]
 
 
-def test_transfer_is_told_where_it_differs():
+def test_transfer_is_reported_if_it_differs():
     bounds = {"top1_low": 0.7, "top1_high": 0.9, "difference_low": 0.01, "difference_high": 0.03}
     means = pl.DataFrame(
         [
@@ -145,7 +146,7 @@ def test_transfer_is_told_where_it_differs():
     ]
 
 
-def test_a_single_training_set_differs_from_none(tmp_path):
+def test_a_single_training_set_has_no_differences(tmp_path):
     header = "classifier,evaluation_set,train_set_a,train_set_b,difference,difference_low,difference_high,differs\n"
     (tmp_path / "differences.csv").write_text(header)
     means = pl.DataFrame(
@@ -158,11 +159,11 @@ def test_a_single_training_set_differs_from_none(tmp_path):
             "top1_high": [0.85],
         }
     )
-    said = summarise_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
-    assert said == ["c trained on N reaches 80.0 % [75.0, 85.0] on its other images."]
+    sentences = summarise_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
+    assert sentences == ["c trained on N reaches 80.0 % [75.0, 85.0] on its evaluation images."]
 
 
-def test_the_page_escapes_and_says_where_there_is_nothing():
+def test_the_page_escapes_texts_and_marks_empty_parts():
     page = write_page("a<b", [("One & two", ["x < y"]), ("Empty", [])])
     assert "a&lt;b" in page
     assert "One &amp; two" in page
@@ -171,7 +172,7 @@ def test_the_page_escapes_and_says_where_there_is_nothing():
     assert "http" not in page
 
 
-def test_claims_are_told_in_a_sentence_each():
+def test_each_claim_has_one_sentence():
     claims = pl.DataFrame(
         {
             "claim": ["Less guidance is more varied."] * 3 + ["Prompts separate", "Varied prompts train better", "Else"],
@@ -190,7 +191,7 @@ def test_claims_are_told_in_a_sentence_each():
     ]
 
 
-def test_contradictions_alone_are_told_of_the_audit():
+def test_only_contradictions_of_the_audit_are_reported():
     audit = pl.DataFrame(
         {
             "source": ["this study", "paper"],

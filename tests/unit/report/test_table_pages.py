@@ -1,4 +1,4 @@
-"""Pages of tables to browse, in a real browser."""
+"""Pages of browsable tables, in a real browser."""
 
 import polars as pl
 from browser import list_errors, list_requests, open_page, wait_for, wait_until
@@ -19,7 +19,7 @@ def test_a_table_is_sorted_and_searched_without_a_network(tmp_path):
     table = pl.DataFrame({"name": names, "share": shares, "unknown": unknown})
     page = tmp_path / "page.html"
     empty = table.clear()
-    described = [("causes", "A row a class.", table), ("interventions", "A row a cure.", empty)]
+    described = [("causes", "One row per class.", table), ("interventions", "One row per intervention.", empty)]
     page.write_text(write_table_page("demo", described), encoding="utf-8")
     with open_page(page) as driver:
         wait_for(driver, "input[type=search]")  # the page is complete
@@ -34,5 +34,5 @@ def test_a_table_is_sorted_and_searched_without_a_network(tmp_path):
 
 
 def test_the_same_tables_make_the_same_page():
-    described = [("causes", "A row a class.", pl.DataFrame({"name": ["bag"], "share": [0.5]}))]
+    described = [("causes", "One row per class.", pl.DataFrame({"name": ["bag"], "share": [0.5]}))]
     assert write_table_page("demo", described) == write_table_page("demo", described)

@@ -1,4 +1,4 @@
-"""Intervals and differences: against scipy, closed forms, and how often they hold what they should."""
+"""Intervals and differences against scipy and closed forms, and the coverage of intervals."""
 
 import numpy as np
 import pytest
@@ -13,10 +13,10 @@ from synthdiv.stats.intervals import (
 )
 
 
-@pytest.mark.parametrize(("right", "count"), [(0, 10), (10, 10), (37, 50), (820, 1000)])
-def test_wilson_is_scipys(right, count):
-    expected = stats.binomtest(right, count).proportion_ci(method="wilson")
-    assert wilson_interval(right, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+@pytest.mark.parametrize(("successes", "count"), [(0, 10), (10, 10), (37, 50), (820, 1000)])
+def test_wilson_matches_scipy(successes, count):
+    expected = stats.binomtest(successes, count).proportion_ci(method="wilson")
+    assert wilson_interval(successes, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
 
 
 def test_the_mean_of_one_class_has_the_normal_interval():
@@ -29,7 +29,7 @@ def test_the_mean_of_one_class_has_the_normal_interval():
 def test_the_spread_between_classes_does_not_count():
     values = np.concatenate([np.full(9, 1.0), np.full(9, 5.0)])
     assert mean_interval(values, np.repeat([0, 1], 9)) == (3.0, 3.0)
-    assert mean_interval(values, np.arange(18)) is None  # one a class: its spread is unknown
+    assert mean_interval(values, np.arange(18)) is None  # one per class: its spread is unknown
 
 
 def test_weights_of_classes_and_of_images():
@@ -39,19 +39,19 @@ def test_weights_of_classes_and_of_images():
 
 
 @pytest.mark.parametrize("by_class", [False, True])
-def test_mean_intervals_hold_the_truth_95_times_in_100(by_class):
+def test_mean_intervals_cover_the_truth_95_times_in_100(by_class):
     rng = np.random.default_rng(1)
     ids = np.repeat(np.arange(6), [10, 20, 30, 40, 50, 60])
     truth = np.arange(6.0)
     middle = truth.mean() if by_class else truth[ids].mean()
-    held = 0
+    covered = 0
     for _ in range(1000):
         low, high = mean_interval(truth[ids] + (1 + ids) * rng.normal(size=210), ids, by_class=by_class)
-        held += low <= middle <= high
-    assert 0.92 < held / 1000 < 0.975
+        covered += low <= middle <= high
+    assert 0.92 < covered / 1000 < 0.975
 
 
-def test_new_classes_need_fifty():
+def test_an_interval_over_new_classes_needs_fifty():
     values = np.random.default_rng(2).normal(size=60)
     assert new_classes_interval(values[:49]) is None
     expected = stats.t.interval(0.95, 59, values.mean(), stats.sem(values))
@@ -73,14 +73,14 @@ def test_mcnemar():
     assert found.difference == pytest.approx(0.11)
     assert found.p_value == pytest.approx(stats.binomtest(15, 19).pvalue)
     assert 0 < found.low < 0.11 < found.high < 0.25
-    other = compare_proportions(second, first)  # exchanging the two turns the sign and nothing else
+    other = compare_proportions(second, first)  # swapping the two changes only the sign
     assert (other.difference, other.low, other.high) == pytest.approx((-found.difference, -found.high, -found.low))
     same = compare_proportions(first, first)
     assert (same.difference, same.p_value) == (0, 1)
     assert same.low < 0 < same.high
 
 
-def test_paired_means_are_scipys():
+def test_paired_means_match_scipy():
     a, b = np.random.default_rng(4).normal(size=(2, 30))
     found, expected = compare_means(a, b), stats.ttest_rel(a, b)
     assert found.p_value == pytest.approx(expected.pvalue)
@@ -90,14 +90,14 @@ def test_paired_means_are_scipys():
 
 
 def test_the_correction_is_benjamini_and_hochbergs():
-    # their own example, 1995: at 0.05 the four smallest of fifteen stand
+    # their own example, 1995: at 0.05 the four smallest of fifteen are significant
     p = [0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1.0]
     adjusted = adjust_p_values(np.array(p))
     assert (adjusted < 0.05).sum() == 4
     assert adjusted[3] == pytest.approx(0.0095 * 15 / 4)
 
 
-def test_a_single_pair_has_no_test_and_does_not_count():
+def test_a_single_pair_has_no_test_and_is_not_counted():
     single = compare_means(np.array([0.75]), np.array([0.5]))
     assert single.difference == 0.25
     assert np.isnan([single.low, single.high, single.p_value]).all()

@@ -1,4 +1,4 @@
-"""Rank correlation against scipy, and how often its intervals hold what they should."""
+"""Rank correlation against scipy, and the coverage of its intervals."""
 
 import math
 
@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 from synthdiv.stats.rank_correlation import RESAMPLES, fisher_interval, rank_correlation, resample_classes
 
 
-def test_the_correlation_is_scipys():
+def test_the_correlation_matches_scipy():
     generator = np.random.default_rng(0)
     for _ in range(20):
         first, second = generator.integers(0, 6, size=(2, 15)).astype(float)
@@ -27,7 +27,7 @@ def test_few_sets_give_a_wide_interval_and_very_few_none():
     assert narrow[1] - narrow[0] < 0.05
 
 
-def test_the_fisher_interval_covers_as_it_says():
+def test_the_fisher_interval_has_its_nominal_coverage():
     generator = np.random.default_rng(1)
     truth = 6 / np.pi * math.asin(0.6 / 2)  # Spearman's of a normal pair correlated 0.6
     inside = 0
@@ -40,7 +40,7 @@ def test_the_fisher_interval_covers_as_it_says():
 
 
 def test_whole_classes_are_resampled():
-    """Twenty sets that repeat the same ten classes know no more than one of them."""
+    """Twenty sets that repeat the same ten classes have no more information than one of them."""
     generator = np.random.default_rng(2)
     values, accuracies = generator.normal(size=(2, 10))
     accuracies += values
@@ -52,7 +52,7 @@ def test_whole_classes_are_resampled():
     assert resample_classes(values[:3], accuracies[:3], np.arange(3), generator) is None
 
 
-def test_classes_of_unequal_size_are_resampled_as_one_by_one():
+def test_classes_of_unequal_size_are_resampled_as_in_a_loop():
     rng = np.random.default_rng(7)
     class_ids = rng.integers(0, 6, 40)
     values, accuracies = rng.integers(0, 9, 40).astype(float), rng.normal(size=40)

@@ -1,7 +1,7 @@
-"""What the rules of adherence ask."""
+"""Input and params functions of the adherence rules."""
 
 
-def own_index(wildcards):
+def adherence_index(wildcards):
     return index_of_set(wildcards.set)
 
 
@@ -17,7 +17,7 @@ def adherence_options(wildcards):
     return {**STUDY.config["adherence"], "seed": STUDY.seed}
 
 
-def measured_adherence(wildcards):
+def adherence_measurements(wildcards):
     return [
         f"<results>/adherence/{list_encoders(STUDY)[0]}/{name}.parquet"
         for name in list_grammar_sets(STUDY)

@@ -1,4 +1,4 @@
-"""What the rules of the audit ask: published tables, and the study's own."""
+"""Input and params functions of the audit rules: published tables and the study's own."""
 
 
 def paper_files(names):
@@ -6,8 +6,8 @@ def paper_files(names):
 
 
 def published_tables(wildcards):
-    """The published tables that are audited, where the config names them; of the other study there are none."""
-    asked = STUDY.config["published"] == "diversity_and_diffusion"
+    """Return the published tables to audit, if the config names their study; the other study has none."""
+    audited = STUDY.config["published"] == "diversity_and_diffusion"
     names = [
         "sets.csv",
         "tables_1_2_classifier.csv",
@@ -17,11 +17,11 @@ def published_tables(wildcards):
         "table6_means.csv",
         "centroid_distance.csv",
     ]
-    return paper_files(names) if asked else []
+    return paper_files(names) if audited else []
 
 
 def compared_tables(wildcards):
-    """The published tables that stand beside the study's own, where the config names their study."""
+    """Return the published tables to compare with the study's own, if the config names their study."""
     if STUDY.config["published"] == "imagenet_sd":
         return paper_files(["imagenet_sd.csv"])
     return published_tables(wildcards)
@@ -42,34 +42,38 @@ def audited_classifiers(wildcards):
 
 
 def prompts_of_sets(wildcards):
-    return find_prompts_of(STUDY)
+    return find_prompt_sets(STUDY)
 
 
 def repeated_sets(wildcards):
-    return find_repeated(STUDY)
+    return list_repeated_prompt_sets(STUDY)
 
 
-def listed_claims(wildcards):
+def claim_list(wildcards):
     return paper_files(["claims.csv"])
 
 
-def claim_roles(wildcards):
+def set_roles(wildcards):
     return find_roles(STUDY)
 
 
-def claim_metrics(wildcards):
+def metrics_for_claims(wildcards):
     names = ["set_metrics", "set_metrics_per_class"] if list_image_sets(STUDY) else []
     return [f"<results>/tables/{name}.parquet" for name in names]
 
 
-def claim_classifiers(wildcards):
+def classifiers_for_claims(wildcards):
     names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
     return [f"<results>/tables/{name}" for name in names if list_evaluations(STUDY)]
 
 
-def claim_transfer(wildcards):
+def transfer_for_claims(wildcards):
     return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(STUDY) else []
 
 
-def claim_predictors(wildcards):
-    return ["<results>/tables/predictors.csv"] if predicted_sets(wildcards) else []
+def predictors_for_claims(wildcards):
+    return (
+        ["<results>/tables/predictors.csv"]
+        if predictor_training_sets(wildcards)
+        else []
+    )

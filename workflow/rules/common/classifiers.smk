@@ -1,4 +1,4 @@
-"""What the rules of classifiers ask: training sets, recipes, evaluations."""
+"""Input and params functions of the classifier rules: training sets, recipes, evaluations."""
 
 
 def training_indices(wildcards):
@@ -19,13 +19,13 @@ def monitored_indices(wildcards):
 
 
 def pretrained_files(wildcards):
-    """The weights that a recipe starts from, where they are files."""
+    """Return the pretrained weights of a recipe, if they are files."""
     recipe = STUDY.recipes[wildcards.classifier]
     return model_files(recipe["model"], recipe["pretrained"])
 
 
 def training_options(wildcards):
-    """What decides a classifier's weights, apart from its seed and its images."""
+    """Return everything that determines a classifier's weights, except its seed and images."""
     return {
         "exclude_flags": sorted(STUDY.config["exclude_flags"]),
         "parts": list_parts(STUDY, wildcards.training),
@@ -43,16 +43,16 @@ def training_gpus(wildcards):
 
 
 def training_threads(wildcards):
-    """On GPUs, processes that read and decode for each; on the CPU, one a process, so that jobs run side by side."""
+    """Return 8 threads per GPU to read and decode images; on the CPU, one per process, so that jobs run in parallel."""
     return training_processes(wildcards) * (1 if STUDY.config["device"] == "cpu" else 8)
 
 
 def evaluated_models(wildcards):
-    """A trained classifier's weights, a file a seed; none where they came trained."""
+    """Return a trained classifier's weights, one file per seed; none for pretrained classifiers."""
     pair = (wildcards.classifier, wildcards.training)
     return [
         f"<results>/classifiers/{run.folder}/model.safetensors"
-        for run in list_trainings(STUDY)
+        for run in list_training_runs(STUDY)
         if (run.classifier, run.training) == pair
     ]
 
@@ -62,14 +62,14 @@ def evaluation_indices(wildcards):
     return list(map(index_of_set, names))
 
 
-def seeds_of(classifier):
-    """The seeds that a classifier was trained with; none where it came trained."""
+def list_seeds(classifier):
+    """List the training seeds of a classifier; none for pretrained classifiers."""
     entry = STUDY.config["classifiers"][classifier]
     return entry["seeds"] if entry["train"] else []
 
 
 def classifier_seeds(wildcards):
-    return seeds_of(wildcards.classifier)
+    return list_seeds(wildcards.classifier)
 
 
 def evaluation_options(wildcards):
@@ -89,7 +89,7 @@ def evaluation_options(wildcards):
     }
 
 
-def evaluations(wildcards):
+def evaluation_predictions(wildcards):
     return [
         f"<results>/evaluations/{classifier}/{training}.parquet"
         for classifier, training in list_evaluations(STUDY)
@@ -97,42 +97,44 @@ def evaluations(wildcards):
 
 
 def evaluated_pairs(wildcards):
-    """Which classifier and training set each evaluation is of."""
+    """List the classifier and training set of each evaluation."""
     return [list(pair) for pair in list_evaluations(STUDY)]
 
 
 def classifier_runs(wildcards):
-    """Which classifier, training set and seed each training is of."""
-    return [[run.classifier, run.training, run.seed] for run in list_trainings(STUDY)]
+    """List the classifier, training set and seed of each training run."""
+    return [
+        [run.classifier, run.training, run.seed] for run in list_training_runs(STUDY)
+    ]
 
 
 def trained_models(wildcards):
     return [
         f"<results>/classifiers/{run.folder}/model.safetensors"
-        for run in list_trainings(STUDY)
+        for run in list_training_runs(STUDY)
     ]
 
 
 def training_logs(wildcards):
     return [
         f"<results>/classifiers/{run.folder}/log.parquet"
-        for run in list_trainings(STUDY)
+        for run in list_training_runs(STUDY)
     ]
 
 
 def first_classifier():
-    return next((run.classifier for run in list_trainings(STUDY)), None)
+    return next((run.classifier for run in list_training_runs(STUDY)), None)
 
 
-def first_evaluations(wildcards):
-    """The set that a classifier's figures are about."""
+def first_evaluation_sets(wildcards):
+    """Return the evaluation set that each classifier's figures show."""
     classifiers = STUDY.config["classifiers"]
     return {name: classifiers[name]["evaluate"][0] for name in classifiers}
 
 
-def trained_sets():
-    """Every set and mixture that a classifier is trained on."""
-    return list(dict.fromkeys(run.training for run in list_trainings(STUDY)))
+def training_sets():
+    """List all sets and mixtures on which classifiers are trained."""
+    return list(dict.fromkeys(run.training for run in list_training_runs(STUDY)))
 
 
 def monitored_sets(wildcards):
@@ -148,29 +150,29 @@ def natural_sets(wildcards):
     return [name for name, entry in STUDY.sets.items() if "images" in entry]
 
 
-def exchange_rate_sets(wildcards):
-    """The mixtures, and the sets that they are made of, as training sets."""
+def exchange_rate_training_sets(wildcards):
+    """List the training sets that are mixtures or parts of mixtures."""
     mixed = {part["set"] for parts in STUDY.mixtures.values() for part in parts}
-    return [name for name in trained_sets() if name in STUDY.mixtures or name in mixed]
+    return [name for name in training_sets() if name in STUDY.mixtures or name in mixed]
 
 
-def predicted_sets(wildcards):
-    """The training sets whose accuracy the metrics may foretell: those that have metrics."""
+def predictor_training_sets(wildcards):
+    """List the training sets whose accuracy the metrics may predict: those with metrics."""
     measured = (
         list_image_sets(STUDY, list_encoders(STUDY)[0])
         if set_comparisons(wildcards)
         else []
     )
-    return [name for name in trained_sets() if name in measured]
+    return [name for name in training_sets() if name in measured]
 
 
 def classifier_figures():
-    figures, trained = ["classifiers"], trained_sets()
+    figures, trained = ["classifiers"], training_sets()
     figures += ["training"] if trained else []
     figures += (
         ["exchange_rate"] if any(name in STUDY.mixtures for name in trained) else []
     )
-    figures += ["predictors"] if predicted_sets(None) else []
+    figures += ["predictors"] if predictor_training_sets(None) else []
     return figures
 
 
@@ -178,7 +180,7 @@ def classifier_results(wildcards):
     if not list_evaluations(STUDY):
         return []
     tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
-    tables += ["predictors.csv"] if predicted_sets(wildcards) else []
+    tables += ["predictors.csv"] if predictor_training_sets(wildcards) else []
     return [f"<results>/tables/{name}" for name in tables] + [
         f"<results>/figures/{name}.png" for name in classifier_figures()
     ]

@@ -1,33 +1,33 @@
-"""What the rules of the diagnosis ask: texts, natural images, judges, cures."""
+"""Input and params functions of the diagnosis rules: texts, natural images, reference sets, interventions."""
 
 
 def class_texts(wildcards):
-    """The texts of the classes, where the encoder reads any and something is drawn."""
-    reads = list_encoders(STUDY)[0] in list_text_encoders(
+    """Return the embedded class texts, if the encoder embeds texts and the study generates images."""
+    has_texts = list_encoders(STUDY)[0] in list_text_encoders(
         STUDY
     ) and list_generation_runs(STUDY)
     return (
         f"<results>/diagnosis/{list_encoders(STUDY)[0]}/class_texts.parquet"
-        if reads
+        if has_texts
         else []
     )
 
 
-def text_recipe(wildcards):
-    """What the texts of the classes depend on."""
+def class_text_recipe(wildcards):
+    """Return everything that the class texts depend on."""
     generated = dict.fromkeys(run.dataset for run in list_generation_runs(STUDY))
     return {name: make_prompt_recipe(STUDY, name, None) for name in generated}
 
 
-def texts_of_set(wildcards):
-    """The texts of the classes, for a set that was drawn from some of them."""
+def class_texts_of_set(wildcards):
+    """Return the class texts for a generated set, whose prompts are among them."""
     return class_texts(wildcards) if "dataset" in STUDY.sets[wildcards.set] else []
 
 
 def natural_embeddings(wildcards):
-    if find_natural(STUDY) is None:
+    if find_natural_reference(STUDY) is None:
         return []
-    return embeddings_of(list_encoders(STUDY)[0], find_natural(STUDY))
+    return embeddings_of(list_encoders(STUDY)[0], find_natural_reference(STUDY))
 
 
 def diagnosis_reference_embeddings(wildcards):
@@ -37,8 +37,8 @@ def diagnosis_reference_embeddings(wildcards):
     ]
 
 
-def split_sets():
-    """The sets whose error is split: those of images, where something judges them."""
+def error_split_sets():
+    """List the sets with an error split: the image sets, if there are reference sets."""
     return (
         list_image_sets(STUDY, list_encoders(STUDY)[0])
         if list_diagnosis_references(STUDY)
@@ -47,10 +47,12 @@ def split_sets():
 
 
 def error_splits(wildcards):
-    return [f"<results>/diagnosis/{name}/error_split.parquet" for name in split_sets()]
+    return [
+        f"<results>/diagnosis/{name}/error_split.parquet" for name in error_split_sets()
+    ]
 
 
-def gathered_evidence(wildcards):
+def evidence_tables(wildcards):
     return [
         f"<results>/diagnosis/{name}/evidence.parquet" for name in list_diagnosed(STUDY)
     ]
@@ -64,8 +66,8 @@ def evidence_options(wildcards):
     }
 
 
-def intervention_trainings(wildcards):
-    """Every training set of the cures, once."""
+def intervention_training_sets(wildcards):
+    """List the training sets of the interventions, without repetition."""
     interventions = STUDY.config["interventions"].values()
     roles = ("base", "diagnosed", "others")
     return list(
@@ -78,18 +80,18 @@ def intervention_trainings(wildcards):
 def intervention_predictions(wildcards):
     return [
         f"<results>/evaluations/{first_classifier()}/{name}.parquet"
-        for name in intervention_trainings(wildcards)
+        for name in intervention_training_sets(wildcards)
     ]
 
 
-def first_evaluation():
-    """What the first classifier is tried on first."""
+def first_evaluation_set():
+    """Return the first evaluation set of the first classifier."""
     name = first_classifier()
     return STUDY.config["classifiers"][name]["evaluate"][0] if name else None
 
 
 def generation_prompts(wildcards):
-    """The first prompt of each drawn set, and its guidance scale."""
+    """Return the first prompt and the guidance scale of each generated set."""
     generated = {
         name: STUDY.sets[name]
         for name in list_diagnosed(STUDY)

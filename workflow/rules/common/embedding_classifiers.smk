@@ -1,8 +1,8 @@
-"""What the rules of classifiers on embeddings ask."""
+"""Input and params functions of the rules for classifiers on embeddings."""
 
 
 def classified_queries(wildcards):
-    """The queries that a reference's classifiers try."""
+    """List the query sets that a reference's classifiers classify."""
     return [
         experiment.query
         for experiment in list_encoder_experiments(STUDY, wildcards.encoder)
@@ -29,14 +29,17 @@ def linear_probe_options(wildcards):
     }
 
 
-def classifier_options(wildcards):
+def embedding_classifier_options(wildcards):
     options = STUDY.config["embedding_classifiers"]
     keys = ("density", "knn", "lda_shrinkage", "mixture_components")
     return {key: options[key] for key in keys} | {"seed": STUDY.seed}
 
 
-def classifications(wildcards):
-    references = [(encoder, experiment.reference) for encoder, experiment in matrix()]
+def embedding_classifier_predictions(wildcards):
+    references = [
+        (encoder, experiment.reference)
+        for encoder, experiment in list_all_experiments()
+    ]
     return [
         f"<results>/classifications/{encoder}/{reference}.parquet"
         for encoder, reference in dict.fromkeys(references)

@@ -1,8 +1,8 @@
-"""What the rules of embeddings ask: encoders, and where a set's embeddings lie."""
+"""Input and params functions of the embedding rules: encoders, and the files of a set's embeddings."""
 
 
 def embed_threads(wildcards):
-    """On a GPU, processes that read and decode for it; on the CPU, one a job, so that jobs run side by side."""
+    """Return 4 threads per GPU to read and decode images; on the CPU, one per job, so that jobs run in parallel."""
     return 1 if STUDY.config["device"] == "cpu" else 4
 
 
@@ -15,7 +15,7 @@ def embed_recipe(wildcards):
 
 
 def encoder_files(wildcards):
-    """An encoder's files, where its model or its weights are files: changed weights are another encoder."""
+    """Return an encoder's files, if its model or weights are files: changed weights make another encoder."""
     spec = STUDY.config["encoders"][wildcards.encoder]
     return model_files(spec["model"], spec["pretrained"])
 
@@ -33,15 +33,15 @@ def user_embedding_source(wildcards):
 
 
 def embeddings_of(encoder, name):
-    """What stands for all the embedding tables of a set."""
+    """Return the file that represents all embedding tables of a set."""
     collection = find_collection(STUDY, name)
-    if collection.startswith("brought/"):
+    if collection.startswith(f"{USER_PROVIDED}/"):
         return f"<results>/embeddings/{collection}.parquet"
     return find_manifest(f"embeddings/{encoder}/{collection}")
 
 
-def own_embeddings(wildcards):
-    """A set's own, by the encoder that a rule names, or by the first."""
+def set_embeddings(wildcards):
+    """Return a set's embeddings by the encoder in the wildcards, or else by the first encoder."""
     return embeddings_of(
         wildcards.get("encoder", list_encoders(STUDY)[0]), wildcards.set
     )

@@ -1,14 +1,14 @@
-"""What the rules of experiments ask: the matrix, of every encoder."""
+"""Input and params functions of the experiment rules: the matrix by every encoder."""
 
 
 def scoring_threads(wildcards):
-    """One for a small study, whose experiments run side by side."""
+    """Return 1 for a small study, so that its experiments run in parallel, else 8."""
     references = len(STUDY.classes) * STUDY.config["images_per_class"]["train"]
     return 1 if references < 100_000 else 8
 
 
-def matrix():
-    """The experiments of every encoder."""
+def list_all_experiments():
+    """List the experiments of every encoder."""
     return [
         (encoder, experiment)
         for encoder in list_encoders(STUDY)
@@ -16,18 +16,18 @@ def matrix():
     ]
 
 
-def predictions(wildcards):
+def experiment_predictions(wildcards):
     return [
         f"<results>/experiments/{encoder}/{experiment.reference}/{experiment.query}.parquet"
-        for encoder, experiment in matrix()
+        for encoder, experiment in list_all_experiments()
     ]
 
 
 def numbered_experiments(wildcards):
-    """The matrix's rows: which encoder, number, reference and query each file of predictions is of."""
+    """List the matrix's rows: encoder, number, reference and query of each file of predictions."""
     return [
         [encoder, experiment.number, experiment.reference, experiment.query]
-        for encoder, experiment in matrix()
+        for encoder, experiment in list_all_experiments()
     ]
 
 

@@ -1,12 +1,12 @@
-"""What the rules of figures ask that no table says."""
+"""Input and params functions of the figure rules."""
 
 
-def sheet_indices(wildcards):
+def contact_sheet_indices(wildcards):
     return list(map(index_of_set, list_sheet_sets(STUDY)))
 
 
-def sheet_layout(wildcards):
-    """The contact sheet's columns, and its size."""
+def contact_sheet_layout(wildcards):
+    """Return the contact sheet's columns and size."""
     options = STUDY.config["contact_sheets"]
     return {
         "classes": options["classes"],
@@ -16,7 +16,7 @@ def sheet_layout(wildcards):
 
 
 def evidence_sets(wildcards):
-    """The diagnosed sets that have images to show, and the natural one; empty if that has none."""
+    """List the diagnosed sets with images to show and the natural one; empty if the natural set has no images."""
     shown = [
         name for name in list_diagnosed(STUDY) if "embeddings" not in STUDY.sets[name]
     ]
@@ -32,7 +32,7 @@ def evidence_indices(wildcards):
 
 
 def geometry_sets(wildcards):
-    """A set of images and the prompts that drew it, or else the first of each; empty if one is missing."""
+    """Return an image set and its own prompt set, or else the first of each; empty if either is missing."""
     names = list_encoded_sets(STUDY, list_encoders(STUDY)[0])
     prompts = [name for name in names if STUDY.sets[name]["kind"] == "prompt"]
     images = list_image_sets(STUDY, list_encoders(STUDY)[0])

@@ -1,8 +1,8 @@
-"""What the rules of guidance scales ask."""
+"""Input and params functions of the guidance rules."""
 
 
-def sweep_source(one):
-    """What a figure of a sweep is computed from."""
+def find_sweep_source(one):
+    """Return the file from which a sweep metric is computed."""
     if one.metric == "centroid_distance":
         return f"<results>/spreads/{list_encoders(STUDY)[0]}/{one.set}.parquet"
     if one.metric == "trained_accuracy":
@@ -11,25 +11,25 @@ def sweep_source(one):
 
 
 def sweep_sources(wildcards):
-    return list(map(sweep_source, find_sweep_metrics(STUDY)))
+    return list(map(find_sweep_source, find_sweep_metrics(STUDY)))
 
 
 def sweep_metrics(wildcards):
-    """What each of the sources is of."""
+    """Return the metric, set and guidance scale of each source."""
     return [vars(one) for one in find_sweep_metrics(STUDY)]
 
 
-def sweep_generators(wildcards):
-    """Who draws each dataset of the sweeps."""
+def generators_of_sweeps(wildcards):
+    """Return the generator of each dataset in the sweeps."""
     return {name: find_generator(STUDY, name) for name in find_sweeps(STUDY)}
 
 
-def swept_generators(wildcards):
-    return sorted(set(sweep_generators(wildcards).values()))
+def sweep_generator_names(wildcards):
+    return sorted(set(generators_of_sweeps(wildcards).values()))
 
 
 def sweep_fingerprints(wildcards):
-    names = swept_generators(wildcards)
+    names = sweep_generator_names(wildcards)
     return [f"<results>/generators/{name}.json" for name in names]
 
 

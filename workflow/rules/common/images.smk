@@ -1,4 +1,4 @@
-"""What the rules of images ask: generators, drawings, natural images, and their indices."""
+"""Input and params functions of the image rules: generators, generation runs, natural images, and their indices."""
 
 
 def generator_spec(wildcards):
@@ -6,7 +6,7 @@ def generator_spec(wildcards):
 
 
 def model_files(*names):
-    """The files of models, where their names are files or folders and not a library's or hub's."""
+    """List the files of models whose names are files or folders, not names in a library or hub."""
     paths = [Path(name) for name in names if name and isinstance(name, str)]
     return sorted(
         str(path)
@@ -18,7 +18,7 @@ def model_files(*names):
 
 
 def generator_files(wildcards):
-    """A generator's files, where it is a folder: changed weights are another generator."""
+    """Return a generator's files, if it is a folder: changed weights make another generator."""
     spec = STUDY.config["generators"][wildcards.generator]
     return model_files(spec["model"], spec["lora"])
 
@@ -30,7 +30,7 @@ def generator_fingerprint(wildcards):
 
 
 def generation_threads(wildcards):
-    """On a GPU, three that encode and write what it drew; on the CPU one a job, so that jobs run side by side."""
+    """Return 4 threads on a GPU, three of them to encode and write images; on the CPU, one, so that jobs run in parallel."""
     return 1 if STUDY.config["device"] == "cpu" else 4
 
 
@@ -39,7 +39,7 @@ def generation_recipe(wildcards):
 
 
 def owner_indices(wildcards):
-    """The indices of the datasets that draw some of this shard's classes: no block is drawn twice."""
+    """Return the indices of datasets that generate some of this shard's classes, so that no block is generated twice."""
     run, shard = find_run(STUDY, dict(wildcards.items()))
     owners = {find_owner(STUDY, run, class_id) for class_id in shard.class_ids}
     owners -= {run}
@@ -50,7 +50,7 @@ def owner_indices(wildcards):
 
 
 def natural_inputs(wildcards):
-    """The files of a natural set, or its class folders, whose times see additions."""
+    """Return the files of a natural set, or its class folders, whose modification times show additions."""
     splits = list_splits(STUDY, wildcards.set)
     sources = [find_natural_files(STUDY, wildcards.set, split) for split in splits]
     return [
@@ -75,30 +75,32 @@ def natural_recipe(wildcards):
 
 
 def natural_checked(wildcards):
-    """A folder for what decoding a set's images showed."""
+    """Return the folder that keeps the results of decoding a set's images."""
     return f"results/{STUDY.name}/images/natural/{wildcards.set}.checked"
 
 
-def whole_index(collection):
-    """What stands for all the indices of a collection: natural sets have one for all shards."""
+def collection_index(collection):
+    """Return the file that represents all indices of a collection; a natural set has one index for all shards."""
     if collection.startswith("natural/"):
         return f"<results>/images/{collection}.parquet"
     return find_manifest(f"images/{collection}")
 
 
 def image_index(collection, shard):
-    """The index that holds a shard's images."""
+    """Return the index of a shard's images."""
     if collection.startswith("natural/"):
-        return whole_index(collection)
+        return collection_index(collection)
     return f"<results>/images/{collection}/{shard}.parquet"
 
 
 def index_of_set(name):
-    return whole_index(find_collection(STUDY, name))
+    return collection_index(find_collection(STUDY, name))
 
 
 def all_indices(wildcards):
-    """What stands for every index of the study: all drawings', the natural sets', and the probes'."""
+    """Return the files that represent all indices of the study: generation runs, natural sets and prompt probes."""
     generated = [run.collection for run in list_generation_runs(STUDY)]
     natural = [name for name in COLLECTIONS if name.startswith("natural/")]
-    return list(map(whole_index, generated + natural)) + prompt_probe_indices(wildcards)
+    return list(map(collection_index, generated + natural)) + prompt_probe_indices(
+        wildcards
+    )

@@ -1,4 +1,4 @@
-"""What the rules of set metrics ask."""
+"""Input and params functions of the set metric rules."""
 
 
 def set_measurements(wildcards):

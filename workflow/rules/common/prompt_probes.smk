@@ -1,4 +1,4 @@
-"""What the rules of probes ask."""
+"""Input and params functions of the prompt probe rules."""
 
 
 def prompt_probe_indices(wildcards):
@@ -8,13 +8,13 @@ def prompt_probe_indices(wildcards):
 
 
 def prompt_probe_embeddings(wildcards):
-    """By the first encoder alone."""
+    """Return the embeddings of the probes by the first encoder."""
     folder = f"<results>/embeddings/{list_encoders(STUDY)[0]}/prompt_probes"
     return [f"{folder}/{name}.parquet" for name in STUDY.prompt_probes]
 
 
 def prompt_probe_references(wildcards):
-    """The embeddings of each probe's reference."""
+    """Return the embeddings of each probe's reference."""
     entries = STUDY.config["prompt_probes"].values()
     return [
         embeddings_of(list_encoders(STUDY)[0], entry["reference"]) for entry in entries
@@ -22,7 +22,7 @@ def prompt_probe_references(wildcards):
 
 
 def scored_prompt_probes(wildcards):
-    """What the rows of the probes' table are of."""
+    """Return the class, prompts, images and reference of each probe."""
     keys = ("class", "images", "prompts", "reference")
     entries = STUDY.config["prompt_probes"].items()
     return {name: {key: entry[key] for key in keys} for name, entry in entries}

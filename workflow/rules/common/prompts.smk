@@ -1,11 +1,11 @@
-"""What the rules of prompts ask: the files that prompts are made from, and what they say."""
+"""Input and params functions of the prompt rules: the prompt sources and their content."""
 
 
 def source_files(names):
-    """The text files that the prompts of some datasets are made from.
+    """Return the text files from which the prompts of some datasets are made.
 
-    They are `ancient`: what they say of a shard reaches its job through `params`, so that one edited
-    line redraws one class.
+    They are `ancient`: a shard's job gets their content through `params`, so that one edited line
+    regenerates one class.
     """
     files = [STUDY.config["classes"]]
     for name in names:
@@ -27,7 +27,7 @@ def all_prompt_sources(wildcards):
 
 
 def prompt_recipe(wildcards):
-    """What the prompts of a dataset, or of one shard of it, depend on."""
+    """Return everything that the prompts of a dataset, or of one of its shards, depend on."""
     shard = list_shards(STUDY).get(wildcards.get("shard"))
     return make_prompt_recipe(STUDY, wildcards.dataset, shard)
 

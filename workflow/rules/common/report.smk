@@ -1,6 +1,6 @@
-"""What a report is made of."""
+"""The parts of the report."""
 
-REPORTED = f"The study: results/{STUDY.name}/summary.html tells what was found; tables and figures lie beside it"
+REPORT_MESSAGE = f"The study: results/{STUDY.name}/summary.html summarises the findings; tables and figures are next to it"
 
 
 def report_figures(wildcards):
@@ -10,7 +10,7 @@ def report_figures(wildcards):
         else ["experiments"]
     )
     figures += ["contact_sheet"] if list_sheet_sets(STUDY) else []
-    figures += ["error_split"] if split_sets() else []
+    figures += ["error_split"] if error_split_sets() else []
     figures += ["causes", "tradeoff"] if list_diagnosed(STUDY) else []
     figures += ["evidence"] if evidence_sets(wildcards) else []
     figures += ["geometry"] if geometry_sets(wildcards) else []
@@ -23,7 +23,7 @@ def report_tables(wildcards):
     tables += ["matrix_summary.csv", "embedding_classifiers.csv"]
     tables += ["set_metrics.csv"] if set_comparisons(wildcards) else []
     tables += ["centroid_distance.csv"] if list_image_sets(STUDY) else []
-    tables += ["error_split.csv", "causes.csv"] if split_sets() else []
+    tables += ["error_split.csv", "causes.csv"] if error_split_sets() else []
     tables += ["tradeoff.csv"] if list_diagnosed(STUDY) else []
     tables += ["interventions.csv"] if STUDY.config["interventions"] else []
     tables += ["encoder_agreement.csv"] if len(list_encoders(STUDY)) > 1 else []
@@ -43,13 +43,13 @@ def prompt_tables(wildcards):
 
 
 def summary_sources():
-    """The tables that the summary tells of, by name."""
+    """Return the tables that the summary uses, by name."""
     names = ["experiments.csv", "experiment_differences.csv", "audit.csv", "claims.csv"]
     names += ["centroid_distance.csv"] if list_image_sets(STUDY) else []
-    names += ["error_split.csv", "causes.parquet"] if split_sets() else []
+    names += ["error_split.csv", "causes.parquet"] if error_split_sets() else []
     names += (
         ["classifier_means.csv", "classifier_differences.csv"]
-        if list_trainings(STUDY)
+        if list_training_runs(STUDY)
         else []
     )
     names += ["transfer_means.csv"] if list_transfer_sets(STUDY) else []
@@ -64,82 +64,85 @@ def summary_tables(wildcards):
     return list(summary_sources().values())
 
 
-BROWSED = {
+TABLE_DESCRIPTIONS = {
     "3 Matrix": {
-        "experiments": "A row a reference and query set, each figure with its 95 % interval.",
-        "published": "Figures printed in the paper, with where they stand, and this study's own beside them.",
+        "experiments": "One row per reference and query set; each metric with its 95 % interval.",
+        "published": "Values printed in the paper, with their source, next to this study's values.",
         "matrix_summary": "Means over parts of the matrix.",
-        "embedding_classifiers": "The same matrix by classifiers that were trained on embeddings.",
+        "embedding_classifiers": "The same matrix by classifiers trained on embeddings.",
     },
     "4 Diversity and shift": {
-        "centroid_distance": "How varied each split of each set is.",
-        "error_split": "What of a set's error against a reference its own spread makes, and what centroid-shift.",
-        "tradeoff": "How varied each drawn set is, and how many of its images show something else or another visual domain.",
-        "set_metrics": "Other figures of diversity and likeness, of each set alone and against natural images.",
+        "centroid_distance": "The diversity of each split of each set.",
+        "error_split": "Each set's error against a reference, split into its own spread and centroid-shift.",
+        "tradeoff": "The diversity of each generated set, with the shares of its images with semantic errors or of another visual domain.",
+        "set_metrics": "Other metrics of diversity and similarity, of each set alone and against natural images.",
     },
     "5 Classes": {
-        "causes": "A row a set and class: why it falls short, and the figures that say so.",
-        "interventions": "What each cure changed for the classes that it is for, and for others.",
+        "causes": "One row per set and class: the suspected cause of its shortfall, with the supporting metrics.",
+        "interventions": "The effect of each intervention on the diagnosed classes, and on others.",
     },
     "6 Guidance and prompts": {
-        "guidance_choice": "The guidance scale that each figure would choose, whole and class by class.",
-        "prompt_probes": "A row a probed prompt.",
-        "prompt_checks": "What is noteworthy of the prompts before anything is drawn.",
-        "flags": "How many images are black, flat or flagged as unsafe.",
+        "guidance_choice": "The best guidance scale by each metric, overall and per class.",
+        "prompt_probes": "One row per probed prompt.",
+        "prompt_checks": "Truncated and identical prompts, found before generation.",
+        "flags": "The number of images that are black, nearly uniform, unsafe or undecodable.",
     },
     "8 Classifiers": {
-        "classifier_means": "A row a training set and the set that its classifiers are tried on, over seeds.",
-        "shift_gaps": "By how much training on natural images is ahead, on each evaluation set.",
-        "transfer_means": "What each encoder's frozen features are worth on other sets, over seeds.",
-        "feature_statistics": "What each classifier's features of natural images are like.",
-        "predictors": "Which figures that are known before training foretell the accuracy of what is trained.",
+        "classifier_means": "One row per training and evaluation set; means over seeds.",
+        "shift_gaps": "The advantage of training on natural images, on each evaluation set.",
+        "transfer_means": "The accuracy of each encoder's frozen features on transfer sets; means over seeds.",
+        "feature_statistics": "Statistics of each classifier's features of natural images.",
+        "predictors": "Metrics known before training, as predictors of the trained classifiers' accuracy.",
     },
     "9 Claims, audit, cost": {
-        "claims": "What two papers claim, tried on this study's sets.",
-        "audit": "What must hold of the figures, and whether it does.",
+        "claims": "Claims of two papers, tested on this study's sets.",
+        "audit": "Conditions that the metrics must satisfy, and whether they do.",
     },
 }
-"""The tables that the report lets one browse, by its parts."""
+"""The tables to browse in the report, by part."""
 
 
 def name_page(part):
-    """A file's name for a part of the report: "4 Diversity and shift" is diversity_and_shift."""
+    """Return the file name of a part of the report: "4 Diversity and shift" is diversity_and_shift."""
     return re.sub(r"\W+", "_", part.partition(" ")[2].lower())
 
 
-def browsed_tables(part):
-    """The tables of a part that this study has, each with its description."""
-    made = set(report_tables(None))
+def describe_tables(part):
+    """Return this study's tables of a part, each with its description."""
+    existing = set(report_tables(None))
     return {
         name: words
-        for name, words in BROWSED[part].items()
-        if f"<results>/tables/{name}.csv" in made
+        for name, words in TABLE_DESCRIPTIONS[part].items()
+        if f"<results>/tables/{name}.csv" in existing
     }
 
 
-def part_of(wildcards):
-    return next(part for part in BROWSED if name_page(part) == wildcards.part)
+def report_part(wildcards):
+    return next(
+        part for part in TABLE_DESCRIPTIONS if name_page(part) == wildcards.part
+    )
 
 
 def page_tables(wildcards):
     return [
-        f"<results>/tables/{name}.csv" for name in browsed_tables(part_of(wildcards))
+        f"<results>/tables/{name}.csv"
+        for name in describe_tables(report_part(wildcards))
     ]
 
 
 def page_descriptions(wildcards):
-    return browsed_tables(part_of(wildcards))
+    return describe_tables(report_part(wildcards))
 
 
 def report_pages(wildcards):
-    """The summary, and the tables to browse."""
-    parts = [name_page(part) for part in BROWSED if browsed_tables(part)]
+    """Return the summary and the pages of tables to browse."""
+    parts = [name_page(part) for part in TABLE_DESCRIPTIONS if describe_tables(part)]
     return ["<results>/summary.html"] + [
         f"<results>/tables/{part}.html" for part in parts
     ]
 
 
 def report_results(wildcards):
-    """All that a report shows of the study itself."""
+    """Return everything that the report shows of the study itself."""
     results = report_tables(wildcards) + report_figures(wildcards)
     return results + prompt_tables(wildcards) + report_pages(wildcards)

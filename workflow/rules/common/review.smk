@@ -1,4 +1,4 @@
-"""What the rules of the review ask."""
+"""Input and params functions of the review rules."""
 
 
 def reviewed_sources(wildcards):
@@ -14,7 +14,7 @@ def review_embeddings(wildcards):
 
 
 def review_reference(wildcards):
-    """Whose class centroids judge: the natural set's, or the reviewed prompts."""
+    """Return the embeddings whose class centroids classify: the natural set's, or the reviewed prompts'."""
     reference = choose_reviewer(STUDY).reference
     if reference is not None:
         return embeddings_of(wildcards.encoder, reference)
@@ -23,7 +23,7 @@ def review_reference(wildcards):
 
 
 def review_names(wildcards):
-    """What the reference and the images are called."""
+    """Return the names of the reference and of the images."""
     return [
         choose_reviewer(STUDY).reference or "the prompts",
         f"the review of {wildcards.set}",
@@ -43,7 +43,7 @@ def review_predictions(wildcards):
 
 
 def review_page(wildcards):
-    """What the review's page says, and the file that keeps what earlier ones said."""
+    """Return the settings of the review's page, and the file with the history of earlier reviews."""
     entry = STUDY.sets[wildcards.set]
     generator = find_generator(STUDY, entry["dataset"])
     scale = format_scale(entry["guidance_scale"])

@@ -1,8 +1,8 @@
-"""What the rules of transfer and features ask."""
+"""Input and params functions of the transfer and feature rules."""
 
 
 def transfer_inputs(wildcards):
-    """What a transfer set is read from; nothing for what scikit-learn packages."""
+    """Return the files and folders of a transfer set; none for a set from scikit-learn."""
     name = wildcards.transfer_set
     entry, sources = (
         list_transfer_sets(STUDY)[name],
@@ -15,7 +15,7 @@ def transfer_inputs(wildcards):
 
 
 def transfer_recipe(wildcards):
-    """What decides a transfer set's index."""
+    """Return everything that determines a transfer set's index."""
     return {
         "archive": STUDY.config["archive"],
         "on_undecodable": STUDY.config["on_undecodable"],
@@ -25,18 +25,18 @@ def transfer_recipe(wildcards):
 
 
 def transfer_checked(wildcards):
-    """A folder for what decoding a transfer set's images showed."""
+    """Return the folder that keeps the results of decoding a transfer set's images."""
     return f"results/{STUDY.name}/images/transfer/{wildcards.transfer_set}.checked"
 
 
 def embed_transfer_recipe(wildcards):
-    """Of a benchmark, every image that can be decoded."""
+    """Return the recipe for all decodable images, since a transfer set is a benchmark."""
     return embed_recipe(wildcards) | {"exclude_flags": []}
 
 
 def extraction_options(wildcards):
-    """Of a transfer set all images, of natural ones as many of the evaluation split as the config says."""
-    if wildcards.featured.startswith("transfer/"):
+    """Select all images of a transfer set, or the configured number of a natural set's evaluation split."""
+    if wildcards.feature_images.startswith("transfer/"):
         images = {"exclude_flags": [], "images_per_class": None}
         images["splits"] = [*SPLITS, VALIDATION]
     else:
@@ -52,7 +52,7 @@ def extraction_options(wildcards):
     }
 
 
-def transferred_features(wildcards):
+def encoding_features(wildcards):
     kind, _, name = wildcards.encoding.partition("/")
     if kind == "encoders":
         return f"<results>/embeddings/{name}/transfer/{wildcards.transfer_set}.parquet"
@@ -61,11 +61,11 @@ def transferred_features(wildcards):
 
 def encoding_seeds(wildcards):
     kind, name = wildcards.encoding.split("/")[:2]
-    return seeds_of(name) if kind == "classifiers" else []
+    return list_seeds(name) if kind == "classifiers" else []
 
 
 def transfer_threads(wildcards):
-    """One for scikit-learn's small set, whose regressions run side by side."""
+    """Return 1 for scikit-learn's small set, so that its regressions run in parallel, else 8."""
     return 1 if "sklearn" in list_transfer_sets(STUDY)[wildcards.transfer_set] else 8
 
 
@@ -75,12 +75,12 @@ def transfer_options(wildcards):
     return {key: options[key] for key in keys} | {"seed": STUDY.seed}
 
 
-def transferred_encodings(wildcards):
-    """What each file of predictions on a transfer set is of."""
+def transfer_encodings(wildcards):
+    """Return the transfer set, encoder and training set of each file of predictions."""
     return [
         {"transfer_set": name, "encoder": encoder, "train_set": training}
         for name in list_transfer_sets(STUDY)
-        for encoder, training in name_encodings()
+        for encoder, training in list_encodings()
     ]
 
 
@@ -88,7 +88,7 @@ def transfer_files_of(ending):
     return [
         f"<results>/transfer/{name}/{encoding}{ending}"
         for name in list_transfer_sets(STUDY)
-        for encoding in name_encodings().values()
+        for encoding in list_encodings().values()
     ]
 
 
@@ -100,12 +100,12 @@ def transfer_trials(wildcards):
     return transfer_files_of(".trials.parquet")
 
 
-def measured_features(wildcards):
+def natural_features(wildcards):
     folder = f"{wildcards.classifier}/{wildcards.training}"
     return f"<results>/features/natural/{find_feature_set(STUDY)}/{folder}.parquet"
 
 
-def statistics_options(wildcards):
+def feature_statistics_options(wildcards):
     return {key: STUDY.config["features"][key] for key in ("eps", "threshold")}
 
 

@@ -1,13 +1,13 @@
-"""List the classes whose synset description may draw something else, and why: `make imagenet-prompts`.
+"""List the classes whose synset description may generate something else, and why: `make imagenet-prompts`.
 
-Three findings, each of a lemma, from the class table and WordNet alone:
+Each finding is about one lemma and uses only the class table and WordNet:
 
 - ``shared name``: another class has the lemma too;
 - ``other sense``: the lemma's most frequent sense in WordNet is another synset (not counted between two animals, two plants,
-  or one of them and a dish: mostly the same creature, alive and on a plate);
+  or one of them and a dish, which are mostly the same species);
 - ``repeated synonyms``: another lemma of the class is nearly the same word.
 
-The table is read by a person, who words the overrides (disamb.csv).
+A person reads the table and words the overrides (disamb.csv).
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from wordnet import Nouns
 FOLDER = Path(__file__).parents[1]
 SAME = ({"animal", "food"}, {"plant", "food"})
 ALIKE = 0.8
-"""Two lemmas are nearly the same word from this ratio of difflib's on."""
+"""Smallest difflib ratio at which two lemmas are nearly the same word."""
 
 
 def find_shared(classes: list[dict[str, str]]) -> Iterator[tuple[str, str, str, str]]:
-    """Lemmas that several classes have."""
+    """Yield lemmas that several classes have."""
     owners: dict[str, list[dict[str, str]]] = {}
     for row in classes:
         for lemma in row["lemmas"].split(", "):
@@ -39,7 +39,7 @@ def find_shared(classes: list[dict[str, str]]) -> Iterator[tuple[str, str, str, 
 
 
 def find_other_senses(classes: list[dict[str, str]], nouns: Nouns) -> Iterator[tuple[str, str, str, str]]:
-    """Lemmas that most often mean something else."""
+    """Yield lemmas whose most frequent sense is something else."""
     for row in classes:
         own = nouns.synset(row["key"].removeprefix("n"))
         for lemma in own.lemmas:
@@ -51,7 +51,7 @@ def find_other_senses(classes: list[dict[str, str]], nouns: Nouns) -> Iterator[t
 
 
 def find_repeated(classes: list[dict[str, str]]) -> Iterator[tuple[str, str, str, str]]:
-    """Lemmas of a class that are nearly the same word."""
+    """Yield lemmas of a class that are nearly the same word."""
     for row in classes:
         for one, other in combinations(row["lemmas"].split(", "), 2):
             if SequenceMatcher(None, one.lower(), other.lower()).ratio() >= ALIKE:

@@ -1,4 +1,4 @@
-"""WordNet 3.0's nouns, from its database files (Debian's wordnet-base puts them into /usr/share/wordnet)."""
+"""Read WordNet 3.0's nouns from its database files (in Debian's wordnet-base: /usr/share/wordnet)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 FOLDER = Path("/usr/share/wordnet")
 CATEGORIES = {5: "animal", 6: "artifact", 13: "food", 18: "person", 20: "plant"}
-"""The lexicographer files that matter here, by number (lexnames(5WN))."""
+"""The relevant lexicographer files, by number (lexnames(5WN))."""
 
 
 @dataclass(frozen=True)
 class Synset:
-    """A synset: the words for one meaning."""
+    """A synset: the words with one meaning."""
 
     offset: str
     category: str
@@ -27,7 +27,7 @@ class Nouns:
     Parameters
     ----------
     folder : Path
-        Holds data.noun and index.noun (wndb(5WN)).
+        Folder with data.noun and index.noun (wndb(5WN)).
     """
 
     def __init__(self, folder: Path = FOLDER) -> None:
@@ -36,13 +36,13 @@ class Nouns:
 
     @staticmethod
     def _read(path: Path) -> list[str]:
-        """The lines after the licence, which is indented."""
+        """Read the lines after the licence, which is indented."""
         return [line for line in path.read_text(encoding="ascii").splitlines() if not line.startswith("  ")]
 
     def synset(self, offset: str) -> Synset:
-        """The synset at an offset: for ImageNet's wnids the eight digits."""
-        facts, _, gloss = self._synsets[offset].partition(" | ")
-        fields = facts.split()
+        """Return the synset at an offset: for ImageNet, the eight digits of the wnid."""
+        header, _, gloss = self._synsets[offset].partition(" | ")
+        fields = header.split()
         n_words = int(fields[3], 16)
         pointers = fields[5 + 2 * n_words :]
         return Synset(
@@ -54,6 +54,6 @@ class Nouns:
         )
 
     def senses(self, lemma: str) -> list[str]:
-        """The offsets of a lemma's synsets, the most frequent first."""
+        """Return the offsets of a lemma's synsets, the most frequent first."""
         fields = self._index[lemma.lower().replace(" ", "_")]
         return fields[-int(fields[2]) :]

@@ -1,1 +1,1 @@
-"""Readers of natural images, one module a format."""
+"""Readers of natural images, one module per format."""

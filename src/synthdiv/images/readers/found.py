@@ -1,4 +1,4 @@
-"""What every reader gives, and what the labels of images mean."""
+"""Describe the images that readers find, and map their labels to classes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".ti
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A natural image: its class, a name that sorts it and that messages use, and where its bytes are.
+class FoundImage:
+    """A natural image: its class, the name for sorting and messages, and the location of its bytes.
 
-    They are ``size`` bytes of ``file``, which was last changed at ``changed`` (nanoseconds), from ``offset``; or the file's
-    ``row``.
+    The image is ``size`` bytes of ``file`` from ``offset``, or the ``row`` of ``file``; the file was last modified at
+    ``changed`` (nanoseconds).
     """
 
     class_id: int
@@ -29,15 +29,15 @@ class Found:
 
 
 class Labels:
-    """What the labels of images mean: a class's key or its class_id.
+    """Map the labels of images, which are class keys or class_ids, to classes.
 
     Parameters
     ----------
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     ignore_others : bool
-        Whether a label may name a class that the study has not. Numbers are class keys or nothing then, since a class_id of
-        another list of classes would be taken for one of the study's.
+        Whether labels may name classes that the study lacks. If so, numbers are accepted as class keys only: a class_id of
+        another class table would be mistaken for one of the study's.
     """
 
     def __init__(self, classes: list[ClassRow], *, ignore_others: bool = False) -> None:
@@ -45,12 +45,12 @@ class Labels:
         self.ignore_others = ignore_others
 
     def find(self, value: Any, where: str) -> int | None:
-        """The class_id that a label means; None for a class that is to be ignored.
+        """Return the class_id of a label, or None if its class is to be ignored.
 
         Raises
         ------
         StudyError
-            If it names no class: the label, and where it stands.
+            If the label names no class; the message contains the label and its location.
         """
         text = str(value).strip()
         if text in self.keys:

@@ -1,4 +1,4 @@
-"""IDX files, as MNIST and Fashion-MNIST have them: one of images and one of labels."""
+"""Read IDX files, the format of MNIST and Fashion-MNIST: one of images and one of labels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import Found, Labels
+from synthdiv.images.readers.found import FoundImage, Labels
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -22,15 +22,15 @@ def read_idx(path: str) -> np.ndarray:
     Raises
     ------
     StudyError
-        If it is no such file, or shorter than its header says.
+        If it is not such a file, or its size contradicts its header.
     """
     data = Path(path).read_bytes()
     try:
         data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
     except (EOFError, OSError, zlib.error) as error:
-        raise StudyError(f"{path} is no whole gzip file: {error}") from None
+        raise StudyError(f"{path} is not a complete gzip file: {error}") from None
     if len(data) < 4 or data[:3] != b"\0\0\x08" or len(data) < 4 + 4 * data[3]:
-        raise StudyError(f"{path} is no IDX file of unsigned bytes")
+        raise StudyError(f"{path} is not an IDX file of unsigned bytes")
     header = 4 + 4 * data[3]
     shape = tuple(int(n) for n in np.frombuffer(data, ">i4", count=data[3], offset=4))
     if min(shape, default=0) < 0 or len(data) != header + math.prod(shape):
@@ -38,13 +38,13 @@ def read_idx(path: str) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[Found]:
+def find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[FoundImage]:
     """Find the images of an IDX file by row, and their classes in another.
 
     Raises
     ------
     StudyError
-        If one is no such file, their numbers differ, or a label names no class.
+        If either is not such a file, their lengths differ, or a label names no class.
     """
     images, given = read_idx(path), read_idx(labels_path)
     if images.ndim != 3:
@@ -58,11 +58,11 @@ def find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[Found]:
     for row, label in enumerate(given):
         class_id = labels.find(label, f"{labels_path}, row {row}")
         if class_id is not None:
-            yield Found(class_id, f"{path}/{row:09d}", path, row=row)
+            yield FoundImage(class_id, f"{path}/{row:09d}", path, row=row)
 
 
 def read_idx_images(path: str) -> Iterator[bytes]:
-    """The images as PNG, row by row."""
+    """Yield the images as PNG, row by row."""
     for pixels in read_idx(path):
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, format="png")

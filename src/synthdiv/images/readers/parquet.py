@@ -1,4 +1,4 @@
-"""Parquet files with a column of encoded images, as Hugging Face's datasets have them."""
+"""Read Parquet files with a column of encoded images, such as those of Hugging Face datasets."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import Found, Labels
+from synthdiv.images.readers.found import FoundImage, Labels
 
 PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
 PARQUET_LABELS = ("class_id", "key", "label")
 
 
 def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
-    """The file, and its columns of encoded images and of labels."""
+    """Open the file, and name its columns of encoded images and of labels."""
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
-        raise StudyError(f"{path} is no Parquet file that can be read: {error}") from None
+        raise StudyError(f"{path} is not a readable Parquet file: {error}") from None
     names = file.schema_arrow.names
     image = next((name for name in PARQUET_IMAGES if name in names), None)
     label = next((name for name in PARQUET_LABELS if name in names), None)
@@ -30,7 +30,7 @@ def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
     return file, image, label
 
 
-def find_in_parquet(path: str, labels: Labels) -> Iterator[Found]:
+def find_in_parquet(path: str, labels: Labels) -> Iterator[FoundImage]:
     """Find the images of a file by row.
 
     Raises
@@ -46,16 +46,16 @@ def find_in_parquet(path: str, labels: Labels) -> Iterator[Found]:
     for row, value in enumerate(values):
         class_id = labels.find(value, f"{path}, row {row}")
         if class_id is not None:
-            yield Found(class_id, f"{path}/{row:09d}", path, row=row)
+            yield FoundImage(class_id, f"{path}/{row:09d}", path, row=row)
 
 
 def read_parquet_images(path: str) -> Iterator[bytes]:
-    """The encoded images, row by row.
+    """Yield the encoded images, row by row.
 
     Raises
     ------
     StudyError
-        If a row holds no image.
+        If a row holds no image, or the file is damaged.
     """
     file, image, _ = _open_parquet(path)
     row = 0

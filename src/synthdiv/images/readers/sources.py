@@ -1,7 +1,7 @@
-"""Where natural images are: a folder a class, one folder with labels, WebDataset tars, Parquet with images, or IDX files.
+"""Find natural images: one folder per class, one folder with labels, WebDataset tars, Parquet files or IDX files.
 
-Images that are files, or members of a tar, are used where they lie. Those of Parquet and IDX files are no run of bytes that
-a decoder reads: they are found by row, and :mod:`synthdiv.images.natural_index` copies them into the archive.
+Images that are files or members of a tar are used in place. Images in Parquet and IDX files are not byte ranges that can be
+decoded: they are found by row, and :mod:`synthdiv.images.natural_index` copies them into the archive.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.readers.folders import find_in_class_folder, find_in_flat_folder
-from synthdiv.images.readers.found import Found, Labels
+from synthdiv.images.readers.found import FoundImage, Labels
 from synthdiv.images.readers.idx import find_in_idx, read_idx_images
 from synthdiv.images.readers.parquet import find_in_parquet, read_parquet_images
 from synthdiv.images.readers.tars import find_in_tar
@@ -23,28 +23,28 @@ from synthdiv.prompts.class_tables import ClassRow
 
 def find_images(
     source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
-) -> list[Found]:
+) -> list[FoundImage]:
     """List the images of a source, as ``synthdiv.plan.user_sources.describe_images`` describes it.
 
     Parameters
     ----------
     source : mapping
-        ``form``, ``paths`` and what else the form needs.
+        ``form``, ``paths`` and whatever else the form requires.
     classes : list of ClassRow
-        The study's.
+        The study's classes.
     threads : int
-        Folders or files that are listed at once.
+        Number of folders or files to list concurrently.
     ignore_others : bool
-        Leave out images whose label names a class that the study has not, instead of refusing them.
+        Leave out images whose label names a class that the study lacks, instead of raising an error.
 
     Raises
     ------
     StudyError
-        If a label names no class, or a file is not of its form.
+        If a label names no class, or a file cannot be read in its form.
     """
     form, paths = source["form"][0], source["paths"]
     labels = Labels(classes, ignore_others=ignore_others)
-    parts: list[Callable[[], Iterator[Found]]]
+    parts: list[Callable[[], Iterator[FoundImage]]]
     if form == "folder":
         parts = [
             partial(find_in_class_folder, labels.keys[key], path) for key, path in zip(source["keys"], paths, strict=True)
@@ -66,7 +66,7 @@ def find_images(
 
 
 def read_rows(path: str) -> Iterator[bytes]:
-    """The encoded images of a Parquet file, row by row; those of an IDX file as PNG.
+    """Yield the encoded images of a Parquet file, row by row; those of an IDX file as PNG.
 
     Raises
     ------

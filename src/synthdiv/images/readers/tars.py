@@ -1,4 +1,4 @@
-"""Images that are members of uncompressed tars, as WebDataset packs them."""
+"""Find images that are members of uncompressed tars in the layout of WebDataset."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import check_tar_end
-from synthdiv.images.readers.found import IMAGE_SUFFIXES, Found, Labels
+from synthdiv.images.readers.found import IMAGE_SUFFIXES, FoundImage, Labels
 
 LARGEST_LABEL = 2**20
 
 
-def find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
-    """Find the images of a tar: members that share a key are one sample; its class is in .cls, .json, or the image's folder.
+def find_in_tar(path: str, labels: Labels) -> Iterator[FoundImage]:
+    """Find the images of a tar. Members with the same key form a sample; its class is in .cls, .json or the folder's name.
 
     Raises
     ------
     StudyError
-        If it is no whole, uncompressed tar, a sample has two images, or a label cannot be read or names no class.
+        If the file is not a complete, uncompressed tar, a sample has two images, or a label is unreadable or names no class.
     """
     changed = os.stat(path).st_mtime_ns
     image: tarfile.TarInfo | None = None
     label: Any = None
     sample = ""
 
-    def finish() -> Iterator[Found]:
+    def finish() -> Iterator[FoundImage]:
         if image is not None:
             chosen = label if label is not None else Path(image.name).parent.name
             class_id = labels.find(chosen, f"{path}, {image.name}")
             if class_id is not None:
-                yield Found(class_id, f"{path}/{image.name}", path, image.offset_data, image.size, changed)
+                yield FoundImage(class_id, f"{path}/{image.name}", path, image.offset_data, image.size, changed)
 
     try:
         with tarfile.open(path, "r:") as tar:
@@ -48,7 +48,7 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
                 is_image = os.path.splitext(base)[1].lower() in IMAGE_SUFFIXES
                 if not member.isreg():
                     if is_image and not member.isdir():
-                        raise StudyError(f"{path}, {member.name}: this is a link or a device, and no image: take it out")
+                        raise StudyError(f"{path}, {member.name}: this is a link or a device, not an image: remove it")
                     continue
                 if f"{folder}/{stem}" != sample:
                     yield from finish()
@@ -56,13 +56,13 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
                 if is_image:
                     if image is not None:
                         raise StudyError(
-                            f"{path} holds {image.name} and {member.name}: what has the same name up to the first dot is "
-                            "one sample, which has one image"
+                            f"{path} holds {image.name} and {member.name}: members with the same name up to the first dot "
+                            "form one sample, which must have one image"
                         )
                     image = member
                 elif extension in ("cls", "json"):
                     if member.size > LARGEST_LABEL:
-                        raise StudyError(f"{path}, {member.name}: a label of {member.size:,} bytes is none")
+                        raise StudyError(f"{path}, {member.name}: a label of {member.size:,} bytes is too large")
                     content = tar.extractfile(member)
                     try:
                         text = content.read().decode() if content else ""
@@ -75,4 +75,4 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[Found]:
             if last is not None:
                 check_tar_end(path, last)
     except tarfile.TarError as error:
-        raise StudyError(f"{path} is not a whole, uncompressed tar file: {error}") from None
+        raise StudyError(f"{path} is not a complete, uncompressed tar file: {error}") from None

@@ -1,7 +1,7 @@
-"""GenerationRun and embedding through the workflow's own jobs against plain loops over the same models: `make bench`.
+"""Time generation and embedding in the workflow's own jobs against plain loops over the same models: `make bench`.
 
-Ours does what a job does: seeds and noise of each image's own, flags, blocks in the archive and the index, full batches; the
-peers do what one would write by hand, and save the same format. On a GPU if there is one.
+Ours does all that a job does: a seed and noise per image, flags, blocks in the archive and the index, full batches. The
+peers are loops as one would write them by hand, and save the same format. On a GPU if there is one.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.study import Study
 
-IMAGES = 20  # a class and split: 400 in all
-REPEATS = 10  # of these, as a shard of embeddings
+IMAGES = 20  # per class and split: 400 in all
+REPEATS = 10  # of these images, for a shard of embeddings
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 CLOCK = time.perf_counter if DEVICE.type == "cuda" else time.process_time
 SCALE = 7.5
@@ -41,14 +41,14 @@ RESULTS = Path("results/benchmarks")
 
 
 def make_study(folder: Path) -> Study:
-    """The demo's synset dataset, with an archive in a folder of its own."""
+    """Load the demo's synset dataset, with an archive in its own folder."""
     config = yaml.safe_load(Path("config/config.yaml").read_text())
     config["images_per_class"] = {"train": IMAGES, "evaluation": IMAGES}
     return load_study(config | {"archive": str(folder / "archive")})
 
 
 def generate_with_plain_pipeline(study: Study, folder: Path) -> Any:
-    """The pipeline looped over the same prompts, at the same batch size, saving the same format."""
+    """Return a function that loops the pipeline over the same prompts and batch size, and saves the same format."""
     spec = study.config["generators"]["tiny-sd"]
     pipeline = StableDiffusionPipeline.from_pretrained(spec["model"], variant=spec["variant"], dtype=torch.float32)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
@@ -75,7 +75,7 @@ def generate_with_plain_pipeline(study: Study, folder: Path) -> Any:
 
 
 def generate_with_ours(study: Study, folder: Path) -> Any:
-    """The shard that a job of generate_images draws; its archive is emptied first."""
+    """Return a function that generates the shard of a generate_images job, after emptying its archive."""
     spec = study.config["generators"]["tiny-sd"]
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
     (shard,) = list_shards(study).values()
@@ -91,7 +91,7 @@ def generate_with_ours(study: Study, folder: Path) -> Any:
 
 
 class Files(Dataset):
-    """The images of a folder, as open_clip wants them."""
+    """The images of a folder, preprocessed for open_clip."""
 
     def __init__(self, folder: Path, preprocess: Any) -> None:
         self.paths = sorted(folder.glob("*.png")) * REPEATS
@@ -105,7 +105,7 @@ class Files(Dataset):
 
 
 def embed_with_plain_loop(study: Study, folder: Path) -> Any:
-    """open_clip over a DataLoader of the same images."""
+    """Return a function that runs open_clip over a DataLoader of the same images."""
     spec = study.config["encoders"]["tiny-clip"]
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{spec['model']}", device=DEVICE)
     model.eval()
@@ -123,7 +123,7 @@ def embed_with_plain_loop(study: Study, folder: Path) -> Any:
 
 
 def embed_with_ours(study: Study, index: Path) -> Any:
-    """The rows that a job of embed_images embeds."""
+    """Return a function that embeds the rows of an embed_images job."""
     encoder = load_encoder(study.config["encoders"]["tiny-clip"], DEVICE)
     rows = pa.concat_tables([read_index(index)] * REPEATS)
 
@@ -147,7 +147,7 @@ def main() -> None:
         theirs()
         run_comparisons(
             [
-                Comparison("draw 400 images", "diffusers' pipeline in a loop", ours, theirs, 1 / 0.97, CLOCK),
+                Comparison("generate 400 images", "diffusers' pipeline in a loop", ours, theirs, 1 / 0.97, CLOCK),
                 Comparison(
                     "embed 4,000 images",
                     "open_clip over a DataLoader",
@@ -157,7 +157,7 @@ def main() -> None:
                     CLOCK,
                 ),
             ],
-            RESULTS / "drawing.csv",
+            RESULTS / "generation.csv",
         )
 
 
