@@ -150,7 +150,7 @@ def test_the_readme_is_one_screen():
 
 def test_no_page_speaks_the_old_dialect():
     pattern = r"\btaken.for|\btried on|foretell|came trained|\bbrought|drawing of|what draws"
-    others = ["CHANGELOG.md", "tests/workflow/test_docs.py", "tests/unit/test_compare_results.py"]  # which name the older words
+    others = ["CHANGELOG.md", "tests/workflow/test_docs.py", "tests/unit/test_compare_results.py"]  # name the older words
     others += ["src/synthdiv/prompts/class_texts.py"]  # whose prompts say "a drawing of a"
     command = ["git", "grep", "--untracked", "-niE", pattern, "--", *(f":!{name}" for name in others)]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
