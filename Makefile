@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
+.PHONY: help environment demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -29,6 +29,8 @@ $(VENV)/.installed: envs/requirements.txt pyproject.toml
 	@$(BIN)/uv pip sync --python $(BIN)/python --require-hashes --compile-bytecode envs/requirements.txt
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
+
+environment: $(VENV)/.installed  ## set up .venv: the locked packages and this repository's own
 
 demo: $(VENV)/.installed  ## run the demo study and write its report
 	@echo "Running the demo study: generation, embedding, 36 experiments, 21 training runs, figures (minutes on two cores) ..."
@@ -73,7 +75,7 @@ browser:
 	  echo "note: without chromium and chromedriver the report is not tested in a browser (on Debian: apt-get install chromium chromium-driver)"
 
 test: $(VENV)/.installed browser  ## run the tests (minutes)
-	@echo "Running the tests, including a small study from images to report (a quarter of an hour on two cores) ..."
+	@echo "Running the tests, including a small study from images to report (about ten minutes on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
 full-test: $(VENV)/.installed browser  ## run all tests, for a release (long)

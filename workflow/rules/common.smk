@@ -16,7 +16,7 @@ try:
     from synthdiv.core.installation import check_installation
 except ImportError:
     raise WorkflowError(
-        f"the package synthdiv is not installed in {sys.prefix}: run `make` in {REPOSITORY} and activate its .venv, or "
+        f"the package synthdiv is not installed in {sys.prefix}: run `make environment` in {REPOSITORY} and activate its .venv, or "
         f"`python -m pip install --no-deps --no-build-isolation -e {REPOSITORY}`"
     ) from None
 

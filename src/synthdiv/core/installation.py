@@ -31,7 +31,7 @@ def check_installation(repository: Path) -> None:
     if "site-packages" not in PACKAGE.parts:
         raise StudyError(
             f"this workflow is in {repository}, but the package synthdiv was imported from {PACKAGE}, another clone: "
-            f"activate {repository}/.venv, which `make` sets up, or use the Python environment of that clone"
+            f"activate {repository}/.venv, which `make environment` sets up, or use the Python environment of that clone"
         )
     if _read_modules(own) != _read_modules(PACKAGE):
         raise StudyError(
