@@ -3,9 +3,9 @@
     python tests/compare_results.py OLD NEW [--renamed renamed.yaml] [--tolerance 1e-9]
 
 The map says what changed its name, and nothing else may differ: ``files`` (regular expressions of paths in a results folder
-and what they become), ``columns`` and ``values`` (of text, whole cells) from the older name to the newer one, and
-``new_files`` and ``new_columns`` that the older version did not have. Tables and JSON files are compared value by value,
-weights and other arrays byte by byte. Figures, pages, logs and times are not compared.
+and what they become), ``columns`` (of every table, or ``table.column``) and ``values`` (of text, whole cells) from the older
+name to the newer one, and ``new_files`` and ``new_columns`` that the older version did not have. Tables and JSON files are
+compared value by value, weights and other arrays byte by byte. Figures, pages, logs and times are not compared.
 """
 
 import argparse
@@ -22,7 +22,7 @@ TABLES = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
 BYTES = {".safetensors", ".npz", ".tar"}
 TIMED = ["benchmarks/*", "logs/*", "*.checked/*", "tables/jobs.*", "calibration.json", "reported.json"]
 """Files whose content depends on when and where a job ran."""
-TIMES = {"seconds", "images_per_second", "modified"}
+TIMES = {"seconds", "elapsed_s", "images_per_s", "modified"}
 """Columns and keys that do."""
 
 
@@ -72,9 +72,10 @@ def rename(value, columns, values):
     return values.get(value, value) if isinstance(value, str) else value
 
 
-def compare_tables(old, new, renamed, tolerance):
-    """What differs between two tables, as sentences."""
-    columns = {column: renamed["columns"].get(column, column) for column in old.columns}
+def compare_tables(old, new, renamed, tolerance, name):
+    """What differs between two tables of a name, as sentences."""
+    names = renamed["columns"]
+    columns = {column: names.get(f"{name}.{column}", names.get(column, column)) for column in old.columns}
     old = old.rename(columns).select(pl.exclude(TIMES))
     new = new.select(pl.exclude([*TIMES, *(set(renamed["new_columns"]) - set(old.columns))]))
     if old.columns != new.columns:
@@ -94,7 +95,7 @@ def compare_tables(old, new, renamed, tolerance):
 def compare_files(old, new, renamed, tolerance):
     """What differs between two files, as sentences."""
     if old.suffix in TABLES:
-        return compare_tables(read_table(old), read_table(new), renamed, tolerance)
+        return compare_tables(read_table(old), read_table(new), renamed, tolerance, new.stem)
     if old.suffix == ".json":
         before = rename(json.loads(old.read_text()), renamed["columns"], renamed["values"])
         return ["content"] if differ(before, json.loads(new.read_text()), tolerance) else []

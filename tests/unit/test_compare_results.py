@@ -99,6 +99,9 @@ def test_only_declared_renames_are_accepted(folders, tmp_path):
     whole["new_files"] = [r"format\.json"]
     (tmp_path / "renamed.yaml").write_text(json.dumps(whole))
     assert compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))[0] == 0
+    own = whole | {"columns": {"taken_for": "other", "suspected_causes.taken_for": "predicted_class"}}
+    (tmp_path / "renamed.yaml").write_text(json.dumps(own))
+    assert all("causes" not in line for line in compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))[1])
     for key, text in (("columns", "became"), ("values", "kind: 2 of 2"), ("files", "is gone"), ("new_files", "is new")):
         (tmp_path / "renamed.yaml").write_text(json.dumps({name: one for name, one in whole.items() if name != key}))
         code, lines = compare(old, new, "--renamed", str(tmp_path / "renamed.yaml"))
