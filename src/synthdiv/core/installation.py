@@ -36,7 +36,7 @@ def check_installation(repository: Path) -> None:
     if _read_modules(own) != _read_modules(PACKAGE):
         raise StudyError(
             f"the package synthdiv in {PACKAGE.parent} differs from that of {repository}, whose code has changed: reinstall "
-            f"it, `python -m pip install --no-deps --no-build-isolation {repository}`, or rebuild the container"
+            f"it, `python -m pip install --no-deps --no-build-isolation --editable {repository}`, or rebuild the container"
         )
 
 
