@@ -305,11 +305,11 @@ def test_a_hanging_job_is_retried_after_its_time_limit(ungenerated, cluster, loc
 
 
 def test_a_job_that_runs_out_of_memory_gets_more(ungenerated, cluster, local_tables):
-    Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:mem_mb=700*attempt").finish()
+    Run(ungenerated, *AFTER_GENERATION, "--set-resources", "generate_images:mem_mb=900*attempt").finish()
     jobs = [job for job in cluster.list_jobs() if job["WorkDir"] == str(ungenerated.folder)]
     run = [(job["JobState"], job["MinMemoryNode"]) for job in jobs if job["Comment"].startswith("rule_generate_images")]
     # with cgroups, Slurm reports OUT_OF_MEMORY; here, only the node's log gives the reason
-    assert run == [("FAILED", "700M"), ("COMPLETED", "1400M")]
+    assert run == [("FAILED", "900M"), ("COMPLETED", "1800M")]
     assert any("exceeded memory limit" in log.read_text() for log in cluster.folder.glob("slurmd-node*.log"))
     check_tables(ungenerated, local_tables)
 
@@ -319,11 +319,14 @@ def test_a_killed_snakemake_can_be_restarted(ungenerated, cluster, local_tables)
     job, before = wait_for_generation(run, cluster)
     run.process.kill()
     run.process.wait()
+    (process,) = find_processes(ungenerated, "generate_images")
+    process.suspend()  # so that the job is still there when the second run looks for it
     assert "--unlock" in ungenerated.run(*AFTER_GENERATION, profile="slurm", check=False).stdout
     ungenerated.run("--unlock", profile="slurm")
     refused = ungenerated.run(*AFTER_GENERATION, profile="slurm", check=False)
     assert refused.returncode != 0
     assert f"scancel {job['JobId']}" in refused.stdout
+    process.resume()
     cluster.run("scancel", job["JobId"])
     while cluster.run("squeue", "--noheader", "--jobs", job["JobId"]).strip():
         time.sleep(0.2)
