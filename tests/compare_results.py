@@ -5,7 +5,8 @@
 The map says what changed its name, and nothing else may differ: ``files`` (regular expressions of paths in a results folder
 and what they become), ``columns`` (of every table, or ``table.column``) and ``values`` (of text, whole cells) from the older
 name to the newer one, and ``new_files`` and ``new_columns`` that the older version did not have. Tables and JSON files are
-compared value by value, weights and other arrays byte by byte. Figures, pages, logs and times are not compared.
+compared value by value, as are arrays of .npz files; weights and tars byte by byte. Figures, pages, logs and times are
+not compared.
 """
 
 import argparse
@@ -15,11 +16,12 @@ import re
 import sys
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import yaml
 
 TABLES = {".csv": pl.read_csv, ".parquet": pl.read_parquet}
-BYTES = {".safetensors", ".npz", ".tar"}
+BYTES = {".safetensors", ".tar"}
 TIMED = ["benchmarks/*", "logs/*", "*.checked/*", "tables/jobs.*", "calibration.json", "reported.json"]
 """Files whose content depends on when and where a job ran."""
 TIMES = {"seconds", "elapsed_s", "images_per_s", "modified"}
@@ -31,7 +33,7 @@ def list_files(folder, renames=()):
     files = {}
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder)
-        if path.suffix in TABLES.keys() | BYTES | {".json"} and not any(name.match(timed) for timed in TIMED):
+        if path.suffix in TABLES.keys() | BYTES | {".json", ".npz"} and not any(name.match(timed) for timed in TIMED):
             renamed = str(name)
             for pattern, replacement in renames:
                 renamed = re.sub(pattern, replacement, renamed)
@@ -96,6 +98,10 @@ def compare_files(old, new, renamed, tolerance):
     """What differs between two files, as sentences."""
     if old.suffix in TABLES:
         return compare_tables(read_table(old), read_table(new), renamed, tolerance, new.stem)
+    if old.suffix == ".npz":
+        with np.load(old) as before, np.load(new) as after:
+            parts = [{name: file[name].tolist() for name in file.files} for file in (before, after)]
+        return ["arrays"] if differ(rename(parts[0], renamed["columns"], {}), parts[1], tolerance) else []
     if old.suffix == ".json":
         before = rename(json.loads(old.read_text()), renamed["columns"], renamed["values"])
         return ["content"] if differ(before, json.loads(new.read_text()), tolerance) else []

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import polars as pl
 import pytest
 from workplace import REPOSITORY
@@ -22,6 +23,7 @@ def folders(tmp_path):
         )
         table.drop("lists").write_csv(folder / "tables" / "causes.csv")
         table.write_parquet(folder / "tables" / "causes.parquet")
+        np.savez(folder / "probe.npz", strength=np.array([1.0]), weights=np.eye(2))
         (folder / "model.safetensors").write_bytes(b"weights")
         (folder / "facts.json").write_text(json.dumps({"taken_for": [0.5, {"n": 1}], "seconds": 3.0}))
         (folder / "figure.png").write_bytes(name.encode())
@@ -40,7 +42,7 @@ def edit_table(path, **columns):
 
 
 def test_equal_results_are_equal(folders):
-    assert compare(*folders) == (0, ["4 files compared, 0 differences"])
+    assert compare(*folders) == (0, ["5 files compared, 0 differences"])
 
 
 @pytest.mark.parametrize(
@@ -55,13 +57,20 @@ def test_equal_results_are_equal(folders):
 )
 def test_a_changed_value_is_found(folders, columns, text):
     edit_table(folders[1] / "tables" / "causes.parquet", **columns)
-    assert compare(*folders) == (1, [f"tables/causes.parquet: {text}", "4 files compared, 1 differences"])
+    assert compare(*folders) == (1, [f"tables/causes.parquet: {text}", "5 files compared, 1 differences"])
 
 
 def test_within_the_tolerance_values_are_equal(folders):
     edit_table(folders[1] / "tables" / "causes.parquet", share=pl.Series([0.25 + 1e-12, float("nan")]))
     assert compare(*folders)[0] == 0
     assert compare(*folders, "--tolerance", "1e-14")[0] == 1
+
+
+def test_arrays_are_compared_by_value(folders):
+    np.savez(folders[1] / "probe.npz", C=np.array([1.0]), weights=np.eye(2) * (1 + 1e-12))
+    assert compare(*folders) == (1, ["probe.npz: arrays", "5 files compared, 1 differences"])
+    (folders[0].parent / "renamed.yaml").write_text("columns: {strength: C}")
+    assert compare(*folders, "--renamed", str(folders[0].parent / "renamed.yaml"))[0] == 0
 
 
 def test_rows_columns_bytes_and_files_are_compared(folders):
@@ -79,7 +88,7 @@ def test_rows_columns_bytes_and_files_are_compared(folders):
         "model.safetensors: bytes",
         "tables/causes.csv: columns ['taken_for', 'share', 'kind'] became ['taken_for', 'share']",
         "tables/causes.parquet: 2 rows became 1",
-        "3 files compared, 5 differences",
+        "4 files compared, 5 differences",
     ]
 
 
