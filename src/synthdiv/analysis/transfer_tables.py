@@ -65,7 +65,7 @@ def tabulate_transfer(predictions: pl.DataFrame, trials: pl.DataFrame) -> pl.Dat
     -------
     polars.DataFrame
         ``KEYS``, seed, n_classes, n_train (training and validation split), n_evaluation, d, top1, top1_low, top1_high,
-        c (the chosen C), trials, validation_top1 (at that C), converged (the final fit), trials_not_converged.
+        C (the chosen one), trials, validation_top1 (at that C), converged (the final fit), trials_not_converged.
     """
     rows = []
     by_run = dict(trials.group_by(*KEYS, "seed", maintain_order=True))

@@ -39,7 +39,7 @@ class Transfer:
     n_train, d : int
         Number of images in both splits, and of feature dimensions.
     trials : list of dict
-        One row per C: c, validation_top1, converged. Empty for a single C.
+        One row per C: C, validation_top1, converged. Empty for a single C.
     """
 
     predicted: np.ndarray

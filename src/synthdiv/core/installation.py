@@ -33,12 +33,13 @@ def check_installation(repository: Path) -> None:
             f"this workflow is in {repository}, but the package synthdiv was imported from {PACKAGE}, another clone: "
             f"activate {repository}/.venv, which `make environment` sets up, or use the Python environment of that clone"
         )
-    if _read_modules(own) != _read_modules(PACKAGE):
+    if _read_files(own) != _read_files(PACKAGE):
         raise StudyError(
             f"the package synthdiv in {PACKAGE.parent} differs from that of {repository}, whose code has changed: reinstall "
             f"it, `python -m pip install --no-deps --no-build-isolation --editable {repository}`, or rebuild the container"
         )
 
 
-def _read_modules(package: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(package)): path.read_bytes() for path in package.rglob("*.py")}
+def _read_files(package: Path) -> dict[str, bytes]:
+    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return {str(path.relative_to(package)): path.read_bytes() for path in files}
