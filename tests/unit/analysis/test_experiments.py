@@ -174,6 +174,9 @@ def test_differences_are_paired_and_corrected():
     assert by[1, 3]["n_pairs"] == 500
     assert by[1, 4]["paired_by"] == "class"
     assert by[1, 4]["n_pairs"] == 20
+    assert by[3, 4]["difference"] == pytest.approx(
+        ((scores < 0.6).sum() - (scores < 0.8).sum()) / 500
+    )  # classes of one size
     assert all(row["p_adjusted"] >= row["p_value"] for row in by.values())
     assert compare_experiments(rows).filter(metric="knn1_accuracy").is_empty()  # not applicable
 
