@@ -102,16 +102,17 @@ def make_files(value, folder):
                 (path / key).mkdir(parents=True, exist_ok=True)
 
 
-def list_configs():
-    """Every whole config in the pages: those with the key `study`."""
-    found = []
-    for page, name in zip(PAGES, NAMES, strict=True):
-        blocks = [body for kind, body in FENCE.findall(page.read_text()) if kind == "yaml"]
-        found += [pytest.param(body, id=f"{name} {n}") for n, body in enumerate(blocks) if re.search("^study:", body, re.M)]
-    return found
+def list_yaml(pattern=""):
+    """Every YAML block in the pages that holds a pattern."""
+    return [
+        pytest.param(body, id=f"{name} {n}")
+        for page, name in zip(PAGES, NAMES, strict=True)
+        for n, (kind, body) in enumerate(FENCE.findall(page.read_text()))
+        if kind == "yaml" and re.search(pattern, body, flags=re.MULTILINE)
+    ]
 
 
-@pytest.mark.parametrize("text", list_configs())
+@pytest.mark.parametrize("text", list_yaml("^study:"))
 def test_every_whole_config_is_accepted(text, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "resources").symlink_to(REPOSITORY / "resources")
@@ -120,16 +121,7 @@ def test_every_whole_config_is_accepted(text, tmp_path, monkeypatch):
     load_study(config)
 
 
-def list_parts():
-    found = []
-    for page, name in zip(PAGES, NAMES, strict=True):
-        for n, (kind, body) in enumerate(FENCE.findall(page.read_text())):
-            if kind == "yaml":
-                found.append(pytest.param(body, id=f"{name} {n}"))
-    return found
-
-
-@pytest.mark.parametrize("text", list_parts())
+@pytest.mark.parametrize("text", list_yaml())
 def test_every_key_of_a_config_is_known(text):
     """Also of parts of one: an unknown key is refused before anything that is missing is."""
     part = yaml.safe_load(text)

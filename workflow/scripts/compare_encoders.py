@@ -33,7 +33,7 @@ def main(smk: SimpleNamespace) -> None:
     tables.append(
         metrics.select(
             "encoder",
-            pl.col("metric").alias("metric"),
+            "metric",
             pl.concat_str("set", "reference", separator=" x ", ignore_nulls=True).alias("item"),
             "value",
             "low",
