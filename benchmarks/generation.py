@@ -27,6 +27,7 @@ from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.generator import Generator, fingerprint_generator
 from synthdiv.generation.shards import generate_shard
 from synthdiv.images.index import locate_images, read_index
+from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
@@ -79,13 +80,11 @@ def generate_with_ours(study: Study, folder: Path) -> Any:
     spec = study.config["generators"]["tiny-sd"]
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
     (shard,) = list_shards(study).values()
+    job = plan_generation(study, GenerationRun("synset", SCALE), shard)
 
     def generate() -> None:
         shutil.rmtree(folder / "archive", ignore_errors=True)
-        path = folder / "index.parquet"
-        generate_shard(
-            study, GenerationRun("synset", SCALE), shard, fingerprint, path, load_generate=lambda: generator.generate_images
-        )
+        generate_shard(job, fingerprint, folder / "index.parquet", load_generate=lambda: generator.generate_images)
 
     return generate
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 from timing import show, widen_tables
 
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.index import write_index
 from synthdiv.images.natural_index import choose_images, index_images
 from synthdiv.images.readers.sources import find_images
@@ -56,8 +57,8 @@ def main() -> None:
         folder = Path(name)
         write_trees(folder, keys)
         forms = {
-            "folders": {"form": ["folder"], "paths": [str(folder / "tree" / key) for key in keys], "keys": keys},
-            "flat": {"form": ["flat"], "paths": [str(folder / "flat")], "labels": [str(folder / "labels.txt")]},
+            "folders": ImageFiles(form="folder", paths=tuple(str(folder / "tree" / key) for key in keys), keys=tuple(keys)),
+            "flat": ImageFiles(form="flat", paths=(str(folder / "flat"),), labels=str(folder / "labels.txt")),
         }
         paths = sorted((folder / "tree").rglob("*.JPEG"))
         start = time.monotonic()

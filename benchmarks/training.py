@@ -116,7 +116,6 @@ def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, 
     training = Training(
         recipe=recipe,
         class_keys=list("abcdefgh"),
-        class_names=list("abcdefgh"),
         parts=[Part("own", [index])],
         seed=0,
         study_seed=0,

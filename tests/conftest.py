@@ -35,11 +35,13 @@ def make_unit(rows):
 
 
 def make_embeddings(class_ids, rows, dtype=np.float64, *, unit=True):
-    """Make embeddings from classes in any order: sorted by class, with the row numbers as indices."""
+    """Make embeddings from classes in any order: sorted by class, with indices that start at 0 in each class."""
     ids, rows = np.asarray(class_ids), np.asarray(rows)
     order = np.argsort(ids, kind="stable")
+    ids = ids[order].astype(np.int64)
     vectors = (make_unit(rows) if unit else rows).astype(dtype)
-    return Embeddings(ids[order].astype(np.int64), np.arange(len(ids)), vectors[order], np.ones(len(ids), dtype=np.float32))
+    indices = np.arange(len(ids)) - np.searchsorted(ids, ids)
+    return Embeddings(ids, indices, vectors[order], np.ones(len(ids), dtype=np.float32))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 from snakemake import cli
+from snakemake.dag import DAG
 
 REPOSITORY = Path(__file__).parents[1]
 DEMO = REPOSITORY / "resources" / "demo"
@@ -118,3 +119,9 @@ class Workplace:
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done
+
+    def list_jobs(self, *targets):
+        """Make a dry run and return Snakemake's jobs that run a script."""
+        with unittest.mock.patch.object(DAG, "__init__", autospec=True, side_effect=DAG.__init__) as made:
+            self.plan(*targets)
+        return [job for job in made.call_args.args[0].jobs if job.rule.script]

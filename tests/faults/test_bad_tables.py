@@ -134,9 +134,8 @@ def write_table(path, vectors=VECTORS, kind=None):
 
 def import_and_read(source, folder):
     (folder / "classes.csv").write_text(HEADER + "0,a,b,c\n1,b,c,d\n")
-    import_embeddings(
-        str(source), folder / "results" / "t.parquet", set_name="m", classes=read_classes(folder / "classes.csv")
-    )
+    keys = [row.key for row in read_classes(folder / "classes.csv")]
+    import_embeddings(str(source), folder / "results" / "t.parquet", set_name="m", class_keys=keys)
     return EmbeddingTables([folder / "results" / "t.parquet"], "train").read()
 
 

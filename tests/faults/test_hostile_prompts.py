@@ -6,15 +6,17 @@ from html.parser import HTMLParser
 import numpy as np
 import polars as pl
 import pytest
+import small_study
 from traps import CALL, accept, make_study
-from workplace import DEMO
+from workplace import DEMO, Workplace
 
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.embeddings.prompt_checks import load_encoder_tokenizer
 from synthdiv.embeddings.table import EmbeddingTables, write_embeddings
 from synthdiv.images.index import read_index, write_index
-from synthdiv.plan.generation import list_generation_runs, list_shards, make_generation_recipe
+from synthdiv.jobs.images import plan_generation
+from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import build_datasets
 from synthdiv.report import summary
@@ -31,7 +33,7 @@ TEXTS = {
     "10,000 characters": "a very long prompt " * 527,
     "a command": f"$({CALL}); `{CALL}` | {CALL} && {CALL}",
     "braces": "{wildcards} {wildcards.shard} {name} {{class}} {0}",
-    "Snakemake's paths": "<results> <logs>/x {input} {params.recipe}",
+    "Snakemake's paths": "<results> <logs>/x {input} {params.job}",
     "a script": "<script>alert(1)</script>",
     "the end of a script": "</script><script>alert(1)</script>",
     "an image tag": "<img src=x onerror=alert(1)>",
@@ -55,8 +57,8 @@ def test_overrides_and_a_grammar_do_not_change_a_text(tmp_path, monkeypatch, tex
     study = accept(config, tmp_path)
     assert study.datasets["disamb"].prompt(3, "train", 0) == text.strip()
     assert text.strip() in study.datasets["promptaug"].prompt(3, "train", 0)
-    recipe = make_generation_recipe(study, list_generation_runs(study)[1], next(iter(list_shards(study).values())))
-    assert len(recipe["prompts"]) == 64  # a digest: no rule sees the text
+    job = plan_generation(study, list_generation_runs(study)[1], next(iter(list_shards(study).values())))
+    assert len(job.prompts.digest) == 64  # a digest: no rule sees the text
 
 
 @FOR_EACH_TEXT
@@ -147,3 +149,22 @@ def test_a_prompt_probe_does_not_change_a_text(tmp_path, monkeypatch):
     probe = {"class": "bag", "prompts": prompts, "guidance_scale": 7.5, "images": 1, "reference": "Natural-IM"}
     study = accept(config | {"prompt_probes": {"hostile": probe}}, tmp_path)
     assert [study.prompt_probes["hostile"].prompt(3, "probe", n) for n in range(len(prompts))] == prompts
+
+
+def test_snakemake_does_not_change_a_text_in_a_job(tmp_path, monkeypatch):
+    """Jobs hold the names of classes and the prompts of a probe."""
+    monkeypatch.chdir(tmp_path)
+    prompts = [text.strip() for text in TEXTS.values()]
+    names = [name for name in prompts if name.isprintable()]
+    probe = {"class": "k0", "prompts": prompts, "guidance_scale": 7.5, "images": 1, "reference": "Synset-IM"}
+    config = small_study.make_config(prompt_probes={"hostile": probe}, experiments={}, contact_sheets={})
+    config["datasets"] = {"synset": config["datasets"]["synset"]}
+    config["sets"] = {"Synset-IM": config["sets"]["Synset-IM"]}
+    place = Workplace.make(tmp_path, config)
+    with open("classes.csv", "w", newline="", encoding="utf-8") as file:
+        rows = [(n, f"k{n}", name, "x") for n, name in enumerate(names)]
+        csv.writer(file).writerows([("class_id", "key", "name", "lemmas"), *rows])
+    planned = {job.rule.name: job.params["job"] for job in place.list_jobs()}
+    assert planned["tabulate_experiments"]["class_names"] == names
+    assert planned["generate_prompt_probe"]["prompts"]["prompts"] == prompts
+    assert planned["score_prompt_probes"]["prompt_probes"][0]["prompts"] == prompts

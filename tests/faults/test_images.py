@@ -18,6 +18,7 @@ from traps import CALL, untouched
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.index import locate_images, read_index
 from synthdiv.images.natural_index import choose_images, index_images
 from synthdiv.images.readers.sources import find_images, read_rows
@@ -82,11 +83,8 @@ def write_folders(folder, data, *, name="1.png"):
 
 
 def describe(folder):
-    return {
-        "form": ["folder"],
-        "paths": [str(folder / "natural" / row.key) for row in CLASSES],
-        "keys": [row.key for row in CLASSES],
-    }
+    paths = tuple(str(folder / "natural" / row.key) for row in CLASSES)
+    return ImageFiles(form="folder", paths=paths, keys=tuple(row.key for row in CLASSES))
 
 
 def index(source, folder, *, on_undecodable="error"):
@@ -259,7 +257,7 @@ def write_tar(folder, members):
             else:
                 member.type, member.linkname = content
                 tar.addfile(member)
-    return {"form": ["tar"], "paths": [str(path)]}
+    return ImageFiles(form="tar", paths=(str(path),))
 
 
 def test_members_with_paths_outside_a_tar_are_read_in_place(tmp_path, monkeypatch):
@@ -318,7 +316,7 @@ def test_a_tar_that_claims_a_terabyte_is_refused_before_it_is_read(tmp_path):
     member.size = 10**12
     (tmp_path / "images.tar").write_bytes(member.tobuf() + bytes(1024))
     with pytest.raises(StudyError, match="a label of 1,000,000,000,000 bytes is too large"):
-        index({"form": ["tar"], "paths": [str(tmp_path / "images.tar")]}, tmp_path)
+        index(ImageFiles(form="tar", paths=(str(tmp_path / "images.tar"),)), tmp_path)
 
 
 def test_a_parquet_with_a_damaged_page_is_refused(tmp_path):
@@ -342,7 +340,7 @@ IDX = {
 def test_an_invalid_idx_file_is_refused(tmp_path, data, message):
     (tmp_path / "images-ubyte").write_bytes(data)
     (tmp_path / "labels-ubyte").write_bytes(struct.pack(">HBBi", 0, 8, 1, 2) + b"\0\1")
-    source = {"form": ["idx"], "paths": [str(tmp_path / "images-ubyte")], "labels": [str(tmp_path / "labels-ubyte")]}
+    source = ImageFiles(form="idx", paths=(str(tmp_path / "images-ubyte"),), labels=str(tmp_path / "labels-ubyte"))
     with pytest.raises(StudyError) as caught:
         index(source, tmp_path)
     assert message in str(caught.value)
@@ -354,7 +352,7 @@ def test_an_invalid_development_kit_is_refused(tmp_path, content):
     (tmp_path / "flat" / "1.png").write_bytes(PNG)
     (tmp_path / "labels.txt").write_text("1\n")
     (tmp_path / "meta.mat").write_bytes(content)
-    source = {"form": ["flat"], "paths": [str(tmp_path / "flat")], "labels": [str(tmp_path / "labels.txt")]}
+    source = ImageFiles(form="flat", paths=(str(tmp_path / "flat"),), labels=str(tmp_path / "labels.txt"))
     with pytest.raises(StudyError, match=r"meta\.mat is not the development kit's meta\.mat: "):
         index(source, tmp_path)
 
@@ -385,7 +383,7 @@ def test_a_flipped_bit_in_a_generated_image_is_detected_when_it_is_decoded(tmp_p
 def test_a_block_with_a_link_in_it_is_refused(tmp_path, link):
     source = write_tar(tmp_path, [("a.png", PNG), ("a.json", b'{"maximum": 1}'), ("b.png", link)])
     with pytest.raises(StudyError, match=r"the archive's block .* is damaged \(b\.png is not a file\): delete it"):
-        read_block(source["paths"][0])
+        read_block(source.paths[0])
 
 
 def test_a_class_key_of_shell_characters_gives_a_plain_member_name(tmp_path):

@@ -33,6 +33,7 @@ from synthdiv.core.tables import write_table
 from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import read_index
+from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
@@ -81,7 +82,8 @@ def standin(tmp_path, classes_csv, monkeypatch):
 def generate_all(config, path):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    return generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
+    job = plan_generation(study, GenerationRun("synset", 7.5), shard)
+    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def read_all(path):
@@ -312,7 +314,7 @@ def test_an_input_from_the_future_is_named_before_anything_runs(checkout):
     assert code != 0
     assert "natural/val/bag was last changed at " in output
     assert "check the machine's clock; if it is right, reset the file's time: touch natural/val/bag" in output
-    assert "Index the natural images" not in output.partition("Select jobs")[2]
+    assert "Index the images" not in output.partition("Select jobs")[2]
     assert (index.stat().st_mtime_ns if index.exists() else None) == before
 
 

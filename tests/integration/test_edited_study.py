@@ -93,7 +93,7 @@ def test_a_new_natural_image_is_indexed(place):
     folder = place.folder / "natural" / "train" / "bag"
     shutil.copy(next(folder.iterdir()), folder / "new.png")
     plan = place.plan()
-    assert "Index the natural images of Natural-IM" in list_jobs(plan.stdout)
+    assert "Index the images of natural/Natural-IM" in list_jobs(plan.stdout)
     assert not list_generated(plan)
 
 

@@ -233,17 +233,28 @@ def test_there_is_nothing_left_to_do(place):
 # Plans of edited configs
 
 
-def change_recipe(config, **changes):
-    """Return the config with another recipe, or other keys, of the classifier `tiny`."""
+def change_recipe(config, classifier="tiny", **changes):
+    """Return the config with another recipe, or other keys, of a classifier."""
     classifiers = config["classifiers"]
-    return config | {"classifiers": classifiers | {"tiny": classifiers["tiny"] | changes}}
+    return config | {"classifiers": classifiers | {classifier: classifiers[classifier] | changes}}
 
 
 def test_an_edited_evaluation_recipe_repeats_only_evaluations(finished):
-    config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48}, checkpoint_minutes=5)
+    config = change_recipe(finished.config, "tuned", recipe=RECIPE | {"evaluation_size": 48}, checkpoint_minutes=5)
     planned = finished.plan("classifiers", config=config).stdout
     assert "train_classifier" not in planned
-    assert len(set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned))) == 3
+    assert set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned)) == {("tuned", "Natural-IM")}
+
+
+def test_an_edited_evaluation_recipe_repeats_the_training_whose_log_has_evaluations(finished):
+    """That of `tiny`, which has a monitored set, and that of `tuned`, which starts from its weights."""
+    config = change_recipe(finished.config, checkpoint_minutes=5)
+    assert "Nothing to be done" in finished.plan("classifiers", config=config).stdout
+    config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48})
+    planned = finished.plan("classifiers", config=config).stdout
+    trained = set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))
+    assert trained == {("tiny", "Natural-IM"), ("tiny", "Natural4"), ("tiny", "Mixed"), ("tuned", "Natural-IM")}
+    assert set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned)) == trained
 
 
 def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finished):

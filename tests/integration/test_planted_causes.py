@@ -128,12 +128,13 @@ def plant(rng, pool, texts, homonyms, n_classes):
 
 def test_planted_causes_are_found_and_untouched_classes_have_none(study, natural, pool, texts, homonyms):
     confusion: Counter = Counter()
+    names = [(row.key, row.name) for row in study.classes]
     for repeat in range(REPEATS):
         generated, own_texts, planted = plant(
             np.random.default_rng([SEED, repeat]), pool, texts, homonyms, len(study.classes)
         )
         evidence = gather_evidence(generated, natural, own_texts, len(study.classes), dataset="planted", seed=repeat)
-        found = diagnose_classes(evidence, study.classes, set_name="planted", seed=repeat)
+        found = diagnose_classes(evidence, names, set_name="planted", seed=repeat)
         confusion.update((planted[c], cause) for c, cause in zip(found["class_id"], found["cause"], strict=True))
     for (case, cause), count in sorted(confusion.items()):
         print(f"{case}: {cause}: {count}")

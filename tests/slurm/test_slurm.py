@@ -221,7 +221,7 @@ def test_jobs_request_the_resources_of_the_profile(finished, cluster):
     assert requested["rule_generate_images_wildcards_synset_7.5_c0-3"] == ("gpu", "gres:gpu:1", "16000M", "04:00:00", "4")
     assert requested["rule_train_classifier_wildcards_pair_Natural-IM_1"][:2] == ("gpu", "gres:gpu:2")
     assert jobs["rule_train_classifier_wildcards_pair_Natural-IM_1"]["NumNodes"] == "1"
-    assert requested["rule_index_natural_wildcards_Natural-IM"][:3] == ("cpu", None, "8000M")
+    assert requested["rule_index_images_wildcards_natural_Natural-IM"][:3] == ("cpu", None, "8000M")
     # three embeddings share a job and its GPU, one after the other
     assert requested["rule_embed_embed_images_embed_prompts"][:3] == ("gpu", "gres:gpu:1", "16000M")
     assert requested["rule_score_score_experiment"][:3] == ("cpu", None, "4000M")

@@ -7,12 +7,13 @@ import pytest
 import yaml
 from workplace import REPOSITORY, Workplace
 
-from synthdiv.plan.generation import list_generation_runs, list_shards, make_generation_recipe
+from synthdiv.jobs.images import plan_generation
+from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
 
 JOBS = {
     "fingerprint_generator": 1,
-    "index_natural": 1,
+    "index_images": 1,
     "generate_images": 1000,  # 10 generation runs in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,
@@ -55,8 +56,7 @@ def test_one_edited_prompt_replans_one_shard_of_each_generation_run_that_uses_it
         (run.collection, shard)
         for run in list_generation_runs(before)
         for shard in list_shards(before)
-        if make_generation_recipe(before, run, list_shards(before)[shard])
-        != make_generation_recipe(after, run, list_shards(after)[shard])
+        if plan_generation(before, run, list_shards(before)[shard]) != plan_generation(after, run, list_shards(after)[shard])
     ]
     scales = {"disamb": ["7.5", "2.5", "1"], "promptaug": ["2.5"], "sweep": ["1.5", "2", "3.5", "5", "10"]}
     assert changed == [(f"{name}/g{scale}", "c020-029") for name in scales for scale in scales[name]]

@@ -8,9 +8,12 @@ import sys
 
 import pytest
 import yaml
+from rule_files import COMMAND, RULE_FILES, SCRIPTS, list_local_rules, list_rules
 from workplace import REPOSITORY
 
 from synthdiv.core.results_format import write_results_format
+from synthdiv.jobs.rules import RULES, list_jobs
+from synthdiv.plan.loading import load_study
 
 
 @pytest.fixture
@@ -26,6 +29,11 @@ def list_messages(output):
 def count_jobs(output):
     """Read the number of jobs of a dry run, by rule."""
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", output, flags=re.MULTILINE)}
+
+
+def list_figures(output):
+    """List the figures that a dry run plots."""
+    return re.findall(r"^(?:local)?(?:Job|job) \d+: Plot the figure (\w+)$", output, flags=re.MULTILINE)
 
 
 def list_scored(output):
@@ -55,12 +63,12 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
     assert [message for message in list_messages(done.stdout) if "adherence" in message] == [
         "Measure the modifier adherence of PromptAug-IM (tiny-clip)",
         "Tabulate the modifier adherence",
-        "Plot the modifier adherence",
+        "Plot the figure adherence",
     ]
     assert counts["generate_images"] == 12  # six generation runs of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
-    assert counts["index_natural"] == 2
+    assert counts["index_images"] == 2
     trained = [message for message in list_messages(done.stdout) if message.startswith("Train small")]
     classifier = demo_config["classifiers"]["small"]
     assert sorted(trained) == sorted(
@@ -68,13 +76,8 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
     )
     assert counts["evaluate_classifier"] == 7
     assert counts["audit_tables"] == counts["check_claims"] == 1
-    assert (
-        counts["generate_prompt_probe"]
-        == counts["embed_prompt_probe"]
-        == counts["score_prompt_probes"]
-        == counts["plot_prompt_probes"]
-        == 1
-    )
+    assert counts["generate_prompt_probe"] == counts["embed_prompt_probe"] == counts["score_prompt_probes"] == 1
+    assert list_figures(done.stdout).count("prompt_probes") == 1
     assert not {"generate_review", "classify_review", "match_review", "write_review"} & counts.keys()
 
 
@@ -85,6 +88,7 @@ def test_without_prompt_probes_no_job_for_them_is_planned(workplace, demo_config
         rule for rule in count_jobs(done.stdout) if rule.endswith(("_probe", "_probes")) and rule != "train_linear_probe"
     ]
     assert "tables/prompt_probes.csv" not in done.stdout
+    assert "prompt_probes" not in list_figures(done.stdout)
 
 
 @pytest.mark.parametrize("reviewed_by", ["classifier", "natural images", "prompts"])
@@ -92,12 +96,12 @@ def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, dem
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
     expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
     if reviewed_by == "classifier":
-        expected |= {"classify_review": 1, "train_classifier": 3, "index_natural": 1}
+        expected |= {"classify_review": 1, "train_classifier": 3, "index_images": 1}
     else:
         del demo_config["classifiers"]
         expected |= {"match_review": 1, "embed_images": 2, "write_manifest": 3}
         if reviewed_by == "natural images":
-            expected |= {"embed_images": 4, "index_natural": 1}
+            expected |= {"embed_images": 4, "index_images": 1}
         else:
             for part in ("sets", "experiments", "contact_sheets"):
                 demo_config[part] = {k: v for k, v in demo_config[part].items() if part == "sets" and "dataset" in v}
@@ -138,24 +142,26 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_without_slurm(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("target", "rules", "not_rules"),
+    ("target", "rules", "not_rules", "figures"),
     [
-        ("generate", {"generate_images", "index_natural", "fingerprint_generator"}, {"embed_images", "score_experiment"}),
-        ("embed", {"embed_images", "embed_prompts"}, {"score_experiment", "plot_experiments"}),
-        ("classifiers", {"train_classifier", "rank_predictors"}, {"plot_contact_sheet", "check_prompts"}),
+        ("generate", {"generate_images", "index_images", "fingerprint_generator"}, {"embed_images", "score_experiment"}, []),
+        ("embed", {"embed_images", "embed_prompts"}, {"score_experiment"}, []),
         (
-            "guidance",
-            {"measure_spread", "evaluate_classifier", "plot_guidance"},
-            {"tabulate_experiments", "plot_classifiers"},
+            "classifiers",
+            {"train_classifier", "rank_predictors"},
+            {"check_prompts"},
+            ["classifiers", "predictors", "training"],
         ),
-        ("adherence", {"generate_images", "measure_adherence", "plot_adherence"}, {"score_experiment", "embed_prompts"}),
-        ("experiments", {"score_experiment", "tabulate_experiments"}, {"plot_contact_sheet", "check_prompts"}),
+        ("guidance", {"measure_spread", "evaluate_classifier"}, {"tabulate_experiments"}, ["guidance"]),
+        ("adherence", {"generate_images", "measure_adherence"}, {"score_experiment", "embed_prompts"}, ["adherence"]),
+        ("experiments", {"score_experiment", "tabulate_experiments"}, {"check_prompts"}, []),
     ],
 )
-def test_targets(workplace, demo_config, target, rules, not_rules):
-    counts = count_jobs(workplace(demo_config).plan(target).stdout)
-    assert rules <= counts.keys()
-    assert not not_rules & counts.keys()
+def test_targets(workplace, demo_config, target, rules, not_rules, figures):
+    output = workplace(demo_config).plan(target).stdout
+    assert rules <= count_jobs(output).keys()
+    assert not not_rules & count_jobs(output).keys()
+    assert sorted(list_figures(output)) == figures
 
 
 def test_an_encoders_weights_are_an_input_of_its_embeddings(workplace, demo_config):
@@ -198,7 +204,7 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_metri
     assert list_scored(done.stdout) == {
         f"Score reference {name} x query {name} (tiny-clip)" for name in ("Disamb-IM", "Disamb1.0-IM")
     }
-    assert count_jobs(done.stdout)["plot_guidance"] == 1
+    assert list_figures(done.stdout) == ["guidance"]
     del place.config["sets"]["Disamb1.0-IM"]
     place.write_config()
     assert "tabulate_guidance" not in count_jobs(place.plan().stdout)
@@ -230,26 +236,85 @@ def test_profiles_have_the_same_rerun_triggers():
         assert profile["scheduler"] == "greedy"
 
 
-def test_every_rule_has_the_standard_form():
-    """Script, log and benchmark are named after the rule, which has memory, time and a message; likewise for `use rule`."""
-    for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"):
-        for name, body in re.findall(r"^rule (\w+):\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE):
-            if "script:" not in body:
-                continue
-            assert f'"../scripts/{name}.py"' in body
-            assert f'"<logs>/{name}' in body
-            # a benchmark is an output: rules that always run have neither
-            assert ("output:" in body) == (f'"<benchmarks>/{name}' in body)
-            assert all(key in body for key in ("mem_mb=", "runtime=", "message:", "conda:")), name
-            script = (REPOSITORY / "workflow" / "scripts" / f"{name}.py").read_text()
-            assert script.startswith('"""')
-            assert "def main(smk" in script
-        for name, body in re.findall(
-            r"^use rule \w+ as (\w+) with:\n((?:    .*\n|\n)+)", path.read_text(), flags=re.MULTILINE
-        ):
-            assert re.search(rf'"<logs>/{name}[/.]', body)
-            assert ("output:" in body) == (f'"<benchmarks>/{name}/' in body)
-            assert "message:" in body
+@pytest.mark.parametrize("path", RULE_FILES, ids=[path.stem for path in RULE_FILES])
+def test_every_rule_has_the_standard_form(path):
+    """Script, log and benchmark are named after the rule; its params are a job of the script's type, except for commands.
+
+    It has a message and, unless it is local, memory and time. Likewise for `use rule`.
+    """
+    for rule in list_rules(path):
+        assert re.search(rf'"<logs>/{rule.name}[/.]', rule.body)
+        # a benchmark is an output: rules that always run have neither
+        assert ("output:" in rule.body) == (re.search(rf'"<benchmarks>/{rule.name}[/.]', rule.body) is not None)
+        assert "message:" in rule.body, rule.name
+        assert (rule.make is None) == rule.is_command, rule.name
+        if not rule.is_command:
+            assert f"@run_as_job({rule.kind})\ndef main(job: {rule.kind}, smk: Script) -> None:" in rule.script, rule.name
+        if rule.name == rule.base:
+            assert f'"../scripts/{rule.name}.py"' in rule.body
+            assert rule.script.startswith('"""')
+            assert "conda:" in rule.body, rule.name
+            is_submitted = rule.name not in list_local_rules(path)
+            assert not is_submitted or all(key in rule.body for key in ("mem_mb=", "runtime=")), rule.name
+
+
+def test_only_commands_read_the_config_and_no_script_reads_wildcards():
+    scripts = {path.stem: path.read_text() for path in SCRIPTS.glob("*.py")}
+    commands = {rule.base for rule in list_rules(SCRIPTS.parent / "rules" / "planning.smk")}
+    assert {name for name, text in scripts.items() if COMMAND in text} == commands
+    for name, text in scripts.items():
+        assert ".wildcards" not in text, name
+        assert name in commands or ".config" not in text, name
+
+
+def find_unusual(value):
+    """Return the parts of a rule's params that are not plain values, and dicts whose keys are not sorted texts."""
+    if type(value) is dict:
+        own = [] if all(type(key) is str for key in value) and list(value) == sorted(value) else [value]
+        return own + [found for one in value.values() for found in find_unusual(one)]
+    if type(value) is list:
+        return [found for one in value for found in find_unusual(one)]
+    return [] if value is None or type(value) in (str, int, float, bool) else [value]
+
+
+@pytest.mark.parametrize("name", ["config", "demo_sd", "demo_interventions"])
+def test_all_params_are_plain_values_in_order(monkeypatch, name):
+    """Snakemake sees no change of others, nor the same keys in another order as the same."""
+    monkeypatch.chdir(REPOSITORY)
+    study = load_study(yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text()))
+    jobs = list_jobs(study)
+    assert len(jobs) > 200
+    for job, params in jobs.items():
+        assert type(params) is dict, job
+        assert find_unusual(params) == [], job
+    for rule in RULES.values():
+        for wildcards in rule.list_wildcards(study):
+            job = rule.make(study, **wildcards)
+            assert type(job).from_params(job.to_params()).to_params() == job.to_params()
+
+
+def test_snakemakes_params_are_the_listed_jobs(workplace, demo_config, monkeypatch):
+    demo_config |= {"classes_per_shard": 5, "transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
+    demo_config["review"] = {"set": "Disamb-IM"}
+    place = workplace(demo_config)
+    monkeypatch.chdir(place.folder)
+    planned = place.list_jobs("all", "review")
+    assert len(planned) > 200
+    study = load_study(demo_config)
+    assert list_jobs(study)  # imports all rules
+    listed = {
+        (name, frozenset(wildcards.items())): rule.make(study, **wildcards).to_params()
+        for name, rule in RULES.items()
+        for wildcards in rule.list_wildcards(study)
+    }
+    for job in planned:
+        rule = {"plot_geometry": "plot_figure"}.get(job.rule.name, job.rule.name)
+        params = dict(job.params.items())
+        assert params.keys() == ({"job", "caption"} if rule == "plot_figure" else {"job"})
+        assert find_unusual(params["job"]) == find_unusual(params.get("caption")) == []
+        assert params["job"] == listed[rule, frozenset(job.wildcards.items())]
+        # what Snakemake compares with the last run
+        assert repr(params["job"]) in map(repr, job.non_derived_params)
 
 
 def test_the_grid_is_printed_without_the_user_provided_images(workplace, demo_config):
@@ -268,31 +333,34 @@ def test_the_grid_is_printed_without_the_user_provided_images(workplace, demo_co
 
 
 def test_transfer_and_features_are_planned_if_configured(workplace, demo_config):
-    rules = {
-        "index_transfer",
-        "extract_features",
-        "embed_transfer",
-        "classify_transfer",
-        "tabulate_transfer",
-        "plot_transfer",
-    }
-    rules |= {"measure_features", "tabulate_features", "plot_features"}
+    rules = {"extract_features", "embed_transfer", "classify_transfer", "tabulate_transfer"}
+    rules |= {"measure_features", "tabulate_features"}
+    figures = {"transfer", "features"}
     place = workplace(demo_config)
-    assert not rules & count_jobs(place.plan().stdout).keys()
+    output = place.plan().stdout
+    assert not rules & count_jobs(output).keys()
+    assert not figures & set(list_figures(output))
+    assert not [message for message in list_messages(output) if message.startswith("Index the images of transfer/")]
     place.config |= {"transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
     place.write_config()
-    counts = count_jobs(place.plan("transfer").stdout)
-    assert counts["index_transfer"] == counts["embed_transfer"] == 1
+    output = place.plan("transfer").stdout
+    counts = count_jobs(output)
+    assert list_messages(output).count("Index the images of transfer/digits") == counts["embed_transfer"] == 1
     assert counts["extract_features"] == 14  # seven training sets, with all seeds in one job, for digits and for Fashion-IM
     assert counts["classify_transfer"] == 8  # and the encoder
     assert counts["measure_features"] == 7
-    assert not {"score_experiment", "plot_predictors", "plot_causes"} & counts.keys()
-    assert rules <= count_jobs(place.plan().stdout).keys()
+    assert "score_experiment" not in counts
+    assert sorted(list_figures(output)) == ["features", "transfer"]
+    output = place.plan().stdout
+    assert rules <= count_jobs(output).keys()
+    assert figures <= set(list_figures(output))
+    assert "Index the images of transfer/digits" in list_messages(output)
     del place.config["transfer"]
     place.write_config()
     output = place.plan("transfer").stdout
-    assert count_jobs(output)["plot_features"] == 1
-    assert not {"index_transfer", "classify_transfer", "plot_transfer"} & count_jobs(output).keys()
+    assert list_figures(output) == ["features"]
+    assert "classify_transfer" not in count_jobs(output)
+    assert "Index the images of transfer/" not in output
 
 
 def test_a_missing_transfer_set_gives_a_one_sentence_error(workplace, demo_config):
@@ -309,32 +377,31 @@ def test_natural_images_and_classifiers_alone_are_planned_without_generation(wor
     natural = {"Fashion-IM": demo_config["sets"]["Fashion-IM"]}
     classifier = demo_config["classifiers"]["small"] | {"train": ["Fashion-IM"], "evaluate": ["Fashion-IM"]}
     config = {key: demo_config[key] for key in ("classes", "device", "encoders")} | {"study": "natural", "sets": natural}
-    counts = count_jobs(workplace(config | {"classifiers": {"small": classifier}}).plan().stdout)
-    assert {"train_classifier", "evaluate_classifier", "plot_classifiers", "plot_training"} <= counts.keys()
-    assert not {"plot_guidance", "generate_images", "fingerprint_generator", "embed_prompts"} & counts.keys()
+    output = workplace(config | {"classifiers": {"small": classifier}}).plan().stdout
+    assert {"train_classifier", "evaluate_classifier"} <= count_jobs(output).keys()
+    assert {"classifiers", "training"} <= set(list_figures(output))
+    assert not {"generate_images", "fingerprint_generator", "embed_prompts"} & count_jobs(output).keys()
+    assert "guidance" not in list_figures(output)
 
 
 def test_the_diagnosis_of_the_demo(workplace, demo_config):
-    counts = count_jobs(workplace(demo_config).plan().stdout)
+    output = workplace(demo_config).plan().stdout
+    counts = count_jobs(output)
     assert counts["gather_evidence"] == 6  # the generated sets
     assert counts["split_error"] == 8  # and the natural sets
-    for rule in (
-        "embed_class_texts",
-        "tabulate_diagnosis",
-        "plot_causes",
-        "plot_evidence",
-        "plot_error_split",
-        "plot_geometry",
-    ):
+    for rule in ("embed_class_texts", "tabulate_diagnosis", "plot_geometry", "write_summary"):
         assert counts[rule] == 1, rule
-    assert counts["write_summary"] == 1
+    for figure in ("causes", "evidence", "error_split", "geometry"):
+        assert list_figures(output).count(figure) == 1, figure
 
 
 def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
     for name in ("Fashion-IM", "FashionStudio-IM"):
         del demo_config["sets"][name]
     del demo_config["experiments"], demo_config["classifiers"], demo_config["contact_sheets"]
-    counts = count_jobs(workplace(demo_config).plan().stdout)
+    output = workplace(demo_config).plan().stdout
+    counts = count_jobs(output)
     assert counts["split_error"] == 6
     assert counts["tabulate_diagnosis"] == 1
-    assert not {"gather_evidence", "embed_class_texts", "plot_causes", "plot_evidence"} & counts.keys()
+    assert not {"gather_evidence", "embed_class_texts"} & counts.keys()
+    assert not {"causes", "evidence"} & set(list_figures(output))

@@ -17,9 +17,9 @@ rule audit_tables:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         summary="<results>/tables/matrix_summary.csv",
-        distances=audited_distances,
-        classifiers=audited_classifiers,
-        published=published_tables,
+        distances=from_plan(audit.list_distances),
+        classifiers=from_plan(audit.list_audited_classifiers),
+        published=from_paper(audit.list_published_tables),
     output:
         table="<results>/tables/audit.csv",
     log:
@@ -28,12 +28,8 @@ rule audit_tables:
         "<benchmarks>/audit_tables.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        prompts_of=prompts_of_sets,
-        repeated=repeated_sets,
+        job=job_of(audit.audit_tables),
     message:
         "Audit the tables"
     script:
@@ -42,14 +38,14 @@ rule audit_tables:
 
 rule check_claims:
     input:
-        claims=claim_list,
+        claims=str(PAPER / "claims.csv"),
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         differences="<results>/tables/experiment_differences.csv",
-        metrics=metrics_for_claims,
-        classifiers=classifiers_for_claims,
-        predictors=predictors_for_claims,
-        transfer=transfer_for_claims,
+        metrics=from_plan(audit.list_claimed_metrics),
+        classifiers=from_plan(audit.list_claimed_classifiers),
+        predictors=from_plan(audit.list_claimed_predictors),
+        transfer=from_plan(audit.list_claimed_transfer),
     output:
         table="<results>/tables/claims.csv",
     log:
@@ -58,13 +54,8 @@ rule check_claims:
         "<benchmarks>/check_claims.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        encoder=list_encoders(STUDY)[0],
-        published=STUDY.config["published"],
-        roles=set_roles,
+        job=job_of(audit.check_claims),
     message:
         "Test published claims"
     script:
@@ -75,9 +66,9 @@ rule compare_published:
     input:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
-        distances=audited_distances,
-        means=compared_means,
-        published=compared_tables,
+        distances=from_plan(audit.list_distances),
+        means=from_plan(audit.list_compared_means),
+        published=from_paper(audit.list_compared_tables),
     output:
         table="<results>/tables/published.csv",
     log:
@@ -86,12 +77,8 @@ rule compare_published:
         "<benchmarks>/compare_published.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        classifier=first_classifier(),
-        study=STUDY.config["published"],
+        job=job_of(audit.compare_published),
     message:
         "Compare published values with the study's"
     script:

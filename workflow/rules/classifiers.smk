@@ -16,10 +16,10 @@ localrules:
 
 rule train_classifier:
     input:
-        indices=training_indices,
-        initial=initial_weights,
-        monitored=monitored_indices,
-        pretrained=pretrained_files,
+        indices=from_plan(classifiers.list_training_indices),
+        initial=from_plan(classifiers.find_initial_weights),
+        monitored=from_plan(classifiers.list_monitored_indices),
+        pretrained=from_plan(classifiers.list_pretrained_files),
     output:
         model=ensure(
             "<results>/classifiers/{classifier}/{training}/seed{seed}/model.safetensors",
@@ -32,15 +32,18 @@ rule train_classifier:
         "<benchmarks>/train_classifier/{classifier}/{training}/seed{seed}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: training_threads
+    threads: from_plan(classifiers.count_training_threads)
     resources:
-        gpu=training_gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(classifiers.count_training_gpus),
         nodes=1,
+        processes=from_plan(classifiers.count_processes),
+        checkpoint_seconds=from_plan(classifiers.find_checkpoint_seconds),
         mem_mb=growing(32000),
         # the same for every attempt, since each resumes where the last one stopped
         runtime=2880,
     params:
-        training=training_options,
+        job=job_of(classifiers.train_classifier),
     message:
         "Train {wildcards.classifier} on {wildcards.training}, seed {wildcards.seed}"
     script:
@@ -49,13 +52,12 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
-        models=evaluated_models,
-        indices=evaluation_indices,
-        pretrained=pretrained_files,
+        models=from_plan(classifiers.list_evaluated_weights),
+        indices=from_plan(classifiers.list_evaluation_indices),
+        pretrained=from_plan(classifiers.list_pretrained_files),
     output:
         predictions=ensure(
-            "<results>/evaluations/{classifier}/{training}.parquet",
-            non_empty=True,
+            "<results>/evaluations/{classifier}/{training}.parquet", non_empty=True
         ),
     log:
         "<logs>/evaluate_classifier/{classifier}/{training}.log",
@@ -63,13 +65,14 @@ rule evaluate_classifier:
         "<benchmarks>/evaluate_classifier/{classifier}/{training}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: embed_threads
+    threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
         mem_mb=growing(16000),
         runtime=growing(240),
     params:
-        evaluation=evaluation_options,
+        job=job_of(classifiers.evaluate_classifier),
     message:
         "Evaluate {wildcards.classifier}, trained on {wildcards.training}"
     script:
@@ -78,9 +81,8 @@ rule evaluate_classifier:
 
 rule tabulate_classifiers:
     input:
-        predictions=evaluation_predictions,
-        models=trained_models,
-        classes=STUDY.config["classes"],
+        predictions=from_plan(classifiers.list_evaluation_predictions),
+        models=from_plan(classifiers.list_weights),
     output:
         table="<results>/tables/classifiers.csv",
         parquet="<results>/tables/classifiers.parquet",
@@ -95,13 +97,8 @@ rule tabulate_classifiers:
         "<benchmarks>/tabulate_classifiers.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=8000,
-        runtime=30,
     params:
-        evaluations=evaluated_pairs,
-        natural=find_natural_images(STUDY),
-        runs=classifier_runs,
+        job=job_of(classifiers.tabulate_classifiers),
     message:
         "Tabulate the classifiers"
     script:
@@ -126,14 +123,8 @@ rule rank_predictors:
         "<benchmarks>/rank_predictors.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        encoder=list_encoders(STUDY)[0],
-        evaluations=first_evaluation_sets,
-        seed=STUDY.seed,
-        sets=predictor_training_sets,
+        job=job_of(classifiers.rank_predictors),
     message:
         "Rank the predictors of classifier accuracy"
     script:
@@ -143,29 +134,17 @@ rule rank_predictors:
 rule measure_exchange_rate:
     input:
         means="<results>/tables/classifier_means.csv",
-        models=trained_models,
+        models=from_plan(classifiers.list_weights),
     output:
         table="<results>/tables/exchange_rate.csv",
-        figure=report(
-            "<results>/figures/exchange_rate.png",
-            caption="../report/exchange_rate.rst",
-            category="8 Classifiers",
-            labels={"figure": "Natural against synthetic images"},
-        ),
     log:
         "<logs>/measure_exchange_rate.log",
     benchmark:
         "<benchmarks>/measure_exchange_rate.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        evaluations=first_evaluation_sets,
-        natural=natural_sets,
-        runs=classifier_runs,
-        training_sets=exchange_rate_training_sets,
+        job=job_of(classifiers.measure_exchange_rate),
     message:
         "Measure how many natural images a training set is worth"
     script:

@@ -17,12 +17,11 @@ localrules:
 
 rule embed_class_texts:
     input:
-        all_prompt_sources,
-        encoder=encoder_files,
+        sources=ancient(from_plan(diagnosis.list_class_text_sources)),
+        encoder=from_plan(embeddings.list_encoder_files),
     output:
         table=ensure(
-            "<results>/diagnosis/{encoder}/class_texts.parquet",
-            non_empty=True,
+            "<results>/diagnosis/{encoder}/class_texts.parquet", non_empty=True
         ),
     log:
         "<logs>/embed_class_texts/{encoder}.log",
@@ -30,14 +29,14 @@ rule embed_class_texts:
         "<benchmarks>/embed_class_texts/{encoder}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: embed_threads
+    threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
         mem_mb=growing(8000),
         runtime=growing(60),
     params:
-        recipe=embed_recipe,
-        texts=class_text_recipe,
+        job=job_of(diagnosis.embed_class_texts),
     message:
         "Embed the class texts ({wildcards.encoder})"
     script:
@@ -46,63 +45,62 @@ rule embed_class_texts:
 
 rule gather_evidence:
     input:
-        embeddings=set_embeddings,
-        natural=natural_embeddings,
-        texts=class_texts_of_set,
+        embeddings=from_plan(files.find_set_embeddings),
+        natural=from_plan(diagnosis.find_natural_embeddings),
+        texts=from_plan(diagnosis.find_class_texts),
     output:
-        table=ensure("<results>/diagnosis/{set}/evidence.parquet", non_empty=True),
+        table=ensure("<results>/diagnosis/{set_name}/evidence.parquet", non_empty=True),
     log:
-        "<logs>/gather_evidence/{set}.log",
+        "<logs>/gather_evidence/{set_name}.log",
     benchmark:
-        "<benchmarks>/gather_evidence/{set}.jsonl"
+        "<benchmarks>/gather_evidence/{set_name}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: from_plan(experiments.count_scoring_threads)
     resources:
+        turn=1,
         mem_mb=growing(8000),
         runtime=growing(120),
-        turn=1,
     params:
-        n_classes=len(STUDY.classes),
-        options=evidence_options,
+        job=job_of(diagnosis.gather_evidence),
     message:
-        "Gather evidence on the classes of {wildcards.set}"
+        "Gather evidence on the classes of {wildcards.set_name}"
     script:
         "../scripts/gather_evidence.py"
 
 
 rule split_error:
     input:
-        embeddings=set_embeddings,
-        references=diagnosis_reference_embeddings,
-        target=natural_embeddings,
+        embeddings=from_plan(files.find_set_embeddings),
+        references=from_plan(diagnosis.list_diagnosis_embeddings),
+        target=from_plan(diagnosis.find_natural_embeddings),
     output:
-        table=ensure("<results>/diagnosis/{set}/error_split.parquet", non_empty=True),
+        table=ensure(
+            "<results>/diagnosis/{set_name}/error_split.parquet", non_empty=True
+        ),
     log:
-        "<logs>/split_error/{set}.log",
+        "<logs>/split_error/{set_name}.log",
     benchmark:
-        "<benchmarks>/split_error/{set}.jsonl"
+        "<benchmarks>/split_error/{set_name}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: from_plan(experiments.count_scoring_threads)
     resources:
+        turn=1,
         mem_mb=growing(8000),
         runtime=growing(60),
-        turn=1,
     params:
-        n_classes=len(STUDY.classes),
-        references=list_diagnosis_references(STUDY),
+        job=job_of(diagnosis.split_error),
     message:
-        "Split the error of {wildcards.set}"
+        "Split the error of {wildcards.set_name}"
     script:
         "../scripts/split_error.py"
 
 
 rule tabulate_diagnosis:
     input:
-        splits=error_splits,
-        evidence=evidence_tables,
-        classes=STUDY.config["classes"],
+        splits=from_plan(diagnosis.list_error_splits),
+        evidence=from_plan(diagnosis.list_evidence),
     output:
         split="<results>/tables/error_split.csv",
         terms="<results>/tables/error_terms.csv",
@@ -114,14 +112,8 @@ rule tabulate_diagnosis:
         "<benchmarks>/tabulate_diagnosis.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        diagnosed=list_diagnosed(STUDY),
-        natural=find_natural_reference(STUDY),
-        seed=STUDY.seed,
-        sets=error_split_sets(),
+        job=job_of(diagnosis.tabulate_diagnosis),
     message:
         "Find a suspected cause for each class"
     script:
@@ -140,12 +132,8 @@ rule tabulate_tradeoff:
         "<benchmarks>/tabulate_tradeoff.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        described=generation_prompts,
-        natural=find_natural_reference(STUDY),
+        job=job_of(diagnosis.tabulate_tradeoff),
     message:
         "Compare diversity with semantic error"
     script:
@@ -154,8 +142,7 @@ rule tabulate_tradeoff:
 
 rule compare_interventions:
     input:
-        predictions=intervention_predictions,
-        classes=STUDY.config["classes"],
+        predictions=from_plan(diagnosis.list_intervention_predictions),
     output:
         table="<results>/tables/interventions.csv",
     log:
@@ -164,13 +151,8 @@ rule compare_interventions:
         "<benchmarks>/compare_interventions.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        classifier=first_classifier(),
-        evaluation=first_evaluation_set(),
-        training_sets=intervention_training_sets,
+        job=job_of(diagnosis.compare_interventions),
     message:
         "Compare the effects of interventions"
     script:

@@ -1,42 +1,85 @@
 """Embeddings: unit vectors of images and prompts in the encoder's space, one table per shard.
 
-embed_images reads any index, of generated or natural images; embed_prompts renders the prompts; import_embeddings checks
-user-provided tables.
+1. embed_images embeds the images of a shard; embed_prompt_probe and embed_transfer those of a prompt probe and of a transfer
+   set.
+2. embed_prompts renders and embeds the prompts of a shard.
+3. import_embeddings checks user-provided tables.
+4. write_manifest writes one small file that represents all tables of a folder, of images or embeddings, if there are several.
 """
 
 
 rule embed_images:
     input:
-        index=embedded_index,
-        encoder=encoder_files,
+        index=from_plan(embeddings.find_embedded_index),
+        encoder=from_plan(embeddings.list_encoder_files),
     output:
         table=ensure(
-            "<results>/embeddings/{encoder}/{images}/{shard}.parquet", non_empty=True
+            "<results>/embeddings/{encoder}/{collection}/{shard}.parquet",
+            non_empty=True,
         ),
     log:
-        "<logs>/embed_images/{encoder}/{images}/{shard}.log",
+        "<logs>/embed_images/{encoder}/{collection}/{shard}.log",
     benchmark:
-        "<benchmarks>/embed_images/{encoder}/{images}/{shard}.jsonl"
+        "<benchmarks>/embed_images/{encoder}/{collection}/{shard}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: embed_threads
+    threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
+        turn=1,
         mem_mb=growing(16000),
         runtime=growing(60),
-        turn=1,
     params:
-        recipe=embed_recipe,
+        job=job_of(embeddings.embed_images),
     message:
-        "Embed the images of {wildcards.images}, classes {wildcards.shard}"
+        "Embed the images of {wildcards.collection}, classes {wildcards.shard}"
     script:
         "../scripts/embed_images.py"
 
 
+use rule embed_images as embed_prompt_probe with:
+    input:
+        index="<results>/images/prompt_probes/{probe}.parquet",
+        encoder=from_plan(embeddings.list_encoder_files),
+    output:
+        table=ensure(
+            "<results>/embeddings/{encoder}/prompt_probes/{probe}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/embed_prompt_probe/{encoder}/{probe}.log",
+    benchmark:
+        "<benchmarks>/embed_prompt_probe/{encoder}/{probe}.jsonl"
+    params:
+        job=job_of(embeddings.embed_prompt_probe),
+    message:
+        "Embed the images of the prompt probe {wildcards.probe}"
+
+
+use rule embed_images as embed_transfer with:
+    input:
+        index="<results>/images/transfer/{transfer_set}.parquet",
+        encoder=from_plan(embeddings.list_encoder_files),
+    output:
+        table=ensure(
+            "<results>/embeddings/{encoder}/transfer/{transfer_set}.parquet",
+            non_empty=True,
+        ),
+    log:
+        "<logs>/embed_transfer/{encoder}/{transfer_set}.log",
+    benchmark:
+        "<benchmarks>/embed_transfer/{encoder}/{transfer_set}.jsonl"
+    params:
+        job=job_of(embeddings.embed_transfer),
+    message:
+        "Embed the transfer set {wildcards.transfer_set} ({wildcards.encoder})"
+
+
 rule embed_prompts:
     input:
-        sources=prompt_sources,
-        encoder=encoder_files,
+        sources=ancient(from_plan(prompts.list_sources)),
+        encoder=from_plan(embeddings.list_encoder_files),
     output:
         table=ensure(
             "<results>/embeddings/{encoder}/prompts/{dataset}/{shard}.parquet",
@@ -49,13 +92,13 @@ rule embed_prompts:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
+        turn=1,
         mem_mb=growing(8000),
         runtime=growing(60),
-        turn=1,
     params:
-        recipe=embed_recipe,
-        prompts=prompt_recipe,
+        job=job_of(embeddings.embed_prompts),
     message:
         "Embed the prompts of {wildcards.dataset}, classes {wildcards.shard}"
     script:
@@ -64,14 +107,13 @@ rule embed_prompts:
 
 rule import_embeddings:
     input:
-        files=user_embedding_files,
-        classes=ancient(STUDY.config["classes"]),
+        files=from_plan(embeddings.list_imported_files),
     output:
-        table=ensure("<results>/embeddings/user/{set}.parquet", non_empty=True),
+        table=ensure("<results>/embeddings/user/{set_name}.parquet", non_empty=True),
     log:
-        "<logs>/import_embeddings/{set}.log",
+        "<logs>/import_embeddings/{set_name}.log",
     benchmark:
-        "<benchmarks>/import_embeddings/{set}.jsonl"
+        "<benchmarks>/import_embeddings/{set_name}.jsonl"
     # run before jobs that cost GPU hours, since this finds bad input
     priority: 10
     conda:
@@ -80,9 +122,30 @@ rule import_embeddings:
         mem_mb=growing(16000),
         runtime=growing(60),
     params:
-        source=user_embedding_source,
-        n_classes=len(STUDY.classes),
+        job=job_of(embeddings.import_embeddings),
     message:
-        "Check and import the embedding tables of {wildcards.set}"
+        "Check and import the embedding tables of {wildcards.set_name}"
     script:
         "../scripts/import_embeddings.py"
+
+
+rule write_manifest:
+    input:
+        tables=from_plan(files.list_tables),
+    output:
+        manifest="<results>/{folder}/manifest.json",
+    log:
+        "<logs>/write_manifest/{folder}.log",
+    benchmark:
+        "<benchmarks>/write_manifest/{folder}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        job=job_of(files.write_manifest),
+    message:
+        "Write the manifest of {wildcards.folder}"
+    script:
+        "../scripts/write_manifest.py"

@@ -1,8 +1,9 @@
 """Images: generated ones as blocks in the archive, natural ones in their own files; both with index tables.
 
 1. fingerprint_generator identifies a generator by its weights and scheduler.
-2. generate_images generates the missing images of a dataset's shard, and writes its index.
-3. index_natural indexes natural images and decodes each once.
+2. generate_images generates the missing images of a dataset's shard, and writes its index; generate_review and
+   generate_prompt_probe those of a review and of a prompt probe, in splits of their own.
+3. index_images indexes the images of a natural set or of a transfer set, and decodes each once.
 4. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
 """
 
@@ -13,7 +14,7 @@ localrules:
 
 rule fingerprint_generator:
     input:
-        files=generator_files,
+        files=from_plan(images.list_generator_files),
     output:
         fingerprint="<results>/generators/{generator}.json",
     log:
@@ -26,7 +27,7 @@ rule fingerprint_generator:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        generator=generator_spec,
+        job=job_of(images.fingerprint_generator),
     message:
         "Fingerprint the generator {wildcards.generator}"
     script:
@@ -35,9 +36,9 @@ rule fingerprint_generator:
 
 rule generate_images:
     input:
-        sources=prompt_sources,
-        fingerprint=generator_fingerprint,
-        owners=owner_indices,
+        sources=ancient(from_plan(prompts.list_sources)),
+        fingerprint=from_plan(images.find_fingerprint),
+        owners=from_plan(images.list_owner_indices),
     output:
         index=ensure(
             "<results>/images/{dataset}/g{scale}/{shard}.parquet", non_empty=True
@@ -48,31 +49,65 @@ rule generate_images:
         "<benchmarks>/generate_images/{dataset}/g{scale}/{shard}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: generation_threads
+    threads: from_plan(images.count_generation_threads)
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
         mem_mb=growing(16000),
         # the same for every attempt, since each resumes where the last one stopped
         runtime=240,
     params:
-        recipe=generation_recipe,
+        job=job_of(images.generate_images),
     message:
         "Generate {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
     script:
         "../scripts/generate_images.py"
 
 
-rule index_natural:
+use rule generate_images as generate_review with:
     input:
-        files=natural_inputs,
-        classes=ancient(STUDY.config["classes"]),
+        sources=ancient(from_plan(prompts.list_set_sources)),
+        fingerprint=from_plan(images.find_fingerprint),
     output:
-        index=ensure("<results>/images/natural/{set}.parquet", non_empty=True),
-        counts="<results>/images/natural/{set}.csv",
+        index=ensure(
+            "<results>/images/review/{set_name}/{shard}.parquet", non_empty=True
+        ),
     log:
-        "<logs>/index_natural/{set}.log",
+        "<logs>/generate_review/{set_name}/{shard}.log",
     benchmark:
-        "<benchmarks>/index_natural/{set}.jsonl"
+        "<benchmarks>/generate_review/{set_name}/{shard}.jsonl"
+    params:
+        job=job_of(images.generate_review),
+    message:
+        "Generate the review of {wildcards.set_name}, classes {wildcards.shard}"
+
+
+use rule generate_images as generate_prompt_probe with:
+    input:
+        sources=ancient(STUDY.config["classes"]),
+        fingerprint=from_plan(images.find_fingerprint),
+    output:
+        index=ensure("<results>/images/prompt_probes/{probe}.parquet", non_empty=True),
+    log:
+        "<logs>/generate_prompt_probe/{probe}.log",
+    benchmark:
+        "<benchmarks>/generate_prompt_probe/{probe}.jsonl"
+    params:
+        job=job_of(images.generate_prompt_probe),
+    message:
+        "Generate the prompt probe {wildcards.probe}"
+
+
+rule index_images:
+    input:
+        files=from_plan(images.list_indexed_files),
+    output:
+        index=ensure("<results>/images/{indexed}.parquet", non_empty=True),
+        counts="<results>/images/{indexed}.csv",
+    log:
+        "<logs>/index_images/{indexed}.log",
+    benchmark:
+        "<benchmarks>/index_images/{indexed}.jsonl"
     # run before jobs that cost GPU hours, since this finds bad input
     priority: 10
     conda:
@@ -82,17 +117,16 @@ rule index_natural:
         mem_mb=growing(8000),
         runtime=growing(240),
     params:
-        checked=natural_checked,
-        recipe=natural_recipe,
+        job=job_of(images.index_images),
     message:
-        "Index the natural images of {wildcards.set}"
+        "Index the images of {wildcards.indexed}"
     script:
-        "../scripts/index_natural.py"
+        "../scripts/index_images.py"
 
 
 rule count_flags:
     input:
-        indices=all_indices,
+        indices=from_plan(images.list_all_indices),
     output:
         table="<results>/tables/flags.csv",
     log:
@@ -101,11 +135,8 @@ rule count_flags:
         "<benchmarks>/count_flags.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        exclude_flags=sorted(STUDY.config["exclude_flags"]),
+        job=job_of(images.count_flags),
     message:
         "Count flagged images"
     script:

@@ -1,78 +1,78 @@
-"""Metrics of whole sets: the diversity of each, and its distance from a reference.
+"""Metrics of whole sets: the diversity of each, its distance from a reference, and both along the guidance scale.
 
 1. measure_set measures the diversity of one image set.
 2. compare_sets compares a set with a reference at equal images per class.
 3. tabulate_metrics tabulates both.
-4. compare_encoders tests whether the metrics of sets and experiments agree across encoders.
+4. measure_spread measures the distance of each image of a set to its class centroid, for every dataset with image sets at
+   several guidance scales, including sets that are not in the matrix.
+5. tabulate_guidance tabulates this and the accuracies by guidance scale, and compares the scales image by image.
 """
 
 
 localrules:
     tabulate_metrics,
-    compare_encoders,
 
 
 rule measure_set:
     input:
-        embeddings=set_embeddings,
+        embeddings=from_plan(files.find_set_embeddings),
     output:
-        metrics=ensure("<results>/metrics/{encoder}/sets/{set}.parquet", non_empty=True),
+        metrics=ensure(
+            "<results>/metrics/{encoder}/sets/{set_name}.parquet", non_empty=True
+        ),
     log:
-        "<logs>/measure_set/{encoder}/{set}.log",
+        "<logs>/measure_set/{encoder}/{set_name}.log",
     benchmark:
-        "<benchmarks>/measure_set/{encoder}/{set}.jsonl"
+        "<benchmarks>/measure_set/{encoder}/{set_name}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: from_plan(experiments.count_scoring_threads)
     resources:
+        turn=1,
         mem_mb=growing(8000),
         runtime=growing(120),
-        turn=1,
     params:
-        options=measure_options,
-        n_classes=len(STUDY.classes),
+        job=job_of(metrics.measure_set),
     message:
-        "Measure the diversity of {wildcards.set} ({wildcards.encoder})"
+        "Measure the diversity of {wildcards.set_name} ({wildcards.encoder})"
     script:
         "../scripts/measure_set.py"
 
 
 rule compare_sets:
     input:
-        reference=reference_embeddings,
-        embeddings=set_embeddings,
+        reference=from_plan(files.find_reference_embeddings),
+        embeddings=from_plan(files.find_set_embeddings),
     output:
         metrics=ensure(
-            "<results>/metrics/{encoder}/pairs/{reference}/{set}.parquet",
+            "<results>/metrics/{encoder}/pairs/{reference}/{set_name}.parquet",
             non_empty=True,
         ),
     log:
-        "<logs>/compare_sets/{encoder}/{reference}/{set}.log",
+        "<logs>/compare_sets/{encoder}/{reference}/{set_name}.log",
     benchmark:
-        "<benchmarks>/compare_sets/{encoder}/{reference}/{set}.jsonl"
+        "<benchmarks>/compare_sets/{encoder}/{reference}/{set_name}.jsonl"
     wildcard_constraints:
         reference=one_of(list_metric_references(STUDY)),
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: from_plan(experiments.count_scoring_threads)
     resources:
+        turn=1,
         mem_mb=growing(16000),
         runtime=growing(240),
-        turn=1,
     params:
-        options=comparison_options,
-        n_classes=len(STUDY.classes),
+        job=job_of(metrics.compare_sets),
     message:
-        "Compare {wildcards.set} with {wildcards.reference} ({wildcards.encoder})"
+        "Compare {wildcards.set_name} with {wildcards.reference} ({wildcards.encoder})"
     script:
         "../scripts/compare_sets.py"
 
 
 rule tabulate_metrics:
     input:
-        sets=set_measurements,
-        pairs=set_comparisons,
-        classes=STUDY.config["classes"],
+        sets=from_plan(metrics.list_measurements),
+        pairs=from_plan(metrics.list_compared_metrics),
     output:
         table="<results>/tables/set_metrics.csv",
         parquet="<results>/tables/set_metrics.parquet",
@@ -86,35 +86,58 @@ rule tabulate_metrics:
         "<benchmarks>/tabulate_metrics.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        encoder=list_encoders(STUDY)[0],
+        job=job_of(metrics.tabulate_metrics),
     message:
         "Tabulate the metrics of the sets"
     script:
         "../scripts/tabulate_metrics.py"
 
 
-rule compare_encoders:
+rule measure_spread:
     input:
-        experiments="<results>/tables/experiments_by_encoder.csv",
-        metrics="<results>/tables/set_metrics.parquet",
+        embeddings=from_plan(files.find_set_embeddings),
     output:
-        table="<results>/tables/encoder_agreement.csv",
+        spread=ensure("<results>/spreads/{encoder}/{set_name}.parquet", non_empty=True),
     log:
-        "<logs>/compare_encoders.log",
+        "<logs>/measure_spread/{encoder}/{set_name}.log",
     benchmark:
-        "<benchmarks>/compare_encoders.jsonl"
+        "<benchmarks>/measure_spread/{encoder}/{set_name}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: from_plan(experiments.count_scoring_threads)
+    resources:
+        turn=1,
+        mem_mb=growing(8000),
+        runtime=growing(60),
+    params:
+        job=job_of(metrics.measure_spread),
+    message:
+        "Measure the spread of {wildcards.set_name} ({wildcards.encoder})"
+    script:
+        "../scripts/measure_spread.py"
+
+
+rule tabulate_guidance:
+    input:
+        sources=from_plan(metrics.list_sweep_sources),
+        fingerprints=from_plan(metrics.list_sweep_fingerprints),
+    output:
+        table="<results>/tables/guidance.csv",
+        per_class="<results>/tables/guidance_per_class.parquet",
+        choice="<results>/tables/guidance_choice.csv",
+    log:
+        "<logs>/tabulate_guidance.log",
+    benchmark:
+        "<benchmarks>/tabulate_guidance.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        mem_mb=4000,
-        runtime=30,
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
-        encoders=list_encoders(STUDY),
+        job=job_of(metrics.tabulate_guidance),
     message:
-        "Compare the metrics across encoders"
+        "Tabulate the metrics by guidance scale"
     script:
-        "../scripts/compare_encoders.py"
+        "../scripts/tabulate_guidance.py"

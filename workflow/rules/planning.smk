@@ -39,7 +39,7 @@ rule calibrate:
         "../../envs/synthdiv.yaml"
     threads: 8
     resources:
-        gpu=gpus,
+        gpu=from_plan(images.count_gpus),
         mem_mb=growing(32000),
         runtime=growing(120),
     message:
@@ -56,8 +56,6 @@ rule grid:
     resources:
         mem_mb=4000,
         runtime=30,
-    params:
-        results=f"results/{STUDY.name}",
     message:
         "Print the experiment grid"
     script:
@@ -74,7 +72,6 @@ rule list_unused:
         runtime=240,
     params:
         delete=False,
-        results=f"results/{STUDY.name}",
     message:
         "List the unused files of the archive"
     script:
@@ -86,6 +83,5 @@ use rule list_unused as remove_unused with:
         "<logs>/remove_unused.log",
     params:
         delete=True,
-        results=f"results/{STUDY.name}",
     message:
         "Delete the unused files of the archive"

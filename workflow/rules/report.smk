@@ -5,12 +5,11 @@ localrules:
     write_summary,
     write_table_page,
     tabulate_jobs,
-    plot_jobs,
 
 
 rule write_summary:
     input:
-        tables=summary_tables,
+        tables=from_plan(report_jobs.list_summary_tables),
     output:
         page=report(
             "<results>/summary.html",
@@ -24,14 +23,8 @@ rule write_summary:
         "<benchmarks>/write_summary.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        natural=find_natural_reference(STUDY),
-        reference=next(iter(list_diagnosis_references(STUDY)), None),
-        study=STUDY.name,
-        tables=summary_names,
+        job=job_of(report_jobs.write_summary),
     message:
         "Write the summary"
     script:
@@ -40,35 +33,31 @@ rule write_summary:
 
 rule write_table_page:
     input:
-        tables=page_tables,
+        tables=from_plan(report_jobs.list_page_tables),
     output:
         page=report(
-            "<results>/tables/{part}.html",
+            "<results>/tables/{page}.html",
             caption="../report/tables.rst",
-            category=report_part,
+            category=from_plan(report_jobs.find_page_part),
             labels={"figure": "Tables to browse"},
         ),
     log:
-        "<logs>/write_table_page/{part}.log",
+        "<logs>/write_table_page/{page}.log",
     benchmark:
-        "<benchmarks>/write_table_page/{part}.jsonl"
+        "<benchmarks>/write_table_page/{page}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        described=page_descriptions,
-        study=STUDY.name,
+        job=job_of(report_jobs.write_table_page),
     message:
-        "Write the page of tables {wildcards.part}"
+        "Write the page of tables {wildcards.page}"
     script:
         "../scripts/write_table_page.py"
 
 
 rule tabulate_jobs:
     input:
-        results=report_results,
+        results=from_plan(report_jobs.list_report_results),
     output:
         table="<results>/tables/jobs.csv",
     log:
@@ -77,38 +66,12 @@ rule tabulate_jobs:
         "<benchmarks>/tabulate_jobs.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        benchmarks=f"results/{STUDY.name}/benchmarks",
-        logs=f"results/{STUDY.name}/logs",
+        job=job_of(report_jobs.tabulate_jobs),
     message:
         "Tabulate the time and memory of the jobs"
     script:
         "../scripts/tabulate_jobs.py"
 
 
-rule plot_jobs:
-    input:
-        table="<results>/tables/jobs.csv",
-    output:
-        figure=report(
-            "<results>/figures/jobs.png",
-            caption="../report/jobs.rst",
-            category="9 Claims, audit, cost",
-            labels={"figure": "Time, memory and speed"},
-        ),
-    log:
-        "<logs>/plot_jobs.log",
-    benchmark:
-        "<benchmarks>/plot_jobs.jsonl"
-    conda:
-        "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    message:
-        "Plot the time and memory of the jobs"
-    script:
-        "../scripts/plot_jobs.py"
+REPORT_MESSAGE = f"The study: results/{STUDY.name}/summary.html summarises the findings; tables and figures are next to it"

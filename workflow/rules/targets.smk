@@ -15,42 +15,42 @@ localrules:
 
 rule generate:
     input:
-        all_indices,
+        from_plan(images.list_all_indices),
     message:
         f"All images: results/{STUDY.name}/images has the index tables"
 
 
 rule embed:
     input:
-        all_embeddings,
+        from_plan(embeddings.list_all_embeddings),
     message:
         f"All embeddings: results/{STUDY.name}/embeddings"
 
 
 rule classifiers:
     input:
-        classifier_results,
+        from_plan(report_jobs.list_classifier_results),
     message:
         f"All classifiers: results/{STUDY.name}/tables/classifier_means.csv"
 
 
 rule transfer:
     input:
-        transfer_results,
+        from_plan(report_jobs.list_transfer_results),
     message:
         f"Transfer and features: results/{STUDY.name}/tables/transfer_means.csv, feature_statistics.csv"
 
 
 rule guidance:
     input:
-        guidance_results,
+        from_plan(report_jobs.list_guidance_results),
     message:
         f"Guidance scales: results/{STUDY.name}/tables/guidance_choice.csv"
 
 
 rule adherence:
     input:
-        adherence_results,
+        from_plan(report_jobs.list_adherence_results),
     message:
         f"Modifiers: results/{STUDY.name}/tables/adherence.csv"
 
@@ -64,15 +64,15 @@ rule experiments:
 
 rule review:
     input:
-        review_results,
+        from_plan(review.list_review_results),
     message:
         f"The review: results/{STUDY.name}/review"
 
 
 rule report:
     input:
-        report_results,
-        rules.tabulate_jobs.output,
-        rules.plot_jobs.output,
+        from_plan(report_jobs.list_report_results),
+        "<results>/tables/jobs.csv",
+        "<results>/figures/jobs.png",
     message:
         REPORT_MESSAGE

@@ -1,52 +1,21 @@
 """Transfer and features: frozen features of images, by encoders and trained classifiers ("Fake it till you make it").
 
-1. index_transfer indexes a transfer set, which has classes and splits of its own.
-2. extract_features extracts a classifier's features, for all its seeds, from a transfer set or natural images; embed_transfer
-   embeds a transfer set with an encoder.
-3. classify_transfer fits a logistic regression to the features of a transfer set, for tabulate_transfer and plot_transfer.
-4. measure_features computes statistics of the features of natural images, for tabulate_features and plot_features.
+1. extract_features extracts a classifier's features, for all its seeds, from a transfer set or natural images.
+2. classify_transfer fits a logistic regression to the features of a transfer set, for tabulate_transfer.
+3. measure_features computes statistics of the features of natural images, for tabulate_features.
 """
 
 
 localrules:
     tabulate_transfer,
-    plot_transfer,
     tabulate_features,
-    plot_features,
-
-
-rule index_transfer:
-    input:
-        files=transfer_inputs,
-    output:
-        index=ensure("<results>/images/transfer/{transfer_set}.parquet", non_empty=True),
-        counts="<results>/images/transfer/{transfer_set}.csv",
-    log:
-        "<logs>/index_transfer/{transfer_set}.log",
-    benchmark:
-        "<benchmarks>/index_transfer/{transfer_set}.jsonl"
-    # run before jobs that cost GPU hours, since this finds bad input
-    priority: 10
-    conda:
-        "../../envs/synthdiv.yaml"
-    threads: 8
-    resources:
-        mem_mb=growing(8000),
-        runtime=growing(240),
-    params:
-        checked=transfer_checked,
-        recipe=transfer_recipe,
-    message:
-        "Index the transfer set {wildcards.transfer_set}"
-    script:
-        "../scripts/index_transfer.py"
 
 
 rule extract_features:
     input:
-        models=evaluated_models,
+        models=from_plan(classifiers.list_evaluated_weights),
         index="<results>/images/{feature_images}.parquet",
-        pretrained=pretrained_files,
+        pretrained=from_plan(classifiers.list_pretrained_files),
     output:
         table=ensure(
             "<results>/features/{feature_images}/{classifier}/{training}.parquet",
@@ -58,42 +27,24 @@ rule extract_features:
         "<benchmarks>/extract_features/{feature_images}/{classifier}/{training}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: embed_threads
+    threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        gpu=gpus,
+        device=STUDY.config["device"],
+        gpu=from_plan(images.count_gpus),
+        turn=1,
         mem_mb=growing(16000),
         runtime=growing(120),
-        turn=1,
     params:
-        options=extraction_options,
+        job=job_of(transfer.extract_features),
     message:
         "Extract the features of {wildcards.feature_images} by {wildcards.classifier}, trained on {wildcards.training}"
     script:
         "../scripts/extract_features.py"
 
 
-use rule embed_images as embed_transfer with:
-    input:
-        index="<results>/images/transfer/{transfer_set}.parquet",
-        encoder=encoder_files,
-    output:
-        table=ensure(
-            "<results>/embeddings/{encoder}/transfer/{transfer_set}.parquet",
-            non_empty=True,
-        ),
-    log:
-        "<logs>/embed_transfer/{encoder}/{transfer_set}.log",
-    benchmark:
-        "<benchmarks>/embed_transfer/{encoder}/{transfer_set}.jsonl"
-    params:
-        recipe=embed_transfer_recipe,
-    message:
-        "Embed the transfer set {wildcards.transfer_set} ({wildcards.encoder})"
-
-
 rule classify_transfer:
     input:
-        features=encoding_features,
+        features=from_plan(transfer.find_encoding_features),
     output:
         predictions=ensure(
             "<results>/transfer/{transfer_set}/{encoding}.parquet", non_empty=True
@@ -105,13 +56,12 @@ rule classify_transfer:
         "<benchmarks>/classify_transfer/{transfer_set}/{encoding}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: transfer_threads
+    threads: from_plan(transfer.count_transfer_threads)
     resources:
         mem_mb=growing(16000),
         runtime=growing(480),
     params:
-        options=transfer_options,
-        seeds=encoding_seeds,
+        job=job_of(transfer.classify_transfer),
     message:
         "Classify {wildcards.transfer_set} by the features of {wildcards.encoding}"
     script:
@@ -120,8 +70,8 @@ rule classify_transfer:
 
 rule tabulate_transfer:
     input:
-        predictions=transfer_predictions,
-        trials=transfer_trials,
+        predictions=from_plan(transfer.list_transfer_predictions),
+        trials=from_plan(transfer.list_transfer_trials),
     output:
         table="<results>/tables/transfer.csv",
         means="<results>/tables/transfer_means.csv",
@@ -131,46 +81,17 @@ rule tabulate_transfer:
         "<benchmarks>/tabulate_transfer.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=30,
     params:
-        encodings=transfer_encodings,
-        natural=find_natural_images(STUDY),
+        job=job_of(transfer.tabulate_transfer),
     message:
         "Tabulate the accuracy of frozen features on transfer sets"
     script:
         "../scripts/tabulate_transfer.py"
 
 
-rule plot_transfer:
-    input:
-        means="<results>/tables/transfer_means.csv",
-    output:
-        figure=report(
-            "<results>/figures/transfer.png",
-            caption="../report/transfer.rst",
-            category="8 Classifiers",
-            labels={"figure": "Transfer of frozen features"},
-        ),
-    log:
-        "<logs>/plot_transfer.log",
-    benchmark:
-        "<benchmarks>/plot_transfer.jsonl"
-    conda:
-        "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    message:
-        "Plot the accuracy of frozen features on transfer sets"
-    script:
-        "../scripts/plot_transfer.py"
-
-
 rule measure_features:
     input:
-        features=natural_features,
+        features=from_plan(transfer.find_natural_features),
     output:
         statistics=ensure(
             "<results>/feature_statistics/{classifier}/{training}.parquet",
@@ -182,14 +103,13 @@ rule measure_features:
         "<benchmarks>/measure_features/{classifier}/{training}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    threads: scoring_threads
+    threads: from_plan(experiments.count_scoring_threads)
     resources:
+        turn=1,
         mem_mb=growing(8000),
         runtime=growing(60),
-        turn=1,
     params:
-        options=feature_statistics_options,
-        seeds=classifier_seeds,
+        job=job_of(transfer.measure_features),
     message:
         "Measure the features of {wildcards.classifier}, trained on {wildcards.training}"
     script:
@@ -198,7 +118,7 @@ rule measure_features:
 
 rule tabulate_features:
     input:
-        statistics=feature_statistics,
+        statistics=from_plan(transfer.list_feature_statistics),
     output:
         table="<results>/tables/feature_statistics.csv",
     log:
@@ -207,42 +127,9 @@ rule tabulate_features:
         "<benchmarks>/tabulate_features.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
     params:
-        evaluations=evaluated_pairs,
-        image_set=find_feature_set(STUDY),
+        job=job_of(transfer.tabulate_features),
     message:
         "Tabulate the statistics of the features"
     script:
         "../scripts/tabulate_features.py"
-
-
-rule plot_features:
-    input:
-        statistics="<results>/tables/feature_statistics.csv",
-        classifiers="<results>/tables/classifier_means.csv",
-        transfer=plotted_transfer,
-    output:
-        figure=report(
-            "<results>/figures/features.png",
-            caption="../report/features.rst",
-            category="8 Classifiers",
-            labels={"figure": "Features and accuracies (spider plot)"},
-        ),
-    log:
-        "<logs>/plot_features.log",
-    benchmark:
-        "<benchmarks>/plot_features.jsonl"
-    conda:
-        "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        natural=find_natural_images(STUDY),
-    message:
-        "Plot the statistics of the features and accuracies"
-    script:
-        "../scripts/plot_features.py"

@@ -6,19 +6,19 @@ Outputs: table, one row per check and place: source, check, where, expected, fou
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import polars as pl
 
 from synthdiv.claims.audit import COLUMNS
 from synthdiv.claims.published import STUDIES, audit_published
 from synthdiv.claims.study_audit import audit_study
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.audit import AuditTables
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(AuditTables)
+def main(job: AuditTables, smk: Script) -> None:
     """Audit the tables and write the results."""
     distances, classifiers = (
         read_table(paths[0]) if paths else None for paths in (smk.input.distances, smk.input.classifiers)
@@ -29,8 +29,8 @@ def main(smk: SimpleNamespace) -> None:
         read_table(smk.input.summary),
         distances=distances,
         classifiers=classifiers,
-        prompts_of=smk.params.prompts_of,
-        repeated=smk.params.repeated,
+        prompts_of=dict(job.prompts_of),
+        repeated=job.repeated,
     )
     published = audit_published({Path(path).stem: path for path in smk.input.published}) if smk.input.published else []
     sources = ((STUDIES["diversity_and_diffusion"], published), ("this study", own))

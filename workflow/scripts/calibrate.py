@@ -7,20 +7,19 @@ Outputs: calibration, a JSON file.
 import json
 import platform
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import torch
 
 from synthdiv.core.devices import claim_device
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.jobs import announce, run_as_job
+from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.calibration import measure_classifier, measure_encoder, measure_generator
 from synthdiv.plan.loading import load_study
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_command
+def main(smk: Script) -> None:
     """Measure each model, report its speed, and write all results."""
     study = load_study(smk.config)
     with claim_device(study.config["device"]) as device:

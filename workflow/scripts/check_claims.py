@@ -5,35 +5,34 @@ per class; classifiers, per class and their differences; predictors; transfer; t
 Outputs: table, one row per claim and comparison.
 """
 
-from types import SimpleNamespace
-
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.claims.claim_evidence import Evidence
 from synthdiv.claims.claims import check_claims
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.audit import CheckClaims
 from synthdiv.prompts.class_tables import read_csv_rows
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(CheckClaims)
+def main(job: CheckClaims, smk: Script) -> None:
     """Test the claims and write the results."""
     required = ("id", "study", "where", "claim", "printed")
-    claims = [row for _, row in read_csv_rows(smk.input.claims[0], required=required, what="list of claims")]
+    claims = [row for _, row in read_csv_rows(smk.input.claims, required=required, what="list of claims")]
     metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)
     classes, differences = smk.input.classifiers or (None, None)
     evidence = Evidence(
         experiments=read_table(smk.input.experiments),
         per_class=read_table(smk.input.per_class),
         experiment_differences=read_table(smk.input.differences),
-        metrics=None if metrics is None else metrics.filter(encoder=smk.params.encoder),
-        metrics_per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=smk.params.encoder),
+        metrics=None if metrics is None else metrics.filter(encoder=job.encoder),
+        metrics_per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=job.encoder),
         classifiers_per_class=classes and read_table(classes),
         classifier_differences=differences and read_table(differences),
         predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
         transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
     )
-    write_table(check_claims(claims, evidence, smk.params.roles, smk.params.published), smk.output.table)
+    write_table(check_claims(claims, evidence, job.roles, job.published), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -4,32 +4,31 @@ Inputs: reference, its embedding tables; queries, those of all its query sets in
 Outputs: predictions, one row per classifier, query set and query.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 import polars as pl
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.jobs.experiments import ClassifyEmbeddings
 from synthdiv.metrics.centroids import sum_classes
 from synthdiv.metrics.embedding_classifiers import fit_classifiers
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(ClassifyEmbeddings)
+def main(job: ClassifyEmbeddings, smk: Script) -> None:
     """Fit, classify and write."""
     reference = EmbeddingTables(read_manifest(smk.input.reference), "train")
     probe = None
     if smk.input.probe:
-        with np.load(smk.input.probe, allow_pickle=False) as stored:
+        with np.load(smk.input.probe[0], allow_pickle=False) as stored:
             probe = dict(stored)
-    totals = sum_classes(reference, smk.params.n_classes)
-    classify = fit_classifiers(reference, totals, probe=probe, **smk.params.options)
+    totals = sum_classes(reference, job.n_classes)
+    classify = fit_classifiers(reference, totals, probe=probe, seed=job.seed, **job.options)
     n_train = int(totals.counts.sum())
     tables = []
-    for name, path in zip(smk.params.queries, smk.input.queries, strict=True):
+    for name, path in zip(job.queries, smk.input.queries, strict=True):
         query = EmbeddingTables(read_manifest(path), "evaluation").read()
         for classifier, predicted in classify(query).items():
             columns = {"class_id": query.class_ids, "index": query.indices, "predicted": predicted}

@@ -5,28 +5,35 @@ Outputs: predictions, one row per seed and evaluation image; trials, one row per
 final fit.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.transfer_tables import describe_fits, list_predictions
 from synthdiv.classifiers.linear_probe import transfer_features
 from synthdiv.core.fingerprints import SPLITS
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.images.transfer_sets import VALIDATION
+from synthdiv.jobs.transfer import ClassifyTransfer
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(ClassifyTransfer)
+def main(job: ClassifyTransfer, smk: Script) -> None:
     """Fit and evaluate for each seed, and write the results."""
     predictions, trials = [], []
-    for seed in smk.params.seeds or [None]:
+    for seed in job.seeds or [None]:
         train, evaluation, validation = (
             EmbeddingTables([smk.input.features], split, seed=seed).read() for split in (*SPLITS, VALIDATION)
         )
-        found = transfer_features(train, validation, evaluation, **smk.params.options)
+        found = transfer_features(
+            train,
+            validation,
+            evaluation,
+            features=job.features,
+            trials=job.trials,
+            max_iterations=job.max_iterations,
+            seed=job.seed,
+        )
         predictions.append(list_predictions(found, evaluation, seed))
         trials.append(describe_fits(found, seed))
     write_table(pl.concat(predictions), smk.output.predictions)

@@ -4,20 +4,19 @@ Inputs: experiments, the matrix by every encoder; metrics, the set metrics.
 Outputs: table, one row per metric and other encoder.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.encoder_agreement import compare_encoders
 from synthdiv.analysis.matrix import METRICS
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.experiments import CompareEncoders
 
 ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(CompareEncoders)
+def main(job: CompareEncoders, smk: Script) -> None:
     """Gather the metrics of the matrix and of the sets, compare them and write the table."""
     matrix = read_table(smk.input.experiments)
     tables = [
@@ -40,7 +39,7 @@ def main(smk: SimpleNamespace) -> None:
             "high",
         )
     )
-    write_table(compare_encoders(pl.concat(tables), smk.params.encoders), smk.output.table)
+    write_table(compare_encoders(pl.concat(tables), job.encoders), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -4,34 +4,37 @@ Inputs: predictions of the first classifier for every training set of the interv
 Outputs: table, three rows per intervention.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.interventions import SCHEMA, compare_intervention
-from synthdiv.plan.classifiers import find_treated_classes
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.diagnosis import CompareInterventions
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(CompareInterventions)
+def main(job: CompareInterventions, smk: Script) -> None:
     """Compare each intervention's training sets and write the table."""
-    study, evaluated = load_study(smk.config), smk.params.evaluation
+    evaluated = job.evaluation_set
     tables = {
         name: read_table(path).filter(evaluation_set=evaluated)
-        for name, path in zip(smk.params.training_sets, smk.input.predictions, strict=True)
+        for name, path in zip(job.train_sets, smk.input.predictions, strict=True)
     }
     rows = []
-    for name, intervention in study.config["interventions"].items():
-        treated = {group: intervention[group] for group in ("diagnosed", "others")}
+    for one in job.interventions:
+        # the groups in the order of the table, which the params' sorted keys keep
+        treated = dict(one.train_sets)
         rows += compare_intervention(
-            tables[intervention["base"]],
+            tables[one.base],
             {group: tables[training] for group, training in treated.items()},
-            {group: find_treated_classes(study, intervention["base"], training) for group, training in treated.items()},
-            [row.name for row in study.classes],
-            {"intervention": name, "classifier": smk.params.classifier, "evaluation_set": evaluated, "train_set": treated},
+            {group: one.class_ids[group] for group in treated},
+            job.class_names,
+            {
+                "intervention": one.name,
+                "classifier": job.classifier,
+                "evaluation_set": evaluated,
+                "train_set": treated,
+            },
         )
     write_table(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
 

@@ -5,22 +5,22 @@ Outputs: table, a CSV of images (the set's name), split, n_images, one column pe
 """
 
 from itertools import chain
-from types import SimpleNamespace
 
 import polars as pl
 
 from synthdiv.core.fingerprints import format_scale
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.images.flags import FLAGS
 from synthdiv.images.index import read_metadata
+from synthdiv.jobs.images import CountFlags
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(CountFlags)
+def main(job: CountFlags, smk: Script) -> None:
     """Count the images and write the table."""
-    excluded = ["undecodable", *smk.params.exclude_flags]
+    excluded = ["undecodable", *job.exclude_flags]
     parts = []
     for path in chain.from_iterable(map(read_manifest, smk.input.indices)):
         metadata = read_metadata(path)

@@ -1,30 +1,33 @@
 """Embed the texts of each class: its prompts in every dataset, other wordings, and kinds of picture.
 
-Inputs: the prompt sources (through the config); the encoder's files, if it is a folder.
+Inputs: the prompt sources (through the job); the encoder's files, if it is a folder.
 Outputs: table, one row per text.
 """
-
-from types import SimpleNamespace
 
 import numpy as np
 
 from synthdiv.core.devices import claim_device
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.diagnosis.evidence import Texts, write_texts
 from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
-from synthdiv.plan.generation import list_generation_runs
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.diagnosis import EmbedClassTexts
+from synthdiv.prompts.class_tables import read_classes
 from synthdiv.prompts.class_texts import list_texts
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(EmbedClassTexts)
+def main(job: EmbedClassTexts, smk: Script) -> None:
     """List the texts, embed them and write the table."""
-    study = load_study(smk.config)
-    generated = {run.dataset: study.datasets[run.dataset] for run in list_generation_runs(study)}
-    class_ids, kinds, texts = zip(*list_texts(study.classes, generated), strict=True)
-    with claim_device(study.config["device"]) as device:
-        vectors = OpenClipEncoder(smk.params.recipe["encoder"], device).embed_prompts(texts).vectors
+    datasets = {prompts.name: prompts.read(counts) for prompts, counts in job.datasets}
+    classes = read_classes(job.class_table)
+    if make_digest(list_texts(classes, {})) != job.digest:
+        raise StudyError(f"{job.class_table} was edited after this run was planned; start snakemake again")
+    listed = list_texts(classes, datasets)
+    class_ids, kinds, texts = zip(*listed, strict=True)
+    with claim_device(smk.resources.device) as device:
+        vectors = OpenClipEncoder(job.encoder, device).embed_prompts(texts).vectors
     write_texts(Texts(np.array(class_ids), list(kinds), list(texts), vectors), smk.output.table)
 
 

@@ -6,32 +6,28 @@ probability.
 """
 
 import time
-from types import SimpleNamespace
 
 import polars as pl
 
 from synthdiv.classifiers.evaluation import classify_sets
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.core.jobs import Script, report_work, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.classifiers import EvaluateClassifier
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(EvaluateClassifier)
+def main(job: EvaluateClassifier, smk: Script) -> None:
     """Load the models, classify each set and write the predictions."""
-    study, options = load_study(smk.config), smk.params.evaluation
-    indices = map(read_manifest, smk.input.indices)
-    sets = {entry["set"]: (paths, entry) for entry, paths in zip(options["sets"], indices, strict=True)}
-    with claim_device(study.config["device"]) as device:
+    with claim_device(smk.resources.device) as device:
         start = time.monotonic()
         tables = classify_sets(
-            sets,
-            options["recipe"],
-            [row.key for row in study.classes],
-            weights=dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None},
-            exclude_flags=options["exclude_flags"],
+            zip(job.sets, map(read_manifest, smk.input.indices), strict=True),
+            job.recipe,
+            job.class_keys,
+            weights=dict(zip(job.seeds, smk.input.models, strict=True)) or {None: None},
+            exclude_flags=job.exclude_flags,
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,
         )

@@ -5,30 +5,34 @@ Outputs: table, an embedding table, with a column seed for trained classifiers.
 """
 
 import time
-from types import SimpleNamespace
 
 import torch
 
 from synthdiv.classifiers.features import extract_features, gather_splits
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.core.jobs import Script, report_work, run_as_job
 from synthdiv.embeddings.encoder import join_features
 from synthdiv.embeddings.table import write_embeddings
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.transfer import ExtractFeatures
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(ExtractFeatures)
+def main(job: ExtractFeatures, smk: Script) -> None:
     """Load the models, extract the features and write the table."""
-    study, options = load_study(smk.config), smk.params.options
-    rows = gather_splits([smk.input.index], **options["images"])
-    weights = dict(zip(options["seeds"], smk.input.models, strict=True)) or {None: None}
-    with claim_device(study.config["device"]) as device:
+    rows = gather_splits(
+        [smk.input.index],
+        job.splits,
+        exclude_flags=job.exclude_flags,
+        images_per_class=job.images_per_class,
+        seed=job.study_seed,
+    )
+    weights: dict[int | None, str | None] = dict(zip(job.seeds, smk.input.models, strict=True)) or {None: None}
+    with claim_device(smk.resources.device) as device:
         start = time.monotonic()
         features = extract_features(
             rows,
-            options["recipe"],
-            [row.key for row in study.classes],
+            job.recipe,
+            job.class_keys,
             weights=weights,
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,
@@ -40,8 +44,8 @@ def main(smk: SimpleNamespace) -> None:
         rows["split"].to_pylist() * len(weights),
         rows["index"].to_pylist() * len(weights),
         *join_features(features),
-        {"recipe": options["recipe"], "torch": torch.__version__},
-        seeds=[seed for seed in options["seeds"] for _ in range(len(rows))] or None,
+        {"recipe": job.recipe, "torch": torch.__version__},
+        seeds=[seed for seed in job.seeds for _ in range(len(rows))] or None,
     )
 
 

@@ -4,20 +4,18 @@ Inputs: none; the config's generators, encoders and classifiers.
 Outputs: none; the files are in the caches of the hub and the libraries.
 """
 
-from types import SimpleNamespace
-
 import torch
 
 from synthdiv.classifiers.recipes import build_model
 from synthdiv.core.hub import fetch_pipeline, fetch_weights
-from synthdiv.core.jobs import announce, run_as_job
+from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.families import find_family
 from synthdiv.plan.loading import load_study
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_command
+def main(smk: Script) -> None:
     """Fetch the models and report their locations."""
     study = load_study(smk.config)
     for name, spec in study.config["generators"].items():

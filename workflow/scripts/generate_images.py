@@ -1,6 +1,6 @@
 """Generate the missing images of a shard of a dataset or review, or of a prompt probe, and write its index.
 
-Inputs: fingerprint, of the generator; prompt sources and the generator's settings (through the config); owners, the indices
+Inputs: fingerprint, of the generator; prompt sources and the generator's settings (through the job); owners, the indices
 of datasets that generate some of the same images.
 Outputs: index, one row per image.
 """
@@ -11,34 +11,27 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import torch
 
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.errors import StudyError
-from synthdiv.core.jobs import report_work, run_as_job
+from synthdiv.core.jobs import Script, report_work, run_as_job
 from synthdiv.generation.generator import Generator, SafetyChecker
 from synthdiv.generation.shards import generate_shard
-from synthdiv.plan.generation import find_generator, find_run, make_generation_recipe
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.images import GenerateImages
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(GenerateImages)
+def main(job: GenerateImages, smk: Script) -> None:
     """Generate the shard."""
-    study = load_study(smk.config)
-    run, shard = find_run(study, dict(smk.wildcards.items()))
-    if make_generation_recipe(study, run, shard) != smk.params.recipe:
-        raise StudyError(f"the prompts of {run.dataset} were edited after this run was planned; start snakemake again")
-    spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
+    spec = job.generator
     fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
     times = {}
     with ExitStack() as stack:
 
         @cache
         def device() -> torch.device:
-            return stack.enter_context(claim_device(study.config["device"]))
+            return stack.enter_context(claim_device(smk.resources.device))
 
         def load_generate() -> Callable:
             generate = Generator(spec, device()).generate_images
@@ -49,9 +42,7 @@ def main(smk: SimpleNamespace) -> None:
             return SafetyChecker(spec["safety_checker"], device()).check_images
 
         counts = generate_shard(
-            study,
-            run,
-            shard,
+            job,
             fingerprint,
             smk.output.index,
             load_generate=load_generate,

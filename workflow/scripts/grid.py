@@ -4,25 +4,25 @@ Inputs: none; the config and its existing results.
 Outputs: none.
 """
 
-from types import SimpleNamespace
+from pathlib import Path
 
 import polars as pl
 
-from synthdiv.core.jobs import announce, run_as_job
+from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.grid import Grid, describe_sources, render_table
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_command
+def main(smk: Script) -> None:
     """Print the grid."""
     study = load_study(smk.config)
-    grid = Grid(study, smk.params.results)
+    grid = Grid(study, Path("results", study.name))
     embeddings, classifiers = grid.tabulate_embeddings(), grid.tabulate_classifiers()
     shards = f", {len(next(iter(list_shards(study).values())).class_ids):,} a shard" if grid.runs or len(embeddings) else ""
     announce(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
-    natural = describe_sources(study, smk.params.results)
+    natural = describe_sources(study, Path("results", study.name))
     if natural:
         announce("Natural images\n" + "".join(f"  {line}\n" for line in natural))
     if grid.runs:

@@ -4,18 +4,15 @@ Inputs: the user's files; the class table.
 Outputs: table, an embedding table of unit vectors in fp64.
 """
 
-from types import SimpleNamespace
-
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.embeddings.user_tables import import_embeddings
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.embeddings import ImportEmbeddings
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(ImportEmbeddings)
+def main(job: ImportEmbeddings, smk: Script) -> None:
     """Import the set's tables."""
-    study = load_study(smk.config)
-    import_embeddings(smk.params.source, smk.output.table, set_name=smk.wildcards.set, classes=study.classes)
+    import_embeddings(job.source, smk.output.table, set_name=job.set_name, class_keys=job.class_keys)
 
 
 if __name__ == "__main__":

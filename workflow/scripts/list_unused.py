@@ -6,24 +6,24 @@ Outputs: none.
 
 import logging
 import time
-from types import SimpleNamespace
+from pathlib import Path
 
 from tqdm import tqdm
 
-from synthdiv.core.jobs import announce, run_as_job
+from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.cleanup import check_users, remove_files, sort_files, tabulate_files
 from synthdiv.operations.grid import render_table
 from synthdiv.plan.loading import load_study
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_command
+def main(smk: Script) -> None:
     """Report the files, and remove the unused ones if requested."""
     study = load_study(smk.config)
     archive = study.config["archive"]
     if smk.params.delete:
         check_users(archive)
-    states = sort_files(study, smk.params.results, now=time.time())
+    states = sort_files(study, Path("results", study.name), now=time.time())
     announce(f"\nThe archive {archive}\n{render_table(tabulate_files(states))}\n")
     for file in states["unused"]:
         logging.info("unused: %s", file.path)

@@ -4,28 +4,27 @@ Inputs: embeddings, the set's embedding tables.
 Outputs: metrics, one row per metric.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.core.fingerprints import SPLITS
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.jobs.metrics import MeasureSet
 from synthdiv.metrics.set_metrics import measure_set, subsample_classes
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(MeasureSet)
+def main(job: MeasureSet, smk: Script) -> None:
     """Measure both splits and write the metrics."""
-    count, seed = smk.params.options["images_per_class"], smk.params.options["seed"]
+    count, seed = job.images_per_class, job.seed
     tables = []
     for split in SPLITS:
         blocks = EmbeddingTables(read_manifest(smk.input.embeddings), split)
-        tables.append(measure_set(blocks, smk.params.n_classes, split=split))
+        tables.append(measure_set(blocks, job.n_classes, split=split))
         equal = [subsample_classes(blocks, count, seed)]
-        tables.append(measure_set(equal, smk.params.n_classes, split=split, images_per_class=count))
+        tables.append(measure_set(equal, job.n_classes, split=split, images_per_class=count))
     write_table(pl.concat(tables), smk.output.metrics)
 
 

@@ -4,18 +4,17 @@ Inputs: classifiers, metrics and experiments, each as means and per class; embed
 Outputs: table, one row per classifier, level and metric; points, the values behind it.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.classifier_tables import choose_evaluations
 from synthdiv.analysis.predictors import gather_points, rank_predictors
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.classifiers import RankPredictors
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(RankPredictors)
+def main(job: RankPredictors, smk: Script) -> None:
     """Gather the points of both levels, correlate them and write both tables."""
     levels = [
         (smk.input.classifiers, smk.input.metrics, smk.input.experiments, smk.input.embedding_classifiers),
@@ -23,15 +22,15 @@ def main(smk: SimpleNamespace) -> None:
     ]
     points = pl.concat(
         gather_points(
-            choose_evaluations(read_table(accuracies), smk.params.evaluations),
+            choose_evaluations(read_table(accuracies), job.evaluations),
             *map(read_table, tables),
-            encoder=smk.params.encoder,
-            sets=smk.params.sets,
+            encoder=job.encoder,
+            sets=job.sets,
         )
         for accuracies, *tables in levels
     )
     write_table(points, smk.output.points)
-    write_table(rank_predictors(points, smk.params.seed), smk.output.table)
+    write_table(rank_predictors(points, job.seed), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -4,25 +4,23 @@ Inputs: reference, query, the embedding tables of the two sets.
 Outputs: predictions, one row per query.
 """
 
-from types import SimpleNamespace
-
 from synthdiv.analysis.experiments import score_experiment
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.jobs.experiments import ScoreExperiment
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(ScoreExperiment)
+def main(job: ScoreExperiment, smk: Script) -> None:
     """Read both sets, classify the queries and write the predictions."""
-    names = (smk.wildcards.reference, smk.wildcards.query)
     predictions = score_experiment(
         EmbeddingTables(read_manifest(smk.input.reference), "train"),
         EmbeddingTables(read_manifest(smk.input.query), "evaluation").read(),
-        smk.params.n_classes,
-        query_kind=smk.config["sets"][names[1]]["kind"],
-        names=names,
+        job.n_classes,
+        query_kind=job.query_kind,
+        names=(job.reference, job.query),
     )
     write_table(predictions, smk.output.predictions)
 

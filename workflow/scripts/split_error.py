@@ -4,28 +4,27 @@ Inputs: embeddings of the set; references, those of the reference sets; target, 
 Outputs: table, one row per reference and query.
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.diagnosis.error_split import classify_queries
 from synthdiv.embeddings.table import EmbeddingTables
+from synthdiv.jobs.diagnosis import SplitError
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(SplitError)
+def main(job: SplitError, smk: Script) -> None:
     """Compute the centroids, classify the queries and write the table."""
 
     def read_centroids(manifest: str) -> np.ndarray:
-        return compute_centroids(sum_classes(EmbeddingTables(read_manifest(manifest), "train"), smk.params.n_classes))
+        return compute_centroids(sum_classes(EmbeddingTables(read_manifest(manifest), "train"), job.n_classes))
 
-    references = dict(zip(smk.params.references, map(read_centroids, smk.input.references), strict=True))
+    references = dict(zip(job.references, map(read_centroids, smk.input.references), strict=True))
     query = EmbeddingTables(read_manifest(smk.input.embeddings), "evaluation").read()
-    target = EmbeddingTables(read_manifest(smk.input.target), "evaluation").read() if smk.input.target else None
+    target = EmbeddingTables(read_manifest(smk.input.target[0]), "evaluation").read() if smk.input.target else None
     write_table(classify_queries(query, read_centroids(smk.input.embeddings), references, target), smk.output.table)
 
 

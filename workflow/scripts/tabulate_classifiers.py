@@ -6,8 +6,6 @@ confusion, the counts of each class and predicted class; differences between eve
 the natural training set on each evaluation set.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.classifier_tables import (
@@ -19,19 +17,19 @@ from synthdiv.analysis.classifier_tables import (
     tabulate_run,
 )
 from synthdiv.classifiers.checkpoint import read_metadata
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.prompts.class_tables import read_classes
+from synthdiv.jobs.classifiers import TabulateClassifiers
 
 PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateClassifiers)
+def main(job: TabulateClassifiers, smk: Script) -> None:
     """Count the correct predictions and write the tables."""
-    models = {tuple(run): path for run, path in zip(smk.params.runs, smk.input.models, strict=True)}
+    models = dict(zip(job.runs, smk.input.models, strict=True))
     rows, tables = [], []
-    for (classifier, training), path in zip(smk.params.evaluations, smk.input.predictions, strict=True):
+    for (classifier, training), path in zip(job.evaluations, smk.input.predictions, strict=True):
         head = {"classifier": classifier, "train_set": training}
         predictions = read_table(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
         tables.append(predictions)
@@ -43,10 +41,10 @@ def main(smk: SimpleNamespace) -> None:
     for path in (smk.output.table, smk.output.parquet):
         write_table(runs, path)
     write_table(average_seeds(runs), smk.output.means)
-    write_table(tabulate_classes(whole, [row.name for row in read_classes(smk.input.classes)]), smk.output.per_class)
+    write_table(tabulate_classes(whole, job.class_names), smk.output.per_class)
     write_table(count_confusions(whole), smk.output.confusion)
     write_table(compare_trainings(whole), smk.output.differences)
-    write_table(tabulate_gaps(whole, smk.params.natural), smk.output.gaps)
+    write_table(tabulate_gaps(whole, job.natural), smk.output.gaps)
 
 
 if __name__ == "__main__":

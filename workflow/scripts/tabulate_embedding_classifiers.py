@@ -4,21 +4,19 @@ Inputs: predictions of each encoder and reference.
 Outputs: table (CSV) and parquet, one row per encoder, classifier, reference and query.
 """
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import polars as pl
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.experiments import TabulateEmbeddingClassifiers
 from synthdiv.stats.intervals import wilson_interval
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateEmbeddingClassifiers)
+def main(job: TabulateEmbeddingClassifiers, smk: Script) -> None:
     """Count the correct predictions and write the table."""
     rows = []
-    for path in map(Path, smk.input.predictions):
+    for (encoder, reference), path in zip(job.references, smk.input.predictions, strict=True):
         table = read_table(path)
         counts = table.group_by("classifier", "query", maintain_order=True).agg(
             (pl.col("predicted") == pl.col("class_id")).sum().alias("correct"),
@@ -28,7 +26,7 @@ def main(smk: SimpleNamespace) -> None:
         for classifier, query, correct, count, n_train in counts.iter_rows():
             low, high = wilson_interval(correct, count)
             rows.append(
-                {"encoder": path.parent.name, "classifier": classifier, "reference": path.stem, "query": query}
+                {"encoder": encoder, "classifier": classifier, "reference": reference, "query": query}
                 | {"n_train": n_train, "n_queries": count}
                 | {"accuracy": correct / count, "accuracy_low": low, "accuracy_high": high}
             )

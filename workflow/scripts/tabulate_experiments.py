@@ -6,31 +6,27 @@ summary, the averages of the paper's Tables 5 and 6; differences, one row per pa
 by_encoder and per_class_by_encoder.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.matrix import compare_experiments, summarise_matrix, tabulate_experiments
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.prompts.class_tables import read_classes
+from synthdiv.jobs.experiments import TabulateExperiments
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateExperiments)
+def main(job: TabulateExperiments, smk: Script) -> None:
     """Tabulate the predictions of each encoder and write the tables."""
-    classes = read_classes(smk.input.classes)
     by_encoder: dict[str, list] = {}
-    for (encoder, *row), path in zip(smk.params.experiments, smk.input.predictions, strict=True):
-        by_encoder.setdefault(encoder, []).append((*row, read_table(path)))
-    tables = {encoder: tabulate_experiments(rows, classes) for encoder, rows in by_encoder.items()}
+    for row, path in zip(job.experiments, smk.input.predictions, strict=True):
+        by_encoder.setdefault(row.encoder, []).append((row.number, row.reference, row.query, read_table(path)))
+    tables = {encoder: tabulate_experiments(rows, job.class_names) for encoder, rows in by_encoder.items()}
     first = next(iter(by_encoder))
     experiments, per_class = tables[first]
-    kinds = {name: entry["kind"] for name, entry in smk.config["sets"].items()}
     write_table(experiments, smk.output.table)
     write_table(experiments, smk.output.parquet)
     write_table(per_class, smk.output.per_class)
-    write_table(summarise_matrix(experiments, kinds), smk.output.summary)
+    write_table(summarise_matrix(experiments, job.kinds), smk.output.summary)
     write_table(compare_experiments(by_encoder[first]), smk.output.differences)
     for n, path in enumerate((smk.output.by_encoder, smk.output.per_class_by_encoder)):
         named = [pair[n].select(pl.lit(encoder).alias("encoder"), pl.all()) for encoder, pair in tables.items()]

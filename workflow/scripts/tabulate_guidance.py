@@ -8,28 +8,26 @@ metric and class.
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.prompts.class_tables import read_classes
+from synthdiv.jobs.metrics import TabulateGuidance
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateGuidance)
+def main(job: TabulateGuidance, smk: Script) -> None:
     """Read the outcomes, tabulate and compare the scales, and write the tables."""
-    names = [row.name for row in read_classes(smk.input.classes)]
     fingerprints = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
-    kinds = {name: one["guidance"] for name, one in zip(smk.params.generators, fingerprints, strict=True)}
+    kinds = {name: one["guidance"] for name, one in zip(job.generators, fingerprints, strict=True)}
     rows = []
-    for one, path in zip(smk.params.metrics, smk.input.sources, strict=True):
-        head = {"guidance": kinds[smk.params.generated_by[one["dataset"]]]} | one
-        rows.append((head, read_outcomes(read_table(path), one["metric"], one["query"])))
-    whole, per_class = tabulate_guidance(rows, names)
+    for one, path in zip(job.metrics, smk.input.sources, strict=True):
+        head = {"guidance": kinds[job.generated_by[one.dataset]]} | one.model_dump()
+        rows.append((head, read_outcomes(read_table(path), one.metric, one.query)))
+    whole, per_class = tabulate_guidance(rows, job.class_names)
     write_table(whole, smk.output.table)
     write_table(per_class, smk.output.per_class)
-    write_table(choose_scales(rows, names), smk.output.choice)
+    write_table(choose_scales(rows, job.class_names), smk.output.choice)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,19 @@ Inputs: results, the study's tables and figures, so that this job runs last.
 Outputs: table, a CSV with one row per job.
 """
 
-from types import SimpleNamespace
+from pathlib import Path
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import write_table
+from synthdiv.jobs.report import TabulateJobs
 from synthdiv.report.job_table import tabulate_jobs
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateJobs)
+def main(job: TabulateJobs, smk: Script) -> None:
     """Read the benchmark files and the logs, and write the table."""
-    write_table(tabulate_jobs(smk.params.benchmarks, smk.params.logs), smk.output.table)
+    results = Path(smk.output.table).parents[1]
+    write_table(tabulate_jobs(results / "benchmarks", results / "logs"), smk.output.table)
 
 
 if __name__ == "__main__":

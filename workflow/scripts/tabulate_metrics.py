@@ -5,40 +5,30 @@ Outputs: table (CSV) and parquet, one row per metric of a set; per_class, one pe
 centroid_distance (CSV and Parquet), one row per set and split, with all images; centroid_distance_per_class.
 """
 
-from pathlib import Path
-from types import SimpleNamespace
-
 import polars as pl
 
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.prompts.class_tables import read_classes
+from synthdiv.jobs.metrics import SetTable, TabulateMetrics
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateMetrics)
+def main(job: TabulateMetrics, smk: Script) -> None:
     """Read the metrics, separate sets and classes, and write the tables."""
-    classes = read_classes(smk.input.classes)
-    names = pl.DataFrame({"class_id": [row.class_id for row in classes], "name": [row.name for row in classes]})
-    tables = []
-    for path in map(Path, smk.input.sets):
-        tables.append(_read(path, path.parents[1].name, path.stem, None))
-    for path in map(Path, smk.input.pairs):
-        tables.append(_read(path, path.parents[2].name, path.stem, path.parent.name))
-    table = pl.concat(tables)
+    names = pl.DataFrame({"class_id": range(len(job.class_names)), "name": job.class_names})
+    paths = [*smk.input.sets, *smk.input.pairs]
+    table = pl.concat([_read(path, one) for path, one in zip(paths, job.tables, strict=True)])
     whole, per_class = table.filter(pl.col("class_id").is_null()).drop("class_id"), table.drop_nulls("class_id")
     per_class = per_class.join(names, on="class_id", how="left", maintain_order="left")
     write_table(whole, smk.output.table)
     write_table(whole, smk.output.parquet)
     write_table(per_class, smk.output.per_class)
     chosen = (
-        (pl.col("encoder") == smk.params.encoder)
-        & (pl.col("metric") == "centroid_distance")
-        & pl.col("images_per_class").is_null()
+        (pl.col("encoder") == job.encoder) & (pl.col("metric") == "centroid_distance") & pl.col("images_per_class").is_null()
     )
     metrics: list[pl.Expr] = [
         pl.col("value").alias("centroid_distance"),
-        pl.lit(len(classes)).alias("n_classes"),
+        pl.lit(len(job.class_names)).alias("n_classes"),
         pl.col("n_images"),
         pl.col("low").alias("centroid_distance_low"),
         pl.col("high").alias("centroid_distance_high"),
@@ -52,11 +42,11 @@ def main(smk: SimpleNamespace) -> None:
     )
 
 
-def _read(path: Path, encoder: str, name: str, reference: str | None) -> pl.DataFrame:
+def _read(path: str, one: SetTable) -> pl.DataFrame:
     head = [
-        pl.lit(encoder).alias("encoder"),
-        pl.lit(name).alias("set"),
-        pl.lit(reference, dtype=pl.String).alias("reference"),
+        pl.lit(one.encoder).alias("encoder"),
+        pl.lit(one.set_name).alias("set"),
+        pl.lit(one.reference, dtype=pl.String).alias("reference"),
     ]
     return read_table(path).select(*head, pl.all())
 

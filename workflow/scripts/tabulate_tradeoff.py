@@ -4,18 +4,17 @@ Inputs: causes of every generated set; distances of every set.
 Outputs: table, one row per set, the natural set first.
 """
 
-from types import SimpleNamespace
-
 from synthdiv.analysis.tradeoff import tabulate_tradeoff
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.diagnosis import TabulateTradeoff
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateTradeoff)
+def main(job: TabulateTradeoff, smk: Script) -> None:
     """Read the tables, join them and write the result."""
     causes, distances = read_table(smk.input.causes), read_table(smk.input.distances)
-    write_table(tabulate_tradeoff(causes, distances, smk.params.natural, smk.params.described), smk.output.table)
+    write_table(tabulate_tradeoff(causes, distances, job.natural, job.described), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -5,26 +5,25 @@ Outputs: table, one row per transfer set, encoder, training set and seed; means 
 training set.
 """
 
-from types import SimpleNamespace
-
 import polars as pl
 
 from synthdiv.analysis.transfer_tables import average_transfer, tabulate_transfer
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.jobs.transfer import TabulateTransfer
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TabulateTransfer)
+def main(job: TabulateTransfer, smk: Script) -> None:
     """Count the correct predictions and write the tables."""
     predictions, trials = [], []
-    for encoding, predicted, fitted in zip(smk.params.encodings, smk.input.predictions, smk.input.trials, strict=True):
-        head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in encoding.items()]
+    for encoding, predicted, fitted in zip(job.encodings, smk.input.predictions, smk.input.trials, strict=True):
+        head = [pl.lit(value, dtype=pl.String).alias(key) for key, value in encoding.model_dump().items()]
         predictions.append(read_table(predicted).select(*head, pl.all()))
         trials.append(read_table(fitted).select(*head, pl.all()))
     runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
     write_table(runs, smk.output.table)
-    write_table(average_transfer(runs, pl.concat(predictions), smk.params.natural), smk.output.means)
+    write_table(average_transfer(runs, pl.concat(predictions), job.natural), smk.output.means)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Outputs: model, the weights, with a description in the file's metadata; log, one
 """
 
 from pathlib import Path
-from types import SimpleNamespace
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -16,46 +15,35 @@ from synthdiv.classifiers.training import Training, train, train_in_process
 from synthdiv.classifiers.training_set import Part
 from synthdiv.core.devices import claim_devices
 from synthdiv.core.errors import StudyError
-from synthdiv.core.jobs import limit_threads, run_as_job, stop_job
+from synthdiv.core.jobs import Script, limit_threads, run_as_job, stop_job
 from synthdiv.core.manifests import read_manifest
-from synthdiv.plan.loading import load_study
+from synthdiv.jobs.classifiers import TrainClassifier
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(TrainClassifier)
+def main(job: TrainClassifier, smk: Script) -> None:
     """Train, in one process or several."""
-    study, options = load_study(smk.config), smk.params.training
-    # not params, since they do not affect the weights, and changed params would train again
-    entry = study.config["classifiers"][smk.wildcards.classifier]
-    processes = entry["processes"]
+    processes = smk.resources.processes
     threads = max(1, smk.threads // processes)
     limit_threads(threads)
     parts = [
-        Part(
-            part["set"],
-            read_manifest(path),
-            part["images_per_class"],
-            part["weight"],
-            study.find_classes(part["classes"]) if "classes" in part else None,
-        )
-        for part, path in zip(options["parts"], smk.input.indices, strict=True)
+        Part(part.set_name, read_manifest(path), part.images_per_class, part.weight, part.class_ids)
+        for part, path in zip(job.parts, smk.input.indices, strict=True)
     ]
-    with claim_devices(study.config["device"], processes) as devices:
+    with claim_devices(smk.resources.device, processes) as devices:
         training = Training(
-            # the whole recipe, since the monitored set needs its evaluation settings
-            recipe=study.recipes[smk.wildcards.classifier],
-            class_keys=[row.key for row in study.classes],
-            class_names=[row.name for row in study.classes],
+            recipe=job.recipe,
+            class_keys=job.class_keys,
             parts=parts,
-            seed=int(smk.wildcards.seed),
-            study_seed=study.seed,
-            exclude_flags=options["exclude_flags"],
+            seed=job.seed,
+            study_seed=job.study_seed,
+            exclude_flags=job.exclude_flags,
             initial=next(iter(smk.input.initial), None),
             monitored=[path for manifest in smk.input.monitored for path in read_manifest(manifest)],
             model=smk.output.model,
             log=smk.output.log,
             checkpoint=str(Path(smk.output.model).with_name("checkpoint.pt")),
-            checkpoint_minutes=entry["checkpoint_minutes"],
+            checkpoint_minutes=smk.resources.checkpoint_seconds / 60,
             devices=devices,
             workers=0 if smk.threads == 1 else threads,
         )

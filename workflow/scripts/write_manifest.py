@@ -4,14 +4,13 @@ Inputs: tables, one per shard.
 Outputs: manifest, a JSON file.
 """
 
-from types import SimpleNamespace
-
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import write_manifest
+from synthdiv.jobs.files import WriteManifest
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(WriteManifest)
+def main(job: WriteManifest, smk: Script) -> None:
     """Write the manifest."""
     write_manifest(smk.input.tables, smk.output.manifest)
 

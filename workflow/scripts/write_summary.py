@@ -4,11 +4,10 @@ Inputs: tables, those that the study has, named in params.
 Outputs: page, HTML.
 """
 
-from types import SimpleNamespace
-
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.jobs import run_as_job
+from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
+from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.summary import (
     summarise_audit,
     summarise_causes,
@@ -22,14 +21,14 @@ from synthdiv.report.summary import (
 )
 
 
-@run_as_job
-def main(smk: SimpleNamespace) -> None:
+@run_as_job(WriteSummary)
+def main(job: WriteSummary, smk: Script) -> None:
     """Read the existing tables, summarise them and write the page."""
-    natural = smk.params.natural
-    tables = {name: read_table(path) for name, path in zip(smk.params.tables, smk.input.tables, strict=True)}
+    natural = job.natural
+    tables = {name: read_table(path) for name, path in zip(job.tables, smk.input.tables, strict=True)}
     parts = [("Why classes fall short", summarise_causes(tables["causes"]))] if "causes" in tables else []
     if "error_split" in tables:
-        parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, smk.params.reference)))
+        parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if natural is not None:
         parts.append(("Diversity of the sets", summarise_diversity(tables["centroid_distance"], natural)))
         found = summarise_experiments(tables["experiments"], tables["experiment_differences"], natural)
@@ -45,7 +44,7 @@ def main(smk: SimpleNamespace) -> None:
     if contradictions:
         parts.append(("Contradictory metrics", contradictions))
     with replace_atomically(smk.output.page) as temporary:
-        temporary.write_text(write_page(smk.params.study, parts), encoding="utf-8")
+        temporary.write_text(write_page(job.study, parts), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
@@ -25,7 +26,7 @@ SCHEMA = {
 }
 
 
-def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
+def compare_encoders(values: pl.DataFrame, encoders: Sequence[str]) -> pl.DataFrame:
     """Compare how the first encoder ranks experiments or sets with how each other encoder ranks them.
 
     A pair of values is clear if their 95 % intervals do not overlap: a conservative test, the same for every metric.
@@ -34,7 +35,7 @@ def compare_encoders(values: pl.DataFrame, encoders: list[str]) -> pl.DataFrame:
     ----------
     values : polars.DataFrame
         encoder, metric, item (the experiment or set that has the value), value, low, high.
-    encoders : list of str
+    encoders : sequence of str
         The first is compared with each of the others.
 
     Returns

@@ -11,7 +11,6 @@ import numpy as np
 import polars as pl
 
 from synthdiv.analysis.experiments import KNN
-from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.stats.differences import SCHEMA as DIFFERENCE_SCHEMA
 from synthdiv.stats.differences import compare_means, compare_proportions, correct_rows, describe_difference
 from synthdiv.stats.intervals import mean_interval, new_classes_interval, wilson_interval
@@ -61,7 +60,7 @@ def _name_bounds(spans: Mapping[str, tuple[float, float] | None], suffix: str = 
 
 
 def tabulate_experiments(
-    rows: Sequence[tuple[int, str, str, pl.DataFrame]], classes: list[ClassRow]
+    rows: Sequence[tuple[int, str, str, pl.DataFrame]], class_names: Sequence[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Tabulate the matrix and its per-class form from the experiments' predictions.
 
@@ -69,8 +68,8 @@ def tabulate_experiments(
     ----------
     rows : sequence of (number, reference, query, predictions)
         The experiments in order.
-    classes : list of ClassRow
-        The study's classes.
+    class_names : sequence of str
+        The names of the classes, by class_id.
 
     Returns
     -------
@@ -84,7 +83,7 @@ def tabulate_experiments(
     for number, reference, query, predictions in rows:
         head = {"experiment": number, "reference": reference, "query": query}
         class_rows = [
-            head | {"class_id": part["class_id"][0], "name": classes[part["class_id"][0]].name} | summarise_predictions(part)
+            head | {"class_id": part["class_id"][0], "name": class_names[part["class_id"][0]]} | summarise_predictions(part)
             for part in predictions.partition_by("class_id", maintain_order=True)
         ]
         per_class += class_rows

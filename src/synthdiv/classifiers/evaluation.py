@@ -23,6 +23,7 @@ from synthdiv.classifiers.training_set import gather_images
 from synthdiv.core.errors import StudyError
 from synthdiv.images.index import locate_images
 from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.jobs.classifiers import EvaluatedSet
 
 BATCH_SIZE = 128
 """Images per batch if the recipe sets no device_batch_size."""
@@ -39,7 +40,7 @@ SCHEMA: dict[str, Any] = {
 
 
 def classify_sets(
-    sets: Mapping[str, tuple[Sequence[Path | str], Mapping[str, Any]]],
+    sets: Iterable[tuple[EvaluatedSet, Sequence[Path | str]]],
     recipe: Recipe,
     class_keys: Sequence[str],
     *,
@@ -48,12 +49,12 @@ def classify_sets(
     device: torch.device,
     workers: int,
 ) -> list[pl.DataFrame]:
-    """Evaluate a classifier, once per training seed, on a split of each set: the evaluation split by default.
+    """Evaluate a classifier, once per training seed, on a split of each set.
 
     Parameters
     ----------
-    sets : mapping of set name to (indices, entry)
-        An entry may set ``among`` (the candidate classes), ``real_labels`` and ``split``.
+    sets : iterable of (EvaluatedSet, indices)
+        Each set with its indices.
     recipe : mapping
         The classifier's recipe.
     class_keys : sequence of str
@@ -83,16 +84,16 @@ def classify_sets(
     data = resolve_data(recipe, models[0], is_training=False)
     transform = build_transform(recipe, models[0], is_training=False)
     tables = []
-    for name, (paths, entry) in sets.items():
-        table = gather_images(paths, entry.get("split", "evaluation"), exclude_flags=exclude_flags)
-        labels = find_real_labels(table, class_keys) if entry["real_labels"] else None
+    for one, paths in sets:
+        table = gather_images(paths, one.split, exclude_flags=exclude_flags)
+        labels = find_real_labels(table, class_keys) if one.real_labels else None
         if labels is not None:
             table = table.filter(pa.array([bool(found) for found in labels]))
             labels = [found for found in labels if found]
         if not len(table):
             raise StudyError(
-                f"no image of {name} is left to evaluate a classifier on: do all of them have an excluded flag, or are none "
-                "of its real_labels classes of the study? (tables/flags.csv counts the flagged images)"
+                f"no image of {one.set_name} is left to evaluate a classifier on: do all of them have an excluded flag, "
+                "or are none of its real_labels classes of the study? (tables/flags.csv counts the flagged images)"
             )
         images = ImageDataset(locate_images(table), transform)
         predictions = predict(
@@ -104,7 +105,7 @@ def classify_sets(
             batch_size=recipe["device_batch_size"] or BATCH_SIZE,
             workers=workers,
             outputs=outputs,
-            among=entry["among"],
+            among=one.among,
         )
         class_ids: np.ndarray = np.asarray(images.rows["class_id"])
         for seed, found in zip(weights, predictions, strict=True):
@@ -114,7 +115,7 @@ def classify_sets(
                 correct = np.array([np.isin(row, list(own)) for row, own in zip(found.classes, labels, strict=True)])
             columns = {
                 "seed": [seed] * len(class_ids),
-                "evaluation_set": [name] * len(class_ids),
+                "evaluation_set": [one.set_name] * len(class_ids),
                 "class_id": class_ids,
                 "index": images.rows["index"],
                 "predicted": found.classes.tolist(),

@@ -88,8 +88,8 @@ class Training:
     ----------
     recipe : mapping
         From the config, with its defaults.
-    class_keys, class_names : sequences of str
-        Keys and names of the study's classes.
+    class_keys : sequence of str
+        Keys of the study's classes.
     parts : sequence of Part
         The training images.
     seed : int
@@ -114,7 +114,6 @@ class Training:
 
     recipe: Recipe
     class_keys: Sequence[str]
-    class_names: Sequence[str]
     parts: Sequence[Part]
     seed: int
     study_seed: int
@@ -212,7 +211,7 @@ class _Trainer:
         self.recipe = recipe = training.recipe
         n_classes = len(training.class_keys)
         self.set = gather_training_set(
-            training.parts, training.class_names, exclude_flags=training.exclude_flags, seed=training.study_seed
+            training.parts, training.class_keys, exclude_flags=training.exclude_flags, seed=training.study_seed
         )
         self.sampler = TrainingSampler(self.set.sizes, self.set.weights, training.seed)
         self.steps = count_steps(recipe, self.sampler.length)

@@ -105,15 +105,15 @@ def gather_images(
 
 
 def gather_training_set(
-    parts: Sequence[Part], class_names: Sequence[str], *, exclude_flags: Sequence[str], seed: int
+    parts: Sequence[Part], class_keys: Sequence[str], *, exclude_flags: Sequence[str], seed: int
 ) -> TrainingSet:
     """Assemble a training set.
 
     Parameters
     ----------
     parts : sequence of Part
-    class_names : sequence of str
-        Names of all classes; each must have an image.
+    class_keys : sequence of str
+        Keys of all classes; each must have an image.
     exclude_flags : sequence of str
         Images with any of these flags are left out.
     seed : int
@@ -137,9 +137,9 @@ def gather_training_set(
     ]
     whole = pa.concat_tables(tables)
     excluded = f" (images flagged {', '.join(exclude_flags)} are left out)" if exclude_flags else ""
-    counts = np.bincount(whole["class_id"].to_numpy(), minlength=len(class_names))
+    counts = np.bincount(whole["class_id"].to_numpy(), minlength=len(class_keys))
     if not counts.all():
-        empty = [class_names[int(n)] for n in np.flatnonzero(counts == 0)]
+        empty = [class_keys[int(n)] for n in np.flatnonzero(counts == 0)]
         names = " and ".join(part.set for part in parts)
         others = f" and {len(empty) - 1} other classes" if len(empty) > 1 else ""
         raise StudyError(

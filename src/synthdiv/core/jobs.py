@@ -15,12 +15,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.installation import check_installation
+from synthdiv.core.job import Job
 from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
@@ -30,33 +31,71 @@ WORK = "work: "
 _failed = False
 
 
-def run_as_job(main: Callable[[Any], None]) -> Callable[..., None]:
+class Script(Protocol):
+    """What Snakemake gives to a script."""
+
+    config: dict[str, Any]
+    input: Any
+    output: Any
+    params: Any
+    resources: Any
+    log: Any
+    threads: int
+    scriptdir: str
+
+
+AnyJob = TypeVar("AnyJob", bound=Job)
+
+
+def run_as_job(kind: type[AnyJob]) -> Callable[[Callable[[AnyJob, Script], None]], Callable[..., None]]:
     """Turn a script's main function into the job of its rule.
 
     Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged.
 
     Parameters
     ----------
-    main : callable
-        Takes the object that Snakemake gives to a script.
+    kind : type of Job
+        The job that the rule's params hold.
 
     Returns
     -------
     callable
-        The same function; without an argument it uses the object that Snakemake gave to the started script.
+        Decorates ``main(job, smk)``. The decorated function takes the object that Snakemake gives to a script; by default,
+        the one that Snakemake gave to the started script.
+    """
+
+    def decorate(main: Callable[[AnyJob, Script], None]) -> Callable[..., None]:
+        @functools.wraps(main)
+        def run(smk: Script | None = None) -> None:
+            given = _start_script(smk)
+            main(kind.from_params(given.params.job), given)
+
+        return run
+
+    return decorate
+
+
+def run_as_command(main: Callable[[Script], None]) -> Callable[..., None]:
+    """Turn a script's main function into a command on the whole study, which reads the study's config.
+
+    Otherwise like :func:`run_as_job`.
     """
 
     @functools.wraps(main)
-    def run(smk: Any = None) -> None:
-        given = smk if smk is not None else vars(sys.modules["__main__"])["snakemake"]
-        start_job(given.log[0])
-        limit_threads(given.threads)
-        write_results_format(Path("results", given.config["study"]))
-        if smk is None:
-            check_installation(Path(given.scriptdir).resolve().parents[1])
-        main(given)
+    def run(smk: Script | None = None) -> None:
+        main(_start_script(smk))
 
     return run
+
+
+def _start_script(smk: Script | None) -> Script:
+    given = smk if smk is not None else vars(sys.modules["__main__"])["snakemake"]
+    start_job(given.log[0])
+    limit_threads(given.threads)
+    write_results_format(Path("results", given.config["study"]))
+    if smk is None:
+        check_installation(Path(given.scriptdir).resolve().parents[1])
+    return given
 
 
 def start_job(log: str | Path | None) -> None:

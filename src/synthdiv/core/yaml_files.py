@@ -5,6 +5,8 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +54,36 @@ def read_yaml(path: Path | str, what: str) -> Any:
         raise StudyError(f"the {what} {path} is not valid YAML: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a ValueError
         raise StudyError(f"the {what} {path} is not valid YAML: {error}") from None
+
+
+@cache
+def _compose(path: Path | str) -> yaml.Node | None:
+    try:
+        return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return None
+
+
+def find_line(path: Path | str, keys: Sequence[str | int]) -> int | None:
+    """Return the line of a YAML file at which the last of some keys stands; None if the file does not have them.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    keys : sequence of str and int
+        Keys, and positions in lists, each inside the value of the one before.
+    """
+    node = _compose(path)
+    line = 1 if node is not None else None
+    for key in keys:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+            continue
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        found = next(((own, value) for own, value in pairs if own.value == str(key)), None)
+        if found is None:
+            return None
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line

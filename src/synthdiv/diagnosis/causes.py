@@ -33,8 +33,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.prompts.class_tables import ClassRow
-
 CAUSES = ("ambiguity", "adherence", "concept not represented", "visual domain", "diversity", "none")
 CONFIDENT = 0.8
 RESAMPLES = 200
@@ -126,7 +124,7 @@ def find_cause(metrics: dict[str, float], limits: Thresholds) -> str:
 
 
 def diagnose_classes(
-    evidence: pl.DataFrame, classes: Sequence[ClassRow], *, set_name: str, seed: int, limits: Thresholds | None = None
+    evidence: pl.DataFrame, classes: Sequence[tuple[str, str]], *, set_name: str, seed: int, limits: Thresholds | None = None
 ) -> pl.DataFrame:
     """Tabulate the cause of each class, its confidence, and the supporting metrics.
 
@@ -134,8 +132,8 @@ def diagnose_classes(
     ----------
     evidence : polars.DataFrame
         From :func:`synthdiv.diagnosis.evidence.gather_evidence`.
-    classes : sequence of ClassRow
-        The study's classes.
+    classes : sequence of (str, str)
+        The key and the name of each class, by class_id.
     set_name : str
         The diagnosed set.
     seed : int
@@ -157,11 +155,11 @@ def diagnose_classes(
         cause = find_cause(metrics, limits)
         resampled = [find_cause(find_metrics(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
         confidence = resampled.count(cause) / RESAMPLES
-        own, predicted = classes[row["class_id"]], classes[row["predicted_class"]]
+        (key, name), (_, predicted) = classes[row["class_id"]], classes[row["predicted_class"]]
         rows.append(
-            {"set": set_name, "class_id": row["class_id"], "key": own.key, "name": own.name}
+            {"set": set_name, "class_id": row["class_id"], "key": key, "name": name}
             | {"cause": cause if confidence >= CONFIDENT else "undecided", "suspected": cause, "confidence": confidence}
-            | {"predicted_class": predicted.name, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
+            | {"predicted_class": predicted, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
             | {"n_images": row["n_images"], "n_natural": row["n_natural"]}
             | metrics
             | {"best_wording": row.get("best_wording"), "best_text": row.get("best_text"), "domain": row.get("domain")}

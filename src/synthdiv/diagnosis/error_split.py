@@ -23,7 +23,6 @@ from synthdiv.analysis.experiments import classify_by_centroids
 from synthdiv.embeddings.table import Embeddings, make_unit
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
 from synthdiv.metrics.class_clusters import measure_angles, rotate_cluster, scale_cluster
-from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.stats.differences import compare_proportions
 from synthdiv.stats.intervals import Z, mean_interval, wilson_interval
 
@@ -112,23 +111,23 @@ def make_counterfactuals(query: Embeddings, target: Embeddings) -> dict[str, Emb
     return {name: Embeddings(query.class_ids, query.indices, one, query.lengths) for name, one in made.items()}
 
 
-def _iterate_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
+def _iterate_classes(queries: pl.DataFrame, class_names: Sequence[str]) -> Iterable[tuple[dict[str, Any], pl.DataFrame]]:
     """Yield all queries, then those of each class, each with its first columns."""
     yield {"class_id": None, "name": "all"}, queries
     for part in queries.partition_by("class_id", maintain_order=True):
         class_id = part["class_id"][0]
-        yield {"class_id": class_id, "name": classes[class_id].name}, part
+        yield {"class_id": class_id, "name": class_names[class_id]}, part
 
 
-def tabulate_split(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], natural: str | None) -> pl.DataFrame:
+def tabulate_split(sets: Mapping[str, pl.DataFrame], class_names: Sequence[str], natural: str | None) -> pl.DataFrame:
     """Tabulate the paper's split of each set's error by each reference, for all classes and per class.
 
     Parameters
     ----------
     sets : mapping of set name to table
         From :func:`classify_queries`.
-    classes : sequence of ClassRow
-        The study's classes.
+    class_names : sequence of str
+        The names of the classes, by class_id.
     natural : str or None
         The set whose errors are given for comparison.
 
@@ -144,7 +143,7 @@ def tabulate_split(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow]
     natural_errors: dict[tuple[str, int | None], dict[str, float]] = {}
     for name in sorted(sets, key=lambda one: one != natural):
         for (reference,), part in sets[name].partition_by("reference", maintain_order=True, as_dict=True).items():
-            for head, queries in _iterate_classes(part, classes):
+            for head, queries in _iterate_classes(part, class_names):
                 found = _split(queries)
                 key = (reference, head["class_id"])
                 if name == natural:
@@ -191,15 +190,15 @@ def measure_ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float
     return ratio, ratio - Z * error, ratio + Z * error
 
 
-def tabulate_terms(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow], target: str | None) -> pl.DataFrame:
+def tabulate_terms(sets: Mapping[str, pl.DataFrame], class_names: Sequence[str], target: str | None) -> pl.DataFrame:
     """Tabulate the counterfactual split of the difference between each set's accuracy and the target's.
 
     Parameters
     ----------
     sets : mapping of set name to table
         From :func:`classify_queries`, including the target's.
-    classes : sequence of ClassRow
-        The study's classes.
+    class_names : sequence of str
+        The names of the classes, by class_id.
     target : str or None
         The set whose locations and spreads were used; None gives an empty table.
 
@@ -217,15 +216,15 @@ def tabulate_terms(sets: Mapping[str, pl.DataFrame], classes: Sequence[ClassRow]
         if name == target:
             continue
         for (reference,), part in table.partition_by("reference", maintain_order=True, as_dict=True).items():
-            targets = dict(_index_classes(target_parts[reference], classes))
-            for head, queries in _iterate_classes(part, classes):
+            targets = dict(_index_classes(target_parts[reference], class_names))
+            for head, queries in _iterate_classes(part, class_names):
                 row = {"reference": reference, "set": name, "target": target} | head
                 rows.append(row | _find_terms(queries, targets[head["class_id"]]))
     return pl.DataFrame(rows, schema=TERMS)
 
 
-def _index_classes(queries: pl.DataFrame, classes: Sequence[ClassRow]) -> Iterable[tuple[int | None, pl.DataFrame]]:
-    return ((head["class_id"], part) for head, part in _iterate_classes(queries, classes))
+def _index_classes(queries: pl.DataFrame, class_names: Sequence[str]) -> Iterable[tuple[int | None, pl.DataFrame]]:
+    return ((head["class_id"], part) for head, part in _iterate_classes(queries, class_names))
 
 
 def _find_terms(queries: pl.DataFrame, targets: pl.DataFrame) -> dict[str, Any]:

@@ -88,7 +88,7 @@ class Natural:
 
 
 def gather_evidence(
-    generated: Embeddings, natural: Natural, texts: Texts | None, n_classes: int, *, dataset: str, seed: int
+    generated: Embeddings, natural: Natural, texts: Texts | None, n_classes: int, *, dataset: str | None, seed: int
 ) -> pl.DataFrame:
     """Compute the metrics that support the causes.
 
@@ -102,8 +102,8 @@ def gather_evidence(
         None if no encoder embeds texts; the columns that need them are then missing.
     n_classes : int
         C.
-    dataset : str
-        The dataset whose prompts the set was generated from.
+    dataset : str or None
+        The dataset whose prompts the set was generated from; None if there are no texts.
     seed : int
         Seed of the choice of images where equal numbers are compared.
 
@@ -142,6 +142,7 @@ def gather_evidence(
     columns |= _measure_spreads(images, natural, n_classes, seed)
     columns["evidence"] = [_choose_examples(images[images.class_ids == n], centroids[n]) for n in ids]
     if texts is not None:
+        assert dataset is not None
         prompts = texts.average_classes(name_prompts(dataset), n_classes)
         assert prompts is not None
         prompted = count_classes(images, classify_by_centroids(images, prompts), n_classes)

@@ -85,7 +85,7 @@ def vote_seeds(predictions: pl.DataFrame) -> pl.DataFrame:
 
 
 def tabulate_classes(
-    votes: pl.DataFrame, classes: list[ClassRow], prompts: Sequence[str], columns: Sequence[str]
+    votes: pl.DataFrame, classes: Sequence[ClassRow], prompts: Sequence[str], columns: Sequence[str]
 ) -> pl.DataFrame:
     """Tabulate the classes, one row each, lowest accuracy first.
 
@@ -147,14 +147,6 @@ def propose_override(row: ClassRow, prompt: str, columns: Sequence[str]) -> str 
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow([{"key": row.key, "prompt": proposed}.get(name, "") for name in columns])
     return line.getvalue()
-
-
-def read_columns(path: Path | str | None) -> list[str]:
-    """Read the columns of a CSV of overrides; without a file, return the required columns."""
-    if path is None:
-        return ["key", "prompt"]
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file))
 
 
 def keep_history(path: Path | str, table: pl.DataFrame, *, generated_by: str, reviewed_by: str) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import pyarrow.parquet as pq
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.embeddings.table import ROW_GROUP, write_embeddings
-from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
+from synthdiv.prompts.class_tables import read_csv_rows
 
 
-def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_name: str, classes: list[ClassRow]) -> None:
+def import_embeddings(
+    source: str | Mapping[str, str], path: Path | str, *, set_name: str, class_keys: Sequence[str]
+) -> None:
     """Check the user-provided embedding tables of a set, and write them as one table of unit vectors in fp64.
 
     Rows are numbered by their ``index`` column or, if there is none, by the order of their bytes: shuffled tables give the
@@ -31,8 +33,8 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
         The table to write.
     set_name : str
         The set's name, for messages.
-    classes : list of ClassRow
-        The study's classes.
+    class_keys : sequence of str
+        The keys of the study's classes, by class_id.
 
     Raises
     ------
@@ -54,7 +56,7 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
             first = first or file
             if vectors and found.shape[1] != vectors[0].shape[1]:
                 raise StudyError(f"{file}: its vectors have {found.shape[1]} values, those of {first} {vectors[0].shape[1]}")
-            _check_vectors(file, found, columns["class_id"], len(classes))
+            _check_vectors(file, found, columns["class_id"], len(class_keys))
             if columns["index"] is not None and (largest := columns["index"].max()) >= 2**31:
                 raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
             if split is None and columns["split"] is None:
@@ -77,10 +79,10 @@ def import_embeddings(source: str | Mapping[str, str], path: Path | str, *, set_
     at = _number_rows(ids, splits, at, rows, set_name)
     for split in SPLITS:
         present = set(ids[np.array(splits) == split].tolist())
-        missing = next((row for row in classes if row.class_id not in present), None)
+        missing = next((class_id for class_id in range(len(class_keys)) if class_id not in present), None)
         if missing is not None:
             raise StudyError(
-                f"set {set_name!r}: no vector of class {missing.class_id} ({missing.name}) in the split {split} of "
+                f"set {set_name!r}: no vector of class {missing} ({class_keys[missing]}) in the split {split} of "
                 f"{source if isinstance(source, str) else source[split]}"
             )
     write_embeddings(path, ids, splits, at, rows, np.concatenate(lengths), {"source": source, "set": set_name})

@@ -19,13 +19,12 @@ from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, 
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import read_index, read_metadata, write_index
-from synthdiv.plan.generation import find_generator, find_prompts
-from synthdiv.plan.parts import GenerationRun, Shard
-from synthdiv.plan.study import Study
+from synthdiv.jobs.images import GenerateImages
+from synthdiv.prompts.datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
-GenerateImages = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
+Generate = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 # keys of a generator's entry that the fingerprint covers already, or that do not change an image
 NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
@@ -66,27 +65,36 @@ def make_recipe(spec: Mapping[str, Any], fingerprint: Mapping[str, Any], image_f
 
 
 def iter_blocks(
-    study: Study, run: GenerationRun, class_ids: Iterable[int], fingerprint: Mapping[str, Any]
+    job: GenerateImages, dataset: Dataset, class_ids: Iterable[int], fingerprint: Mapping[str, Any]
 ) -> Iterator[Block]:
-    """Yield the blocks of some classes of a generation run, in order.
+    """Yield the blocks of some classes, in order.
 
     If a class needs fewer images than fill a block, and a longer existing block begins with them, that block is used.
+
+    Parameters
+    ----------
+    job : GenerateImages
+        What to generate.
+    dataset : Dataset
+        Its prompts.
+    class_ids : iterable of int
+        The classes.
+    fingerprint : mapping
+        The generator's fingerprint.
     """
-    dataset = find_prompts(study, run)
-    spec = study.config["generators"][find_generator(study, run.dataset, run.split)]
-    recipe_digest = make_digest(make_recipe(spec, fingerprint, study.config["image_format"]))
+    recipe_digest = make_digest(make_recipe(job.generator, fingerprint, job.image_format))
 
     def describe(class_id: int, split: str, indices: range, noises: range) -> tuple[list[str], list[int], list[str]]:
-        key = study.classes[class_id].key
+        key = dataset.classes[class_id].key
         prompts = [dataset.prompt(class_id, split, index) for index in indices]
-        seeds = [derive_seed(study.seed, key, split, n, noise=study.config["noise"]) for n in noises]
+        seeds = [derive_seed(job.seed, key, split, n, noise=job.noise) for n in noises]
         names = [
-            name_image(recipe_digest, run.guidance_scale, prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)
+            name_image(recipe_digest, job.guidance_scale, prompt, seed) for prompt, seed in zip(prompts, seeds, strict=True)
         ]
         return prompts, seeds, names
 
     def locate(names: list[str]) -> Path:
-        return locate_block(study.config["archive"], family_name(fingerprint), name_block(names))
+        return locate_block(job.archive, family_name(fingerprint), name_block(names))
 
     for class_id in class_ids:
         for split, numbers in dataset.list_runs():
@@ -103,14 +111,14 @@ def iter_blocks(
                 yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
 
 
-def count_generated(study: Study, run: GenerationRun, class_id: int, fingerprint: Mapping[str, Any]) -> int:
+def count_generated(job: GenerateImages, dataset: Dataset, class_id: int, fingerprint: Mapping[str, Any]) -> int:
     """Count the images of a class in the archive: 0 if its first block is missing, since that is generated first.
 
     The prompts of a prompt probe are edited one by one, so every block is looked up.
     """
-    blocks = iter_blocks(study, run, [class_id], fingerprint)
+    blocks = iter_blocks(job, dataset, [class_id], fingerprint)
     first = next(blocks)
-    if not first.path.exists() and find_prompts(study, run).repeat is None:
+    if not first.path.exists() and dataset.repeat is None:
         return 0
     return sum(len(block.indices) for block in (first, *blocks) if block.path.exists())
 
@@ -138,16 +146,15 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
 
 
 def fill_block(
-    study: Study, run: GenerationRun, block: Block, copied: Sequence[StoredImage], images: Sequence[Image.Image]
+    job: GenerateImages, key: str, block: Block, copied: Sequence[StoredImage], images: Sequence[Image.Image]
 ) -> None:
-    """Write one block: first the images that are copied from a shorter one, then the new ones.
+    """Write one block of the class with a key: first the images that are copied from a shorter one, then the new ones.
 
     A block that another job has written meanwhile is left alone: an index may refer to its images by their offsets.
     """
     if block.path.exists():
         return
-    key = study.classes[block.class_id].key
-    image_format = study.config["image_format"]
+    image_format = job.image_format
     encoded = [(read_bytes(image.file, image.offset, image.size), image.metadata) for image in copied]
     for n, image in enumerate(images, start=len(copied)):
         metadata = {
@@ -157,7 +164,7 @@ def fill_block(
             "index": block.noises[n],
             "prompt": block.prompts[n],
             "seed": block.seeds[n],
-            "guidance_scale": run.guidance_scale,
+            "guidance_scale": job.guidance_scale,
             **measure_image(image),
         }
         encoded.append((encode_image(image, image_format), metadata))
@@ -170,7 +177,7 @@ def fill_block(
 
 
 def generate_blocks(
-    study: Study, run: GenerationRun, blocks: Sequence[Block], generate: GenerateImages, *, writers: int = 1
+    job: GenerateImages, dataset: Dataset, blocks: Sequence[Block], generate: Generate, *, writers: int = 1
 ) -> tuple[int, int]:
     """Generate blocks in order and write each as soon as it is full. Return the numbers of generated and copied images.
 
@@ -179,7 +186,7 @@ def generate_blocks(
     """
     shorter = [read_shorter_block(block) for block in blocks]
     new = [(block, n) for block, copied in zip(blocks, shorter, strict=True) for n in range(len(copied), len(block.names))]
-    images = generate([block.prompts[n] for block, n in new], [block.seeds[n] for block, n in new], run.guidance_scale)
+    images = generate([block.prompts[n] for block, n in new], [block.seeds[n] for block, n in new], job.guidance_scale)
     writing: deque[Future[None]] = deque()
     with tqdm(total=len(new), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
         for block, copied in zip(blocks, shorter, strict=True):
@@ -187,20 +194,19 @@ def generate_blocks(
             progress.update(len(generated))
             if len(writing) == writers:
                 writing.popleft().result()
-            writing.append(pool.submit(fill_block, study, run, block, copied, generated))
+            key = dataset.classes[block.class_id].key
+            writing.append(pool.submit(fill_block, job, key, block, copied, generated))
         for future in writing:
             future.result()
     return len(new), sum(map(len, shorter))
 
 
 def generate_shard(
-    study: Study,
-    run: GenerationRun,
-    shard: Shard,
+    job: GenerateImages,
     fingerprint: Mapping[str, Any],
     path: Path | str,
     *,
-    load_generate: Callable[[], GenerateImages],
+    load_generate: Callable[[], Generate],
     writers: int = 1,
     load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
 ) -> GenerationCounts:
@@ -210,7 +216,7 @@ def generate_shard(
 
     Parameters
     ----------
-    study, run, shard
+    job : GenerateImages
         What to generate.
     fingerprint : mapping
         The generator's fingerprint, from :func:`synthdiv.generation.generator.fingerprint_generator`.
@@ -228,29 +234,29 @@ def generate_shard(
     GenerationCounts
         Numbers of images generated, copied from a shorter block, and found.
     """
-    mark_use(study.config["archive"])
-    blocks = list(iter_blocks(study, run, shard.class_ids, fingerprint))
+    mark_use(job.archive)
+    dataset = job.prompts.read(job.images_per_class)
+    blocks = list(iter_blocks(job, dataset, job.prompts.class_ids, fingerprint))
     # with shared noise, classes with the same prompt share their blocks
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
     generated = copied = 0
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them missing; %d images found in the archive", len(blocks), len(missing), found)
     if missing:
-        generated, copied = generate_blocks(study, run, missing, load_generate(), writers=writers)
+        generated, copied = generate_blocks(job, dataset, missing, load_generate(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
-    generator, dataset = find_generator(study, run.dataset, run.split), find_prompts(study, run)
     metadata = {
-        "dataset": run.dataset,
-        "guidance_scale": run.guidance_scale,
-        "generator": study.config["generators"][generator],
+        "dataset": job.prompts.name,
+        "guidance_scale": job.guidance_scale,
+        "generator": job.generator,
         "fingerprint": fingerprint["digest"],
         "guidance": fingerprint["guidance"],
-        "image_format": study.config["image_format"],
-        "images_per_class": dataset.images_per_class,
-        "noise": study.config["noise"],
-        "prompts": {study.classes[n].key: make_digest(dataset.describe_class(n)) for n in shard.class_ids},
-        "seed": study.seed,
+        "image_format": job.image_format,
+        "images_per_class": dict(job.images_per_class),
+        "noise": job.noise,
+        "prompts": {dataset.classes[n].key: make_digest(dataset.describe_class(n)) for n in job.prompts.class_ids},
+        "seed": job.seed,
     }
     write_index(path, rows, metadata)
     logger.info("generated %d images, copied %d, found %d", generated, copied, found)
@@ -281,7 +287,7 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
 
 
 def regenerate_image(
-    path: Path | str, class_id: int, split: str, index: int, *, load_generate: Callable[[Mapping], GenerateImages]
+    path: Path | str, class_id: int, split: str, index: int, *, load_generate: Callable[[Mapping], Generate]
 ) -> bytes:
     """Regenerate one image of an index from its row alone, with the same bytes as in the archive.
 

@@ -23,8 +23,9 @@ from synthdiv.core.errors import StudyError
 from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import MARKS
 from synthdiv.images.index import METADATA_KEY
+from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.grid import Grid
-from synthdiv.plan.generation import find_generator, list_run_indices
+from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices
 from synthdiv.plan.study import Study
 
 YOUNG = 7 * 24 * 3600
@@ -111,9 +112,11 @@ def plan_names(study: Study, results: Path | str) -> set[str]:
     for run in tqdm(grid.runs, unit="run", desc="plan", mininterval=2):
         fingerprint = grid.fingerprints.get(find_generator(study, run.dataset, run.split))
         if fingerprint is not None:
-            shards = list_run_indices(study, run).values()
-            class_ids = [class_id for shard in shards for class_id in shard.class_ids]
-            names |= {block.path.name for block in iter_blocks(study, run, class_ids, fingerprint)}
+            for shard in list_run_indices(study, run).values():
+                blocks = iter_blocks(
+                    plan_generation(study, run, shard), find_prompts(study, run), shard.class_ids, fingerprint
+                )
+                names |= {block.path.name for block in blocks}
     return names
 
 

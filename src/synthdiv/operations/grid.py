@@ -19,6 +19,7 @@ from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale, make_di
 from synthdiv.generation.shards import count_generated
 from synthdiv.images.index import read_metadata
 from synthdiv.images.transfer_sets import locate_parts
+from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import (
@@ -103,6 +104,7 @@ class Grid:
         total, fingerprint = sum(dataset.images_per_class.values()), self.fingerprints.get(generator)
         states = []
         for index, shard in list_run_indices(study, run).items():
+            job = plan_generation(study, run, shard)
             path = self.results / "images" / index
             metadata = read_metadata(path) if path.exists() else None
             for class_id in shard.class_ids:
@@ -113,7 +115,7 @@ class Grid:
                 elif owner != run:
                     reused = owner.collection
                 elif fingerprint is not None:
-                    done = count_generated(study, run, class_id, fingerprint)
+                    done = count_generated(job, dataset, class_id, fingerprint)
                 states.append(ClassState(run, class_id, total, done, reused, reason if done < total else None))
         return states
 

@@ -40,8 +40,11 @@ def list_parts(study: Study, training: str) -> list[dict[str, Any]]:
 
 
 def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
-    """Return the part of a recipe that determines the weights, key-sorted."""
-    return {key: value for key, value in sorted(study.recipes[classifier].items()) if key not in EVALUATION_KEYS}
+    """Return the part of a recipe that decides a training run: without the evaluation's keys, if no set is monitored."""
+    recipe = study.recipes[classifier]
+    if "monitor" in study.config["classifiers"][classifier]:
+        return recipe
+    return {key: value for key, value in recipe.items() if key not in EVALUATION_KEYS}
 
 
 def find_treated_classes(study: Study, base: str, training: str) -> list[int]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.fingerprints import PROBE, RECIPE_VERSION, REVIEW, format_scale, make_digest
+from synthdiv.core.fingerprints import PROBE, REVIEW, format_scale, make_digest
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.study import Study
 from synthdiv.prompts.datasets import Dataset
@@ -78,7 +77,7 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Sha
     Parameters
     ----------
     names : mapping
-        ``probe``; ``set`` and ``shard`` of a review; or ``dataset``, ``scale`` and ``shard``.
+        ``probe``; ``set_name`` and ``shard`` of a review; or ``dataset``, ``scale`` and ``shard``.
     """
     if "probe" in names:
         name = names["probe"]
@@ -86,8 +85,8 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Sha
         (class_id,) = [row.class_id for row in study.classes if row.key == entry["class"]]
         return GenerationRun(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
     shard = list_shards(study)[names["shard"]]
-    if "set" in names:
-        entry = study.sets[names["set"]]
+    if "set_name" in names:
+        entry = study.sets[names["set_name"]]
         return GenerationRun(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
     return get_run(study, names["dataset"], names["scale"]), shard
 
@@ -132,34 +131,3 @@ def find_owner(study: Study, run: GenerationRun, class_id: int) -> GenerationRun
     if run.split is not None:
         return run
     return _list_owners(study)[_make_owner_key(study, run, class_id)]
-
-
-def make_generation_recipe(study: Study, run: GenerationRun, shard: Shard) -> dict[str, Any]:
-    """Return what determines a shard's images, apart from the generator's fingerprint: key-sorted, JSON-serialisable."""
-    generator, dataset = find_generator(study, run.dataset, run.split), find_prompts(study, run)
-    recipe = {
-        "recipe_version": RECIPE_VERSION,
-        "generator": {key: value for key, value in study.config["generators"][generator].items() if key != "model"},
-        "image_format": study.config["image_format"],
-        "guidance_scale": run.guidance_scale,
-        "images_per_class": dataset.images_per_class,
-        "noise": study.config["noise"],
-        "seed": study.seed,
-        "archive": study.config["archive"],
-        "prompts": _digest_prompts(study, dataset, shard.class_ids),
-    }
-    return dict(sorted(recipe.items()))
-
-
-def make_prompt_recipe(study: Study, dataset: str, shard: Shard | None) -> dict[str, Any]:
-    """Return what the prompts of a dataset, or of a shard of it, depend on: key-sorted, JSON-serialisable."""
-    class_ids = shard.class_ids if shard is not None else range(len(study.classes))
-    prompts = study.datasets[dataset]
-    return {
-        "images_per_class": prompts.images_per_class if prompts.per_image else None,
-        "prompts": _digest_prompts(study, prompts, class_ids),
-    }
-
-
-def _digest_prompts(study: Study, dataset: Dataset, class_ids: range) -> str:
-    return make_digest([[study.classes[n].key, dataset.describe_class(n)] for n in class_ids])

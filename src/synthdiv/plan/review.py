@@ -5,7 +5,9 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import csv
 from functools import cache
+from pathlib import Path
 
 from synthdiv.core.errors import StudyError
 from synthdiv.plan.classifiers import list_evaluations
@@ -74,3 +76,11 @@ def find_overrides(study: Study, dataset: str) -> str | None:
     configs = study.config["datasets"]
     entries = [configs[dataset], *(entry for entry in configs.values() if entry.get("base") == dataset)]
     return next((entry["overrides"] for entry in entries if "overrides" in entry), None)
+
+
+def read_columns(path: Path | str | None) -> list[str]:
+    """Read the columns of a CSV of overrides; without a file, return the required columns."""
+    if path is None:
+        return ["key", "prompt"]
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file))

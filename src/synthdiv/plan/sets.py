@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from synthdiv.core.fingerprints import SPLITS
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import describe_images, find_embeddings, read_class_subset, read_counts
@@ -23,6 +24,11 @@ def list_encoders(study: Study) -> list[str]:
 def list_text_encoders(study: Study) -> dict[str, dict[str, Any]]:
     """Return the encoders that also embed prompts."""
     return {name: spec for name, spec in study.config["encoders"].items() if spec["library"] == "open_clip"}
+
+
+def describe_encoder(study: Study, encoder: str) -> dict[str, Any]:
+    """Return what decides an encoder's vectors: its entry without the choice of vectors for distances."""
+    return {key: value for key, value in study.config["encoders"][encoder].items() if key != "features"}
 
 
 def choose_features(study: Study, encoder: str) -> str:
@@ -100,8 +106,8 @@ def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str
     return counts
 
 
-def find_natural_files(study: Study, set_name: str, split: str) -> dict[str, list[str]]:
-    """Return the source of one split of a natural set: ``form`` ([name]), ``paths``, class ``keys`` of folders, ``labels``.
+def find_natural_files(study: Study, set_name: str, split: str) -> ImageFiles:
+    """Return the files of one split of a natural set.
 
     Raises
     ------

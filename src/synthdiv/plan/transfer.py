@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from synthdiv.core.errors import StudyError
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.plan.sets import find_natural_images
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import describe_images
@@ -43,10 +44,8 @@ def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
     return read_classes(path)
 
 
-def find_transfer_files(study: Study, name: str) -> dict[str, dict[str, list[str]]]:
-    """Return the source of each split of a transfer set of images; empty for other sets.
-
-    Each source is described as by :func:`synthdiv.plan.sets.find_natural_files`.
+def find_transfer_files(study: Study, name: str) -> dict[str, ImageFiles]:
+    """Return the files of each split of a transfer set of images; empty for other sets.
 
     Raises
     ------

@@ -15,13 +15,14 @@ from pathlib import Path
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text
 from synthdiv.core.fingerprints import SPLITS
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
 TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
 """Lists of ImageNet classes that timm includes."""
 
 
-def describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> dict[str, list[str]]:
+def describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> ImageFiles:
     """Recognise the form of a source of images, and list its files.
 
     Parameters
@@ -35,11 +36,7 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
 
     Returns
     -------
-    dict
-        form : [one of "flat", "folder", "tar", "parquet", "idx"].
-        paths : the files, or the folders of the classes.
-        keys : of folders, the class key of each.
-        labels : of flat folders and IDX files, [the file of labels].
+    ImageFiles
 
     Raises
     ------
@@ -50,7 +47,7 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
     if os.path.isdir(path) and labels:
         if not os.path.isfile(labels):
             raise StudyError(f"{where}.labels: the file {labels} does not exist")
-        return {"form": ["flat"], "paths": [path], "labels": [labels]}
+        return ImageFiles(form="flat", paths=(path,), labels=labels)
     if os.path.isdir(path):
         folders = {key: key for key in keys}
         if not isinstance(source, str) and "folders" in source:
@@ -58,24 +55,24 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
                 raise StudyError(f"{where}.folders: {source['folders']} has no class with the key {unknown!r}")
-        return {"form": ["folder"], "paths": [os.path.join(path, folders[key]) for key in keys], "keys": keys}
+        return ImageFiles(form="folder", paths=tuple(os.path.join(path, folders[key]) for key in keys), keys=tuple(keys))
     paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
     if missing is not None:
         raise StudyError(f"{where}: {missing} does not exist")
     if all(path.endswith(".tar") for path in paths):
-        return {"form": ["tar"], "paths": paths}
+        return ImageFiles(form="tar", paths=tuple(paths))
     if all(path.endswith(".parquet") for path in paths):
-        return {"form": ["parquet"], "paths": paths}
+        return ImageFiles(form="parquet", paths=tuple(paths))
     if len(paths) == 1 and re.search(r"ubyte(\.gz)?$", path):
         labels = labels or path.replace("images", "labels").replace("idx3", "idx1")
         if labels == path or not os.path.exists(labels):
             raise StudyError(f"{where}: {path} needs its labels; {labels} does not exist (name it with `labels:`)")
-        return {"form": ["idx"], "paths": paths, "labels": [labels]}
+        return ImageFiles(form="idx", paths=tuple(paths), labels=labels)
     raise StudyError(f"{where}: {path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
 
 
-def check_images(described: Mapping[str, Sequence[str]], where: str) -> None:
+def check_images(described: ImageFiles, where: str) -> None:
     """Check that every class's folder exists and is not empty, if the source has folders.
 
     Raises
@@ -83,7 +80,7 @@ def check_images(described: Mapping[str, Sequence[str]], where: str) -> None:
     StudyError
         If one is missing or empty.
     """
-    for folder in described["paths"] if described["form"] == ["folder"] else []:
+    for folder in described.paths if described.form == "folder" else ():
         if not os.path.isdir(folder):
             raise StudyError(f"{where}: there is no folder {folder} for the class with that key")
         with os.scandir(folder) as entries:

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +30,7 @@ class ClassRow:
     hypernym: str
 
 
-def distinguish_names(classes: list[ClassRow]) -> list[str]:
+def distinguish_names(classes: Sequence[ClassRow]) -> list[str]:
     """Return the names of classes, with the key added to a name that is not unique: "crane (n03126707)"."""
     names = [row.name for row in classes]
     return [f"{row.name} ({row.key})" if names.count(row.name) > 1 else row.name for row in classes]

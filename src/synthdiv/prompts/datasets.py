@@ -152,7 +152,7 @@ class Dataset:
             if not self._per_class:
                 for (owner, split, index), text in sorted(self.images.items()):
                     self._per_class.setdefault(owner, {}).setdefault(split, {})[index] = text
-            return {"images": self._per_class[class_id]}
+            return {"images": self._per_class.get(class_id, {})}
         described: dict[str, Any] = {"text": self.class_texts[class_id]}
         if self.grammar is not None:
             described |= {"grammar": self.grammar.describe(), "seed": self.seed}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -10,7 +12,8 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
-from synthdiv.analysis.adherence import ALL
+from synthdiv.analysis.adherence import ALL, SCHEMA
+from synthdiv.core.tables import read_table
 from synthdiv.report.figures import spread_evenly
 
 COLUMNS = 30
@@ -70,3 +73,8 @@ def _fill(ax: Axes, cells: pl.DataFrame, modifiers: list[str], furthest: float) 
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return image
+
+
+def draw_adherence(files: Any) -> Figure:
+    """Draw the adherence of modifiers."""
+    return plot_adherence(read_table(files.table, SCHEMA))

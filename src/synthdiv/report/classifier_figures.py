@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.core.tables import read_table
 from synthdiv.report.figures import fill_cells
 
 METRIC_NAMES = {
@@ -169,3 +172,27 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
 
 def _name_metric(metric: str) -> str:
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
+
+
+def draw_classifiers(files: Any) -> Figure:
+    """Draw the accuracy of classifiers by training and evaluation set."""
+    return plot_classifiers(read_table(files.means), read_table(files.differences))
+
+
+def draw_training(files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str]) -> Figure:
+    """Draw the training curves of runs of a classifier on a training set."""
+    logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
+    for (classifier, training), path in zip(runs, files.logs, strict=True):
+        logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
+    return plot_training(logs, monitored)
+
+
+def draw_exchange_rate(files: Any) -> Figure:
+    """Draw the accuracy by the number of natural images."""
+    return plot_exchange_rate(read_table(files.table))
+
+
+def draw_predictors(files: Any, *, classifier: str) -> Figure:
+    """Draw the predictors of a classifier's accuracy."""
+    own = pl.col("classifier") == classifier
+    return plot_predictors(read_table(files.table, SCHEMA).filter(own), read_table(files.points).filter(own))

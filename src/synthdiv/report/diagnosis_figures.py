@@ -11,6 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from synthdiv.core.manifests import read_manifest
+from synthdiv.core.tables import read_table
+from synthdiv.images.index import read_index, select_images
 from synthdiv.report.figures import paste_images
 
 COLOURS = {
@@ -30,6 +33,8 @@ LETTERS = {
     "visual domain": "V",
     "diversity": "D",
 }
+ROWS = 16
+"""Rows of the figure of evidence."""
 MOST_CLASSES = 30
 """Maximum number of classes with a cell each; with more, only shares are shown."""
 
@@ -153,3 +158,38 @@ def _plot_terms(ax: Axes, moved: pl.DataFrame) -> None:
     ax.set_yticklabels(moved["set"].to_list())
     ax.invert_yaxis()
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3, frameon=False)
+
+
+def draw_causes(files: Any) -> Figure:
+    """Draw the causes by class."""
+    return plot_causes(read_table(files.causes))
+
+
+def draw_error_split(files: Any, *, reference: str) -> Figure:
+    """Draw the error split by a reference set."""
+    return plot_error_split(read_table(files.split), read_table(files.terms), reference)
+
+
+def draw_evidence(files: Any, *, sets: Sequence[str]) -> Figure:
+    """Draw images of the classes that fall short; the last set is the natural one."""
+    *shown, natural = sets
+    indices = dict(zip(sets, files.indices, strict=True))
+    causes = read_table(files.causes)
+    chosen = choose_evidence(causes.filter(pl.col("set").is_in(shown)), ROWS)
+    class_ids = chosen["class_id"].unique().to_list()
+    rows = {name: _find_rows(indices[name], class_ids) for name in {*chosen["set"], natural}}
+    cells = []
+    for row in chosen.iter_rows(named=True):
+        wanted = [int(index) for index in row["evidence"].split()]
+        generated = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
+        cells.append(([generated[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
+    return plot_evidence(chosen, cells)
+
+
+def _find_rows(manifest: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
+    """Find the training rows of some classes, in the order of the index."""
+    found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
+    for path in read_manifest(manifest):
+        for row in select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]).to_pylist():
+            found[row["class_id"]].append(row)
+    return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from synthdiv.core.tables import read_table
 from synthdiv.report.figures import MARKERS, PALETTE
 
 COLUMNS = 3
@@ -179,3 +181,15 @@ def _draw_web(ax: Axes, labels: list[str]) -> None:
 def _draw_shape(ax: Axes, shape: list[float], colour: str, **style: object) -> None:
     angles = _turn(len(shape))
     ax.plot([*angles, angles[0]], [*shape, shape[0]], color=colour, **style)  # type: ignore[arg-type]
+
+
+def draw_transfer(files: Any) -> Figure:
+    """Draw the transfer of frozen features."""
+    return plot_transfer(read_table(files.means))
+
+
+def draw_features(files: Any, *, natural: str | None) -> Figure:
+    """Draw the statistics of features and the accuracies."""
+    transfer = read_table(files.transfer[0]) if files.transfer else None
+    axes = gather_axes(read_table(files.statistics), read_table(files.classifiers), transfer)
+    return plot_spider(axes, natural)

@@ -14,9 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from synthdiv.analysis.prompt_probes import SCHEMA as PROBES
 from synthdiv.core.files import replace_atomically
+from synthdiv.core.manifests import read_manifest
+from synthdiv.core.tables import read_table
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.flags import decode_image
+from synthdiv.images.index import read_index, select_images
 
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
@@ -24,6 +28,7 @@ CELL = 128  # pixels of an image on a contact sheet
 DPI = 200  # twice a screen's resolution, and enough for print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 """Okabe and Ito's palette, which is safe for colour-blind readers."""
+SHOWN = 10  # images of each prompt of a probe
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 
 
@@ -38,7 +43,7 @@ def spread_evenly(count: int, most: int) -> list[int]:
     return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
 
 
-def draw_contact_sheet(
+def plot_contact_sheet(
     columns: Mapping[str, Sequence[Mapping[str, Any]]], class_ids: Sequence[int], class_names: Sequence[str], images: int
 ) -> Figure:
     """Lay out a row per class and a column per set; image n of a cell has the same class, split and index in every set.
@@ -226,3 +231,35 @@ def plot_centroid_distance(table: pl.DataFrame) -> Figure:
     axes.set_ylabel("Centroid Distance")
     axes.legend(frameon=False)
     return figure
+
+
+def draw_contact_sheet(
+    files: Any, *, columns: Sequence[str], class_names: Sequence[str], classes: int, images: int
+) -> Figure:
+    """Draw the first training images of evenly spread classes of each set."""
+    class_ids = spread_evenly(len(class_names), classes)
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for name, manifest in zip(columns, files.indices, strict=True):
+        indices = map(read_index, read_manifest(manifest))
+        chosen = [select_images(index, class_ids=class_ids, split="train", exclude_flags=[]) for index in indices]
+        rows[name] = [row for table in chosen for row in table.to_pylist()]
+    return plot_contact_sheet(rows, class_ids, [class_names[n] for n in class_ids], images)
+
+
+def draw_experiments(files: Any, *, references: Sequence[str], queries: Sequence[str]) -> Figure:
+    """Draw the matrix."""
+    return plot_experiments(read_table(files.table), references, queries)
+
+
+def draw_centroid_distance(files: Any) -> Figure:
+    """Draw the Centroid Distance of each set."""
+    return plot_centroid_distance(read_table(files.table))
+
+
+def draw_prompt_probes(files: Any, *, images: Sequence[tuple[str, int]]) -> Figure:
+    """Draw the first images of each prompt of each probe, of which each prompt has a number of images."""
+    sheets = {}
+    for (name, count), path in zip(images, files.indices, strict=True):
+        rows = read_index(path).to_pylist()
+        sheets[name] = [rows[start : start + min(SHOWN, count)] for start in range(0, len(rows), count)]
+    return plot_probe_sheets(sheets, read_table(files.table, PROBES))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from synthdiv.analysis.experiments import classify_by_centroids
-from synthdiv.embeddings.table import Embeddings, make_unit
+from synthdiv.core.manifests import read_manifest
+from synthdiv.embeddings.table import Embeddings, EmbeddingTables, make_unit
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
+from synthdiv.metrics.set_metrics import subsample_classes
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73")
 SHOWN = 200
@@ -109,3 +112,13 @@ def plot_geometry(
     for ax in (left, right):
         ax.set_aspect("equal", adjustable="datalim")
     return figure
+
+
+def draw_geometry(files: Any, *, names: tuple[str, str], class_names: Sequence[str], seed: int) -> Figure:
+    """Draw the geometry of the embeddings of an image set and a prompt set."""
+    images, prompts = (
+        subsample_classes(EmbeddingTables(read_manifest(path), "train"), SHOWN, seed)
+        for path in (files.images, files.prompts)
+    )
+    chosen = choose_classes(images, compute_centroids(sum_classes([prompts], len(class_names))))
+    return plot_geometry(images, prompts, class_names, names=names, classes=chosen)

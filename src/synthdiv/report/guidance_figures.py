@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from synthdiv.analysis.guidance import CHOICE_SCHEMA, SCHEMA
 from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.tables import read_table
 
 TITLES = {
     "centroid_distance": "Centroid Distance of the set",
@@ -101,3 +105,9 @@ def _make_legend(whole: pl.DataFrame) -> list[Line2D]:
     for role, fill in MARKERS.items():
         lines.append(Line2D([], [], color=COLOUR, linestyle="none", marker="o", markerfacecolor=fill, label=names[role]))
     return lines
+
+
+def draw_guidance(files: Any) -> Figure:
+    """Draw the metrics by guidance scale."""
+    whole, choice = read_table(files.table, SCHEMA), read_table(files.choice, CHOICE_SCHEMA)
+    return plot_guidance(whole, read_table(files.per_class), choice)

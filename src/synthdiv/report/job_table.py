@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from synthdiv.core.jobs import STARTED, WORK
+from synthdiv.core.tables import read_table
 from synthdiv.report.figures import spread_evenly
 
 SCHEMA = {
@@ -124,3 +125,8 @@ def plot_jobs(jobs: pl.DataFrame) -> Figure:
         ax.set_xlabel(label)
         ax.grid(axis="x", linewidth=0.4, color="0.85")
     return figure
+
+
+def draw_jobs(files: Any) -> Figure:
+    """Draw the time and resources of jobs."""
+    return plot_jobs(read_table(files.table, SCHEMA))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from synthdiv.core.tables import read_table
 
 GENERATED, NATURAL = "#0072B2", "#D55E00"
 
@@ -55,3 +59,8 @@ def _plot_domains(ax: Axes, table: pl.DataFrame) -> None:
     ax.set_yticks(places, table["set"].to_list())
     ax.set(xlim=(-0.02, 1.02), xlabel="share not classified as photographs")
     ax.invert_yaxis()
+
+
+def draw_tradeoff(files: Any) -> Figure:
+    """Draw diversity against error."""
+    return plot_tradeoff(read_table(files.table))

@@ -95,6 +95,13 @@ def test_training_sets_are_compared_image_by_image():
     assert rows[2]["difference"] == pytest.approx(-a.mean())
 
 
+def test_images_are_paired_in_any_order_of_the_rows():
+    predictions = make_predictions([n % 3 > 0 for n in range(200)]).with_columns(classifier=pl.lit("small"))
+    tables = [predictions.with_columns(train_set=pl.lit("A")), predictions[::-1].with_columns(train_set=pl.lit("B"))]
+    (row,) = compare_trainings(pl.concat(tables)).to_dicts()
+    assert (row["difference"], row["difference_low"], row["difference_high"], row["p_value"]) == (0, 0, 0, 1)
+
+
 def test_gaps_to_the_natural_training_set_under_each_shift():
     correct = {"Photos": [True] * 7 + [False], "Generated": [True] + [False] * 7}
     tables = [

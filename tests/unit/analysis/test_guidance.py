@@ -8,7 +8,7 @@ from conftest import make_embeddings
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
 from synthdiv.metrics.set_metrics import measure_set
-from synthdiv.report.guidance_figures import plot_guidance
+from synthdiv.report.guidance_figures import MARKERS, plot_guidance
 from synthdiv.stats.intervals import wilson_interval
 
 NAMES = ["bag", "coat"]
@@ -146,6 +146,9 @@ def test_the_figure_has_one_panel_per_metric_and_kind_of_guidance(sweep):
     lines = [line.get_xydata().tolist() for line in axes[0].lines]
     assert [[1.0, 42 / 80], [2.5, 78 / 80], [5.0, 76 / 80], [7.5, 50 / 80]] in lines
     assert [[1.0, 2 / 40], [2.5, 38 / 40], [5.0, 36 / 40], [7.5, 10 / 40]] in lines
+    points = {line.get_xdata()[0]: line.get_markerfacecolor() for line in axes[0].lines if line.get_marker() == "o"}
+    roles = {1.0: "worse", 2.5: "best", 5.0: "as good", 7.5: "worse"}
+    assert points == {scale: MARKERS[role] for scale, role in roles.items()}
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
     assert [line.get_ydata()[0] for line in dashed] == [1.0]
     assert not [line for line in axes[2].lines if line.get_linestyle() == "--"]

@@ -16,7 +16,8 @@ from synthdiv.embeddings.table import Embeddings
 from synthdiv.generation.shards import generate_shard, iter_blocks
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
-from synthdiv.plan.generation import find_run
+from synthdiv.jobs.images import plan_generation
+from synthdiv.plan.generation import find_prompts, find_run, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 from synthdiv.prompts.class_tables import read_classes
@@ -35,24 +36,25 @@ def config(tmp_path, classes_csv, monkeypatch):
     return make_config(tmp_path, classes_csv, **counts, **SETS, prompt_probes={"red": dict(ENTRY)})
 
 
-def blocks_of(study, probe="red"):
-    run, shard = find_run(study, {"probe": probe})
-    return list(iter_blocks(study, run, shard.class_ids, FINGERPRINT))
+def blocks_of(study, run, shard):
+    job = plan_generation(study, run, shard)
+    return list(iter_blocks(job, find_prompts(study, run), shard.class_ids, FINGERPRINT))
 
 
 def run(config, path, probe="red"):
     study = load_study(config)
     run, shard = find_run(study, {"probe": probe})
-    return generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def test_prompts_share_noises_with_each_other_and_not_with_sets(config):
     study = load_study(config)
-    blocks = blocks_of(study)
+    blocks = blocks_of(study, *find_run(study, {"probe": "red"}))
     first, second = ([seed for b in blocks if b.prompts[0] == prompt for seed in b.seeds] for prompt in ENTRY["prompts"])
     assert first == second
     assert len(set(first)) == 60
-    set_seeds = {seed for b in iter_blocks(study, GenerationRun("synset", 7.5), range(3), FINGERPRINT) for seed in b.seeds}
+    (shard,) = list_shards(study).values()
+    set_seeds = {seed for b in blocks_of(study, GenerationRun("synset", 7.5), shard) for seed in b.seeds}
     assert not set_seeds & set(first)
 
 

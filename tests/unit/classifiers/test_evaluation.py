@@ -18,10 +18,11 @@ from synthdiv.classifiers.recipes import build_model
 from synthdiv.core.errors import StudyError
 from synthdiv.images.index import locate_images, read_index, select_images, write_index
 from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.jobs.classifiers import EvaluatedSet
 
 CPU = torch.device("cpu")
 KEYS = [f"k{n}" for n in range(8)]
-WHOLE = {"among": None, "real_labels": False}
+COLOURS = EvaluatedSet(set_name="Colours-IM", split="evaluation", among=None, real_labels=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,8 @@ def weights(tmp_path_factory):
     return str(path)
 
 
-def classify(index, weights, **entry):
-    sets = {"Colours-IM": ([index], WHOLE | entry)}
+def classify(index, weights, **changes):
+    sets = [(COLOURS.model_copy(update=changes), [index])]
     (table,) = classify_sets(sets, make_recipe(), KEYS, weights={1: weights}, exclude_flags=[], device=CPU, workers=0)
     return table
 
@@ -87,7 +88,7 @@ def test_calibration_error_matches_torchmetrics(index, weights):
 def test_candidate_classes_may_be_a_subset(index, weights):
     logits, _ = find_logits(index, weights)
     among = [1, 2, 5]
-    table = classify(index, weights, among=among)
+    table = classify(index, weights, among=tuple(among))
     expected = torch.tensor(among)[logits[:, among].topk(3).indices]
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), expected)
 
@@ -101,13 +102,13 @@ def test_a_set_may_name_another_split(index, weights):
 def test_error_names_a_set_without_remaining_images(index, weights, tmp_path):
     flagged = tmp_path / "flagged.parquet"
     write_index(flagged, [row | {"flags": ["black"]} for row in read_index(index).to_pylist()], {})
-    sets = {"Black-IM": ([flagged], WHOLE)}
+    sets = [(COLOURS.model_copy(update={"set_name": "Black-IM"}), [flagged])]
     with pytest.raises(StudyError, match=r"no image of Black-IM is left to evaluate a classifier on"):
         classify_sets(sets, make_recipe(), KEYS, weights={1: weights}, exclude_flags=["black"], device=CPU, workers=0)
 
 
 def test_a_classifier_of_other_classes_is_refused(index, weights):
-    sets = {"Colours-IM": ([index], WHOLE)}
+    sets = [(COLOURS, [index])]
     with pytest.raises(StudyError, match=r"was trained on 8 classes \(k0, ...\), not on this study's 8 \(x0"):
         classify_sets(
             sets, make_recipe(), [f"x{n}" for n in range(8)], weights={1: weights}, exclude_flags=[], device=CPU, workers=0
@@ -132,7 +133,7 @@ def test_pretrained_weights_are_evaluated_without_training(index, tmp_path):
     make_timm_folder(tmp_path)  # ten outputs
     recipe = make_recipe(model=str(tmp_path), model_options={}, pretrained=True)
     keys = [f"k{n}" for n in range(10)]
-    sets = {"Colours-IM": ([index], WHOLE)}
+    sets = [(COLOURS, [index])]
     (table,) = classify_sets(sets, recipe, keys, weights={None: None}, exclude_flags=[], device=CPU, workers=0)
     assert len(table) == 48
     assert table["predicted"].list.max().max() <= 9

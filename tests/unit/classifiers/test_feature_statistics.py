@@ -7,6 +7,7 @@ import pytest
 from conftest import make_embeddings, make_unit
 from scipy.linalg import hadamard
 from scipy.spatial.distance import cdist
+from scipy.stats import norm
 
 from synthdiv.classifiers.feature_statistics import (
     DEFINITIONS,
@@ -164,6 +165,18 @@ def test_each_statistic_has_a_row_with_its_definition():
         assert row["low"] < row["value"] < row["high"]
         assert row["threshold"] == (0.01 if name == "sparsity" else None)
         assert row["eps"] == (0.3 if name == "coding_length" else None)
+
+
+def test_the_interval_of_a_mean_over_pairs_is_twice_that_over_images():
+    """The spread within classes counts: of the images' shares of zeros, and twice that of their mean distances."""
+    rows, ids = make_features()
+    unit, found = make_unit(rows), measure(ids, rows, threshold=0.1)
+    zeros = (unit <= 0.1).mean(axis=1)
+    distances = np.concatenate([cdist(unit[ids == c], unit[ids == c]).sum(axis=1) / 14 for c in range(4)])
+    for name, values, factor in (("sparsity", zeros, 1), ("intra_class_distance", distances, 2)):
+        error = math.sqrt(np.mean([values[ids == c].var(ddof=1) / 15 for c in range(4)]) / 4)  # four classes of 15 images
+        half = factor * norm.ppf(0.975) * error
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx((values.mean() - half, values.mean() + half))
 
 
 def test_the_jackknife_leaves_a_group_of_images_out():

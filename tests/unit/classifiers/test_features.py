@@ -6,11 +6,10 @@ from types import SimpleNamespace
 
 import classify_transfer
 import extract_features
-import index_transfer
+import index_images
 import measure_features
 import numpy as np
-import plot_features
-import plot_transfer
+import plot_figure
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
@@ -29,6 +28,17 @@ from synthdiv.core.tables import read_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.images.index import locate_images, read_index
 from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.jobs.figures import PlotFigure
+from synthdiv.jobs.images import index_images as plan_index
+from synthdiv.jobs.transfer import (
+    ClassifyTransfer,
+    Encoding,
+    ExtractFeatures,
+    MeasureFeatures,
+    TabulateFeatures,
+    TabulateTransfer,
+)
+from synthdiv.plan.loading import load_study
 
 CPU = torch.device("cpu")
 KEYS = [f"k{n}" for n in range(3)]
@@ -96,14 +106,14 @@ class Steps:
     def __init__(self, folder, config, weights):
         self.folder, self.config, self.weights = folder, config, weights
 
-    def run(self, script, *, inputs=None, outputs, params=None, **wildcards):
+    def run(self, script, job, *, inputs=None, outputs):
         script.main(
             SimpleNamespace(
                 config=self.config,
                 input=SimpleNamespace(**inputs or {}),
                 output=SimpleNamespace(**outputs),
-                params=SimpleNamespace(**params or {}),
-                wildcards=SimpleNamespace(**wildcards),
+                params=SimpleNamespace(job=job.to_params()),
+                resources=SimpleNamespace(device="cpu"),
                 log=[None],
                 threads=1,
             )
@@ -112,24 +122,29 @@ class Steps:
 
     def index(self, name):
         outputs = {"index": self.folder / f"{name}.parquet", "counts": self.folder / f"{name}.csv"}
-        params = {"checked": str(self.folder / f"{name}.checked")}
-        return self.run(index_transfer, outputs=outputs, params=params, transfer_set=name)
+        return self.run(index_images, plan_index(load_study(self.config), f"transfer/{name}"), outputs=outputs)
 
     def extract(self, index, training, splits):
-        options = {"images": WHOLE | {"splits": splits}, "recipe": make_recipe(), "seeds": [1, 2]}
+        job = ExtractFeatures(
+            recipe=make_recipe(),
+            seeds=(1, 2),
+            class_keys=KEYS,
+            splits=splits,
+            exclude_flags=(),
+            images_per_class=None,
+            study_seed=0,
+        )
         return self.run(
             extract_features,
+            job,
             inputs={"models": list(self.weights.values()), "index": index},
             outputs={"table": self.folder / f"{Path(index).stem}-{training}.features.parquet"},
-            params={"options": options},
         )
 
     def classify(self, features, training):
         outputs = {name: self.folder / f"{training}.{name}.parquet" for name in ("predictions", "trials")}
-        options = {"features": "unit", "max_iterations": 300, "seed": 0, "trials": 4}
-        self.run(
-            classify_transfer, inputs={"features": features}, outputs=outputs, params={"options": options, "seeds": [1, 2]}
-        )
+        job = ClassifyTransfer(features="unit", max_iterations=300, seed=0, trials=4, seeds=(1, 2))
+        self.run(classify_transfer, job, inputs={"features": features}, outputs=outputs)
         return outputs
 
 
@@ -157,13 +172,13 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
     table = pq.read_table(steps.folder / "digits-Natural-IM.features.parquet")
     assert table.column_names == ["seed", "class_id", "split", "index", "length", "embedding"]
     assert len(table) == 2 * 1797
-    encoding = {"transfer_set": "digits", "encoder": "net", "train_set": "Natural-IM"}
+    encoding = Encoding(transfer_set="digits", encoder="net", train_set="Natural-IM")
     means = steps.folder / "means.csv"
     runs = steps.run(
         tabulate_transfer,
+        TabulateTransfer(encodings=(encoding,), natural="Natural-IM"),
         inputs={"predictions": [found["predictions"]], "trials": [found["trials"]]},
         outputs={"table": steps.folder / "transfer.csv", "means": means},
-        params={"encodings": [encoding], "natural": "Natural-IM"},
     )
     table = pl.read_csv(runs)
     assert table["seed"].to_list() == [1, 2]
@@ -176,31 +191,27 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
     assert len(EmbeddingTables([own], "evaluation", seed=2).read()) == 12
     statistics = steps.run(
         measure_features,
+        MeasureFeatures(image_set="Natural-IM", threshold=1e-5, eps=0.5, seeds=(1, 2)),
         inputs={"features": own},
         outputs={"statistics": steps.folder / "statistics.parquet"},
-        params={"options": {"threshold": 1e-5, "eps": 0.5}, "seeds": [1, 2]},
     )
     tabulated = steps.run(
         tabulate_features,
+        TabulateFeatures(evaluations=(("net", "Natural-IM"),), image_set="Natural-IM"),
         inputs={"statistics": [statistics]},
         outputs={"table": steps.folder / "statistics.csv"},
-        params={"evaluations": [["net", "Natural-IM"]], "image_set": "Natural-IM"},
     )
     table = read_table(tabulated)
     assert table.select("classifier", "train_set", "image_set").unique().rows() == [("net", "Natural-IM", "Natural-IM")]
     assert table.select("seed", "statistic").n_unique() == len(table) == 8
     accuracies = "classifier,train_set,evaluation_set,top1\nnet,Natural-IM,Other-IM,0.5\n"
     (steps.folder / "classifier_means.csv").write_text(accuracies)
-    for script, inputs in (
-        (plot_transfer, {"means": means}),
-        (
-            plot_features,
-            {"statistics": tabulated, "classifiers": steps.folder / "classifier_means.csv", "transfer": [means]},
-        ),
+    measured = {"statistics": tabulated, "classifiers": steps.folder / "classifier_means.csv", "transfer": [means]}
+    for job, inputs in (
+        (PlotFigure(figure="transfer", options={}), {"means": means}),
+        (PlotFigure(figure="features", options={"natural": "Natural-IM"}), measured),
     ):
-        figure = steps.run(
-            script, inputs=inputs, outputs={"figure": steps.folder / "figure.png"}, params={"natural": "Natural-IM"}
-        )
+        figure = steps.run(plot_figure, job, inputs=inputs, outputs={"figure": steps.folder / "figure.png"})
         with Image.open(figure) as image:
             assert min(image.size) > 200
 

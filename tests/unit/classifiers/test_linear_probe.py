@@ -7,7 +7,7 @@ from conftest import make_embeddings, make_unit
 from sklearn.linear_model import LogisticRegression
 
 from synthdiv.analysis.transfer_tables import KEYS, average_transfer, describe_fits, list_predictions, tabulate_transfer
-from synthdiv.classifiers.linear_probe import space_c_values, transfer_features
+from synthdiv.classifiers.linear_probe import Transfer, space_c_values, transfer_features
 from synthdiv.embeddings.table import Embeddings, EmbeddingTables, write_embeddings
 from synthdiv.metrics.embedding_classifiers import hold_out
 from synthdiv.stats.intervals import wilson_interval
@@ -58,6 +58,13 @@ def test_c_is_the_best_on_the_validation_split():
     np.testing.assert_allclose([trial["validation_top1"] for trial in found.trials], expected, atol=0.03)
     assert found.c == space_c_values(12)[int(np.argmax([trial["validation_top1"] for trial in found.trials]))]
     assert 0 < space_c_values(12).index(found.c) < 11
+
+
+def test_of_equally_good_c_the_smallest_is_chosen():
+    easy = [make_set(seed, noise=0.1) for seed in (1, 2, 3)]
+    found = transfer_features(*easy, trials=4, **OPTIONS)
+    assert [trial["validation_top1"] for trial in found.trials] == [1.0] * 4
+    assert found.c == space_c_values(4)[0]
 
 
 def test_the_evaluation_split_does_not_leak_into_the_choice():
@@ -169,6 +176,17 @@ def test_one_row_per_seed_and_means_compared_with_the_natural_training_set():
         assert other["difference"] is None
         assert other["p_adjusted"] is None
     assert (clip["n_seeds"], clip["top1_deviation"]) == (1, None)
+
+
+def test_fits_that_did_not_converge_are_counted_and_the_chosen_trial_is_found():
+    trials = [(0.1, 0.5, True), (1.0, 0.75, False), (10.0, 0.25, True)]
+    rows = [dict(zip(("C", "validation_top1", "converged"), one, strict=True)) for one in trials]
+    found = Transfer(np.array([0, 1, 1, 0]), 1.0, True, 160, 20, rows)
+    head = [pl.lit("x").alias(key) for key in KEYS]
+    predictions = list_predictions(found, make_embeddings([0, 0, 1, 1], np.eye(4)), 7).select(*head, pl.all())
+    (row,) = tabulate_transfer(predictions, describe_fits(found, 7).select(*head, pl.all())).to_dicts()
+    assert (row["C"], row["validation_top1"], row["top1"]) == (1.0, 0.75, 0.5)
+    assert (row["trials"], row["trials_not_converged"], row["converged"]) == (3, 1, True)
 
 
 def test_p_values_are_corrected_for_the_number_of_comparisons_alone():

@@ -39,7 +39,6 @@ def training(index, tmp_path):
     return Training(
         recipe=make_recipe(),
         class_keys=KEYS,
-        class_names=KEYS,
         parts=[Part("Colours-IM", [index])],
         seed=3,
         study_seed=0,

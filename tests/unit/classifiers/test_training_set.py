@@ -8,7 +8,7 @@ from synthdiv.classifiers.training_set import Part, gather_images, gather_traini
 from synthdiv.core.errors import StudyError
 from synthdiv.images.index import read_index, write_index
 
-NAMES = ["red", "green", "blue"]
+KEYS = ["red", "green", "blue"]
 
 
 def test_a_subset_has_equal_classes_and_a_smaller_one_is_part_of_a_larger(tmp_path):
@@ -25,7 +25,7 @@ def test_a_subset_has_equal_classes_and_a_smaller_one_is_part_of_a_larger(tmp_pa
 
 def test_parts_are_concatenated(tmp_path):
     one, two = make_image_set(tmp_path, "one", train=6), make_image_set(tmp_path, "two", train=4)
-    whole = gather_training_set([Part("one", [one], 2), Part("two", [two], None, 3.0)], NAMES, exclude_flags=[], seed=0)
+    whole = gather_training_set([Part("one", [one], 2), Part("two", [two], None, 3.0)], KEYS, exclude_flags=[], seed=0)
     assert (whole.sizes, whole.weights) == ([6, 12], [6.0, 3.0])
     files = whole.rows["file"].to_pylist()
     assert all("one-" in name for name in files[:6])
@@ -36,7 +36,7 @@ def test_parts_are_concatenated(tmp_path):
 def test_classes_can_come_from_different_sets(tmp_path):
     one, two = (make_image_set(tmp_path / name, name, train=4) for name in ("one", "two"))
     parts = [Part("one", [one], class_ids=[0, 2]), Part("two", [two], 2, class_ids=[1])]
-    whole = gather_training_set(parts, NAMES, exclude_flags=[], seed=0)
+    whole = gather_training_set(parts, KEYS, exclude_flags=[], seed=0)
     assert whole.sizes == [8, 2]
     assert whole.rows["class_id"].tolist() == [0] * 4 + [2] * 4 + [1] * 2
 
@@ -44,7 +44,7 @@ def test_classes_can_come_from_different_sets(tmp_path):
 def test_error_names_a_class_without_images(tmp_path):
     index = make_image_set(tmp_path, "one", classes=2)
     with pytest.raises(StudyError, match=r"training split of one has no image of the class 'blue': a classifier cannot"):
-        gather_training_set([Part("one", [index])], NAMES, exclude_flags=[], seed=0)
+        gather_training_set([Part("one", [index])], KEYS, exclude_flags=[], seed=0)
 
 
 def test_error_names_a_class_whose_images_are_all_flagged(tmp_path):
@@ -52,14 +52,14 @@ def test_error_names_a_class_whose_images_are_all_flagged(tmp_path):
     rows = read_index(index).to_pylist()
     write_index(index, [row | {"flags": ["black"] if row["class_id"] == 1 else []} for row in rows], {})
     with pytest.raises(StudyError, match=r"no image of the class 'green' \(images flagged black are left out\)"):
-        gather_training_set([Part("one", [index])], NAMES, exclude_flags=["black"], seed=0)
+        gather_training_set([Part("one", [index])], KEYS, exclude_flags=["black"], seed=0)
 
 
 def test_error_names_a_part_whose_images_are_all_flagged(tmp_path):
     one, two = make_image_set(tmp_path, "one"), make_image_set(tmp_path, "two")
     write_index(two, [row | {"flags": ["black"]} for row in read_index(two).to_pylist()], {})
     with pytest.raises(StudyError, match=r"no image of two is left to train on \(images flagged black are left out\)"):
-        gather_training_set([Part("one", [one]), Part("two", [two], None, 2.0)], NAMES, exclude_flags=["black"], seed=0)
+        gather_training_set([Part("one", [one]), Part("two", [two], None, 2.0)], KEYS, exclude_flags=["black"], seed=0)
 
 
 def test_error_names_a_lost_block_and_the_command_that_restores_it(tmp_path):
@@ -69,5 +69,5 @@ def test_error_names_a_lost_block_and_the_command_that_restores_it(tmp_path):
     with pytest.raises(
         StudyError, match=rf"lacks the block {re.escape(str(lost))}, which .* names(.|\n)*--force {re.escape(str(index))}"
     ):
-        gather_training_set([Part("one", [index])], NAMES, exclude_flags=[], seed=0)
+        gather_training_set([Part("one", [index])], KEYS, exclude_flags=[], seed=0)
     gather_images([index], "evaluation", exclude_flags=[])  # its blocks exist

@@ -3,7 +3,6 @@
 import base64
 import csv
 import dataclasses
-import importlib.util
 import io
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -12,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
+import write_review
 import yaml
 from PIL import Image
 from standin import FINGERPRINT, generate, make_config
@@ -25,17 +25,18 @@ from synthdiv.diagnosis.review import (
     keep_history,
     list_predictions,
     propose_override,
-    read_columns,
     tabulate_classes,
     vote_seeds,
 )
 from synthdiv.generation.shards import generate_shard, iter_blocks
 from synthdiv.images.flags import decode_image
 from synthdiv.images.index import read_index
-from synthdiv.plan.generation import find_run, list_shards
+from synthdiv.jobs.images import plan_generation
+from synthdiv.jobs.review import write_review as plan_page
+from synthdiv.plan.generation import find_prompts, find_run, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import Reviewer
-from synthdiv.plan.review import choose_reviewed, choose_reviewer, find_overrides
+from synthdiv.plan.review import choose_reviewed, choose_reviewer, find_overrides, read_columns
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 from synthdiv.report.review_page import SIDE, make_data_uri, write_page
 from synthdiv.stats.intervals import wilson_interval
@@ -61,8 +62,16 @@ def config(tmp_path, classes_csv, monkeypatch):
 def generate_review(config, path, name="Disamb-IM"):
     study = load_study(config)
     (shard,) = list_shards(study)
-    run, classes = find_run(study, {"set": name, "shard": shard})
-    return generate_shard(study, run, classes, FINGERPRINT, path, load_generate=lambda: generate)
+    job = plan_generation(study, *find_run(study, {"set_name": name, "shard": shard}))
+    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+
+
+def list_seeds(study, **names):
+    """List the noise seeds of a generation run of one shard."""
+    (shard,) = list_shards(study)
+    run, part = find_run(study, names | {"shard": shard})
+    blocks = iter_blocks(plan_generation(study, run, part), find_prompts(study, run), range(3), FINGERPRINT)
+    return [seed for block in blocks for seed in block.seeds]
 
 
 # Generated images
@@ -70,13 +79,10 @@ def generate_review(config, path, name="Disamb-IM"):
 
 def test_a_review_has_its_own_noises(config):
     study = load_study(config)
-    (shard,) = list_shards(study)
-    review, _ = find_run(study, {"set": "Disamb-IM", "shard": shard})
-    sets, _ = find_run(study, {"dataset": "disamb", "scale": "7.5", "shard": shard})
-    review_seeds = [seed for block in iter_blocks(study, review, range(3), FINGERPRINT) for seed in block.seeds]
+    review_seeds = list_seeds(study, set_name="Disamb-IM")
     assert len(set(review_seeds)) == 3 * 50
     probe_seeds = [derive_seed(study.seed, row.key, PROBE, n) for row in study.classes for n in range(200)]
-    set_seeds = [seed for block in iter_blocks(study, sets, range(3), FINGERPRINT) for seed in block.seeds]
+    set_seeds = list_seeds(study, dataset="disamb", scale="7.5")
     assert len(set_seeds) == 3 * 180
     assert not set(review_seeds) & (set(probe_seeds) | set(set_seeds))
     assert len({*SPLITS, PROBE, REVIEW}) == 4
@@ -400,12 +406,8 @@ def test_images_are_downscaled():
 
 def test_write_review_keeps_the_history_when_outputs_are_removed(config, tmp_path, classes_csv):
     """Run the job twice; outputs are removed in between, as Snakemake does."""
-    spec = importlib.util.spec_from_file_location("write_review", REPOSITORY / "workflow" / "scripts" / "write_review.py")
-    job = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(job)
     config["review"] = {"images": 4}
     folder = tmp_path / "review"
-    page = MADE | {"classes": 300, "history": str(folder / "history.csv")}
 
     def review(predicted):
         generate_review(config, tmp_path / "a.parquet")
@@ -413,13 +415,12 @@ def test_write_review_keeps_the_history_when_outputs_are_removed(config, tmp_pat
         list_predictions(ids, indices, predicted).write_parquet(tmp_path / "predictions.parquet")
         for path in folder.glob("[!h]*"):
             path.unlink()
-        job.main(
+        write_review.main(
             SimpleNamespace(
                 config=config,
-                wildcards=SimpleNamespace(set="Disamb-IM"),
                 input=SimpleNamespace(predictions=tmp_path / "predictions.parquet", indices=[tmp_path / "a.parquet"]),
                 output=SimpleNamespace(table=folder / "accuracy.csv", page=folder / "review.html"),
-                params=SimpleNamespace(page=page),
+                params=SimpleNamespace(job=plan_page(load_study(config), "Disamb-IM").to_params()),
                 log=[None],
                 threads=1,
             )

@@ -1,7 +1,9 @@
 """Test finding, copying and generating blocks, with a stand-in model whose images depend only on prompt and seed."""
 
 import io
+import tarfile
 from itertools import islice, repeat
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,9 +12,10 @@ from PIL import Image
 from standin import FINGERPRINT, generate, make_config
 
 from synthdiv.generation.shards import generate_shard, iter_blocks, regenerate_image
-from synthdiv.images.archive import read_bytes
+from synthdiv.images.archive import read_block, read_bytes
 from synthdiv.images.index import read_index
-from synthdiv.plan.generation import list_shards
+from synthdiv.jobs.images import plan_generation
+from synthdiv.plan.generation import find_prompts, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 
@@ -26,7 +29,8 @@ def config(tmp_path, classes_csv, monkeypatch):
 def run(config, name, path, *, generate=generate):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    return generate_shard(study, GenerationRun(name, 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
+    job = plan_generation(study, GenerationRun(name, 7.5), shard)
+    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def contents(path):
@@ -78,17 +82,41 @@ def test_more_images_per_class_generate_only_the_new_ones(config, tmp_path, trai
     assert all(after[key] == data for key, data in before.items())
 
 
-def test_fewer_images_per_class_generate_nothing(config, tmp_path):
+def test_a_block_grows_from_the_longest_shorter_one(config, tmp_path):
+    for train, copied in ((10, 0), (30, 10), (45, 30)):
+        config["images_per_class"] = {"train": train, "evaluation": 10}
+        assert run(config, "synset", tmp_path / "a.parquet").copied == 3 * copied
+
+
+def test_every_stored_image_names_itself(config, tmp_path):
+    """Also in a class's second block, and where images were added to a shorter block."""
+    run(config, "synset", tmp_path / "a.parquet")
+    config["images_per_class"] = {"train": 140, "evaluation": 10}
+    run(config, "synset", tmp_path / "b.parquet")
+    stored, members = {}, {}
+    for path in Path("archive").rglob("*.tar"):
+        stored |= {(one.file, one.offset): one.metadata for one in read_block(path)}
+        with tarfile.open(path) as tar:
+            members |= {(str(path), one.offset_data): one.name for one in tar}
+    for row in read_index(tmp_path / "b.parquet").to_pylist():
+        place, key = (row["file"], row["offset"]), f"n0{row['class_id'] + 1}"
+        named = {name: row[name] for name in ("split", "index", "prompt", "seed")} | {"class_key": key}
+        assert stored[place].items() >= named.items()
+        assert members[place] == f"{key}-{row['split']}-{row['index']:06d}.png"
+
+
+@pytest.mark.parametrize("train", [110, 40])  # part of an incomplete block, and of a full one
+def test_fewer_images_per_class_generate_nothing(config, tmp_path, train):
     run(config, "synset", tmp_path / "a.parquet")
     before, blocks = contents(tmp_path / "a.parquet"), set((tmp_path / "archive").rglob("*.tar"))
-    config["images_per_class"] = {"train": 110, "evaluation": 7}
+    config["images_per_class"] = {"train": train, "evaluation": 7}
 
     def refuse(*_):
         raise AssertionError("no image should be generated")
 
-    assert run(config, "synset", tmp_path / "b.parquet", generate=refuse).found == 3 * 117
+    assert run(config, "synset", tmp_path / "b.parquet", generate=refuse).found == 3 * (train + 7)
     after = contents(tmp_path / "b.parquet")
-    assert len(after) == 3 * 117
+    assert len(after) == 3 * (train + 7)
     assert all(before[key] == data for key, data in after.items())
     assert set((tmp_path / "archive").rglob("*.tar")) == blocks
 
@@ -118,7 +146,8 @@ def test_shards_do_not_change_images(config, tmp_path):
     parts = {}
     for n, shard in enumerate(reversed(list_shards(study).values())):
         path = tmp_path / f"part{n}.parquet"
-        generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
+        job = plan_generation(study, GenerationRun("synset", 7.5), shard)
+        generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
         parts |= contents(path)
     assert parts == contents(tmp_path / "whole.parquet")
 
@@ -129,9 +158,8 @@ def test_classes_with_the_same_prompt_and_noise_are_generated_once(config, tmp_p
     study = load_study(config)
     (shard,) = list_shards(study).values()
     path = tmp_path / "a.parquet"
-    counts = generate_shard(
-        study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate, writers=3
-    )
+    job = plan_generation(study, GenerationRun("synset", 7.5), shard)
+    counts = generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate, writers=3)
     assert (counts.generated, counts.found) == (2, 4)
     generated = contents(path)
     assert len(generated) == 6
@@ -147,7 +175,8 @@ def test_a_block_that_another_job_wrote_meanwhile_is_not_overwritten(config, tmp
     first, second, _ = list_shards(study).values()
 
     def run_one(shard, path, generate):
-        generate_shard(study, GenerationRun("synset", 7.5), shard, FINGERPRINT, path, load_generate=lambda: generate)
+        job = plan_generation(study, GenerationRun("synset", 7.5), shard)
+        generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
 
     def generate_while_another_job_writes(*arguments):
         run_one(second, tmp_path / "b.parquet", generate)
@@ -169,10 +198,11 @@ def test_black_images_are_flagged_and_kept(config, tmp_path):
 
 def test_the_same_class_and_index_start_from_the_same_noise_in_every_set(config):
     study = load_study(config)
-    seeds = [
-        [seed for block in iter_blocks(study, GenerationRun(name, 7.5), range(3), FINGERPRINT) for seed in block.seeds]
-        for name in ("synset", "disamb")
-    ]
+    (shard,) = list_shards(study).values()
+    seeds = []
+    for run in (GenerationRun("synset", 7.5), GenerationRun("disamb", 7.5)):
+        blocks = iter_blocks(plan_generation(study, run, shard), find_prompts(study, run), range(3), FINGERPRINT)
+        seeds.append([seed for block in blocks for seed in block.seeds])
     assert seeds[0] == seeds[1]
     assert len(set(seeds[0])) == 390
 

@@ -19,6 +19,7 @@ from scipy.io import savemat
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.flags import decode_image
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.natural_index import choose_images, count_images, index_images
 from synthdiv.images.readers.sources import find_images
 from synthdiv.prompts.class_tables import ClassRow
@@ -52,7 +53,7 @@ def write_folders(folder, images=ENCODED, labels=LABELS):
     for number in reversed(range(len(images))):
         (paths[labels[number]] / f"{number:02d}.PNG").write_bytes(images[number])
     (paths[0] / "notes.txt").write_text("not an image")
-    return {"form": ["folder"], "paths": [str(path) for path in paths], "keys": [path.name for path in paths]}
+    return ImageFiles(form="folder", paths=tuple(map(str, paths)), keys=tuple(path.name for path in paths))
 
 
 def write_tar(path, members, mode="w"):
@@ -61,7 +62,7 @@ def write_tar(path, members, mode="w"):
             info = tarfile.TarInfo(name)
             info.size = len(data)
             tar.addfile(info, io.BytesIO(data))
-    return {"form": ["tar"], "paths": [str(path)]}
+    return ImageFiles(form="tar", paths=(str(path),))
 
 
 def write_tar_with_cls(folder, images=ENCODED, labels=LABELS):
@@ -87,7 +88,7 @@ def write_flat(folder, lines, images=ENCODED, name="labels.txt"):
     for number in reversed(range(len(images))):
         (folder / "flat" / f"val_{number:02d}.PNG").write_bytes(images[number])
     (folder / name).write_text("\n".join(lines) + "\n\n")
-    return {"form": ["flat"], "paths": [str(folder / "flat")], "labels": [str(folder / name)]}
+    return ImageFiles(form="flat", paths=(str(folder / "flat"),), labels=str(folder / name))
 
 
 def write_flat_with_keys(folder, images=ENCODED):
@@ -115,12 +116,12 @@ def write_two_tars(folder, images=ENCODED, labels=LABELS):
     names = [f"{CLASSES[label].key}/{n:02d}.png" for n, label in enumerate(labels)]
     members = list(zip(names, images, strict=True))
     first, second = write_tar(folder / "a.tar", members[:4]), write_tar(folder / "b.tar", members[4:])
-    return {"form": ["tar"], "paths": first["paths"] + second["paths"]}
+    return ImageFiles(form="tar", paths=first.paths + second.paths)
 
 
 def write_parquet(path, **columns):
     pq.write_table(pa.table(columns), path)
-    return {"form": ["parquet"], "paths": [str(path)]}
+    return ImageFiles(form="parquet", paths=(str(path),))
 
 
 def write_parquet_of_bytes(folder, images=ENCODED, labels=LABELS):
@@ -140,7 +141,7 @@ def idx_bytes(values):
 def write_idx(folder, images, labels, pack=lambda data: data):
     for name, data in (("images", images), ("labels", labels)):
         (folder / f"{name}-ubyte").write_bytes(pack(data))
-    return {"form": ["idx"], "paths": [str(folder / "images-ubyte")], "labels": [str(folder / "labels-ubyte")]}
+    return ImageFiles(form="idx", paths=(str(folder / "images-ubyte"),), labels=str(folder / "labels-ubyte"))
 
 
 FORMS = {
@@ -198,13 +199,23 @@ def test_images_are_copied_once(tmp_path, write):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "archive").rglob("*.tar")} == times
 
 
+def test_the_order_of_files_and_classes_changes_neither_rows_nor_blocks(tmp_path):
+    """Each of two files with images of both classes becomes one block."""
+    parts = [write_parquet(tmp_path / f"{n}.parquet", class_id=[1, 0] * 2, image=ENCODED[n : n + 4]) for n in (0, 2)]
+    source = ImageFiles(form="parquet", paths=[part.paths[0] for part in parts])
+    first = index(find_images(source, CLASSES), tmp_path)
+    assert len(first) == 8
+    assert index(find_images(source.model_copy(update={"paths": source.paths[::-1]}), CLASSES), tmp_path) == first
+    assert len(list((tmp_path / "archive").rglob("*.tar"))) == 2
+
+
 def test_hidden_files_and_folders_are_left_out(tmp_path):
     source = write_folders(tmp_path)
     (tmp_path / "boot" / ".ipynb_checkpoints").mkdir()
     (tmp_path / "boot" / ".ipynb_checkpoints" / "01-checkpoint.png").write_bytes(ENCODED[1])
     (tmp_path / "boot" / "._01.PNG").write_bytes(b"macOS metadata")
     assert len(find_images(source, CLASSES)) == 6
-    flat = {"form": ["flat"], "paths": [str(tmp_path / "boot")], "labels": [str(tmp_path / "labels.txt")]}
+    flat = ImageFiles(form="flat", paths=(str(tmp_path / "boot"),), labels=str(tmp_path / "labels.txt"))
     (tmp_path / "labels.txt").write_text("boot\n" * 3)
     assert len(find_images(flat, CLASSES)) == 3
     names = ["./boot/a.png", "./boot/._a.png", "./boot/.trash/b.png", "boot/../shirt/c.png", ".d.png"]
@@ -228,8 +239,8 @@ def test_an_undecodable_image_is_named_or_flagged(tmp_path, write):
     source = write(tmp_path, images)
     with pytest.raises(StudyError, match="1 of 6 images do not decode") as caught:
         index(find_images(source, CLASSES), tmp_path)
-    place = {"parquet": "000000002", "tar": "02.png"}.get(source["form"][0], "02.PNG")
-    for text in (source["paths"][0], place, "on_undecodable: flag"):
+    place = {"parquet": "000000002", "tar": "02.png"}.get(source.form, "02.PNG")
+    for text in (source.paths[0], place, "on_undecodable: flag"):
         assert text in str(caught.value)
     rows = index(find_images(source, CLASSES), tmp_path, on_undecodable="flag")
     assert {(row["class_id"], row["index"]): row["flags"] for row in rows} == {
@@ -289,11 +300,8 @@ def test_closing_the_rows_stops_decoding(tmp_path):
         (tmp_path / row.key).mkdir()
         for n in range(8):
             (tmp_path / row.key / f"{n}.png").write_bytes(ENCODED[n % len(ENCODED)])
-    source = {
-        "form": ["folder"],
-        "paths": [str(tmp_path / row.key) for row in classes],
-        "keys": [row.key for row in classes],
-    }
+    keys = [row.key for row in classes]
+    source = ImageFiles(form="folder", paths=[str(tmp_path / key) for key in keys], keys=keys)
     chosen = choose_images(find_images(source, classes), classes, set_name="x", split="train", counts=None, seed=0)
     kept = tmp_path / "checked"
     rows = index_images(chosen, classes, split="train", archive=tmp_path, checked=kept, on_undecodable="error", threads=1)
@@ -312,6 +320,7 @@ def test_found_chosen_and_undecodable_images_are_counted(tmp_path):
         ("train", 0, "boot", 3, 3, 1, str(tmp_path / "boot" / "02.PNG")),
         ("train", 1, "shirt", 3, 2, 0, ""),
     ]
+    assert count_images(found, chosen[::-1], pl.DataFrame(rows), CLASSES, "train").equals(counts)
 
 
 def test_black_and_uniform_images_are_flagged(tmp_path):
@@ -354,6 +363,12 @@ def test_a_subset_does_not_depend_on_the_order_of_discovery(tmp_path, many):
         assert index(random.Random(seed).sample(found, len(found)), tmp_path, count=7) == rows
 
 
+def test_chosen_images_are_sorted_by_class_and_index(many):
+    found = random.Random(0).sample(find_images(many, CLASSES), 40)
+    chosen = [(one.image.class_id, one.index) for one in choose(found, count=7)]
+    assert chosen == sorted(set(chosen))
+
+
 def test_an_image_of_a_subset_keeps_its_index_in_the_class(tmp_path, many):
     """Image i of class c is file 2i + c, since the files alternate between the classes."""
     for row in index(find_images(many, CLASSES), tmp_path, count=7):
@@ -363,7 +378,7 @@ def test_an_image_of_a_subset_keeps_its_index_in_the_class(tmp_path, many):
 def test_moving_the_folder_does_not_change_a_subset(tmp_path, many):
     before = index(find_images(many, CLASSES), tmp_path, count=7)
     (tmp_path / "many").rename(tmp_path / "elsewhere")
-    moved = many | {"paths": [path.replace("/many/", "/elsewhere/") for path in many["paths"]]}
+    moved = many.model_copy(update={"paths": tuple(path.replace("/many/", "/elsewhere/") for path in many.paths)})
     after = index(find_images(moved, CLASSES), tmp_path, count=7)
     assert numbers(after) == numbers(before)
     assert [row["file"].replace("/elsewhere/", "/many/") for row in after] == [row["file"] for row in before]
@@ -425,17 +440,17 @@ def test_a_label_that_names_no_class_is_refused(tmp_path, write, fragments):
 
 def truncate_tar(folder):
     source = write_tar_with_folders(folder)
-    with tarfile.open(source["paths"][0]) as tar:
+    with tarfile.open(source.paths[0]) as tar:
         inside = tar.getmembers()[3].offset_data + 10
-    os.truncate(source["paths"][0], inside)
+    os.truncate(source.paths[0], inside)
     return source
 
 
 def flip_header_in_tar(folder):
     source = write_tar_with_folders(folder)
-    with tarfile.open(source["paths"][0]) as tar:
+    with tarfile.open(source.paths[0]) as tar:
         header = tar.getmembers()[3].offset
-    with open(source["paths"][0], "r+b") as file:
+    with open(source.paths[0], "r+b") as file:
         file.seek(header)
         file.write(b"?")
     return source
@@ -443,7 +458,7 @@ def flip_header_in_tar(folder):
 
 def write_junk_parquet(folder):
     (folder / "a.parquet").write_bytes(b"version https://git-lfs.github.com/spec/v1")
-    return {"form": ["parquet"], "paths": [str(folder / "a.parquet")]}
+    return ImageFiles(form="parquet", paths=(str(folder / "a.parquet"),))
 
 
 IMAGES, IDS = idx_bytes(PIXELS), idx_bytes(LABELS)
@@ -508,7 +523,7 @@ def test_images_of_other_classes_are_left_out_on_request(tmp_path, form):
             (folder / f"{n}.png").write_bytes(data)
         labels = tmp_path / "val.txt"
         labels.write_text("".join(f"{n}.png {key}\n" for n, key in enumerate(keys)))
-        source = {"form": ["flat"], "paths": [str(folder)], "labels": [str(labels)]}
+        source = ImageFiles(form="flat", paths=(str(folder),), labels=str(labels))
     classes = [ClassRow(n, key, key, "", "", "") for n, key in enumerate(["n01", "n02"])]
     with pytest.raises(StudyError, match="the label 'n99' is neither a class key nor a class_id from 0 to 1"):
         find_images(source, classes)

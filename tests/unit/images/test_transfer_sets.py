@@ -11,9 +11,7 @@ from sklearn.datasets import load_digits
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.readers.sources import read_rows
-from synthdiv.images.transfer_index import find_transfer_images
 from synthdiv.images.transfer_sets import TORCHVISION, find_root, list_torchvision, split_evenly, write_digits
-from synthdiv.prompts.class_tables import name_classes
 
 
 def save(path, colour=0):
@@ -158,31 +156,6 @@ def test_an_incomplete_set_gives_a_clear_error(tmp_path):
         list_torchvision({"torchvision": "FGVCAircraft", "root": str(tmp_path)}, "x")
 
 
-def find(source, tmp_path, **options):
-    defaults = {"name": "x", "files": {}, "classes": None, "digits": tmp_path / "digits.parquet", "seed": 1, "threads": 1}
-    return find_transfer_images(source, **defaults | options)
-
-
-def test_a_set_of_one_class_is_refused(tmp_path):
-    save(tmp_path / "only" / "1.png")
-    source = {"form": ["folder"], "paths": [str(tmp_path / "only")], "keys": ["only"]}
-    with pytest.raises(StudyError, match=r"transfer.sets.x has one class, 'only': a classifier needs two or more"):
-        find({"images": {}}, tmp_path, files={"train": source}, classes=name_classes(["only"]))
-
-
-def test_a_set_without_splits_gets_a_seeded_stratified_one(tmp_path):
-    make_eurosat(tmp_path)
-    source = {"torchvision": "EuroSAT", "root": str(tmp_path)}
-    classes, listed = find(source, tmp_path)
-    assert [row.key for row in classes] == ["Forest", "River"]
-    assert {split: len(images) for split, images in listed.items()} == {"train": 14, "evaluation": 6}
-    assert [image.class_id for image in listed["evaluation"]] == [0] * 3 + [1] * 3
-    assert not {image.file for image in listed["train"]} & {image.file for image in listed["evaluation"]}
-    again, other = find(source, tmp_path)[1], find(source, tmp_path, seed=2)[1]
-    assert again == listed
-    assert other != listed
-
-
 def test_the_split_of_a_class_does_not_depend_on_the_others():
     keys = ["a", "b", "c"]
     whole = split_evenly([0] * 10 + [1] * 7 + [2], keys, seed=1)
@@ -202,9 +175,3 @@ def test_the_digits_equal_those_of_scikit_learn(tmp_path):
     assert len(images) == 1797
     pixels = np.asarray(Image.open(io.BytesIO(images[5])))
     np.testing.assert_array_equal(pixels, np.round(digits.images[5] * 255 / 16))
-    _, listed = find({"sklearn": "digits"}, tmp_path)
-    assert len(listed["train"]) + len(listed["evaluation"]) == 1797
-    for one in listed["evaluation"][:20]:
-        assert digits.target[one.row] == one.class_id
-    counts = np.bincount([one.class_id for one in listed["evaluation"]])
-    assert counts.tolist() == [int(0.3 * n) for n in np.bincount(digits.target)]

@@ -86,6 +86,15 @@ def test_fp16_sums_are_exact_in_any_order_and_any_blocks():
     np.testing.assert_allclose(whole.mean, set_.vectors.astype(np.float64).mean(axis=0), rtol=1e-12)
 
 
+def test_the_spread_of_shuffled_images_is_sorted_by_class_and_index():
+    set_ = make_embeddings([0, 0, 0, 1, 1], [[1, 0], [1, 0.1], [1, 0.2], [1, 0.3], [1, 0.4]])
+    spread = measure_spread([set_[[4, 1]], set_[[0, 3, 2]]], np.array([[1.0, 0.0], [1.0, 0.0]]))
+    assert spread.class_ids.tolist() == [0, 0, 0, 1, 1]
+    assert spread.indices.tolist() == [0, 1, 2, 0, 1]
+    assert (np.diff(spread.squares) > 0).all()
+    assert [len(own) for own in spread.split_classes(2)] == [3, 2]
+
+
 def test_centroid_shift_is_one_minus_the_cosine_of_the_centroids():
     a, b = make_unit([[1.0, 0.0], [1.0, 1.0]]), make_unit([[0.0, 1.0], [1.0, 1.0]])
     np.testing.assert_allclose(compute_centroid_shift(a, b), [1.0, 0.0], atol=1e-15)

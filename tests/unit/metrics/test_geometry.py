@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import make_embeddings
+from conftest import make_embeddings, make_unit
 
 from synthdiv.metrics.modality_gap import measure_modality_gap
 from synthdiv.metrics.separability import fit_direction, measure_gap, measure_separability
@@ -53,6 +53,23 @@ def test_a_gap_that_hides_the_classes():
     assert found["modality_gap"] > 0.8
     assert found["centroid_accuracy_with_gap"] < 0.2  # all look like class 3
     assert found["centroid_accuracy_without_gap"] == 1
+
+
+def test_a_direct_computation_of_the_gap_agrees():
+    """Each set has its own mean, which averages the class means: classes have 4, 8, 12, ... images."""
+    rng = np.random.default_rng(7)
+    ids, centres = np.repeat(np.arange(6), 4 * np.arange(1, 7)), rng.normal(size=(6, 5))
+    rows = [make_unit(centres[ids] + rng.normal(size=(84, 5)) + 2 * rng.normal(size=5)) for _ in range(2)]
+    found = measure_modality_gap(make_embeddings(ids, rows[0]), make_embeddings(ids, rows[1]), 6)
+    means = [np.mean([one[ids == c].mean(axis=0) for c in range(6)], axis=0) for one in rows]
+
+    def score(reference, query):
+        centroids = make_unit([make_unit(reference)[ids == c].sum(axis=0) for c in range(6)])
+        return ((make_unit(query) @ centroids.T).argmax(axis=1) == ids).mean()
+
+    assert found["modality_gap"] == pytest.approx(np.linalg.norm(means[0] - means[1]), rel=1e-12)
+    assert found["centroid_accuracy_with_gap"] == score(*rows)
+    assert found["centroid_accuracy_without_gap"] == score(rows[0] - means[0], rows[1] - means[1])
 
 
 def test_identical_sets_have_no_gap():

@@ -9,8 +9,9 @@ from synthdiv.embeddings.table import Embeddings
 from synthdiv.metrics.centroids import compute_centroid_shift, compute_centroids, measure_spread, sum_classes
 from synthdiv.metrics.frechet import compute_frechet_distance, measure_moments
 from synthdiv.metrics.set_comparison import compare_sets
-from synthdiv.metrics.set_metrics import iterate_classes, measure_set, subsample_classes
+from synthdiv.metrics.set_metrics import group_rows, iterate_classes, measure_set, subsample_classes
 from synthdiv.metrics.vendi import compute_vendi_score, measure_similarity
+from synthdiv.stats.intervals import jackknife_interval
 
 
 def make_set(seed, n=40, classes=5, d=16, spread=0.8, shift=0.0):
@@ -28,6 +29,10 @@ def split(set_, size):
     return [set_[start : start + size] for start in range(0, len(set_), size)]
 
 
+def name_images(set_):
+    return sorted(zip(set_.class_ids.tolist(), set_.indices.tolist(), strict=True))
+
+
 def test_classes_are_joined_for_any_blocks():
     set_ = make_set(1)
     for size in (1, 7, 40, 1000):
@@ -40,11 +45,11 @@ def test_a_subset_is_the_same_in_any_order_and_part_of_a_larger_one():
     set_ = make_set(1)
     few, more = subsample_classes([set_], 7, 3), subsample_classes(split(set_, 11), 20, 3)
     assert np.bincount(few.class_ids).tolist() == [7] * 5
-    assert set(few.indices.tolist()) < set(more.indices.tolist())
+    assert set(name_images(few)) < set(name_images(more))
     order = np.random.default_rng(0).permutation(200)
     order = order[np.argsort(set_.class_ids[order], kind="stable")]
-    assert sorted(subsample_classes([set_[order]], 7, 3).indices.tolist()) == sorted(few.indices.tolist())
-    assert set(subsample_classes([set_], 7, 4).indices.tolist()) != set(few.indices.tolist())
+    assert name_images(subsample_classes([set_[order]], 7, 3)) == name_images(few)
+    assert name_images(subsample_classes([set_], 7, 4)) != name_images(few)
     assert len(subsample_classes([set_], 1000, 3)) == 200
 
 
@@ -62,6 +67,14 @@ def test_diversity_of_a_set():
     classes = table.filter(pl.col("class_id").is_not_null(), metric="centroid_distance")
     assert classes["value"].to_list() == pytest.approx(per_class.tolist())
     assert classes["n_images"].to_list() == [40] * 5
+
+
+def test_the_jackknife_of_the_vendi_score_leaves_a_group_of_images_out():
+    set_ = make_set(2)
+    groups = group_rows(set_)
+    without = np.array([compute_vendi_score(measure_similarity(set_.vectors[groups != g])) for g in range(10)])
+    row = whole(measure_set([set_], 5, split="train"))["vendi_score"]
+    assert (row["low"], row["high"]) == pytest.approx(jackknife_interval(row["value"], without), rel=1e-9)
 
 
 def test_more_spread_is_more_diverse_by_every_metric():

@@ -13,7 +13,8 @@ from standin import FINGERPRINT, generate, make_config
 
 from synthdiv.core.errors import StudyError
 from synthdiv.generation.shards import generate_shard
-from synthdiv.images.archive import mark_use
+from synthdiv.images.archive import MARKS, mark_use
+from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.cleanup import check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
@@ -37,9 +38,7 @@ def generate_all(config):
     (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
     return sum(
         generate_shard(
-            study,
-            run,
-            shard,
+            plan_generation(study, run, shard),
             FINGERPRINT,
             results / "images" / run.collection / f"{shard.name}.parquet",
             load_generate=lambda: generate,
@@ -128,6 +127,17 @@ def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, 
     check_users(config["archive"])
     (locks / "0.output.lock").write_text("results/x\n")
     with pytest.raises(StudyError, match=f"Snakemake is running in {re.escape(str(tmp_path / name))}: .*--unlock"):
+        check_users(config["archive"])
+
+
+def test_the_working_folder_counts_without_a_mark(config):
+    """A read-only archive has no marks."""
+    generate_all(config)
+    shutil.rmtree(Path(config["archive"]) / MARKS)
+    assert list_states(config) == {"in an index": blocks(config)}
+    Path(".snakemake/locks").mkdir(parents=True)
+    Path(".snakemake/locks/0.output.lock").touch()
+    with pytest.raises(StudyError, match=f"Snakemake is running in {re.escape(str(Path.cwd()))}: "):
         check_users(config["archive"])
 
 

@@ -10,6 +10,7 @@ from standin import FINGERPRINT, generate, make_config
 from workplace import REPOSITORY
 
 from synthdiv.generation.shards import generate_shard
+from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.grid import Grid, render_table
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
@@ -77,7 +78,7 @@ def generate_all(config):
     for run in list_generation_runs(study):
         for shard in list_shards(study).values():
             path = Path("results/images") / run.collection / f"{shard.name}.parquet"
-            generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
+            generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
 
 
 def read_grid(config):
@@ -92,6 +93,26 @@ def test_planned_done_and_reused_images(config):
     assert reasons == ["synset/g7.5: 3 classes not generated yet", "disamb/g7.5: 1 classes not generated yet"]
     generate_all(config)
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_finished_work_takes_no_more_hours(config, tmp_path):
+    """At an image per hour: an edited prompt's 70 images, two of three shards of 70, two of three trainings on 3 x 60."""
+    config |= {"classes_per_shard": 1}
+    recipe = {"model": "resnet18", "epochs": 1, "batch_size": 8}
+    training = {"train": ["Synset-IM"], "evaluate": ["Synset-IM"], "seeds": [1, 2, 3]}
+    config["classifiers"] = {"small": {"recipe": recipe} | training}
+    generate_all(config)
+    (tmp_path / "overrides.csv").write_text("key,prompt\nn01,a tall crane bird\n")
+    for path in ("embeddings/clip/synset/g7.5/c1-1.parquet", "classifiers/small/Synset-IM/seed2/model.safetensors"):
+        (Path("results") / path).parent.mkdir(parents=True)
+        (Path("results") / path).touch()
+    rate = {"images_per_s": 1 / 3600}
+    rates = {"generators": {"gen": rate}, "encoders": {"clip": rate}, "classifiers": {"small": rate}}
+    Path("results/calibration.json").write_text(json.dumps({"device": "a CPU"} | rates))
+    grid = Grid(load_study(config), "results")
+    assert grid.tabulate_generation()["hours"].to_list() == [0, 70]
+    assert grid.tabulate_embeddings().select("tables", "done", "images", "hours").rows() == [(3, 1, 210, 140)]
+    assert grid.tabulate_classifiers().select("trainings", "done", "hours").rows() == [(3, 1, 2 * 180)]
 
 
 def test_an_edited_prompt_is_named_with_its_earlier_text(config, tmp_path):
@@ -112,7 +133,7 @@ def test_a_probe_is_counted_prompt_by_prompt(config):
     study = load_study(config)
     run, shard = find_run(study, {"probe": "jays"})
     path = Path("results/images/prompt_probes/jays.parquet")
-    generate_shard(study, run, shard, FINGERPRINT, path, load_generate=lambda: generate)
+    generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
     probe["prompts"] = ["a jay", "red jay"]
     counts, reasons = read_grid(config)

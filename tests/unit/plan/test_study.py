@@ -10,6 +10,8 @@ from workplace import REPOSITORY
 
 from synthdiv.config.loading import check_config
 from synthdiv.core.errors import StudyError
+from synthdiv.jobs.classifiers import train_classifier
+from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import (
     find_treated_classes,
@@ -19,13 +21,16 @@ from synthdiv.plan.classifiers import (
     make_training_recipe,
 )
 from synthdiv.plan.experiments import (
+    find_natural_reference,
     list_comparisons,
+    list_diagnosed,
+    list_diagnosis_references,
     list_encoder_experiments,
     list_experiments,
     list_queries,
     list_references,
 )
-from synthdiv.plan.generation import find_owner, list_shards, make_generation_recipe
+from synthdiv.plan.generation import find_owner, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.sets import (
@@ -174,8 +179,7 @@ def test_an_edited_override_changes_only_the_recipe_of_its_shard(demo, tmp_path)
     changed = [
         n
         for n in list_shards(before)
-        if make_generation_recipe(before, run, list_shards(before)[n])
-        != make_generation_recipe(after, run, list_shards(after)[n])
+        if plan_generation(before, run, list_shards(before)[n]) != plan_generation(after, run, list_shards(after)[n])
     ]
     assert changed == ["c0-4"]
 
@@ -292,7 +296,7 @@ def test_a_single_folder_of_images_needs_labels(demo, tmp_path):
     with pytest.raises(StudyError, match=r"images.evaluation.labels: the file .*val.txt does not exist"):
         check_sources(load_study(demo))
     (tmp_path / "val.txt").touch()
-    assert find_natural_files(load_study(demo), "Flat-IM", "evaluation")["form"] == ["flat"]
+    assert find_natural_files(load_study(demo), "Flat-IM", "evaluation").form == "flat"
 
 
 def test_a_dataset_may_have_fewer_images_and_the_larger_one_owns_shared_images(demo):
@@ -360,6 +364,25 @@ def test_without_encoders_user_provided_embeddings_replace_one():
     assert list_comparisons(study, "user") == []
 
 
+def test_the_natural_reference_may_be_user_provided(demo):
+    """It is the first set of natural images, or else the first user-provided image set among the references."""
+    kinds = {"Mine-PRMT": "prompt", "Mine-IM": "image", "Other-IM": "image"}
+    sets = {name: {"kind": kind, "embeddings": "README.md"} for name, kind in kinds.items()}
+    config = {"study": "mine", "classes": demo["classes"], "sets": sets}
+    for references, expected in {
+        ("Mine-PRMT", "Other-IM", "Mine-IM"): "Other-IM",
+        ("Mine-PRMT",): None,
+        None: "Mine-IM",
+    }.items():
+        given = {} if references is None else {"set_metrics": {"references": list(references)}}
+        study = load_study(config | given)
+        assert find_natural_reference(study) == expected
+        assert list_diagnosis_references(study) == ["Mine-PRMT"] + [expected] * (expected is not None)
+        assert list_diagnosed(study) == [name for name in ("Mine-IM", "Other-IM") if expected not in (name, None)]
+    demo["sets"] |= sets
+    assert find_natural_reference(load_study(demo | {"set_metrics": {"references": ["Mine-IM"]}})) == "Fashion-IM"
+
+
 def test_defaults_are_filled_in_at_every_level():
     config = check_config(
         {
@@ -397,7 +420,7 @@ def test_a_set_without_a_training_split_is_only_for_evaluation(with_folders):
     assert list_splits(study, "Few-IM") == ["evaluation"]
     assert find_class_ids(study, "Few-IM") == [0, 8, 9]
     assert find_class_ids(study, "Fashion-IM") is None
-    assert [path.rsplit("/", 1)[1] for path in find_natural_files(study, "Few-IM", "evaluation")["paths"]] == [
+    assert [path.rsplit("/", 1)[1] for path in find_natural_files(study, "Few-IM", "evaluation").paths] == [
         "tshirt",
         "bag",
         "boot",
@@ -443,6 +466,8 @@ def test_the_demos_interventions_treat_different_classes(interventions, monkeypa
         assert not set(treated[0]) & set(treated[1])
     assert find_treated_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
     assert list_parts(study, "Lower-diagnosed")[0]["classes"] == ["tshirt", "trouser", "sneaker"]
+    interventions["mixtures"]["Any"] = {"parts": [{"set": "Disamb-IM", "classes": ["bag", "boot", "tshirt"]}]}
+    assert find_treated_classes(load_study(interventions), "Synset-IM", "Any") == [0, 8, 9]
 
 
 @pytest.mark.parametrize(
@@ -480,9 +505,14 @@ def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
     demo["classifiers"]["small"]["recipe"] = str(path)
     study = load_study(demo)
     assert study.recipes["small"]["label_smoothing"] == 0.0
+    assert make_training_recipe(study, "small") == study.recipes["small"]  # whose monitored set is evaluated
+    del demo["classifiers"]["small"]["monitor"]
+    study = load_study(demo)
     assert make_training_recipe(study, "small") == {
         key: value for key, value in study.recipes["small"].items() if key not in ("crop_pct", "evaluation_size")
     }
+    recipe = train_classifier(study, "small", "Fashion-IM", "1").to_params()["recipe"]
+    assert list(recipe.items()) == sorted(make_training_recipe(study, "small").items())
     path.write_text("{model: resnet18, stepps: 10}")
     with pytest.raises(StudyError, match=r"recipe.yaml: unknown key stepps: did you mean 'steps'\?"):
         load_study(demo)
@@ -643,12 +673,12 @@ def test_a_transfer_set_has_its_own_classes(demo, tmp_path):
     study = load_study(with_transfer(demo, {"mine": {"images": images}}))
     check_sources(study)
     assert [row.key for row in read_transfer_classes(study, "mine")] == ["ant", "bee"]
-    assert find_transfer_files(study, "mine")["evaluation"]["paths"] == [f"{tmp_path}/val/ant", f"{tmp_path}/val/bee"]
+    assert find_transfer_files(study, "mine")["evaluation"].paths == (f"{tmp_path}/val/ant", f"{tmp_path}/val/bee")
     table = {"images": {"train": "resources/demo/natural/fashion-train.parquet"}, "classes": demo["classes"]}
     study = load_study(with_transfer(demo, {"mine": table}))
     check_sources(study)
     assert len(read_transfer_classes(study, "mine")) == 10
-    assert find_transfer_files(study, "mine")["train"]["form"] == ["parquet"]
+    assert find_transfer_files(study, "mine")["train"].form == "parquet"
 
 
 def test_transfer_and_features_need_a_model(demo):

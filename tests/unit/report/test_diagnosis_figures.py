@@ -7,11 +7,10 @@ from conftest import make_embeddings
 from synthdiv.diagnosis.causes import SCHEMA
 from synthdiv.diagnosis.error_split import classify_queries, tabulate_split, tabulate_terms
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
-from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.report.diagnosis_figures import choose_evidence, plot_causes, plot_error_split, plot_evidence
 from synthdiv.report.figures import save_figure
 
-CLASSES = [ClassRow(n, f"k{n}", f"class {n}", "", "", "") for n in range(3)]
+NAMES = [f"class {n}" for n in range(3)]
 
 
 def make_causes(rows):
@@ -25,7 +24,7 @@ def test_a_set_without_errors_is_plotted(tmp_path):
     sets = {name: make_embeddings(ids, 9 * np.eye(6)[ids] + rng.normal(size=(30, 6))) for name in ("N", "S")}
     centroids = {name: compute_centroids(sum_classes([one], 3)) for name, one in sets.items()}
     tables = {name: classify_queries(one, centroids[name], {"N": centroids["N"]}, sets["N"]) for name, one in sets.items()}
-    split, terms = tabulate_split(tables, CLASSES, "N"), tabulate_terms(tables, CLASSES, "N")
+    split, terms = tabulate_split(tables, NAMES, "N"), tabulate_terms(tables, NAMES, "N")
     assert split["error"].max() == 0
     for number, table in enumerate((terms, terms.clear())):
         path = tmp_path / f"{number}.png"

@@ -59,6 +59,13 @@ def test_one_row_per_job(tmp_path):
     }
 
 
+def test_the_last_run_of_a_job_counts(tmp_path):
+    write_job(tmp_path, "check_prompts", MEASURED)
+    with open(tmp_path / "benchmarks" / "check_prompts.jsonl", "a") as file:
+        file.write(json.dumps(MEASURED | {"s": 3.0}) + "\n")
+    assert tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs")["seconds"].to_list() == [3.0]
+
+
 def test_a_study_without_jobs_or_without_images_is_plotted(tmp_path):
     empty = tabulate_jobs(tmp_path / "benchmarks", tmp_path / "logs")
     assert empty.schema == pl.Schema(SCHEMA)

@@ -6,13 +6,14 @@ decoded: they are found by row, and :mod:`synthdiv.images.natural_index` copies 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.readers.folders import find_in_class_folder, find_in_flat_folder
 from synthdiv.images.readers.found import FoundImage, Labels
 from synthdiv.images.readers.idx import find_in_idx, read_idx_images
@@ -22,14 +23,14 @@ from synthdiv.prompts.class_tables import ClassRow
 
 
 def find_images(
-    source: Mapping[str, list[str]], classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
+    source: ImageFiles, classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
 ) -> list[FoundImage]:
-    """List the images of a source, as ``synthdiv.plan.user_sources.describe_images`` describes it.
+    """List the images of a source.
 
     Parameters
     ----------
-    source : mapping
-        ``form``, ``paths`` and whatever else the form requires.
+    source : ImageFiles
+        The files of one split.
     classes : list of ClassRow
         The study's classes.
     threads : int
@@ -42,21 +43,21 @@ def find_images(
     StudyError
         If a label names no class, or a file cannot be read in its form.
     """
-    form, paths = source["form"][0], source["paths"]
+    form, paths = source.form, source.paths
     labels = Labels(classes, ignore_others=ignore_others)
     parts: list[Callable[[], Iterator[FoundImage]]]
     if form == "folder":
-        parts = [
-            partial(find_in_class_folder, labels.keys[key], path) for key, path in zip(source["keys"], paths, strict=True)
-        ]
+        parts = [partial(find_in_class_folder, labels.keys[key], path) for key, path in zip(source.keys, paths, strict=True)]
     elif form == "flat":
-        parts = [partial(find_in_flat_folder, paths[0], source["labels"][0], labels)]
+        assert source.labels is not None
+        parts = [partial(find_in_flat_folder, paths[0], source.labels, labels)]
     elif form == "tar":
         parts = [partial(find_in_tar, path, labels) for path in paths]
     elif form == "parquet":
         parts = [partial(find_in_parquet, path, labels) for path in paths]
     else:
-        parts = [partial(find_in_idx, paths[0], source["labels"][0], labels)]
+        assert source.labels is not None
+        parts = [partial(find_in_idx, paths[0], source.labels, labels)]
     with ThreadPoolExecutor(threads) as pool:
         listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
         try:

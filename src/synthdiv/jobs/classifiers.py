@@ -1,0 +1,398 @@
+"""The jobs of classifiers.smk: training, evaluation, and what metrics foresee of it.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthdiv.core.job import Job, Part
+from synthdiv.jobs.embeddings import list_class_keys
+from synthdiv.jobs.files import find_set_indices, list_model_files
+from synthdiv.jobs.images import count_gpus, list_excluded
+from synthdiv.jobs.prompts import list_names
+from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe
+from synthdiv.plan.experiments import list_comparisons
+from synthdiv.plan.parts import TrainingRun
+from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets
+from synthdiv.plan.study import Study
+
+
+class TrainingPart(Part):
+    """A part of a training set.
+
+    Attributes
+    ----------
+    set_name : str
+    images_per_class : int or None
+        None for all.
+    weight : float or None
+        None for the number of its images.
+    class_ids : tuple of int or None
+        None for all classes.
+    """
+
+    set_name: str
+    images_per_class: int | None
+    weight: float | None
+    class_ids: tuple[int, ...] | None
+
+
+class TrainClassifier(Job):
+    """What decides a classifier's weights, and what is measured while it is trained.
+
+    Attributes
+    ----------
+    recipe : dict
+        The config's recipe.
+    parts : tuple of TrainingPart
+        The training set, in the order of the inputs.
+    initial : (str, str) or None
+        The classifier, and its training set, whose weights are the first; None for the recipe's.
+    monitored : str or None
+        The set on which the classifier is evaluated while it is trained.
+    exclude_flags : tuple of str
+        Images with these flags are left out.
+    class_keys : tuple of str
+    seed : int
+        The run's own seed.
+    study_seed : int
+        The study's seed.
+    """
+
+    recipe: dict[str, Any]
+    parts: tuple[TrainingPart, ...]
+    initial: tuple[str, str] | None
+    monitored: str | None
+    exclude_flags: tuple[str, ...]
+    class_keys: tuple[str, ...]
+    seed: int
+    study_seed: int
+
+
+class EvaluatedSet(Part):
+    """A set on which a classifier is evaluated.
+
+    Attributes
+    ----------
+    set_name : str
+    split : str
+    among : tuple of int or None
+        The classes between which it decides; None for all.
+    real_labels : bool
+        Whether ImageNet's reassessed labels count.
+    """
+
+    set_name: str
+    split: str
+    among: tuple[int, ...] | None
+    real_labels: bool
+
+
+class EvaluateClassifier(Job):
+    """How a classifier is evaluated.
+
+    Attributes
+    ----------
+    recipe : dict
+        The config's recipe.
+    seeds : tuple of int
+        The seeds of its weights, in the order of the inputs; none for pretrained ones.
+    sets : tuple of EvaluatedSet
+        In the order of the inputs.
+    exclude_flags : tuple of str
+        Images with these flags are left out.
+    class_keys : tuple of str
+    """
+
+    recipe: dict[str, Any]
+    seeds: tuple[int, ...]
+    sets: tuple[EvaluatedSet, ...]
+    exclude_flags: tuple[str, ...]
+    class_keys: tuple[str, ...]
+
+
+class TabulateClassifiers(Job):
+    """The evaluations and training runs, in the order of the inputs.
+
+    Attributes
+    ----------
+    evaluations : tuple of (str, str)
+        Classifier and training set.
+    runs : tuple of (str, str, int)
+        Classifier, training set and seed.
+    natural : str or None
+        The natural set.
+    class_names : tuple of str
+    """
+
+    evaluations: tuple[tuple[str, str], ...]
+    runs: tuple[tuple[str, str, int], ...]
+    natural: str | None
+    class_names: tuple[str, ...]
+
+
+class RankPredictors(Job):
+    """What is correlated.
+
+    Attributes
+    ----------
+    encoder : str
+        The encoder of the metrics.
+    evaluations : dict of classifier to str
+        The evaluation set of each classifier.
+    sets : tuple of str
+        The training sets.
+    seed : int
+        The study's seed, for resampling.
+    """
+
+    encoder: str
+    evaluations: dict[str, str]
+    sets: tuple[str, ...]
+    seed: int
+
+
+class MeasureExchangeRate(Job):
+    """The training sets that are mixtures or parts of mixtures.
+
+    Attributes
+    ----------
+    runs : tuple of (str, str, int)
+        Classifier, training set and seed, in the order of the inputs.
+    train_sets : tuple of str
+    natural : tuple of str
+        The natural sets.
+    evaluations : dict of classifier to str
+        The evaluation set of each classifier.
+    """
+
+    runs: tuple[tuple[str, str, int], ...]
+    train_sets: tuple[str, ...]
+    natural: tuple[str, ...]
+    evaluations: dict[str, str]
+
+
+def list_trained(study: Study) -> list[Wildcards]:
+    """List the training runs."""
+    return [
+        {"classifier": run.classifier, "training": run.training, "seed": str(run.seed)} for run in list_training_runs(study)
+    ]
+
+
+def list_training_indices(study: Study, training: str) -> list[str]:
+    """List the file that represents the indices of each part of a training set."""
+    return [find_set_indices(study, part["set"]) for part in list_parts(study, training)]
+
+
+def find_initial_weights(study: Study, classifier: str, seed: str) -> list[str]:
+    """Return the weights of another classifier of the study that a training run starts from."""
+    source = study.config["classifiers"][classifier].get("init_from")
+    if source is None:
+        return []
+    return [name_weights(TrainingRun(source["classifier"], source["train"], int(seed)))]
+
+
+def list_monitored_indices(study: Study, classifier: str) -> list[str]:
+    """Return the file that represents the indices of the set that is monitored while a classifier is trained."""
+    entry = study.config["classifiers"][classifier]
+    return [find_set_indices(study, entry["monitor"])] if "monitor" in entry else []
+
+
+def list_pretrained_files(study: Study, classifier: str) -> list[str]:
+    """List the pretrained weights of a recipe, if they are files."""
+    recipe = study.recipes[classifier]
+    return list_model_files(recipe["model"], recipe["pretrained"])
+
+
+@plans(list_trained)
+def train_classifier(study: Study, classifier: str, training: str, seed: str) -> TrainClassifier:
+    """Plan a training run."""
+    entry = study.config["classifiers"][classifier]
+    source = entry.get("init_from")
+    return TrainClassifier(
+        recipe=make_training_recipe(study, classifier),
+        parts=tuple(_describe_part(study, part) for part in list_parts(study, training)),
+        initial=None if source is None else (source["classifier"], source["train"]),
+        monitored=entry.get("monitor"),
+        exclude_flags=list_excluded(study),
+        class_keys=list_class_keys(study),
+        seed=int(seed),
+        study_seed=study.seed,
+    )
+
+
+def _describe_part(study: Study, part: dict[str, Any]) -> TrainingPart:
+    return TrainingPart(
+        set_name=part["set"],
+        images_per_class=part["images_per_class"],
+        weight=part["weight"],
+        class_ids=tuple(study.find_classes(part["classes"])) if "classes" in part else None,
+    )
+
+
+def count_processes(study: Study, classifier: str) -> int:
+    """Return the number of processes that train a classifier."""
+    return study.config["classifiers"][classifier]["processes"]
+
+
+def count_training_gpus(study: Study, classifier: str) -> int:
+    """Return the number of GPUs of a training run: one per process."""
+    return count_gpus(study) * count_processes(study, classifier)
+
+
+def count_training_threads(study: Study, classifier: str) -> int:
+    """Return 8 threads per GPU to read and decode images; on the CPU, one per process, so that jobs run in parallel."""
+    return count_processes(study, classifier) * (1 if study.config["device"] == "cpu" else 8)
+
+
+def find_checkpoint_seconds(study: Study, classifier: str) -> int:
+    """Return the time between checkpoints of a training run in seconds, since Snakemake rounds resources to integers."""
+    return round(60 * study.config["classifiers"][classifier]["checkpoint_minutes"])
+
+
+def name_weights(run: TrainingRun) -> str:
+    """Return the weights of a training run."""
+    return f"<results>/classifiers/{run.folder}/model.safetensors"
+
+
+def list_weights(study: Study) -> list[str]:
+    """List the weights of every training run."""
+    return [name_weights(run) for run in list_training_runs(study)]
+
+
+def list_training_logs(study: Study) -> list[str]:
+    """List the log of every training run."""
+    return [f"<results>/classifiers/{run.folder}/log.parquet" for run in list_training_runs(study)]
+
+
+def list_evaluated(study: Study) -> list[Wildcards]:
+    """List the classifiers with each of their training sets."""
+    return [{"classifier": classifier, "training": training} for classifier, training in list_evaluations(study)]
+
+
+def list_evaluated_weights(study: Study, classifier: str, training: str) -> list[str]:
+    """List a trained classifier's weights, one file per seed; none for a pretrained one."""
+    runs = list_training_runs(study)
+    return [name_weights(run) for run in runs if (run.classifier, run.training) == (classifier, training)]
+
+
+def list_evaluation_indices(study: Study, classifier: str) -> list[str]:
+    """List the file that represents the indices of each set on which a classifier is evaluated."""
+    return [find_set_indices(study, name) for name in study.config["classifiers"][classifier]["evaluate"]]
+
+
+def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
+    """Return the training seeds of a classifier; none for a pretrained one."""
+    entry = study.config["classifiers"][classifier]
+    return tuple(entry["seeds"]) if entry["train"] else ()
+
+
+@plans(list_evaluated)
+def evaluate_classifier(study: Study, classifier: str, training: str) -> EvaluateClassifier:
+    """Plan the evaluation of a classifier."""
+    evaluated = study.config["classifiers"][classifier]["evaluate"]
+    return plan_evaluation(study, classifier, tuple(_describe_evaluated(study, name) for name in evaluated))
+
+
+def _describe_evaluated(study: Study, name: str) -> EvaluatedSet:
+    class_ids = find_class_ids(study, name)
+    return EvaluatedSet(
+        set_name=name,
+        split="evaluation",
+        among=None if class_ids is None else tuple(class_ids),
+        real_labels=study.sets[name].get("real_labels", False),
+    )
+
+
+def plan_evaluation(study: Study, classifier: str, sets: tuple[EvaluatedSet, ...]) -> EvaluateClassifier:
+    """Plan the evaluation of a classifier on some sets."""
+    return EvaluateClassifier(
+        recipe=study.recipes[classifier],
+        seeds=list_seeds(study, classifier),
+        sets=sets,
+        exclude_flags=list_excluded(study),
+        class_keys=list_class_keys(study),
+    )
+
+
+def list_evaluation_predictions(study: Study) -> list[str]:
+    """List the predictions of every evaluation."""
+    return [f"<results>/evaluations/{classifier}/{training}.parquet" for classifier, training in list_evaluations(study)]
+
+
+def list_runs(study: Study) -> tuple[tuple[str, str, int], ...]:
+    """List the classifier, training set and seed of each training run."""
+    return tuple((run.classifier, run.training, run.seed) for run in list_training_runs(study))
+
+
+@plans()
+def tabulate_classifiers(study: Study) -> TabulateClassifiers:
+    """Plan the tables of classifiers."""
+    return TabulateClassifiers(
+        evaluations=tuple(list_evaluations(study)),
+        runs=list_runs(study),
+        natural=find_natural_images(study),
+        class_names=list_names(study),
+    )
+
+
+def find_first_classifier(study: Study) -> str | None:
+    """Return the first classifier that is trained."""
+    return next((run.classifier for run in list_training_runs(study)), None)
+
+
+def list_training_sets(study: Study) -> list[str]:
+    """List all sets and mixtures on which classifiers are trained."""
+    return list(dict.fromkeys(run.training for run in list_training_runs(study)))
+
+
+def _find_evaluation_sets(study: Study) -> dict[str, str]:
+    """Return the evaluation set of each classifier that figures show."""
+    return {name: entry["evaluate"][0] for name, entry in study.config["classifiers"].items()}
+
+
+def list_predictor_sets(study: Study) -> list[str]:
+    """List the training sets whose accuracy the metrics may predict: those with metrics."""
+    compared = any(list_comparisons(study, encoder) for encoder in list_encoders(study))
+    measured = list_image_sets(study, list_encoders(study)[0]) if compared else []
+    return [name for name in list_training_sets(study) if name in measured]
+
+
+@plans()
+def rank_predictors(study: Study) -> RankPredictors:
+    """Plan the table of predictors."""
+    return RankPredictors(
+        encoder=list_encoders(study)[0],
+        evaluations=_find_evaluation_sets(study),
+        sets=tuple(list_predictor_sets(study)),
+        seed=study.seed,
+    )
+
+
+@plans()
+def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
+    """Plan the exchange rate of natural and synthetic images."""
+    mixed = {part["set"] for parts in study.mixtures.values() for part in parts}
+    return MeasureExchangeRate(
+        runs=list_runs(study),
+        train_sets=tuple(name for name in list_training_sets(study) if name in study.mixtures or name in mixed),
+        natural=tuple(name for name, entry in study.sets.items() if "images" in entry),
+        evaluations=_find_evaluation_sets(study),
+    )
+
+
+def list_trained_mixtures(study: Study) -> list[str]:
+    """List the mixtures on which classifiers are trained."""
+    return [name for name in list_training_sets(study) if name in study.mixtures]
+
+
+def list_classifier_tables(study: Study) -> list[str]:
+    """List the tables of the target classifiers."""
+    if not list_evaluations(study):
+        return []
+    tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
+    tables += ["predictors.csv"] if list_predictor_sets(study) else []
+    return [f"<results>/tables/{name}" for name in tables]

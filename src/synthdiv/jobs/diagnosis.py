@@ -1,0 +1,307 @@
+"""The jobs of diagnosis.smk: the suspected causes of a set's shortfall, and tests of interventions.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.job import Job, Part
+from synthdiv.jobs.classifiers import find_first_classifier
+from synthdiv.jobs.files import find_embeddings
+from synthdiv.jobs.prompts import count_own_images, describe_prompts, list_names, list_source_files
+from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.classifiers import find_treated_classes
+from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
+from synthdiv.plan.generation import list_generation_runs
+from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
+from synthdiv.plan.study import Study
+from synthdiv.prompts.class_texts import list_texts
+from synthdiv.prompts.sources import Counts, DatasetPrompts
+
+
+class EmbedClassTexts(Job):
+    """The texts that describe each class, and the encoder.
+
+    Attributes
+    ----------
+    encoder : dict
+        The config's entry of the encoder.
+    class_table : str
+        The file of the classes.
+    datasets : tuple of (DatasetPrompts, Counts or None)
+        The prompts of each generated dataset, with the numbers of images if every image has its own prompt.
+    digest : str
+        The digest of the texts that are no prompts.
+    """
+
+    encoder: dict[str, Any]
+    class_table: str
+    datasets: tuple[tuple[DatasetPrompts, Counts | None], ...]
+    digest: str
+
+
+class GatherEvidence(Job):
+    """The set whose classes are examined.
+
+    Attributes
+    ----------
+    dataset : str or None
+        The dataset from whose prompts it was generated.
+    images_per_class : int
+        How many of its images are used.
+    n_classes : int
+    seed : int
+        The study's seed.
+    """
+
+    dataset: str | None
+    images_per_class: int
+    n_classes: int
+    seed: int
+
+
+class SplitError(Job):
+    """The reference sets, in the order of the inputs, and the number of classes."""
+
+    references: tuple[str, ...]
+    n_classes: int
+
+
+class TabulateDiagnosis(Job):
+    """The sets of the tables of causes and of error splits.
+
+    Attributes
+    ----------
+    sets : tuple of str
+        The sets with an error split, in the order of the inputs.
+    diagnosed : tuple of str
+        The sets with evidence, in the order of the inputs.
+    natural : str or None
+        The natural set.
+    seed : int
+        The study's seed.
+    classes : tuple of (str, str)
+        The key and the name of each class.
+    """
+
+    sets: tuple[str, ...]
+    diagnosed: tuple[str, ...]
+    natural: str | None
+    seed: int
+    classes: tuple[tuple[str, str], ...]
+
+
+class TabulateTradeoff(Job):
+    """The sets whose diversity is compared with their error.
+
+    Attributes
+    ----------
+    natural : str
+        The natural set.
+    described : dict of set to (str, float)
+        The first prompt and the guidance scale of each generated set.
+    """
+
+    natural: str
+    described: dict[str, tuple[str, float]]
+
+
+class Intervention(Part):
+    """An intervention, and the classes that each of its training sets changes.
+
+    Attributes
+    ----------
+    name : str
+    base : str
+        The training set without the intervention.
+    train_sets : dict of group to str
+        The training set in which the classes of a group ("diagnosed", "others") are changed.
+    class_ids : dict of group to tuple of int
+        These classes.
+    """
+
+    name: str
+    base: str
+    train_sets: dict[str, str]
+    class_ids: dict[str, tuple[int, ...]]
+
+
+class CompareInterventions(Job):
+    """The interventions.
+
+    Attributes
+    ----------
+    interventions : tuple of Intervention
+    train_sets : tuple of str
+        The training sets, in the order of the inputs.
+    classifier : str
+    evaluation_set : str
+    class_names : tuple of str
+    """
+
+    interventions: tuple[Intervention, ...]
+    train_sets: tuple[str, ...]
+    classifier: str
+    evaluation_set: str
+    class_names: tuple[str, ...]
+
+
+def _list_generated_datasets(study: Study) -> list[str]:
+    return list(dict.fromkeys(run.dataset for run in list_generation_runs(study)))
+
+
+def list_class_text_sources(study: Study) -> list[str]:
+    """List the text files from which the class texts are made."""
+    return list_source_files(study, _list_generated_datasets(study))
+
+
+def list_text_jobs(study: Study) -> list[Wildcards]:
+    """Return the first encoder, if it embeds texts and the study generates images."""
+    first = list_encoders(study)[0]
+    return [{"encoder": first}] if first in list_text_encoders(study) and list_generation_runs(study) else []
+
+
+@plans(list_text_jobs)
+def embed_class_texts(study: Study, encoder: str) -> EmbedClassTexts:
+    """Plan the embeddings of the class texts."""
+    datasets = _list_generated_datasets(study)
+    return EmbedClassTexts(
+        encoder=describe_encoder(study, encoder),
+        class_table=study.config["classes"],
+        datasets=tuple((describe_prompts(study, name), count_own_images(study, name)) for name in datasets),
+        digest=make_digest(list_texts(study.classes, {})),
+    )
+
+
+def find_class_texts(study: Study, set_name: str) -> list[str]:
+    """Return the embedded class texts for a generated set, whose prompts are among them."""
+    if "dataset" not in study.sets[set_name]:
+        return []
+    return [f"<results>/diagnosis/{one['encoder']}/class_texts.parquet" for one in list_text_jobs(study)]
+
+
+def find_natural_embeddings(study: Study) -> list[str]:
+    """Return the file that represents the natural set's embeddings, if there is one."""
+    natural = find_natural_reference(study)
+    return [] if natural is None else [find_embeddings(study, list_encoders(study)[0], natural)]
+
+
+def list_evidence_jobs(study: Study) -> list[Wildcards]:
+    """List the diagnosed sets."""
+    return [{"set_name": name} for name in list_diagnosed(study)]
+
+
+@plans(list_evidence_jobs)
+def gather_evidence(study: Study, set_name: str) -> GatherEvidence:
+    """Plan the evidence on a set's classes."""
+    return GatherEvidence(
+        dataset=study.sets[set_name].get("dataset"),
+        images_per_class=study.config["diagnosis"]["images_per_class"],
+        n_classes=len(study.classes),
+        seed=study.seed,
+    )
+
+
+def list_split_sets(study: Study) -> list[str]:
+    """List the sets with an error split: the image sets, if there are reference sets."""
+    return list_image_sets(study, list_encoders(study)[0]) if list_diagnosis_references(study) else []
+
+
+def list_split_jobs(study: Study) -> list[Wildcards]:
+    """List the sets with an error split."""
+    return [{"set_name": name} for name in list_split_sets(study)]
+
+
+def list_diagnosis_embeddings(study: Study) -> list[str]:
+    """List the files that represent the embeddings of the reference sets of the error split."""
+    first = list_encoders(study)[0]
+    return [find_embeddings(study, first, name) for name in list_diagnosis_references(study)]
+
+
+@plans(list_split_jobs)
+def split_error(study: Study, set_name: str) -> SplitError:
+    """Plan the error split of a set."""
+    return SplitError(references=tuple(list_diagnosis_references(study)), n_classes=len(study.classes))
+
+
+def list_error_splits(study: Study) -> list[str]:
+    """List the error split of each set."""
+    return [f"<results>/diagnosis/{name}/error_split.parquet" for name in list_split_sets(study)]
+
+
+def list_evidence(study: Study) -> list[str]:
+    """List the evidence on each diagnosed set."""
+    return [f"<results>/diagnosis/{name}/evidence.parquet" for name in list_diagnosed(study)]
+
+
+@plans()
+def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
+    """Plan the tables of causes and of error splits."""
+    return TabulateDiagnosis(
+        sets=tuple(list_split_sets(study)),
+        diagnosed=tuple(list_diagnosed(study)),
+        natural=find_natural_reference(study),
+        seed=study.seed,
+        classes=tuple((row.key, row.name) for row in study.classes),
+    )
+
+
+def list_tradeoff_jobs(study: Study) -> list[Wildcards]:
+    """Return one job without wildcards, if there are diagnosed sets."""
+    return [{}] if list_diagnosed(study) else []
+
+
+@plans(list_tradeoff_jobs)
+def tabulate_tradeoff(study: Study) -> TabulateTradeoff:
+    """Plan the table of diversity against error."""
+    natural = find_natural_reference(study)
+    assert natural is not None
+    generated = {name: study.sets[name] for name in list_diagnosed(study) if "dataset" in study.sets[name]}
+    return TabulateTradeoff(
+        natural=natural,
+        described={
+            name: (study.datasets[entry["dataset"]].prompt(0, "train", 0), entry["guidance_scale"])
+            for name, entry in generated.items()
+        },
+    )
+
+
+def list_intervention_sets(study: Study) -> list[str]:
+    """List the training sets of the interventions, without repetition."""
+    interventions = study.config["interventions"].values()
+    return list(dict.fromkeys(one[role] for one in interventions for role in ("base", "diagnosed", "others")))
+
+
+def list_intervention_predictions(study: Study) -> list[str]:
+    """List the predictions of the classifiers trained on these sets."""
+    classifier = find_first_classifier(study)
+    return [f"<results>/evaluations/{classifier}/{name}.parquet" for name in list_intervention_sets(study)]
+
+
+def _describe_intervention(study: Study, name: str) -> Intervention:
+    entry = study.config["interventions"][name]
+    trained = {group: entry[group] for group in ("diagnosed", "others")}
+    treated = {group: tuple(find_treated_classes(study, entry["base"], one)) for group, one in trained.items()}
+    return Intervention(name=name, base=entry["base"], train_sets=trained, class_ids=treated)
+
+
+def list_compared_interventions(study: Study) -> list[Wildcards]:
+    """Return one job without wildcards, if the study has interventions."""
+    return [{}] if study.config["interventions"] else []
+
+
+@plans(list_compared_interventions)
+def compare_interventions(study: Study) -> CompareInterventions:
+    """Plan the table of interventions."""
+    classifier = find_first_classifier(study)
+    assert classifier is not None
+    return CompareInterventions(
+        interventions=tuple(_describe_intervention(study, name) for name in study.config["interventions"]),
+        train_sets=tuple(list_intervention_sets(study)),
+        classifier=classifier,
+        evaluation_set=study.config["classifiers"][classifier]["evaluate"][0],
+        class_names=list_names(study),
+    )

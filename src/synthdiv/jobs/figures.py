@@ -1,0 +1,503 @@
+"""The jobs of figures.smk: every figure, declared once.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthdiv.core.job import Job
+from synthdiv.jobs.classifiers import (
+    find_first_classifier,
+    list_predictor_sets,
+    list_runs,
+    list_trained_mixtures,
+    list_training_logs,
+    list_training_sets,
+)
+from synthdiv.jobs.diagnosis import list_split_sets
+from synthdiv.jobs.files import find_embeddings, find_set_indices
+from synthdiv.jobs.images import list_probe_indices, list_prompt_probes
+from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.plan.experiments import list_diagnosed, list_diagnosis_references, list_queries, list_references
+from synthdiv.plan.sets import (
+    find_natural_images,
+    list_encoded_sets,
+    list_encoders,
+    list_grammar_sets,
+    list_image_sets,
+    list_sheet_sets,
+)
+from synthdiv.plan.study import Study
+from synthdiv.plan.sweeps import find_sweeps
+from synthdiv.plan.transfer import find_feature_set, list_transfer_sets
+
+Options = dict[str, Any]
+
+
+def always(study: Study) -> bool:
+    """Return True: every study has the figure."""
+    return True
+
+
+def no_options(study: Study) -> Options:
+    """Return the options of a figure that its inputs decide."""
+    return {}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure of the report.
+
+    Attributes
+    ----------
+    title, category : str
+        Its title, and the part of the report that shows it.
+    draw : str
+        The function of :mod:`synthdiv.report` that draws it, as "module:function". It takes the inputs and the options.
+    needs : callable
+        From the study to something true if the study has the figure.
+    inputs : mapping of name to str or callable
+        Tables of the study; or a function from the study to paths.
+    options : callable
+        From the study to what decides the figure besides its inputs, as plain values.
+    caption : str
+        May name options in braces.
+    """
+
+    title: str
+    category: str
+    draw: str
+    needs: Callable[[Study], object]
+    inputs: Mapping[str, str | Callable[[Study], str | list[str]]]
+    caption: str
+    options: Callable[[Study], Options] = field(default=no_options)
+
+
+class PlotFigure(Job):
+    """A figure, and what decides it besides its inputs."""
+
+    figure: str
+    options: dict[str, Any]
+
+
+def list_sheet_indices(study: Study) -> list[str]:
+    """List the file that represents the indices of each set on the contact sheet."""
+    return [find_set_indices(study, name) for name in list_sheet_sets(study)]
+
+
+def describe_sheet(study: Study) -> Options:
+    """Return the columns of the contact sheet, the classes' names, and how many classes and images it shows."""
+    options = study.config["contact_sheets"]
+    return {
+        "columns": list_sheet_sets(study),
+        "class_names": [row.name for row in study.classes],
+        "classes": options["classes"],
+        "images": options["images"],
+    }
+
+
+def describe_matrix(study: Study) -> Options:
+    """Return the order of the matrix's columns and rows."""
+    return {"references": list_references(study), "queries": list_queries(study)}
+
+
+def name_split_reference(study: Study) -> Options:
+    """Return the reference set that the figure of the error split shows."""
+    return {"reference": next(iter(list_diagnosis_references(study)), None)}
+
+
+def list_evidence_sets(study: Study) -> list[str]:
+    """List the diagnosed sets with images to show, and the natural one; none if the natural set has no images."""
+    shown, natural = (
+        [name for name in list_diagnosed(study) if "embeddings" not in study.sets[name]],
+        find_natural_images(study),
+    )
+    return [*shown, natural] if shown and natural else []
+
+
+def list_evidence_indices(study: Study) -> list[str]:
+    """List the file that represents the indices of each of these sets."""
+    return [find_set_indices(study, name) for name in list_evidence_sets(study)]
+
+
+def name_evidence_sets(study: Study) -> Options:
+    """Return these sets."""
+    return {"sets": list_evidence_sets(study)}
+
+
+def count_probe_images(study: Study) -> Options:
+    """Return the number of images of each prompt of each prompt probe."""
+    return {"images": [[name, entry["images"]] for name, entry in study.config["prompt_probes"].items()]}
+
+
+def find_geometry_sets(study: Study) -> list[str]:
+    """Return an image set and its own prompt set, or else the first of each; empty if either is missing."""
+    names = list_encoded_sets(study, list_encoders(study)[0])
+    prompts = [name for name in names if study.sets[name]["kind"] == "prompt"]
+    images = list_image_sets(study, list_encoders(study)[0])
+    pairs = [(image, prompt) for prompt in prompts for image in images]
+    source = {name: study.sets[name].get("dataset") for name in names}
+    own = [(image, prompt) for image, prompt in pairs if source[image] is not None and source[image] == source[prompt]]
+    return list(next(iter(own + pairs), ()))
+
+
+def find_geometry_images(study: Study) -> str:
+    """Return the file that represents the embeddings of these images."""
+    return find_embeddings(study, list_encoders(study)[0], find_geometry_sets(study)[0])
+
+
+def find_geometry_prompts(study: Study) -> str:
+    """Return the file that represents the embeddings of these prompts."""
+    return find_embeddings(study, list_encoders(study)[0], find_geometry_sets(study)[1])
+
+
+def describe_geometry(study: Study) -> Options:
+    """Return both sets, the classes' names, and the study's seed, which chooses the images."""
+    return {
+        "names": find_geometry_sets(study),
+        "class_names": [row.name for row in study.classes],
+        "seed": study.seed,
+    }
+
+
+def describe_training(study: Study) -> Options:
+    """Return the training runs, in the order of the inputs, and the set that each classifier monitors."""
+    classifiers = study.config["classifiers"]
+    return {
+        "runs": [list(run[:2]) for run in list_runs(study)],
+        "monitored": {name: entry["monitor"] for name, entry in classifiers.items() if "monitor" in entry},
+    }
+
+
+def name_first_classifier(study: Study) -> Options:
+    """Return the classifier whose predictors are shown."""
+    return {"classifier": find_first_classifier(study)}
+
+
+def list_plotted_transfer(study: Study) -> list[str]:
+    """Return the table of transfer, if there are transfer sets."""
+    return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(study) else []
+
+
+def name_natural(study: Study) -> Options:
+    """Return the natural set."""
+    return {"natural": find_natural_images(study)}
+
+
+FIGURES = {
+    "contact_sheet": Figure(
+        title="Contact sheet",
+        category="2 Images",
+        draw="figures:draw_contact_sheet",
+        needs=list_sheet_sets,
+        inputs={"indices": list_sheet_indices},
+        options=describe_sheet,
+        caption=(
+            "A row is a class, a column a set. In the columns of generated sets, the same place has the same initial noise, "
+            "so that only the prompt and the guidance scale differ. The columns of natural sets show other images, in the "
+            "order of their names."
+        ),
+    ),
+    "experiments": Figure(
+        title="Reference x query matrix",
+        category="3 Matrix",
+        draw="figures:draw_experiments",
+        needs=always,
+        inputs={"table": "experiments.csv"},
+        options=describe_matrix,
+        caption=(
+            "Each cell is one experiment: the query set of its row, classified by the reference set of its column. Centroid "
+            "Accuracy uses the class of the nearest class centroid, k-NN the majority of the k nearest reference images or "
+            "prompts; both are shares of all queries. The cosine is with the centroid of the query's own class. n/a: one "
+            "prompt per class gives too few queries for k-NN."
+        ),
+    ),
+    "centroid_distance": Figure(
+        title="Centroid Distance",
+        category="4 Diversity and shift",
+        draw="figures:draw_centroid_distance",
+        needs=list_image_sets,
+        inputs={"table": "centroid_distance.csv"},
+        caption=(
+            "Centroid Distance is the mean squared (1 - cosine) between a class's images and their centroid, averaged over "
+            "the classes: higher is more varied. Each set has a bar for its training and one for its evaluation split, with "
+            "95 % intervals over images; compare sets at equal numbers of images per class, which are in "
+            "tables/centroid_distance.csv."
+        ),
+    ),
+    "error_split": Figure(
+        title="Diversity against centroid-shift",
+        category="4 Diversity and shift",
+        draw="diagnosis_figures:draw_error_split",
+        needs=list_split_sets,
+        inputs={"split": "error_split.csv", "terms": "error_terms.csv"},
+        options=name_split_reference,
+        caption=(
+            "Left: the error of each set's images with the class centroids of {reference} (bars: 95 % intervals). The broad "
+            "part is the error with the set's *own* centroids: diversity, and overlap of classes, which natural images have "
+            "too. The narrow part is centroid-shift; it points left if other centroids classify better. Right: the accuracy "
+            "gained if class clusters had the location of natural ones (location), their spread (spread), and what neither "
+            "explains (shape); the three sum to the difference to natural images."
+        ),
+    ),
+    "tradeoff": Figure(
+        title="Diversity against semantic error",
+        category="4 Diversity and shift",
+        draw="tradeoff_figure:draw_tradeoff",
+        needs=list_diagnosed,
+        inputs={"table": "tradeoff.csv"},
+        caption=(
+            "Left: how varied each generated set is (Centroid Distance of its training split) against its semantic error, "
+            "the share of images that are not nearest to the natural centroid of their own class; the star is the natural "
+            "set, by its evaluation split. Right: the share of images that the encoder classifies as a drawing, a painting, "
+            "a rendering or a product shot of their class instead of a photograph. Only the excess over the natural set's "
+            "share is meaningful, as far as the encoder knows these words. Lines are 95 % intervals over images. The "
+            "numbers are in ``tables/tradeoff.csv``."
+        ),
+    ),
+    "causes": Figure(
+        title="Causes by class",
+        category="5 Classes",
+        draw="diagnosis_figures:draw_causes",
+        needs=list_diagnosed,
+        inputs={"causes": "causes.parquet"},
+        caption=(
+            "Why classes of each set fall short of natural images: the share of classes by cause and, for few classes, a "
+            "cell per class with the cause's first letters. *Undecided*: other images might have led to another cause. The "
+            "metrics behind each cause, its confidence and the predicted classes of the images are in "
+            "``tables/causes.csv``."
+        ),
+    ),
+    "evidence": Figure(
+        title="Images of the classes that fall short",
+        category="5 Classes",
+        draw="diagnosis_figures:draw_evidence",
+        needs=list_evidence_sets,
+        inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
+        options=name_evidence_sets,
+        caption=(
+            "The classes of all sets that fall furthest short of natural images: training images from the most to the least "
+            "natural one, next to natural images of the class."
+        ),
+    ),
+    "guidance": Figure(
+        title="Metrics by guidance scale",
+        category="6 Guidance and prompts",
+        draw="guidance_figures:draw_guidance",
+        needs=find_sweeps,
+        inputs={"table": "guidance.csv", "per_class": "guidance_per_class.parquet", "choice": "guidance_choice.csv"},
+        caption=(
+            "Each dataset that was generated at several guidance scales, at each of them. The set is the images at that "
+            "scale. The panels show how varied its training split is (Centroid Distance); how often its queries are "
+            "recognised by centroids of prompts, of itself and of natural images; how often natural queries are recognised "
+            "by its centroids; and the accuracy of classifiers trained on it. Grey lines are classes, bands are 95 % "
+            "intervals over images, the dashed line is the natural set in place of the set. Images of two scales share "
+            "class, prompt and initial noise, so scales are compared image by image, which is more precise than the bands "
+            "suggest. The filled point is the highest; light ones are not lower beyond noise (corrected for all pairs of "
+            "scales; for the classifiers as they were trained, which another training would change). Other kinds of "
+            "guidance have axes of their own. Without a prompt set, a natural set or classifiers trained on these sets, "
+            "those panels are missing. The numbers, and the best scale of each metric for each class, are in "
+            "`tables/guidance.csv` and `tables/guidance_choice.csv`."
+        ),
+    ),
+    "prompt_probes": Figure(
+        title="Prompt probes",
+        category="6 Guidance and prompts",
+        draw="figures:draw_prompt_probes",
+        needs=list_prompt_probes,
+        inputs={"indices": list_probe_indices, "table": "prompt_probes.csv"},
+        options=count_probe_images,
+        caption=(
+            "A row is a prompt, a column one initial noise, so that only the words differ within a column. Next to each "
+            "prompt: the share of its images that are nearest to the class's centroid among all centroids of the reference "
+            "set, and the most frequent wrong class; their Centroid Distance (how varied they are); and the centroid-shift "
+            "from the reference (how far the words moved the class). Brackets are 95 % intervals for other noises of the "
+            "same prompt; a star marks a value that differs from the probe's first prompt (paired by noise, corrected for "
+            "the number of prompts)."
+        ),
+    ),
+    "adherence": Figure(
+        title="Modifier adherence",
+        category="6 Guidance and prompts",
+        draw="adherence_figures:draw_adherence",
+        needs=list_grammar_sets,
+        inputs={"table": "adherence.csv"},
+        caption=(
+            "Whether each modifier of a grammar reaches the images: the share of comparisons, in percent, in which an image "
+            "is nearer to its own prompt than to the same prompt with another value of that modifier. 50 is the chance "
+            "level, as if the modifier had no effect visible to the encoder; a cell is hatched if its 95 % interval over "
+            "images contains 50 (not corrected for the number of cells). The first column is for all classes, with its "
+            "interval. The encoder recognises only what it was trained on, so a low share may be the encoder's fault as "
+            "well as the generator's. `tables/adherence.csv` has the shares of each value, and how often an image's own "
+            "value is the nearest of all; a single value is not centred at chance, since some texts are nearer to any "
+            "image."
+        ),
+    ),
+    "geometry": Figure(
+        title="Class clusters, centroids and prompts",
+        category="7 Geometry",
+        draw="geometry_figure:draw_geometry",
+        needs=find_geometry_sets,
+        inputs={"images": find_geometry_images, "prompts": find_geometry_prompts},
+        options=describe_geometry,
+        caption=(
+            'The geometry of the embeddings (Figure 7 of "Diversity and Diffusion", from this study\'s own): small dots are '
+            "images of {names[0]}, rings the class centroids, squares the prompts of {names[1]}. Three classes are shown: "
+            "the most varied one, the least varied, and the one whose images agree least with their prompts. Left: the "
+            "first two principal directions of their images, with prompts moved by the modality gap (the difference of the "
+            "two means). Right: along that gap, prompts are separate from all images. Two-dimensional figures distort "
+            "distances; the numbers are in the tables."
+        ),
+    ),
+    "classifiers": Figure(
+        title="Training x evaluation sets",
+        category="8 Classifiers",
+        draw="classifier_figures:draw_classifiers",
+        needs=list_evaluations,
+        inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
+        caption=(
+            "Each row is the set that a classifier was trained on (training split), each column the set that it is "
+            "evaluated on (evaluation split). The number is top-1 accuracy, the mean over seeds; intervals and the "
+            "deviation between seeds are in `tables/classifier_means.csv`, comparisons of every two training sets in "
+            "`tables/classifier_differences.csv`. The title says whether the best synthetic set is as good as the natural "
+            "one, up to differences that other images could cause. Other figures of classifiers use the first column."
+        ),
+    ),
+    "training": Figure(
+        title="Training curves",
+        category="8 Classifiers",
+        draw="classifier_figures:draw_training",
+        needs=list_training_sets,
+        inputs={"logs": list_training_logs},
+        options=describe_training,
+        caption=(
+            "Training loss, accuracy on the augmented training images, and accuracy on the evaluation split of one "
+            "monitored set, by epoch. A colour is a training set, a line a seed. Nothing is selected by these curves: the "
+            "classifier is the one at their end."
+        ),
+    ),
+    "exchange_rate": Figure(
+        title="Natural against synthetic images",
+        category="8 Classifiers",
+        draw="classifier_figures:draw_exchange_rate",
+        needs=list_trained_mixtures,
+        inputs={"table": "exchange_rate.csv"},
+        caption=(
+            "Top-1 against the number of natural training images: alone, and with synthetic images added. Where a line with "
+            "synthetic images meets the height of the line without, the horizontal distance is the number of natural images "
+            "that the synthetic ones replace (`worth_natural` in `tables/exchange_rate.csv`). Bars are 95 % intervals over "
+            "images."
+        ),
+    ),
+    "predictors": Figure(
+        title="Predictors of accuracy",
+        category="8 Classifiers",
+        draw="classifier_figures:draw_predictors",
+        needs=list_predictor_sets,
+        inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
+        options=name_first_classifier,
+        caption=(
+            "Left: Spearman's rank correlation between metrics known before any training and the accuracy of the classifier "
+            "trained afterwards, over training sets and over classes of training sets, with 95 % intervals (whole classes "
+            "are resampled). Few training sets give little evidence, as wide intervals show. Right: the metrics that rank "
+            "classes best; a dot is a class of a training set, a star the whole set."
+        ),
+    ),
+    "transfer": Figure(
+        title="Transfer of frozen features",
+        category="8 Classifiers",
+        draw="feature_figures:draw_transfer",
+        needs=list_transfer_sets,
+        inputs={"means": "transfer_means.csv"},
+        caption=(
+            "A logistic regression is fitted to the frozen features of each encoder for each transfer set (rows). Shown is "
+            "its top-1 on that set's evaluation split, the mean over seeds, with the interval over images for the same "
+            "encoders. A panel is a classifier of the study, a marker its training set; pretrained encoders share a panel "
+            "of their own. `tables/transfer_means.csv` lists the training sets that differ from the natural one beyond "
+            "noise, `tables/transfer.csv` the regularisation that each seed's validation chose."
+        ),
+    ),
+    "features": Figure(
+        title="Features and accuracies (spider plot)",
+        category="8 Classifiers",
+        draw="feature_figures:draw_features",
+        needs=find_feature_set,
+        inputs={
+            "statistics": "feature_statistics.csv",
+            "classifiers": "classifier_means.csv",
+            "transfer": list_plotted_transfer,
+        },
+        options=name_natural,
+        caption=(
+            "Statistics of a classifier's features of natural images (sparsity, intra-class distance, redundancy, coding "
+            "length) and accuracy (top-1 on evaluation sets and, if there are any, on transfer sets), means over seeds. A "
+            "panel is a training set; the dashed line is the natural one. Each axis runs from the lowest (inner circle) to "
+            "the highest value (outer circle) over the training sets; both are printed at its end. More is not better on "
+            "every axis. Definitions, threshold and eps are in `tables/feature_statistics.csv`."
+        ),
+    ),
+    "jobs": Figure(
+        title="Time, memory and speed",
+        category="9 Claims, audit, cost",
+        draw="job_table:draw_jobs",
+        needs=always,
+        inputs={"table": "jobs.csv"},
+        caption=(
+            "Time and resources of the study's jobs in their last run: the total time of a rule's jobs (their number in "
+            "brackets), and each job's time, peak memory, and images per second if it processes images, without loading "
+            "models. ``jobs.csv`` has the numbers, with CPU time, data read and written, the GPU and its peak memory, and "
+            "the number of attempts."
+        ),
+    ),
+}
+"""Every figure, in the order of the report."""
+
+
+def list_figures(study: Study) -> list[str]:
+    """List the figures that a study has."""
+    return [name for name, one in FIGURES.items() if one.needs(study)]
+
+
+def list_plotted(study: Study) -> list[Wildcards]:
+    """List the figures that a study has, as wildcards."""
+    return [{"figure": name} for name in list_figures(study)]
+
+
+def name_figures(study: Study, names: Iterable[str]) -> list[str]:
+    """Return the files of those of some figures that a study has."""
+    return [f"<results>/figures/{name}.png" for name in list_figures(study) if name in names]
+
+
+def find_figure_inputs(study: Study, figure: str) -> dict[str, str | list[str]]:
+    """Return the inputs of a figure, by name."""
+    return {
+        name: source(study) if callable(source) else f"<results>/tables/{source}"
+        for name, source in FIGURES[figure].inputs.items()
+    }
+
+
+def find_figure_category(study: Study, figure: str) -> str:
+    """Return the part of the report that shows a figure."""
+    return FIGURES[figure].category
+
+
+def find_figure_labels(study: Study, figure: str) -> dict[str, str]:
+    """Return how the report lists a figure."""
+    return {"figure": FIGURES[figure].title}
+
+
+def caption_figure(study: Study, figure: str) -> str:
+    """Return the caption of a figure."""
+    one = FIGURES[figure]
+    return one.caption.format(**one.options(study))
+
+
+@plans(list_plotted)
+def plot_figure(study: Study, figure: str) -> PlotFigure:
+    """Plan a figure."""
+    return PlotFigure(figure=figure, options=FIGURES[figure].options(study))

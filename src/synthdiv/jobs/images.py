@@ -1,0 +1,262 @@
+"""The jobs of images.smk: generators, generated images, and natural ones.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from synthdiv.core.fingerprints import RECIPE_VERSION, format_scale
+from synthdiv.core.job import Job
+from synthdiv.images.image_source import ImageSource
+from synthdiv.images.transfer_sets import find_root
+from synthdiv.jobs.files import find_indices, list_collections, list_model_files
+from synthdiv.jobs.prompts import count_images, describe_run
+from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
+from synthdiv.plan.parts import GenerationRun, Shard
+from synthdiv.plan.review import list_reviewable
+from synthdiv.plan.sets import find_class_ids, find_natural_files, list_splits, read_natural_counts
+from synthdiv.plan.study import Study
+from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets, read_transfer_classes
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
+
+
+class FingerprintGenerator(Job):
+    """A generator, as the config describes it."""
+
+    generator: dict[str, Any]
+
+
+class GenerateImages(Job):
+    """The images of some classes of a dataset, of a review or of a prompt probe.
+
+    Attributes
+    ----------
+    prompts : Prompts
+        Their prompts.
+    images_per_class : Counts
+        How many of each split.
+    guidance_scale : float
+    generator : dict
+        The config's entry of the generator; its weights are known by their fingerprint, an input.
+    image_format, noise, seed, archive
+        As in the config.
+    recipe_version : int
+        The version of the code that generates.
+    """
+
+    prompts: DatasetPrompts | ProbePrompts
+    images_per_class: Counts
+    guidance_scale: float
+    generator: dict[str, Any]
+    image_format: dict[str, Any]
+    noise: str
+    seed: int
+    archive: str
+    recipe_version: int
+
+
+class IndexImages(Job):
+    """The images of a natural set or of a transfer set.
+
+    Attributes
+    ----------
+    name : str
+        The set.
+    source : ImageSource
+        Where its images are.
+    on_undecodable, seed, archive
+        As in the config.
+    """
+
+    name: str
+    source: ImageSource
+    on_undecodable: str
+    seed: int
+    archive: str
+
+
+class CountFlags(Job):
+    """The flags that exclude an image."""
+
+    exclude_flags: tuple[str, ...]
+
+
+def list_generators(study: Study) -> list[Wildcards]:
+    """List the generators."""
+    return [{"generator": name} for name in study.config["generators"]]
+
+
+def list_generator_files(study: Study, generator: str) -> list[str]:
+    """List a generator's files, if it is a folder: changed weights make another generator."""
+    spec = study.config["generators"][generator]
+    return list_model_files(spec["model"], spec["lora"])
+
+
+@plans(list_generators)
+def fingerprint_generator(study: Study, generator: str) -> FingerprintGenerator:
+    """Plan the fingerprint of a generator."""
+    return FingerprintGenerator(generator=study.config["generators"][generator])
+
+
+def count_gpus(study: Study) -> int:
+    """Return the number of GPUs of a job that uses one, or 0 if the study runs on the CPU."""
+    return 0 if study.config["device"] == "cpu" else 1
+
+
+def count_generation_threads(study: Study) -> int:
+    """Return 4 threads on a GPU, three of them to encode and write images; on the CPU, one, so that jobs run in parallel."""
+    return 1 if study.config["device"] == "cpu" else 4
+
+
+def list_generation(study: Study) -> list[Wildcards]:
+    """List the shards of all generation runs."""
+    return [
+        {"dataset": run.dataset, "scale": format_scale(run.guidance_scale), "shard": shard}
+        for run in list_generation_runs(study)
+        for shard in list_shards(study)
+    ]
+
+
+def find_fingerprint(study: Study, **names: str) -> str:
+    """Return the fingerprint of the generator of a dataset, of a reviewed set or of a prompt probe."""
+    run, _ = find_run(study, names)
+    return f"<results>/generators/{find_generator(study, run.dataset, run.split)}.json"
+
+
+def list_owner_indices(study: Study, dataset: str, scale: str, shard: str) -> list[str]:
+    """List the indices of datasets that generate some of a shard's classes, so that no block is generated twice."""
+    run, part = find_run(study, {"dataset": dataset, "scale": scale, "shard": shard})
+    owners = {find_owner(study, run, class_id) for class_id in part.class_ids}
+    return sorted(f"<results>/images/{owner.collection}/{shard}.parquet" for owner in owners - {run})
+
+
+@plans(list_generation)
+def generate_images(study: Study, dataset: str, scale: str, shard: str) -> GenerateImages:
+    """Plan the images of a shard of a dataset."""
+    return plan_generation(study, *find_run(study, {"dataset": dataset, "scale": scale, "shard": shard}))
+
+
+def list_reviews(study: Study) -> list[Wildcards]:
+    """List the shards of all sets that can be reviewed."""
+    return [{"set_name": name, "shard": shard} for name in list_reviewable(study) for shard in list_shards(study)]
+
+
+@plans(list_reviews)
+def generate_review(study: Study, set_name: str, shard: str) -> GenerateImages:
+    """Plan the images of a shard of a review."""
+    return plan_generation(study, *find_run(study, {"set_name": set_name, "shard": shard}))
+
+
+def list_prompt_probes(study: Study) -> list[Wildcards]:
+    """List the prompt probes."""
+    return [{"probe": name} for name in study.prompt_probes]
+
+
+@plans(list_prompt_probes)
+def generate_prompt_probe(study: Study, probe: str) -> GenerateImages:
+    """Plan the images of a prompt probe."""
+    return plan_generation(study, *find_run(study, {"probe": probe}))
+
+
+def plan_generation(study: Study, run: GenerationRun, shard: Shard) -> GenerateImages:
+    """Plan the images of a shard of any generation run."""
+    config = study.config
+    return GenerateImages(
+        prompts=describe_run(study, run, shard),
+        images_per_class=count_images(study, run),
+        guidance_scale=run.guidance_scale,
+        generator=config["generators"][find_generator(study, run.dataset, run.split)],
+        image_format=config["image_format"],
+        noise=config["noise"],
+        seed=study.seed,
+        archive=config["archive"],
+        recipe_version=RECIPE_VERSION,
+    )
+
+
+def list_transfer(study: Study) -> list[Wildcards]:
+    """List the transfer sets."""
+    return [{"transfer_set": name} for name in list_transfer_sets(study)]
+
+
+def list_indexed(study: Study) -> list[Wildcards]:
+    """List the natural sets and the transfer sets, as paths of their indices."""
+    natural = [name for name, entry in study.sets.items() if "images" in entry]
+    names = [f"natural/{name}" for name in natural] + [f"transfer/{name}" for name in list_transfer_sets(study)]
+    return [{"indexed": name} for name in names]
+
+
+def list_indexed_files(study: Study, indexed: str) -> list[str]:
+    """List the files of a natural set or a transfer set, or its class folders, whose modification times show additions."""
+    kind, _, name = indexed.partition("/")
+    if kind == "natural":
+        return [path for _, files in _describe_natural(study, name).files for path in files.list_files()]
+    entry = list_transfer_sets(study)[name]
+    paths = find_root(entry, f"transfer.sets.{name}") if "torchvision" in entry else []
+    paths += [entry["classes"]] if "classes" in entry else []
+    return paths + [path for files in find_transfer_files(study, name).values() for path in files.list_files()]
+
+
+@plans(list_indexed)
+def index_images(study: Study, indexed: str) -> IndexImages:
+    """Plan the index of a natural set or of a transfer set."""
+    kind, _, name = indexed.partition("/")
+    return IndexImages(
+        name=name,
+        source=_describe_natural(study, name) if kind == "natural" else _describe_transfer(study, name),
+        on_undecodable=study.config["on_undecodable"],
+        seed=study.seed,
+        archive=study.config["archive"],
+    )
+
+
+def _describe_natural(study: Study, name: str) -> ImageSource:
+    subset = find_class_ids(study, name)
+    return ImageSource(
+        files=tuple((split, find_natural_files(study, name, split)) for split in list_splits(study, name)),
+        classes=_describe_classes(study.classes),
+        class_ids=None if subset is None else tuple(subset),
+        ignore_other_classes=study.sets[name]["ignore_other_classes"],
+        images_per_class=read_natural_counts(study, name),
+    )
+
+
+def _describe_transfer(study: Study, name: str) -> ImageSource:
+    entry, classes = list_transfer_sets(study)[name], read_transfer_classes(study, name)
+    return ImageSource(
+        library={key: entry[key] for key in ("torchvision", "root", "sklearn") if key in entry},
+        files=tuple(find_transfer_files(study, name).items()),
+        classes=None if classes is None else _describe_classes(classes),
+        makes_evaluation=True,
+    )
+
+
+def _describe_classes(classes: list[ClassRow]) -> tuple[tuple[str, str], ...]:
+    return tuple((row.key, row.name) for row in classes)
+
+
+def list_all_indices(study: Study) -> list[str]:
+    """List the files that represent all indices of the study: generation runs, natural sets and prompt probes."""
+    generated = [run.collection for run in list_generation_runs(study)]
+    natural = [name for name in list_collections(study) if name.startswith("natural/")]
+    return [find_indices(study, name) for name in generated + natural] + list_probe_indices(study)
+
+
+def list_probe_indices(study: Study) -> list[str]:
+    """List the indices of the prompt probes."""
+    return [f"<results>/images/prompt_probes/{name}.parquet" for name in study.prompt_probes]
+
+
+@plans()
+def count_flags(study: Study) -> CountFlags:
+    """Plan the table of flagged images."""
+    return CountFlags(exclude_flags=list_excluded(study))
+
+
+def list_excluded(study: Study) -> tuple[str, ...]:
+    """Return the flags that exclude an image, in alphabetical order."""
+    return tuple(sorted(study.config["exclude_flags"]))

@@ -1,0 +1,289 @@
+"""The jobs of prompts.smk: prompts as tables, their checks, prompt probes, and the adherence of images to prompts.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from synthdiv.core.fingerprints import PROBE
+from synthdiv.core.job import Job, Part
+from synthdiv.jobs.files import find_embeddings
+from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.generation import find_generator, find_prompts
+from synthdiv.plan.parts import GenerationRun, Shard
+from synthdiv.plan.sets import describe_encoder, list_encoders, list_grammar_sets, list_text_encoders
+from synthdiv.plan.study import Study
+from synthdiv.prompts.class_tables import distinguish_names
+from synthdiv.prompts.sources import SOURCE_KEYS, Counts, DatasetPrompts, ProbePrompts, digest_prompts
+
+
+class ListedPrompts(Part):
+    """All prompts of a dataset or prompt probe.
+
+    Attributes
+    ----------
+    prompts : Prompts
+    images_per_class : Counts or None
+        The numbers of images, if every image has its own prompt.
+    unique : bool
+        Whether no two images of a class may share a prompt of the grammar.
+    """
+
+    prompts: DatasetPrompts | ProbePrompts
+    images_per_class: Counts | None
+    unique: bool
+
+
+class WritePrompts(Job):
+    """The prompts of a dataset, and the classes' names."""
+
+    listed: ListedPrompts
+    class_names: tuple[str, ...]
+
+
+class CheckPrompts(Job):
+    """Every prompt, and the tokenizers that it passes through.
+
+    Attributes
+    ----------
+    listed : tuple of (ListedPrompts, str or None)
+        The prompts of each dataset and prompt probe, with its generator.
+    generators : dict
+        Where the pipeline of each generator is.
+    encoders : dict
+        The model of each encoder of texts.
+    class_names : tuple of str
+    """
+
+    listed: tuple[tuple[ListedPrompts, str | None], ...]
+    generators: dict[str, dict[str, Any]]
+    encoders: dict[str, dict[str, Any]]
+    class_names: tuple[str, ...]
+
+
+class MeasureAdherence(Job):
+    """The images of a set that are compared with variants of their prompts.
+
+    Attributes
+    ----------
+    prompts : DatasetPrompts
+    encoder : dict
+        The config's entry of the encoder.
+    images_per_class : int
+        How many images are compared.
+    seed : int
+        The study's seed, which chooses them.
+    """
+
+    prompts: DatasetPrompts
+    encoder: dict[str, Any]
+    images_per_class: int
+    seed: int
+
+
+class TabulateAdherence(Job):
+    """The sets whose adherence is tabulated, and the classes' names."""
+
+    sets: tuple[str, ...]
+    class_names: tuple[str, ...]
+
+
+class ScoredProbe(Part):
+    """A prompt probe: its prompts, the number of images of each, and the set whose centroids classify them."""
+
+    probe: str
+    prompts: tuple[str, ...]
+    images: int
+    reference: str
+
+
+class ScorePromptProbes(Job):
+    """The prompt probes, and names of the classes that tell them apart."""
+
+    prompt_probes: tuple[ScoredProbe, ...]
+    class_names: tuple[str, ...]
+
+
+def list_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the classes, by class_id."""
+    return tuple(row.name for row in study.classes)
+
+
+def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
+    """List the text files from which the prompts of some datasets are made."""
+    files = [study.config["classes"]]
+    for name in _list_bases(study, names):
+        entry = study.config["datasets"][name]
+        files += [entry[key] for key in ("overrides", "grammar", "table") if key in entry]
+    return list(dict.fromkeys(files))
+
+
+def list_sources(study: Study, dataset: str) -> list[str]:
+    """List the text files from which the prompts of a dataset are made."""
+    return list_source_files(study, [dataset])
+
+
+def list_set_sources(study: Study, set_name: str) -> list[str]:
+    """List the text files from which the prompts of a set are made."""
+    return list_source_files(study, [study.sets[set_name]["dataset"]])
+
+
+def list_all_sources(study: Study) -> list[str]:
+    """List the text files from which any prompts are made."""
+    return list_source_files(study, study.datasets)
+
+
+def _list_bases(study: Study, names: Iterable[str]) -> list[str]:
+    """List datasets and all that they are based on."""
+    found: dict[str, None] = {}
+    for name in names:
+        one: str | None = name
+        while one is not None:
+            found[one] = None
+            one = study.config["datasets"][one].get("base")
+    return list(found)
+
+
+def describe_prompts(study: Study, dataset: str, shard: Shard | None = None) -> DatasetPrompts:
+    """Describe the prompts of a dataset, or of a shard of it."""
+    prompts = study.datasets[dataset]
+    class_ids = shard.class_ids if shard is not None else range(len(study.classes))
+    entries = {name: study.config["datasets"][name] for name in _list_bases(study, [dataset])}
+    return DatasetPrompts(
+        name=dataset,
+        class_table=study.config["classes"],
+        first=class_ids.start,
+        stop=class_ids.stop,
+        digest=digest_prompts(prompts, class_ids),
+        entries={name: {key: one[key] for key in SOURCE_KEYS if key in one} for name, one in entries.items()},
+        seed=study.seed if prompts.grammar is not None else None,
+    )
+
+
+def describe_probe(study: Study, probe: str) -> ProbePrompts:
+    """Describe the prompts of a prompt probe."""
+    entry, dataset = study.config["prompt_probes"][probe], study.prompt_probes[probe]
+    (class_id,) = study.find_classes([entry["class"]])
+    return ProbePrompts(
+        name=probe,
+        class_table=study.config["classes"],
+        first=class_id,
+        stop=class_id + 1,
+        digest=digest_prompts(dataset, [class_id]),
+        class_key=entry["class"],
+        prompts=tuple(entry["prompts"]),
+        images=entry["images"],
+    )
+
+
+def describe_run(study: Study, run: GenerationRun, shard: Shard) -> DatasetPrompts | ProbePrompts:
+    """Describe the prompts of a shard of a generation run."""
+    return describe_probe(study, run.dataset) if run.split == PROBE else describe_prompts(study, run.dataset, shard)
+
+
+def count_images(study: Study, run: GenerationRun) -> Counts:
+    """Return the images per class of each split of a generation run."""
+    return tuple(find_prompts(study, run).images_per_class.items())
+
+
+def count_own_images(study: Study, dataset: str) -> Counts | None:
+    """Return the images per class of each split of a dataset, if every image has its own prompt."""
+    prompts = study.datasets[dataset]
+    return tuple(prompts.images_per_class.items()) if prompts.per_image else None
+
+
+def list_datasets(study: Study) -> list[Wildcards]:
+    """List the datasets."""
+    return [{"dataset": name} for name in study.datasets]
+
+
+def _list_prompts(study: Study, dataset: str) -> ListedPrompts:
+    return ListedPrompts(
+        prompts=describe_prompts(study, dataset),
+        images_per_class=count_own_images(study, dataset),
+        unique=study.datasets[dataset].unique,
+    )
+
+
+@plans(list_datasets)
+def write_prompts(study: Study, dataset: str) -> WritePrompts:
+    """Plan the table of a dataset's prompts."""
+    return WritePrompts(listed=_list_prompts(study, dataset), class_names=list_names(study))
+
+
+@plans()
+def check_prompts(study: Study) -> CheckPrompts:
+    """Plan the check of all prompts."""
+    datasets = study.config["datasets"]
+    listed: list[tuple[ListedPrompts, str | None]] = [
+        (_list_prompts(study, name), find_generator(study, name) if datasets[name]["guidance_scales"] else None)
+        for name in study.datasets
+    ]
+    for name in study.prompt_probes:
+        prompts = ListedPrompts(prompts=describe_probe(study, name), images_per_class=None, unique=True)
+        listed.append((prompts, find_generator(study, name, PROBE)))
+    return CheckPrompts(
+        listed=tuple(listed),
+        generators={
+            name: {key: spec[key] for key in ("model", "revision", "variant")}
+            for name, spec in study.config["generators"].items()
+        },
+        encoders={name: {"model": spec["model"]} for name, spec in list_text_encoders(study).items()},
+        class_names=list_names(study),
+    )
+
+
+def list_adherence(study: Study) -> list[Wildcards]:
+    """List the sets whose adherence is measured, with the first encoder."""
+    return [{"encoder": list_encoders(study)[0], "set_name": name} for name in list_grammar_sets(study)]
+
+
+@plans(list_adherence)
+def measure_adherence(study: Study, encoder: str, set_name: str) -> MeasureAdherence:
+    """Plan the adherence of a set."""
+    dataset = study.sets[set_name]["dataset"]
+    return MeasureAdherence(
+        prompts=describe_prompts(study, dataset),
+        encoder=describe_encoder(study, encoder),
+        images_per_class=study.config["adherence"]["images_per_class"],
+        seed=study.seed,
+    )
+
+
+def list_adherence_tables(study: Study) -> list[str]:
+    """List the measured adherence of each set."""
+    return [f"<results>/adherence/{one['encoder']}/{one['set_name']}.parquet" for one in list_adherence(study)]
+
+
+@plans()
+def tabulate_adherence(study: Study) -> TabulateAdherence:
+    """Plan the table of adherence."""
+    return TabulateAdherence(sets=tuple(list_grammar_sets(study)), class_names=list_names(study))
+
+
+def list_adherence_table(study: Study) -> list[str]:
+    """Return the table of the target adherence, if the study measures it."""
+    return ["<results>/tables/adherence.csv"] if list_grammar_sets(study) else []
+
+
+def describe_probes(study: Study) -> tuple[ScoredProbe, ...]:
+    """Describe each prompt probe."""
+    return tuple(
+        ScoredProbe(probe=name, prompts=entry["prompts"], images=entry["images"], reference=entry["reference"])
+        for name, entry in study.config["prompt_probes"].items()
+    )
+
+
+def list_probe_references(study: Study) -> list[str]:
+    """List the file that represents the embeddings of each probe's reference."""
+    first = list_encoders(study)[0]
+    return [find_embeddings(study, first, one["reference"]) for one in study.config["prompt_probes"].values()]
+
+
+@plans()
+def score_prompt_probes(study: Study) -> ScorePromptProbes:
+    """Plan the table of prompt probes."""
+    return ScorePromptProbes(prompt_probes=describe_probes(study), class_names=tuple(distinguish_names(study.classes)))

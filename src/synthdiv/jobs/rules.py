@@ -1,0 +1,71 @@
+"""The jobs of each rule, by the rule's name.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from synthdiv.core.job import Job
+from synthdiv.plan.study import Study
+
+Wildcards = Mapping[str, str]
+MakeJob = TypeVar("MakeJob", bound=Callable[..., Job])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How the jobs of a rule are made.
+
+    Attributes
+    ----------
+    make : callable
+        From a study and the rule's wildcards to the job.
+    list_wildcards : callable
+        From a study to the wildcards of each of the rule's jobs.
+    """
+
+    make: Callable[..., Job]
+    list_wildcards: Callable[[Study], Iterable[Wildcards]]
+
+
+RULES: dict[str, Rule] = {}
+"""The rules whose modules are imported."""
+
+
+def once(study: Study) -> list[Wildcards]:
+    """List the wildcards of a rule with one job and no wildcards."""
+    return [{}]
+
+
+def plans(list_wildcards: Callable[[Study], Iterable[Wildcards]] = once) -> Callable[[MakeJob], MakeJob]:
+    """Register a function that makes the jobs of the rule of its name.
+
+    Parameters
+    ----------
+    list_wildcards : callable
+        From a study to the wildcards of each of the rule's jobs.
+    """
+
+    def register(make: MakeJob) -> MakeJob:
+        RULES[make.__name__] = Rule(make, list_wildcards)
+        return make
+
+    return register
+
+
+def list_jobs(study: Study) -> dict[tuple[str, str], dict[str, Any]]:
+    """List the params of every job of a study, whether or not a target needs it, by its rule and its wildcards' values."""
+    package = importlib.import_module("synthdiv.jobs")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return {
+        (name, " ".join(wildcards.values())): rule.make(study, **wildcards).to_params()
+        for name, rule in RULES.items()
+        for wildcards in rule.list_wildcards(study)
+    }

@@ -1,0 +1,97 @@
+"""The images of natural and transfer sets by split, and the choice of those that are used."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from synthdiv.core.errors import StudyError
+from synthdiv.images.image_source import ImageFiles, ImageSource
+from synthdiv.images.splits import find_splits, list_images
+
+
+def make_folders(folder, counts):
+    """Write the images of a split in one folder per class, and describe it."""
+    for key, count in counts.items():
+        (folder / key).mkdir(parents=True)
+        for n in range(count):
+            Image.new("RGB", (4, 4), (n, 0, 0)).save(folder / key / f"{key}_{n}.jpg")
+    return ImageFiles(form="folder", paths=tuple(str(folder / key) for key in counts), keys=tuple(counts))
+
+
+def make_transfer_set(folder, counts, **splits):
+    files = {"train": make_folders(folder / "train", counts)} | splits
+    return ImageSource(files=tuple(files.items()), classes=tuple((key, key) for key in counts), makes_evaluation=True)
+
+
+def find(source, tmp_path, *, function=list_images, seed=1):
+    return function(source, name="x", digits=tmp_path / "digits.parquet", seed=seed, threads=1)
+
+
+def count(splits):
+    return {split: np.bincount([image.class_id for image in images]).tolist() for split, images in splits.items()}
+
+
+def test_a_transfer_set_of_one_class_is_refused(tmp_path):
+    source = make_transfer_set(tmp_path, {"only": 1})
+    with pytest.raises(StudyError, match=r"transfer.sets.x has one class, 'only': a classifier needs two or more"):
+        find(source, tmp_path)
+
+
+def test_a_transfer_set_without_splits_gets_a_seeded_stratified_one(tmp_path):
+    make_folders(tmp_path / "eurosat" / "2750", {"Forest": 10, "River": 10})
+    source = ImageSource(library={"torchvision": "EuroSAT", "root": str(tmp_path)}, makes_evaluation=True)
+    classes, listed = find(source, tmp_path)
+    assert [row.key for row in classes] == ["Forest", "River"]
+    assert {split: len(images) for split, images in listed.items()} == {"train": 14, "evaluation": 6}
+    assert [image.class_id for image in listed["evaluation"]] == [0] * 3 + [1] * 3
+    assert not {image.file for image in listed["train"]} & {image.file for image in listed["evaluation"]}
+    again, other = find(source, tmp_path)[1], find(source, tmp_path, seed=2)[1]
+    assert again == listed
+    assert other != listed
+
+
+def test_the_digits_of_scikit_learn_are_split(tmp_path):
+    digits = load_digits()
+    _, listed = find(ImageSource(library={"sklearn": "digits"}, makes_evaluation=True), tmp_path)
+    assert len(listed["train"]) + len(listed["evaluation"]) == 1797
+    for one in listed["evaluation"][:20]:
+        assert digits.target[one.row] == one.class_id
+    assert count(listed)["evaluation"] == [int(0.3 * n) for n in np.bincount(digits.target)]
+
+
+def test_a_class_of_one_image_is_only_in_the_training_split_of_a_transfer_set(tmp_path):
+    source = make_transfer_set(tmp_path, {"cat": 10, "eel": 1})
+    _, splits = find(source, tmp_path, function=find_splits)
+    assert count({split: found for split, (found, _) in splits.items()}) == {"train": [7, 1], "evaluation": [3]}
+    assert {split: len(chosen) for split, (_, chosen) in splits.items()} == {"train": 8, "evaluation": 3}
+
+
+def test_an_existing_evaluation_split_is_kept_whole(tmp_path):
+    own = make_folders(tmp_path / "test", {"cat": 5, "eel": 1})
+    _, listed = find(make_transfer_set(tmp_path, {"cat": 10, "eel": 1}, evaluation=own), tmp_path)
+    assert count(listed) == {"train": [10, 1], "evaluation": [5, 1]}
+
+
+def test_a_natural_set_is_reduced_in_the_splits_that_are_not_used_whole(tmp_path):
+    train = make_folders(tmp_path / "train", {"boot": 6, "coat": 6})
+    evaluation = make_folders(tmp_path / "evaluation", {"boot": 3, "coat": 4})
+    source = ImageSource(
+        files=(("train", train), ("evaluation", evaluation)),
+        classes=(("boot", "ankle boot"), ("coat", "coat")),
+        images_per_class={"train": {"boot": 2}},
+    )
+    classes, splits = find(source, tmp_path, function=find_splits)
+    assert [(row.class_id, row.key, row.name) for row in classes] == [(0, "boot", "ankle boot"), (1, "coat", "coat")]
+    assert count({split: found for split, (found, _) in splits.items()}) == {"train": [6, 6], "evaluation": [3, 4]}
+    chosen = {split: [one.image for one in chosen] for split, (_, chosen) in splits.items()}
+    assert count(chosen) == {"train": [2, 6], "evaluation": [3, 4]}
+
+
+def test_a_natural_set_lacks_the_classes_that_it_does_not_have(tmp_path):
+    files = make_folders(tmp_path, {"coat": 4})
+    source = ImageSource(files=(("evaluation", files),), classes=(("boot", "boot"), ("coat", "coat")))
+    with pytest.raises(StudyError, match=r"'boot' \(boot\) has 0 images"):
+        find(source, tmp_path, function=find_splits)
+    _, splits = find(source.model_copy(update={"class_ids": (1,)}), tmp_path, function=find_splits)
+    assert [one.image.class_id for one in splits["evaluation"][1]] == [1] * 4

@@ -1,0 +1,21 @@
+"""Plot a figure.
+
+Inputs: those that synthdiv.jobs.figures declares for it.
+Outputs: figure, a PNG file.
+"""
+
+from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.jobs.figures import PlotFigure
+from synthdiv.report.drawing import find_draw
+from synthdiv.report.figures import save_figure
+
+
+@run_as_job(PlotFigure)
+def main(job: PlotFigure, smk: Script) -> None:
+    """Plot and save the figure."""
+    draw = find_draw(job.figure)
+    save_figure(draw(smk.input, **job.options), smk.output.figure)
+
+
+if __name__ == "__main__":
+    main()
