@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts config-docs clean
+.PHONY: help environment demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts reference clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -117,9 +117,9 @@ lock: $(VENV)/.installed  ## update envs/requirements.txt from envs/requirements
 	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in envs/development.in
 	sed -i "s/^# lock: .*/# lock: $$(sha256sum < envs/requirements.txt | cut -c1-16)/" envs/synthdiv.yaml
 
-config-docs: $(VENV)/.installed  ## update config/README.md from the schema
-	$(BIN)/python -m synthdiv.config.reference_docs > config/README.md.new
-	mv config/README.md.new config/README.md
+reference: $(VENV)/.installed  ## update the reference pages of config keys and of tables, and the config's JSON Schema
+	$(BIN)/python -m synthdiv.config.reference_docs config
+	$(BIN)/python -m synthdiv.catalog.reference_page docs/reference/tables.md
 
 demo-natural: $(VENV)/.installed  ## rebuild the demo's natural images from Fashion-MNIST
 	$(BIN)/python resources/demo/training/build_natural.py

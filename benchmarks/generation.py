@@ -50,7 +50,7 @@ def make_study(folder: Path) -> Study:
 
 def generate_with_plain_pipeline(study: Study, folder: Path) -> Any:
     """Return a function that loops the pipeline over the same prompts and batch size, and saves the same format."""
-    spec = study.config["generators"]["tiny-sd"]
+    spec = study.config.generators["tiny-sd"].to_dict()
     pipeline = StableDiffusionPipeline.from_pretrained(spec["model"], variant=spec["variant"], dtype=torch.float32)
     pipeline.scheduler = DPMSolverMultistepScheduler.from_config(pipeline.scheduler.config)
     pipeline.to(DEVICE).set_progress_bar_config(disable=True)
@@ -77,7 +77,7 @@ def generate_with_plain_pipeline(study: Study, folder: Path) -> Any:
 
 def generate_with_ours(study: Study, folder: Path) -> Any:
     """Return a function that generates the shard of a generate_images job, after emptying its archive."""
-    spec = study.config["generators"]["tiny-sd"]
+    spec = study.config.generators["tiny-sd"].to_dict()
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
     (shard,) = list_shards(study).values()
     job = plan_generation(study, GenerationRun("synset", SCALE), shard)
@@ -105,7 +105,7 @@ class Files(Dataset):
 
 def embed_with_plain_loop(study: Study, folder: Path) -> Any:
     """Return a function that runs open_clip over a DataLoader of the same images."""
-    spec = study.config["encoders"]["tiny-clip"]
+    spec = study.config.encoders["tiny-clip"].to_dict()
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{spec['model']}", device=DEVICE)
     model.eval()
     images = Files(folder, preprocess)
@@ -123,7 +123,7 @@ def embed_with_plain_loop(study: Study, folder: Path) -> Any:
 
 def embed_with_ours(study: Study, index: Path) -> Any:
     """Return a function that embeds the rows of an embed_images job."""
-    encoder = load_encoder(study.config["encoders"]["tiny-clip"], DEVICE)
+    encoder = load_encoder(study.config.encoders["tiny-clip"].to_dict(), DEVICE)
     rows = pa.concat_tables([read_index(index)] * REPEATS)
 
     def embed() -> None:

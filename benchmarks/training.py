@@ -26,7 +26,7 @@ from synthdiv.classifiers.recipes import build_model, build_transform, resolve_d
 from synthdiv.classifiers.sampler import TrainingSampler
 from synthdiv.classifiers.training import Training, _Trainer
 from synthdiv.classifiers.training_set import Part, gather_training_set
-from synthdiv.config.loading import check_config, read_schema
+from synthdiv.config.training import Recipe
 from synthdiv.core.jobs import limit_threads
 from synthdiv.images.archive import read_block, write_block
 from synthdiv.images.index import write_index
@@ -69,7 +69,7 @@ def make_recipe(**changes: Any) -> dict[str, Any]:
     """Return the cited recipe with a small model."""
     recipe = yaml.safe_load(Path("resources/recipes/resnetrs152.yaml").read_text())
     recipe |= {"model": "resnet18", "model_options": {}, "device_batch_size": None, "batch_size": BATCH} | changes
-    return check_config(recipe, read_schema()["$defs"]["recipe"])
+    return Recipe.model_validate(recipe).to_dict()
 
 
 def open_ours(recipe: dict[str, Any], index: Path, workers: int) -> Callable[[], None]:

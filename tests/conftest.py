@@ -86,12 +86,12 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
 
 def make_recipe(**changes):
     """Make a classifier's recipe with all defaults: a tiny residual network without batch normalisation."""
-    from synthdiv.config.loading import check_config, read_schema
+    from synthdiv.config.training import Recipe
 
     tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
     recipe = {"model": "test_resnet", "model_options": tiny, "image_size": 32, "crop_pct": 1.0, "steps": 12, "batch_size": 8}
     recipe |= {"optimizer": {"opt": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0001}}
-    return check_config(recipe | changes, read_schema()["$defs"]["recipe"])
+    return Recipe.model_validate(recipe | changes).to_dict()
 
 
 def make_timm_folder(folder):
@@ -164,16 +164,10 @@ def tiny_pipeline(tmp_path_factory):
 
 def make_spec(model, **changes):
     """Make an entry of `generators` with all defaults, for a pipeline of 16 x 16 pixels."""
-    from synthdiv.config.loading import check_config
+    from synthdiv.config.generation import Generator
 
     spec = {"model": str(model), "dtype": "float32", "steps": 2, "width": 16, "height": 16, "batch_size": 4} | changes
-    config = {
-        "study": "x",
-        "classes": "x",
-        "sets": {"AA": {"kind": "image", "embeddings": "x"}},
-        "generators": {"gen": spec},
-    }
-    return check_config(config)["generators"]["gen"]
+    return Generator.model_validate(spec).to_dict()
 
 
 @pytest.fixture

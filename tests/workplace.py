@@ -122,6 +122,15 @@ class Workplace:
 
     def list_jobs(self, *targets):
         """Make a dry run and return Snakemake's jobs that run a script."""
+        dag = self._make_dag(*targets)
+        return [job for job in dag.jobs if job.rule.script]
+
+    def list_reasons(self, *targets, config=None):
+        """Make a dry run, of another config if given, and return why Snakemake would run each job that has a script."""
+        dag = self._make_dag(*targets, config=config)
+        return {job: dag.reason(job) for job in dag.needrun_jobs() if job.rule.script}
+
+    def _make_dag(self, *targets, **options):
         with unittest.mock.patch.object(DAG, "__init__", autospec=True, side_effect=DAG.__init__) as made:
-            self.plan(*targets)
-        return [job for job in made.call_args.args[0].jobs if job.rule.script]
+            self.plan(*targets, **options)
+        return made.call_args.args[0]

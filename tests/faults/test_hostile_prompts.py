@@ -10,6 +10,7 @@ import small_study
 from traps import CALL, accept, make_study
 from workplace import DEMO, Workplace
 
+from synthdiv.config.generation import PromptBuilder
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.embeddings.prompt_checks import load_encoder_tokenizer
@@ -137,8 +138,8 @@ def test_a_text_is_tokenized(text):
 def test_a_template_is_filled_in_once():
     """A name that looks like a placeholder is not filled in."""
     classes = [ClassRow(0, "a", "{definition} {0}", "l", "a {name}", "h")]
-    config = {"d": {"builder": "template", "template": "{name}, {definition}", "images_per_class": {}}}
-    built = build_datasets(config, classes, seed=0, images_per_class={"train": 1, "evaluation": 1})
+    entry = PromptBuilder(builder="template", template="{name}, {definition}")
+    built = build_datasets({"d": entry}, classes, seed=0, images_per_class={"d": {"train": 1, "evaluation": 1}})
     assert built["d"].prompt(0, "train", 0) == "{definition} {0}, a {name}"
 
 
@@ -152,7 +153,7 @@ def test_a_prompt_probe_does_not_change_a_text(tmp_path, monkeypatch):
 
 
 def test_snakemake_does_not_change_a_text_in_a_job(tmp_path, monkeypatch):
-    """Jobs hold the names of classes and the prompts of a probe."""
+    """Jobs hold the prompts of a probe, and of a figure the names of classes."""
     monkeypatch.chdir(tmp_path)
     prompts = [text.strip() for text in TEXTS.values()]
     names = [name for name in prompts if name.isprintable()]
@@ -164,7 +165,8 @@ def test_snakemake_does_not_change_a_text_in_a_job(tmp_path, monkeypatch):
     with open("classes.csv", "w", newline="", encoding="utf-8") as file:
         rows = [(n, f"k{n}", name, "x") for n, name in enumerate(names)]
         csv.writer(file).writerows([("class_id", "key", "name", "lemmas"), *rows])
-    planned = {job.rule.name: job.params["job"] for job in place.list_jobs()}
-    assert planned["tabulate_experiments"]["class_names"] == names
-    assert planned["generate_prompt_probe"]["prompts"]["prompts"] == prompts
+    jobs = [(job.rule.name, job.params["job"]) for job in place.list_jobs()]
+    planned = {name: job for name, job in jobs if job.get("figure", "contact_sheet") == "contact_sheet"}
+    assert planned["plot_figure"]["options"]["class_names"] == names
+    assert planned["generate_prompt_probe"]["prompts"]["entry"]["prompts"] == prompts
     assert planned["score_prompt_probes"]["prompt_probes"][0]["prompts"] == prompts

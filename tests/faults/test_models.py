@@ -16,7 +16,7 @@ from workplace import DEMO
 
 from synthdiv.classifiers.checkpoint import load_weights
 from synthdiv.classifiers.recipes import build_model
-from synthdiv.config.loading import check_config
+from synthdiv.config.sets import Encoder
 from synthdiv.core.errors import StudyError
 from synthdiv.embeddings.loading import load_encoder
 from synthdiv.embeddings.prompt_checks import load_generator_tokenizer
@@ -169,8 +169,7 @@ def test_invalid_settings_of_a_generator_give_a_clear_error(place, tiny_pipeline
 
 
 def encoder(**entry):
-    config = {"study": "x", "classes": "x", "sets": {"AA": {"kind": "image", "embeddings": "x"}}, "encoders": {"e": entry}}
-    return load_encoder(check_config(config)["encoders"]["e"], CPU)
+    return load_encoder(Encoder.model_validate(entry).to_dict(), CPU)
 
 
 def pickle_clip(folder):

@@ -9,7 +9,10 @@ from browser import PHONE, close_menu, open_page, read_part, read_report, wait_f
 from PIL import Image
 from small_study import RECIPE, count_generated, list_generated, read_images
 
+from synthdiv.catalog.tables import TABLES
+from synthdiv.catalog.writing import check_table, list_text_columns
 from synthdiv.classifiers.checkpoint import read_metadata
+from synthdiv.core.tables import read_table
 from synthdiv.generation.shards import regenerate_image
 from synthdiv.images.index import read_index
 
@@ -43,6 +46,16 @@ def test_the_tables(finished):
     for figure in ("contact_sheet", "experiments", "centroid_distance"):
         with Image.open(finished.results / "figures" / f"{figure}.png") as image:
             assert min(image.size) > 200
+
+
+def test_every_table_is_as_declared(finished):
+    paths = [path for path in (finished.results / "tables").iterdir() if path.suffix in (".csv", ".parquet")]
+    for path in paths:
+        check_table(path.stem, read_table(path, list_text_columns(path.stem)))
+    written = {(path.stem, path.suffix[1:]) for path in paths}
+    assert len(written) > 30
+    for name in {name for name, _ in written}:
+        assert {ending for stem, ending in written if stem == name} == set(TABLES[name].files), name
 
 
 def test_the_matrix_agrees_with_the_embedding_tables(finished):
@@ -268,13 +281,13 @@ def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finis
     [
         ({"train": ["Natural"]}, "there is no set or mixture 'Natural'; did you mean 'Natural4'?"),
         ({"train": ["Subset-IM"]}, "set 'Subset-IM' has no training split"),
-        ({"recipe": RECIPE | {"steps": 5}}, "needs exactly one of epochs and steps"),
-        ({"recipe": RECIPE | {"learning_rate": 5}}, "unknown key learning_rate"),
+        ({"recipe": RECIPE | {"steps": 5}}, "classifiers.tiny.recipe: a recipe needs one of epochs and steps"),
+        ({"recipe": RECIPE | {"learning_rate": 5}}, "classifiers.tiny.recipe.learning_rate: there is no such key"),
         ({"recipe": "missing.yaml"}, "missing.yaml does not exist"),
-        ({"recipe": RECIPE | {"device_batch_size": 3}}, "batch_size 10 is not a multiple of 1 processes x 3 images"),
+        ({"recipe": RECIPE | {"device_batch_size": 3}}, "classifiers.tiny.recipe.batch_size is 10: write a multiple of 3"),
         ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is circular"),
         ({"init_from": {"classifier": "ready", "train": "Elsewhere"}}, "no training set of that classifier 'Elsewhere'"),
-        ({"train": []}, "has nothing to train on"),
+        ({"train": []}, "classifiers.tiny: it has nothing to train on"),
     ],
 )
 def test_an_impossible_classifier_gives_a_one_sentence_error(finished, changes, message):

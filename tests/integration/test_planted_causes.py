@@ -44,7 +44,7 @@ def study():
 
 @pytest.fixture(scope="module")
 def encoder(study):
-    return load_encoder(study.config["encoders"]["tiny-clip"], torch.device("cpu"))
+    return load_encoder(study.config.encoders["tiny-clip"].to_dict(), torch.device("cpu"))
 
 
 def embed(encoder, images):
@@ -82,7 +82,7 @@ def homonyms(study):
 @pytest.fixture(scope="module")
 def pool(study, encoder, homonyms):
     """Embed the generated images: by class for the clarified prompt, and by ("homonym", class)."""
-    generator = Generator(study.config["generators"]["tiny-sd"], torch.device("cpu"))
+    generator = Generator(study.config.generators["tiny-sd"].to_dict(), torch.device("cpu"))
     prompts = dict(enumerate(study.datasets["disamb"].class_texts))
     prompts |= {("homonym", class_id): text for class_id, text in homonyms.items()}
     texts = [text for text in prompts.values() for _ in range(POOL)]

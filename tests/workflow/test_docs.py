@@ -8,7 +8,9 @@ import pytest
 import yaml
 from workplace import REPOSITORY
 
-from synthdiv.core.errors import StudyError
+from synthdiv.config.expected import read_schema
+from synthdiv.config.loading import read_config
+from synthdiv.config.study_config import StudyConfig
 from synthdiv.plan.loading import load_study
 
 FOLDERS = ("", "docs", "config", "envs", "profiles", "benchmarks", "resources")
@@ -123,17 +125,14 @@ def test_every_whole_config_is_accepted(text, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("text", list_yaml())
 def test_every_key_of_a_config_is_known(text):
-    """Also of parts of one: an unknown key is refused before anything that is missing is."""
-    part = yaml.safe_load(text)
-    known = yaml.safe_load((REPOSITORY / "src" / "synthdiv" / "config" / "config.schema.yaml").read_text())["properties"]
+    """Also of parts of one, whose values have the right types."""
+    part = yaml.safe_load(text) or {}
+    known = read_schema(StudyConfig)["properties"]
     profile = yaml.safe_load((REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text())
     assert set(part) <= set(known) | set(profile) | {"partitions", "set-threads"}, "no config and no profile has these keys"
     if "study" not in part and set(part) <= set(known):
         whole = {"study": "x", "classes": "x", "sets": {"A": {"kind": "image", "images": {"evaluation": "x"}}}} | part
-        with pytest.raises(StudyError) as refused:
-            load_study(whole)
-        assert "unknown config key" not in str(refused.value)
-        assert "must be" not in str(refused.value)
+        read_config(whole)
 
 
 def test_the_readme_is_one_screen():

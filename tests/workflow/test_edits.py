@@ -9,7 +9,8 @@ import yaml
 from small_study import KEYS, make_full_place
 from workplace import REPOSITORY
 
-from synthdiv.config.loading import read_schema
+from synthdiv.config.expected import list_choices, read_schema
+from synthdiv.config.study_config import StudyConfig
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.jobs.rules import RULES, list_jobs
 from synthdiv.plan.loading import load_study
@@ -21,22 +22,23 @@ CLASS_TABLE = """class_id,key,name,lemmas,definition,hypernym
 3,bag,bag,"bag, handbag",a container,container
 """
 GRAMMAR = "resources/prompts/promptaug.yaml"
+SCHEMA = read_schema(StudyConfig)
 EDITS = yaml.safe_load((REPOSITORY / "tests" / "workflow" / "edits.yaml").read_text())
 
 
 def list_leaves(schema, prefix=""):
-    """The keys of the schema without keys of their own; <name> stands for a name of the user's choice."""
-    root = read_schema()
-    if "$ref" in schema:
-        schema = root["$defs"][schema["$ref"].rsplit("/", 1)[1]]
-    inner = dict(schema.get("properties", {}))
-    if isinstance(schema.get("additionalProperties"), dict):
-        inner["<name>"] = schema["additionalProperties"]
-    if not inner:
-        return [prefix.removesuffix(".")]
-    leaves = [leaf for key, part in inner.items() for leaf in list_leaves(part, f"{prefix}{key}.")]
-    if prefix.endswith("classifiers.<name>."):
-        leaves += list_leaves(root["$defs"]["recipe"], f"{prefix}recipe.")
+    """The keys of the config without keys of their own; <name> stands for a name of the user's choice.
+
+    A key whose value may also be text, such as a path of images, counts as one without; only a recipe's keys count as well.
+    """
+    choices, inner = list_choices(schema, SCHEMA), {}
+    for choice in choices:
+        inner |= choice.get("properties", {})
+        inner |= dict(zip(["<name>"], choice.get("patternProperties", {}).values(), strict=False))
+    is_plain = any(choice.get("type") != "object" for choice in choices)
+    leaves = [prefix.removesuffix(".")] if is_plain or not inner else []
+    if not is_plain or prefix.endswith(".recipe."):
+        leaves += [leaf for key, part in inner.items() for leaf in list_leaves(part, f"{prefix}{key}.")]
     return leaves
 
 
@@ -127,14 +129,14 @@ def test_the_study_has_a_job_of_every_rule(study):
 def test_every_key_of_the_config_is_edited():
     edited = {
         re.sub(
-            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|interventions|classifiers|arguments)/[^/]+",
+            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|interventions|classifiers)/[^/]+",
             r"\1/<name>",
-            path,
+            re.sub(r"/arguments/.+", "/arguments", path),
         )
         for one in EDITS["config"]
         for path in one["edit"]
     }
-    leaves = {leaf.replace(".", "/") for leaf in list_leaves(read_schema())}
+    leaves = {leaf.replace(".", "/") for leaf in list_leaves(SCHEMA)}
     assert leaves == edited & leaves
 
 

@@ -213,7 +213,7 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_metri
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"classes_per_shards": 3}, "unknown config key classes_per_shards: did you mean 'classes_per_shard'?"),
+        ({"classes_per_shards": 3}, "classes_per_shards: there is no such key; did you mean classes_per_shard?"),
         (
             {"images_per_class": {"train": 99999}},
             "has 5760: add values to it, lower images_per_class, or let prompts repeat",
@@ -226,6 +226,24 @@ def test_a_bad_config_gives_a_one_sentence_error(workplace, demo_config, change,
     assert done.returncode != 0
     assert sentence in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_snakemake_prints_the_mistakes_of_a_config_and_nothing_else(workplace, demo_config):
+    place = workplace(demo_config)
+    given = place.plan("--config", "seed=x", check=False)
+    (place.folder / "study.yaml").write_text(
+        "study: mine\nclasses: classes.csv\nsets:\n  Mine-IM:\n    kind: picture\n    embeddings: mine.npy\nseeds: 3\n"
+    )
+    read = place.plan(check=False)
+    assert given.stdout.splitlines()[1:] == ["config: seed is 'x': write an integer from 0"]
+    assert read.stdout.splitlines()[1:] == [
+        "the config has 2 mistakes:",
+        "  study.yaml, line 5: sets.Mine-IM.kind is 'picture': write one of image, prompt",
+        "  study.yaml, line 7: seeds: there is no such key; did you mean seed?",
+    ]
+    for done in (given, read):
+        assert done.returncode == 1
+        assert done.stdout.splitlines()[0].startswith("Using profile ")
 
 
 def test_profiles_have_the_same_rerun_triggers():

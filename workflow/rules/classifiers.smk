@@ -34,7 +34,7 @@ rule train_classifier:
         "../../envs/synthdiv.yaml"
     threads: from_plan(classifiers.count_training_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(classifiers.count_training_gpus),
         nodes=1,
         processes=from_plan(classifiers.count_processes),
@@ -67,7 +67,7 @@ rule evaluate_classifier:
         "../../envs/synthdiv.yaml"
     threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         mem_mb=growing(16000),
         runtime=growing(240),

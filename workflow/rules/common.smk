@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 REPOSITORY = Path(str(workflow.current_basedir)).resolve().parents[1]
 
@@ -61,6 +62,12 @@ PLANNING_TARGETS = {"grid", "fetch_models", "calibrate", "list_unused", "remove_
 """Targets that need no user-provided images."""
 
 
+def stop(error):
+    """Show an error and end. Snakemake would show one that is raised as if it were in this file."""
+    logger.error(str(error))
+    raise SystemExit(1)
+
+
 def needs_user_files():
     """Return whether this is the main process with other targets than these (Snakemake parses targets later)."""
     return workflow.is_main_process and PLANNING_TARGETS.isdisjoint(sys.argv)
@@ -70,7 +77,7 @@ try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
         check_files(workflow.configfiles)
-    STUDY = load_study(config)
+    STUDY = load_study(config, map(str, workflow.configfiles))
     if workflow.is_main_process:
         check_results_format(Path("results", STUDY.name))
     if needs_user_files():
@@ -78,7 +85,7 @@ try:
     if workflow.is_main_process and "review" in sys.argv:
         plan_review(STUDY)
 except StudyError as error:
-    raise WorkflowError(str(error)) from None
+    stop(error)
 
 
 def check_cluster():
@@ -95,7 +102,7 @@ def check_cluster():
             status_command=workflow.executor_settings.status_command,
         )
     except StudyError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
     cluster.outlast_outages()
 
 
@@ -106,7 +113,7 @@ def check_inputs():
             {str(path) for job in workflow.dag.needrun_jobs() for path in job.input}
         )
     except StudyError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 def from_plan(function):
@@ -163,7 +170,7 @@ wildcard_constraints:
         {format_scale(run.guidance_scale) for run in list_generation_runs(STUDY)}
     ),
     shard=one_of(list_shards(STUDY)),
-    generator=one_of(STUDY.config["generators"]),
+    generator=one_of(STUDY.config.generators),
     encoder=one_of(list_encoders(STUDY)),
     set_name=one_of(STUDY.sets),
     collection=one_of(files.list_image_collections(STUDY)),
@@ -171,7 +178,7 @@ wildcard_constraints:
     reference=one_of({one["reference"] for one in experiments.list_scored(STUDY)}),
     query=one_of({one["query"] for one in experiments.list_scored(STUDY)}),
     folder=one_of(files.list_folders(STUDY)),
-    classifier=one_of(STUDY.config["classifiers"]),
+    classifier=one_of(STUDY.config.classifiers),
     training=one_of({training for _, training in list_evaluations(STUDY)}),
     seed=r"\d+",
     probe=one_of(STUDY.prompt_probes),

@@ -31,7 +31,7 @@ rule embed_class_texts:
         "../../envs/synthdiv.yaml"
     threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         mem_mb=growing(8000),
         runtime=growing(60),

@@ -25,7 +25,7 @@ rule embed_images:
         "../../envs/synthdiv.yaml"
     threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         turn=1,
         mem_mb=growing(16000),
@@ -92,7 +92,7 @@ rule embed_prompts:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         turn=1,
         mem_mb=growing(8000),

@@ -51,7 +51,7 @@ rule generate_images:
         "../../envs/synthdiv.yaml"
     threads: from_plan(images.count_generation_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         mem_mb=growing(16000),
         # the same for every attempt, since each resumes where the last one stopped
@@ -84,7 +84,7 @@ use rule generate_images as generate_review with:
 
 use rule generate_images as generate_prompt_probe with:
     input:
-        sources=ancient(STUDY.config["classes"]),
+        sources=ancient(STUDY.config.classes),
         fingerprint=from_plan(images.find_fingerprint),
     output:
         index=ensure("<results>/images/prompt_probes/{probe}.parquet", non_empty=True),

@@ -101,7 +101,7 @@ rule measure_adherence:
     conda:
         "../../envs/synthdiv.yaml"
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         mem_mb=growing(16000),
         runtime=growing(240),

@@ -29,7 +29,7 @@ rule extract_features:
         "../../envs/synthdiv.yaml"
     threads: from_plan(embeddings.count_embedding_threads)
     resources:
-        device=STUDY.config["device"],
+        device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         turn=1,
         mem_mb=growing(16000),

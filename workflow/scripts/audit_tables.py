@@ -9,11 +9,12 @@ from pathlib import Path
 
 import polars as pl
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.claims.audit import COLUMNS
 from synthdiv.claims.published import STUDIES, audit_published
 from synthdiv.claims.study_audit import audit_study
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.audit import AuditTables
 
 
@@ -35,7 +36,7 @@ def main(job: AuditTables, smk: Script) -> None:
     published = audit_published({Path(path).stem: path for path in smk.input.published}) if smk.input.published else []
     sources = ((STUDIES["diversity_and_diffusion"], published), ("this study", own))
     rows = [{"source": source, **row} for source, part in sources for row in part]
-    write_table(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)), smk.output.table)
+    write_result(pl.DataFrame(rows, schema=dict.fromkeys(COLUMNS, pl.String)), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,11 @@ Outputs: table, one row per claim and comparison.
 """
 
 from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.catalog.writing import write_result
 from synthdiv.claims.claim_evidence import Evidence
 from synthdiv.claims.claims import check_claims
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.audit import CheckClaims
 from synthdiv.prompts.class_tables import read_csv_rows
 
@@ -32,7 +33,7 @@ def main(job: CheckClaims, smk: Script) -> None:
         predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
         transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
     )
-    write_table(check_claims(claims, evidence, job.roles, job.published), smk.output.table)
+    write_result(check_claims(claims, evidence, job.roles, job.published), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.hub import fetch_pipeline
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import write_table
 from synthdiv.embeddings.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.jobs.prompts import CheckPrompts
 
@@ -29,7 +29,7 @@ def main(job: CheckPrompts, smk: Script) -> None:
         dataset = replace(listed.prompts.read(listed.images_per_class), unique=listed.unique)
         tokenizers = encoders if generator is None else encoders | {generator: generators[generator]}
         tables += [check_prompts(dataset, name, *tokenizer) for name, tokenizer in tokenizers.items()]
-    write_table(pl.concat(tables), smk.output.table)
+    write_result(pl.concat(tables), smk.output.table)
 
 
 if __name__ == "__main__":

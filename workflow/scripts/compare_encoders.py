@@ -8,8 +8,9 @@ import polars as pl
 
 from synthdiv.analysis.encoder_agreement import compare_encoders
 from synthdiv.analysis.matrix import METRICS
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.experiments import CompareEncoders
 
 ENDS = (("", "value"), ("_low", "low"), ("_high", "high"))
@@ -39,7 +40,7 @@ def main(job: CompareEncoders, smk: Script) -> None:
             "high",
         )
     )
-    write_table(compare_encoders(pl.concat(tables), job.encoders), smk.output.table)
+    write_result(compare_encoders(pl.concat(tables), job.encoders), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Outputs: table, three rows per intervention.
 
 import polars as pl
 
-from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.catalog.writing import write_result
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
+from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.interventions import SCHEMA, compare_intervention
 from synthdiv.jobs.diagnosis import CompareInterventions
 
@@ -20,7 +21,7 @@ def main(job: CompareInterventions, smk: Script) -> None:
         name: read_table(path).filter(evaluation_set=evaluated)
         for name, path in zip(job.train_sets, smk.input.predictions, strict=True)
     }
-    rows = []
+    rows, names = [], job.classes.read_names(find_class_table(smk))
     for one in job.interventions:
         # the groups in the order of the table, which the params' sorted keys keep
         treated = dict(one.train_sets)
@@ -28,7 +29,7 @@ def main(job: CompareInterventions, smk: Script) -> None:
             tables[one.base],
             {group: tables[training] for group, training in treated.items()},
             {group: one.class_ids[group] for group in treated},
-            job.class_names,
+            names,
             {
                 "intervention": one.name,
                 "classifier": job.classifier,
@@ -36,7 +37,7 @@ def main(job: CompareInterventions, smk: Script) -> None:
                 "train_set": treated,
             },
         )
-    write_table(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
+    write_result(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
 
 
 if __name__ == "__main__":

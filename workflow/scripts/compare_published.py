@@ -7,9 +7,10 @@ Outputs: table, one row per published value.
 
 from pathlib import Path
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.claims.compare_published import compare_published
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.audit import ComparePublished
 
 
@@ -20,7 +21,7 @@ def main(job: ComparePublished, smk: Script) -> None:
     experiments, per_class = read_table(smk.input.experiments), read_table(smk.input.per_class)
     distances = read_table(smk.input.distances[0]) if smk.input.distances else None
     means = read_table(smk.input.means[0]).filter(classifier=job.classifier) if smk.input.means else None
-    write_table(compare_published(job.study, files, experiments, per_class, distances, means), smk.output.table)
+    write_result(compare_published(job.study, files, experiments, per_class, distances, means), smk.output.table)
 
 
 if __name__ == "__main__":

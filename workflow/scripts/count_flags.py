@@ -8,10 +8,10 @@ from itertools import chain
 
 import polars as pl
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
-from synthdiv.core.tables import write_table
 from synthdiv.images.flags import FLAGS
 from synthdiv.images.index import read_metadata
 from synthdiv.jobs.images import CountFlags
@@ -36,7 +36,7 @@ def main(job: CountFlags, smk: Script) -> None:
             n_excluded=pl.col("flags").list.set_intersection(excluded).list.len().gt(0).sum(),
         )
     )
-    write_table(table, smk.output.table)
+    write_result(table, smk.output.table)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,10 @@ Outputs: table, one row per text.
 import numpy as np
 
 from synthdiv.core.devices import claim_device
-from synthdiv.core.errors import StudyError
-from synthdiv.core.fingerprints import make_digest
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.diagnosis.evidence import Texts, write_texts
 from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
 from synthdiv.jobs.diagnosis import EmbedClassTexts
-from synthdiv.prompts.class_tables import read_classes
 from synthdiv.prompts.class_texts import list_texts
 
 
@@ -21,10 +18,7 @@ from synthdiv.prompts.class_texts import list_texts
 def main(job: EmbedClassTexts, smk: Script) -> None:
     """List the texts, embed them and write the table."""
     datasets = {prompts.name: prompts.read(counts) for prompts, counts in job.datasets}
-    classes = read_classes(job.class_table)
-    if make_digest(list_texts(classes, {})) != job.digest:
-        raise StudyError(f"{job.class_table} was edited after this run was planned; start snakemake again")
-    listed = list_texts(classes, datasets)
+    listed = list_texts(job.classes.read(find_class_table(smk)), datasets)
     class_ids, kinds, texts = zip(*listed, strict=True)
     with claim_device(smk.resources.device) as device:
         vectors = OpenClipEncoder(job.encoder, device).embed_prompts(texts).vectors

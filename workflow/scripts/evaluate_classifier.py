@@ -11,7 +11,7 @@ import polars as pl
 
 from synthdiv.classifiers.evaluation import classify_sets
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.jobs import Script, report_work, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.jobs.classifiers import EvaluateClassifier
@@ -25,7 +25,7 @@ def main(job: EvaluateClassifier, smk: Script) -> None:
         tables = classify_sets(
             zip(job.sets, map(read_manifest, smk.input.indices), strict=True),
             job.recipe,
-            job.class_keys,
+            job.classes.read_keys(find_class_table(smk)),
             weights=dict(zip(job.seeds, smk.input.models, strict=True)) or {None: None},
             exclude_flags=job.exclude_flags,
             device=device,

@@ -10,7 +10,7 @@ import torch
 
 from synthdiv.classifiers.features import extract_features, gather_splits
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.jobs import Script, report_work, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
 from synthdiv.embeddings.encoder import join_features
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.jobs.transfer import ExtractFeatures
@@ -32,7 +32,7 @@ def main(job: ExtractFeatures, smk: Script) -> None:
         features = extract_features(
             rows,
             job.recipe,
-            job.class_keys,
+            job.classes.read_keys(find_class_table(smk)),
             weights=weights,
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,

@@ -18,20 +18,20 @@ from synthdiv.plan.loading import load_study
 def main(smk: Script) -> None:
     """Fetch the models and report their locations."""
     study = load_study(smk.config)
-    for name, spec in study.config["generators"].items():
-        folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
-        find_family(spec["model"], folder)
+    for name, spec in study.config.generators.items():
+        folder = fetch_pipeline(spec.model, revision=spec.revision, variant=spec.variant)
+        find_family(spec.model, folder)
         announce(f"generator {name}: {folder}")
-        for key, what in (("lora", "LoRA"), ("safety_checker", "safety checker")):
-            if spec[key] is not None:
-                announce(f"generator {name}, {what}: {fetch_weights(spec[key], what)}")
-    for name, spec in study.config["encoders"].items():
-        load_encoder(spec, torch.device("cpu"))
-        announce(f"encoder {name}: {spec['model']} {spec['pretrained'] or ''}".rstrip())
+        for weights, what in ((spec.lora, "LoRA"), (spec.safety_checker, "safety checker")):
+            if weights is not None:
+                announce(f"generator {name}, {what}: {fetch_weights(weights, what)}")
+    for name, encoder in study.config.encoders.items():
+        load_encoder(encoder.to_dict(), torch.device("cpu"))
+        announce(f"encoder {name}: {encoder.model} {encoder.pretrained or ''}".rstrip())
     for name, recipe in study.recipes.items():
-        if recipe["pretrained"] is True:
-            build_model(recipe, None)
-            announce(f"classifier {name}: {recipe['model']}")
+        if recipe.pretrained is True:
+            build_model(recipe.to_dict(), None)
+            announce(f"classifier {name}: {recipe.model}")
     announce("All models are available. For jobs on machines without a network, set HF_HUB_OFFLINE=1.")
 
 

@@ -7,7 +7,7 @@ Outputs: index, one row per image; counts, a CSV of the numbers of images by cla
 import time
 from pathlib import Path
 
-from synthdiv.core.jobs import Script, report_work, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
 from synthdiv.images.natural_index import write_splits
 from synthdiv.images.splits import find_splits
 from synthdiv.jobs.images import IndexImages
@@ -20,7 +20,12 @@ def main(job: IndexImages, smk: Script) -> None:
     # keeps the results of decoding for the next run
     checked = Path(smk.output.index).with_suffix(".checked")
     classes, splits = find_splits(
-        job.source, name=job.name, digits=checked / "digits.parquet", seed=job.seed, threads=smk.threads
+        job.source,
+        name=job.name,
+        class_table=find_class_table(smk),
+        digits=checked / "digits.parquet",
+        seed=job.seed,
+        threads=smk.threads,
     )
     number = write_splits(
         splits,

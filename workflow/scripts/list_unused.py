@@ -20,7 +20,7 @@ from synthdiv.plan.loading import load_study
 def main(smk: Script) -> None:
     """Report the files, and remove the unused ones if requested."""
     study = load_study(smk.config)
-    archive = study.config["archive"]
+    archive = study.config.archive
     if smk.params.delete:
         check_users(archive)
     states = sort_files(study, Path("results", study.name), now=time.time())

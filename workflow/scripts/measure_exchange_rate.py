@@ -6,9 +6,10 @@ Outputs: table, one row per classifier and training set.
 
 from synthdiv.analysis.classifier_tables import choose_evaluations
 from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange_rate
+from synthdiv.catalog.writing import write_result
 from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import MeasureExchangeRate
 
 
@@ -21,7 +22,7 @@ def main(job: MeasureExchangeRate, smk: Script) -> None:
         if training in job.train_sets
     }
     means = choose_evaluations(read_table(smk.input.means), job.evaluations)
-    write_table(measure_exchange_rate(means, kinds), smk.output.table)
+    write_result(measure_exchange_rate(means, kinds), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import polars as pl
 
 from synthdiv.analysis.classifier_tables import choose_evaluations
 from synthdiv.analysis.predictors import gather_points, rank_predictors
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import RankPredictors
 
 
@@ -29,8 +30,8 @@ def main(job: RankPredictors, smk: Script) -> None:
         )
         for accuracies, *tables in levels
     )
-    write_table(points, smk.output.points)
-    write_table(rank_predictors(points, job.seed), smk.output.table)
+    write_result(points, smk.output.points)
+    write_result(rank_predictors(points, job.seed), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ from synthdiv.analysis.classifier_tables import (
     tabulate_gaps,
     tabulate_run,
 )
+from synthdiv.catalog.writing import write_result
 from synthdiv.classifiers.checkpoint import read_metadata
-from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import TabulateClassifiers
 
 PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
@@ -39,12 +40,12 @@ def main(job: TabulateClassifiers, smk: Script) -> None:
     runs = pl.DataFrame(rows, infer_schema_length=None)
     whole = pl.concat(tables)
     for path in (smk.output.table, smk.output.parquet):
-        write_table(runs, path)
-    write_table(average_seeds(runs), smk.output.means)
-    write_table(tabulate_classes(whole, job.class_names), smk.output.per_class)
-    write_table(count_confusions(whole), smk.output.confusion)
-    write_table(compare_trainings(whole), smk.output.differences)
-    write_table(tabulate_gaps(whole, job.natural), smk.output.gaps)
+        write_result(runs, path)
+    write_result(average_seeds(runs), smk.output.means)
+    write_result(tabulate_classes(whole, job.classes.read_names(find_class_table(smk))), smk.output.per_class)
+    write_result(count_confusions(whole), smk.output.confusion)
+    write_result(compare_trainings(whole), smk.output.differences)
+    write_result(tabulate_gaps(whole, job.natural), smk.output.gaps)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Outputs: split and terms, one row per reference, set and class; causes and cause
 
 import polars as pl
 
-from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.catalog.writing import write_result
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
+from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.causes import SCHEMA, diagnose_classes
 from synthdiv.diagnosis.error_split import tabulate_split, tabulate_terms
 from synthdiv.jobs.diagnosis import TabulateDiagnosis
@@ -16,17 +17,18 @@ from synthdiv.jobs.diagnosis import TabulateDiagnosis
 @run_as_job(TabulateDiagnosis)
 def main(job: TabulateDiagnosis, smk: Script) -> None:
     """Tabulate the splits and causes, and write the tables."""
-    names = [name for _, name in job.classes]
+    rows = job.classes.read(find_class_table(smk))
+    names = [row.name for row in rows]
     sets = {name: read_table(path) for name, path in zip(job.sets, smk.input.splits, strict=True)}
-    write_table(tabulate_split(sets, names, job.natural), smk.output.split)
-    write_table(tabulate_terms(sets, names, job.natural), smk.output.terms)
+    write_result(tabulate_split(sets, names, job.natural), smk.output.split)
+    write_result(tabulate_terms(sets, names, job.natural), smk.output.terms)
     found = [
-        diagnose_classes(read_table(path), job.classes, set_name=name, seed=job.seed)
+        diagnose_classes(read_table(path), [(row.key, row.name) for row in rows], set_name=name, seed=job.seed)
         for name, path in zip(job.diagnosed, smk.input.evidence, strict=True)
     ]
     causes = pl.concat([pl.DataFrame(schema=SCHEMA), *found])
-    write_table(causes, smk.output.causes)
-    write_table(causes, smk.output.causes_parquet)
+    write_result(causes, smk.output.causes)
+    write_result(causes, smk.output.causes_parquet)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Outputs: table (CSV) and parquet, one row per encoder, classifier, reference and
 
 import polars as pl
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.experiments import TabulateEmbeddingClassifiers
 from synthdiv.stats.intervals import wilson_interval
 
@@ -31,7 +32,7 @@ def main(job: TabulateEmbeddingClassifiers, smk: Script) -> None:
                 | {"accuracy": correct / count, "accuracy_low": low, "accuracy_high": high}
             )
     for path in (smk.output.table, smk.output.parquet):
-        write_table(pl.DataFrame(rows), path)
+        write_result(pl.DataFrame(rows), path)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ Outputs: table, one row per classifier, training set, seed and statistic.
 
 import polars as pl
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.transfer import TabulateFeatures
 
 
@@ -19,7 +20,7 @@ def main(job: TabulateFeatures, smk: Script) -> None:
         head = {"classifier": classifier, "train_set": training, "image_set": job.image_set}
         names = [pl.lit(value).alias(key) for key, value in head.items()]
         tables.append(read_table(path).select(*names, pl.all()))
-    write_table(pl.concat(tables), smk.output.table)
+    write_result(pl.concat(tables), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import json
 from pathlib import Path
 
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
-from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.catalog.writing import write_result
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.metrics import TabulateGuidance
 
 
@@ -24,10 +25,11 @@ def main(job: TabulateGuidance, smk: Script) -> None:
     for one, path in zip(job.metrics, smk.input.sources, strict=True):
         head = {"guidance": kinds[job.generated_by[one.dataset]]} | one.model_dump()
         rows.append((head, read_outcomes(read_table(path), one.metric, one.query)))
-    whole, per_class = tabulate_guidance(rows, job.class_names)
-    write_table(whole, smk.output.table)
-    write_table(per_class, smk.output.per_class)
-    write_table(choose_scales(rows, job.class_names), smk.output.choice)
+    names = job.classes.read_names(find_class_table(smk))
+    whole, per_class = tabulate_guidance(rows, names)
+    write_result(whole, smk.output.table)
+    write_result(per_class, smk.output.per_class)
+    write_result(choose_scales(rows, names), smk.output.choice)
 
 
 if __name__ == "__main__":

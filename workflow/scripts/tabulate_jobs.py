@@ -6,8 +6,8 @@ Outputs: table, a CSV with one row per job.
 
 from pathlib import Path
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import write_table
 from synthdiv.jobs.report import TabulateJobs
 from synthdiv.report.job_table import tabulate_jobs
 
@@ -16,7 +16,7 @@ from synthdiv.report.job_table import tabulate_jobs
 def main(job: TabulateJobs, smk: Script) -> None:
     """Read the benchmark files and the logs, and write the table."""
     results = Path(smk.output.table).parents[1]
-    write_table(tabulate_jobs(results / "benchmarks", results / "logs"), smk.output.table)
+    write_result(tabulate_jobs(results / "benchmarks", results / "logs"), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ Outputs: table, one row per set, the natural set first.
 """
 
 from synthdiv.analysis.tradeoff import tabulate_tradeoff
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.diagnosis import TabulateTradeoff
 
 
@@ -14,7 +15,7 @@ from synthdiv.jobs.diagnosis import TabulateTradeoff
 def main(job: TabulateTradeoff, smk: Script) -> None:
     """Read the tables, join them and write the result."""
     causes, distances = read_table(smk.input.causes), read_table(smk.input.distances)
-    write_table(tabulate_tradeoff(causes, distances, job.natural, job.described), smk.output.table)
+    write_result(tabulate_tradeoff(causes, distances, job.natural, job.described), smk.output.table)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ training set.
 import polars as pl
 
 from synthdiv.analysis.transfer_tables import average_transfer, tabulate_transfer
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.jobs.transfer import TabulateTransfer
 
 
@@ -22,8 +23,8 @@ def main(job: TabulateTransfer, smk: Script) -> None:
         predictions.append(read_table(predicted).select(*head, pl.all()))
         trials.append(read_table(fitted).select(*head, pl.all()))
     runs = tabulate_transfer(pl.concat(predictions), pl.concat(trials))
-    write_table(runs, smk.output.table)
-    write_table(average_transfer(runs, pl.concat(predictions), job.natural), smk.output.means)
+    write_result(runs, smk.output.table)
+    write_result(average_transfer(runs, pl.concat(predictions), job.natural), smk.output.means)
 
 
 if __name__ == "__main__":

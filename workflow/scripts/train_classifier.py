@@ -15,7 +15,7 @@ from synthdiv.classifiers.training import Training, train, train_in_process
 from synthdiv.classifiers.training_set import Part
 from synthdiv.core.devices import claim_devices
 from synthdiv.core.errors import StudyError
-from synthdiv.core.jobs import Script, limit_threads, run_as_job, stop_job
+from synthdiv.core.jobs import Script, find_class_table, limit_threads, run_as_job, stop_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.jobs.classifiers import TrainClassifier
 
@@ -33,7 +33,7 @@ def main(job: TrainClassifier, smk: Script) -> None:
     with claim_devices(smk.resources.device, processes) as devices:
         training = Training(
             recipe=job.recipe,
-            class_keys=job.class_keys,
+            class_keys=job.classes.read_keys(find_class_table(smk)),
             parts=parts,
             seed=job.seed,
             study_seed=job.study_seed,

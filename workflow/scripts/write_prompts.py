@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.core.tables import write_table
 from synthdiv.jobs.prompts import WritePrompts
 
@@ -18,10 +18,10 @@ def main(job: WritePrompts, smk: Script) -> None:
     """Render the prompts and write the table."""
     listed = job.listed
     dataset = replace(listed.prompts.read(listed.images_per_class), unique=listed.unique)
-    rows = []
+    rows, names = [], job.classes.read_names(find_class_table(smk))
     for class_id, split, index in dataset.list_places():
         row, place = dataset.classes[class_id], {"split": split, "index": index} if split else {}
-        head = {"class_id": row.class_id, "key": row.key, "name": job.class_names[class_id]}
+        head = {"class_id": row.class_id, "key": row.key, "name": names[class_id]}
         rows.append(head | place | {"prompt": dataset.prompt(class_id, split or "train", index)})
     write_table(pl.DataFrame(rows), smk.output.table)
 

@@ -7,10 +7,11 @@ Outputs: table, a CSV with one row per class; page, self-contained HTML. The job
 from itertools import chain
 from pathlib import Path
 
+from synthdiv.catalog.writing import write_result
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.core.manifests import read_manifest
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.review import introduce_review, keep_history, tabulate_classes, vote_seeds
 from synthdiv.images.index import read_index
 from synthdiv.jobs.review import WriteReview
@@ -20,13 +21,14 @@ from synthdiv.report.review_page import write_page
 @run_as_job(WriteReview)
 def main(job: WriteReview, smk: Script) -> None:
     """Count the votes, append to the history, and write table and page."""
-    images: dict[int, list[dict]] = {row.class_id: [] for row in job.classes}
+    classes = job.classes.read(find_class_table(smk))
+    images: dict[int, list[dict]] = {row.class_id: [] for row in classes}
     for path in chain.from_iterable(map(read_manifest, smk.input.indices)):
         for row in read_index(path).to_pylist():
             images[row["class_id"]].append(row)
-    prompts = [images[row.class_id][0]["prompt"] for row in job.classes]
+    prompts = [images[row.class_id][0]["prompt"] for row in classes]
     votes = vote_seeds(read_table(smk.input.predictions))
-    table = tabulate_classes(votes, job.classes, prompts, job.override_columns)
+    table = tabulate_classes(votes, classes, prompts, job.override_columns)
     models = {"generated_by": job.generated_by, "reviewed_by": job.reviewed_by}
     # not an output, since Snakemake would delete it before the next review
     before = keep_history(Path(smk.output.table).with_name("history.csv"), table, **models)
@@ -47,7 +49,7 @@ def main(job: WriteReview, smk: Script) -> None:
         shown=job.shown,
         reviewed_by=job.reviewed_by,
     )
-    write_table(table, smk.output.table)
+    write_result(table, smk.output.table)
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -98,6 +98,11 @@ def _start_script(smk: Script | None) -> Script:
     return given
 
 
+def find_class_table(smk: Script) -> str:
+    """Return the study's class table. Its path decides no result; what it says is in the job."""
+    return smk.config["classes"]
+
+
 def start_job(log: str | Path | None) -> None:
     """Send all output of the process to the job's log, and end cleanly on SIGTERM.
 

@@ -5,8 +5,8 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import yaml
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text
+
+MERGE = "tag:yaml.org,2002:merge"
 
 
 class _Loader(yaml.SafeLoader):
@@ -23,7 +25,7 @@ class _Loader(yaml.SafeLoader):
         node = super().compose_mapping_node(anchor)
         lines: dict[tuple[str, str], int] = {}
         for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+            if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
                 continue
             line = key.start_mark.line + 1
             first = lines.setdefault((key.tag, key.value), line)
@@ -56,15 +58,15 @@ def read_yaml(path: Path | str, what: str) -> Any:
         raise StudyError(f"the {what} {path} is not valid YAML: {error}") from None
 
 
-@cache
-def _compose(path: Path | str) -> yaml.Node | None:
+@lru_cache(maxsize=8)
+def _compose(text: str) -> yaml.Node | None:
     try:
-        return yaml.compose(Path(path).read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return yaml.compose(text, Loader=yaml.SafeLoader)
+    except (ValueError, RecursionError, yaml.YAMLError):
         return None
 
 
-def find_line(path: Path | str, keys: Sequence[str | int]) -> int | None:
+def find_line(path: Path | str, keys: Sequence[str | int], merged: Any = None) -> int | None:
     """Return the line of a YAML file at which the last of some keys stands; None if the file does not have them.
 
     Parameters
@@ -73,17 +75,57 @@ def find_line(path: Path | str, keys: Sequence[str | int]) -> int | None:
         The file.
     keys : sequence of str and int
         Keys, and positions in lists, each inside the value of the one before.
+    merged : mapping, optional
+        What was read from this file and from others: if it has another value there, the line does not count.
     """
-    node = _compose(path)
+    try:
+        node = _compose(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
     line = 1 if node is not None else None
     for key in keys:
-        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
-            node = node.value[key]
-            line = node.start_mark.line + 1
-            continue
-        pairs = node.value if isinstance(node, yaml.MappingNode) else []
-        found = next(((own, value) for own, value in pairs if own.value == str(key)), None)
+        found = _step(node, key)
         if found is None:
             return None
-        line, node = found[0].start_mark.line + 1, found[1]
-    return line
+        line, node = found
+        merged = _look_up(merged, key)
+    is_same = merged is None or node is None or _is_same(node, merged)
+    return line if is_same else None
+
+
+def _step(node: yaml.Node | None, key: str | int) -> tuple[int, yaml.Node] | None:
+    """Return the line of a key, or of a position in a list, and its value."""
+    if isinstance(node, yaml.SequenceNode):
+        found = node.value[key] if isinstance(key, int) and key < len(node.value) else None
+        return None if found is None else (found.start_mark.line + 1, found)
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    for own, value in pairs:
+        if isinstance(own, yaml.ScalarNode) and own.tag != MERGE and str(key) in (own.value, str(_construct(own))):
+            return own.start_mark.line + 1, value
+    for own, value in pairs:
+        if own.tag == MERGE:
+            for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                found = _step(one, key)
+                if found is not None:
+                    return found
+    return None
+
+
+def _look_up(value: Any, key: str | int) -> Any:
+    if isinstance(value, Mapping):
+        return next((value[own] for own in value if str(own) == str(key)), None)
+    return value[key] if isinstance(value, list) and isinstance(key, int) and key < len(value) else None
+
+
+def _construct(node: yaml.Node) -> Any:
+    try:
+        return yaml.SafeLoader("").construct_object(node, deep=True)
+    except (ValueError, yaml.YAMLError):
+        return None
+
+
+def _is_same(node: yaml.Node, value: Any) -> bool:
+    if isinstance(node, yaml.MappingNode) or isinstance(value, Mapping):
+        return isinstance(node, yaml.MappingNode) and isinstance(value, Mapping)
+    found = _construct(node)
+    return found == value or repr(found) == repr(value)  # NaN is not equal to itself

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.core.tables import read_table, write_table
+from synthdiv.catalog.writing import write_result
+from synthdiv.core.tables import read_table
 from synthdiv.prompts.class_tables import ClassRow, distinguish_names
 from synthdiv.stats.intervals import wilson_interval
 
@@ -176,7 +177,7 @@ def keep_history(path: Path | str, table: pl.DataFrame, *, generated_by: str, re
     rows = reviewed.sort("class_id").select(*(pl.col(name).cast(kind) for name, kind in HISTORY.items())).to_dicts()
     new = [row for row in rows if _without_number(row) != _without_number(last.get(row["key"], {}))]
     if new:
-        write_table(pl.concat([history, pl.DataFrame(new, schema=HISTORY)]), path)
+        write_result(pl.concat([history, pl.DataFrame(new, schema=HISTORY)]), path)
     current = {row["key"]: row["prompt"] for row in rows}
     before = {
         row["key"]: row for row in history.iter_rows(named=True) if current.get(row["key"], row["prompt"]) != row["prompt"]

@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
-from synthdiv.config.loading import check_known
+from synthdiv.config.problems import check_known
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest

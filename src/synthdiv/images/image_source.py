@@ -5,12 +5,10 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from pydantic import Field
 
 from synthdiv.core.job import Part
-from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class ImageFiles(Part):
@@ -46,8 +44,8 @@ class ImageSource(Part):
         Each split with its files; empty for a library's set.
     library : dict of str to str
         The name of a set in torchvision or scikit-learn, and torchvision's root.
-    classes : tuple of (str, str) or None
-        The key and the name of each class; None for a library's set.
+    classes : ClassColumns or None
+        The keys and the names of the classes; None for a library's set.
     class_ids : tuple of int or None
         The set's classes, if it does not have all.
     ignore_other_classes : bool
@@ -60,17 +58,8 @@ class ImageSource(Part):
 
     files: tuple[tuple[str, ImageFiles], ...] = ()
     library: dict[str, str] = Field(default_factory=dict)
-    classes: tuple[tuple[str, str], ...] | None = None
+    classes: ClassColumns | None = None
     class_ids: tuple[int, ...] | None = None
     ignore_other_classes: bool = False
     images_per_class: dict[str, int | dict[str, int]] = Field(default_factory=dict)
     makes_evaluation: bool = False
-
-    def list_classes(self) -> list[ClassRow]:
-        """Return the classes of user-provided images."""
-        return make_class_rows(self.classes or ())
-
-
-def make_class_rows(classes: Iterable[tuple[str, str]]) -> list[ClassRow]:
-    """Make a class table from the key and the name of each class."""
-    return [ClassRow(n, key, name, "", "", "") for n, (key, name) in enumerate(classes)]

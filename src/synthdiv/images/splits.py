@@ -18,7 +18,7 @@ ImagesBySplit = dict[str, list[FoundImage]]
 
 
 def find_splits(
-    source: ImageSource, *, name: str, digits: Path | str, seed: int, threads: int
+    source: ImageSource, *, name: str, class_table: str, digits: Path | str, seed: int, threads: int
 ) -> tuple[list[ClassRow], dict[str, tuple[list[FoundImage], list[ChosenImage]]]]:
     """Find the images of each split of a set, and choose those that are used.
 
@@ -28,6 +28,8 @@ def find_splits(
         Where the images are.
     name : str
         The set's name, for messages.
+    class_table : str
+        The study's class table.
     digits : Path or str
         The Parquet file to write scikit-learn's digits to.
     seed : int
@@ -47,7 +49,7 @@ def find_splits(
     StudyError
         If the set does not exist, cannot be read in its form, lacks images, or, as a transfer set, has only one class.
     """
-    classes, images = list_images(source, name=name, digits=digits, seed=seed, threads=threads)
+    classes, images = list_images(source, name=name, class_table=class_table, digits=digits, seed=seed, threads=threads)
     splits = {}
     for split, found in images.items():
         class_ids: Iterable[int] | None = source.class_ids
@@ -61,7 +63,7 @@ def find_splits(
 
 
 def list_images(
-    source: ImageSource, *, name: str, digits: Path | str, seed: int, threads: int
+    source: ImageSource, *, name: str, class_table: str, digits: Path | str, seed: int, threads: int
 ) -> tuple[list[ClassRow], ImagesBySplit]:
     """Return the classes of a set, and all its images by split; as for :func:`find_splits`."""
     if "torchvision" in source.library:
@@ -71,7 +73,8 @@ def list_images(
         classes = write_digits(digits)
         listed = {"train": find_images(ImageFiles(form="parquet", paths=(str(digits),)), classes)}
     else:
-        classes = source.list_classes()
+        assert source.classes is not None
+        classes = source.classes.read(class_table)
         listed = {
             split: find_images(files, classes, threads=threads, ignore_others=source.ignore_other_classes)
             for split, files in source.files

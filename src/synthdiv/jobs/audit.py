@@ -80,12 +80,12 @@ def _has_image_sets(study: Study) -> bool:
 
 def list_published_tables(study: Study) -> list[str]:
     """List the published tables to audit, if the config names their study, relative to the published tables' folder."""
-    return list(AUDITED) if study.config["published"] == "diversity_and_diffusion" else []
+    return list(AUDITED) if study.config.published == "diversity_and_diffusion" else []
 
 
 def list_compared_tables(study: Study) -> list[str]:
     """List the published tables to compare with the study's own, relative to the published tables' folder."""
-    return ["imagenet_sd.csv"] if study.config["published"] == "imagenet_sd" else list_published_tables(study)
+    return ["imagenet_sd.csv"] if study.config.published == "imagenet_sd" else list_published_tables(study)
 
 
 def list_distances(study: Study) -> list[str]:
@@ -131,14 +131,14 @@ def audit_tables(study: Study) -> AuditTables:
     return AuditTables(
         prompts_of=tuple(find_prompt_sets(study).items()),
         repeated=tuple(list_repeated_prompt_sets(study)),
-        published=study.config["published"],
+        published=study.config.published,
     )
 
 
 @plans()
 def check_claims(study: Study) -> CheckClaims:
     """Plan the test of published claims."""
-    return CheckClaims(encoder=list_encoders(study)[0], published=study.config["published"], roles=find_roles(study))
+    return CheckClaims(encoder=list_encoders(study)[0], published=study.config.published, roles=find_roles(study))
 
 
 def list_published(study: Study) -> list[Wildcards]:
@@ -149,4 +149,5 @@ def list_published(study: Study) -> list[Wildcards]:
 @plans(list_published)
 def compare_published(study: Study) -> ComparePublished:
     """Plan the comparison with published values."""
-    return ComparePublished(study=study.config["published"], classifier=find_first_classifier(study))
+    assert study.config.published is not None
+    return ComparePublished(study=study.config.published, classifier=find_first_classifier(study))

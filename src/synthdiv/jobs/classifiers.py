@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from synthdiv.config.training import MixturePart
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.embeddings import list_class_keys
 from synthdiv.jobs.files import find_set_indices, list_model_files
 from synthdiv.jobs.images import count_gpus, list_excluded
-from synthdiv.jobs.prompts import list_names
+from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.parts import TrainingRun
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class TrainingPart(Part):
@@ -55,7 +56,7 @@ class TrainClassifier(Job):
         The set on which the classifier is evaluated while it is trained.
     exclude_flags : tuple of str
         Images with these flags are left out.
-    class_keys : tuple of str
+    classes : ClassColumns
     seed : int
         The run's own seed.
     study_seed : int
@@ -67,7 +68,7 @@ class TrainClassifier(Job):
     initial: tuple[str, str] | None
     monitored: str | None
     exclude_flags: tuple[str, ...]
-    class_keys: tuple[str, ...]
+    classes: ClassColumns
     seed: int
     study_seed: int
 
@@ -104,14 +105,14 @@ class EvaluateClassifier(Job):
         In the order of the inputs.
     exclude_flags : tuple of str
         Images with these flags are left out.
-    class_keys : tuple of str
+    classes : ClassColumns
     """
 
     recipe: dict[str, Any]
     seeds: tuple[int, ...]
     sets: tuple[EvaluatedSet, ...]
     exclude_flags: tuple[str, ...]
-    class_keys: tuple[str, ...]
+    classes: ClassColumns
 
 
 class TabulateClassifiers(Job):
@@ -125,13 +126,13 @@ class TabulateClassifiers(Job):
         Classifier, training set and seed.
     natural : str or None
         The natural set.
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     evaluations: tuple[tuple[str, str], ...]
     runs: tuple[tuple[str, str, int], ...]
     natural: str | None
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class RankPredictors(Job):
@@ -184,58 +185,58 @@ def list_trained(study: Study) -> list[Wildcards]:
 
 def list_training_indices(study: Study, training: str) -> list[str]:
     """List the file that represents the indices of each part of a training set."""
-    return [find_set_indices(study, part["set"]) for part in list_parts(study, training)]
+    return [find_set_indices(study, part.set) for part in list_parts(study, training)]
 
 
 def find_initial_weights(study: Study, classifier: str, seed: str) -> list[str]:
     """Return the weights of another classifier of the study that a training run starts from."""
-    source = study.config["classifiers"][classifier].get("init_from")
+    source = study.config.classifiers[classifier].init_from
     if source is None:
         return []
-    return [name_weights(TrainingRun(source["classifier"], source["train"], int(seed)))]
+    return [name_weights(TrainingRun(source.classifier, source.train, int(seed)))]
 
 
 def list_monitored_indices(study: Study, classifier: str) -> list[str]:
     """Return the file that represents the indices of the set that is monitored while a classifier is trained."""
-    entry = study.config["classifiers"][classifier]
-    return [find_set_indices(study, entry["monitor"])] if "monitor" in entry else []
+    entry = study.config.classifiers[classifier]
+    return [find_set_indices(study, entry.monitor)] if entry.monitor is not None else []
 
 
 def list_pretrained_files(study: Study, classifier: str) -> list[str]:
     """List the pretrained weights of a recipe, if they are files."""
     recipe = study.recipes[classifier]
-    return list_model_files(recipe["model"], recipe["pretrained"])
+    return list_model_files(recipe.model, recipe.pretrained)
 
 
 @plans(list_trained)
 def train_classifier(study: Study, classifier: str, training: str, seed: str) -> TrainClassifier:
     """Plan a training run."""
-    entry = study.config["classifiers"][classifier]
-    source = entry.get("init_from")
+    entry = study.config.classifiers[classifier]
+    source = entry.init_from
     return TrainClassifier(
         recipe=make_training_recipe(study, classifier),
         parts=tuple(_describe_part(study, part) for part in list_parts(study, training)),
-        initial=None if source is None else (source["classifier"], source["train"]),
-        monitored=entry.get("monitor"),
+        initial=None if source is None else (source.classifier, source.train),
+        monitored=entry.monitor,
         exclude_flags=list_excluded(study),
-        class_keys=list_class_keys(study),
+        classes=describe_classes(study, "key"),
         seed=int(seed),
         study_seed=study.seed,
     )
 
 
-def _describe_part(study: Study, part: dict[str, Any]) -> TrainingPart:
+def _describe_part(study: Study, part: MixturePart) -> TrainingPart:
     return TrainingPart(
-        set_name=part["set"],
-        images_per_class=part["images_per_class"],
-        weight=part["weight"],
-        class_ids=tuple(study.find_classes(part["classes"])) if "classes" in part else None,
+        set_name=part.set,
+        images_per_class=part.images_per_class,
+        weight=part.weight,
+        class_ids=None if part.classes is None else tuple(study.find_classes(part.classes)),
     )
 
 
 def count_processes(study: Study, classifier: str) -> int:
     """Return the number of processes that train a classifier."""
-    return study.config["classifiers"][classifier]["processes"]
+    return study.config.classifiers[classifier].processes
 
 
 def count_training_gpus(study: Study, classifier: str) -> int:
@@ -245,12 +246,12 @@ def count_training_gpus(study: Study, classifier: str) -> int:
 
 def count_training_threads(study: Study, classifier: str) -> int:
     """Return 8 threads per GPU to read and decode images; on the CPU, one per process, so that jobs run in parallel."""
-    return count_processes(study, classifier) * (1 if study.config["device"] == "cpu" else 8)
+    return count_processes(study, classifier) * (1 if study.config.device == "cpu" else 8)
 
 
 def find_checkpoint_seconds(study: Study, classifier: str) -> int:
     """Return the time between checkpoints of a training run in seconds, since Snakemake rounds resources to integers."""
-    return round(60 * study.config["classifiers"][classifier]["checkpoint_minutes"])
+    return round(60 * study.config.classifiers[classifier].checkpoint_minutes)
 
 
 def name_weights(run: TrainingRun) -> str:
@@ -281,19 +282,19 @@ def list_evaluated_weights(study: Study, classifier: str, training: str) -> list
 
 def list_evaluation_indices(study: Study, classifier: str) -> list[str]:
     """List the file that represents the indices of each set on which a classifier is evaluated."""
-    return [find_set_indices(study, name) for name in study.config["classifiers"][classifier]["evaluate"]]
+    return [find_set_indices(study, name) for name in study.config.classifiers[classifier].evaluate]
 
 
 def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
     """Return the training seeds of a classifier; none for a pretrained one."""
-    entry = study.config["classifiers"][classifier]
-    return tuple(entry["seeds"]) if entry["train"] else ()
+    entry = study.config.classifiers[classifier]
+    return tuple(entry.seeds) if entry.train else ()
 
 
 @plans(list_evaluated)
 def evaluate_classifier(study: Study, classifier: str, training: str) -> EvaluateClassifier:
     """Plan the evaluation of a classifier."""
-    evaluated = study.config["classifiers"][classifier]["evaluate"]
+    evaluated = study.config.classifiers[classifier].evaluate
     return plan_evaluation(study, classifier, tuple(_describe_evaluated(study, name) for name in evaluated))
 
 
@@ -303,18 +304,18 @@ def _describe_evaluated(study: Study, name: str) -> EvaluatedSet:
         set_name=name,
         split="evaluation",
         among=None if class_ids is None else tuple(class_ids),
-        real_labels=study.sets[name].get("real_labels", False),
+        real_labels=study.sets[name].real_labels,
     )
 
 
 def plan_evaluation(study: Study, classifier: str, sets: tuple[EvaluatedSet, ...]) -> EvaluateClassifier:
     """Plan the evaluation of a classifier on some sets."""
     return EvaluateClassifier(
-        recipe=study.recipes[classifier],
+        recipe=study.recipes[classifier].to_dict(),
         seeds=list_seeds(study, classifier),
         sets=sets,
         exclude_flags=list_excluded(study),
-        class_keys=list_class_keys(study),
+        classes=describe_classes(study, "key"),
     )
 
 
@@ -335,7 +336,7 @@ def tabulate_classifiers(study: Study) -> TabulateClassifiers:
         evaluations=tuple(list_evaluations(study)),
         runs=list_runs(study),
         natural=find_natural_images(study),
-        class_names=list_names(study),
+        classes=describe_classes(study, "name"),
     )
 
 
@@ -351,7 +352,7 @@ def list_training_sets(study: Study) -> list[str]:
 
 def _find_evaluation_sets(study: Study) -> dict[str, str]:
     """Return the evaluation set of each classifier that figures show."""
-    return {name: entry["evaluate"][0] for name, entry in study.config["classifiers"].items()}
+    return {name: entry.evaluate[0] for name, entry in study.config.classifiers.items()}
 
 
 def list_predictor_sets(study: Study) -> list[str]:
@@ -375,11 +376,11 @@ def rank_predictors(study: Study) -> RankPredictors:
 @plans()
 def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
     """Plan the exchange rate of natural and synthetic images."""
-    mixed = {part["set"] for parts in study.mixtures.values() for part in parts}
+    mixed = {part.set for parts in study.mixtures.values() for part in parts}
     return MeasureExchangeRate(
         runs=list_runs(study),
         train_sets=tuple(name for name in list_training_sets(study) if name in study.mixtures or name in mixed),
-        natural=tuple(name for name, entry in study.sets.items() if "images" in entry),
+        natural=tuple(name for name, entry in study.sets.items() if entry.images is not None),
         evaluations=_find_evaluation_sets(study),
     )
 

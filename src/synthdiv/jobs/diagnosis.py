@@ -7,18 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.classifiers import find_first_classifier
 from synthdiv.jobs.files import find_embeddings
-from synthdiv.jobs.prompts import count_own_images, describe_prompts, list_names, list_source_files
+from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.classifiers import find_treated_classes
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
 from synthdiv.plan.study import Study
-from synthdiv.prompts.class_texts import list_texts
+from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
 
@@ -29,18 +28,14 @@ class EmbedClassTexts(Job):
     ----------
     encoder : dict
         The config's entry of the encoder.
-    class_table : str
-        The file of the classes.
+    classes : ClassColumns
     datasets : tuple of (DatasetPrompts, Counts or None)
         The prompts of each generated dataset, with the numbers of images if every image has its own prompt.
-    digest : str
-        The digest of the texts that are no prompts.
     """
 
     encoder: dict[str, Any]
-    class_table: str
+    classes: ClassColumns
     datasets: tuple[tuple[DatasetPrompts, Counts | None], ...]
-    digest: str
 
 
 class GatherEvidence(Job):
@@ -83,15 +78,14 @@ class TabulateDiagnosis(Job):
         The natural set.
     seed : int
         The study's seed.
-    classes : tuple of (str, str)
-        The key and the name of each class.
+    classes : ClassColumns
     """
 
     sets: tuple[str, ...]
     diagnosed: tuple[str, ...]
     natural: str | None
     seed: int
-    classes: tuple[tuple[str, str], ...]
+    classes: ClassColumns
 
 
 class TabulateTradeoff(Job):
@@ -139,14 +133,14 @@ class CompareInterventions(Job):
         The training sets, in the order of the inputs.
     classifier : str
     evaluation_set : str
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     interventions: tuple[Intervention, ...]
     train_sets: tuple[str, ...]
     classifier: str
     evaluation_set: str
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 def _list_generated_datasets(study: Study) -> list[str]:
@@ -170,15 +164,14 @@ def embed_class_texts(study: Study, encoder: str) -> EmbedClassTexts:
     datasets = _list_generated_datasets(study)
     return EmbedClassTexts(
         encoder=describe_encoder(study, encoder),
-        class_table=study.config["classes"],
+        classes=describe_classes(study, "name", "hypernym", "definition"),
         datasets=tuple((describe_prompts(study, name), count_own_images(study, name)) for name in datasets),
-        digest=make_digest(list_texts(study.classes, {})),
     )
 
 
 def find_class_texts(study: Study, set_name: str) -> list[str]:
     """Return the embedded class texts for a generated set, whose prompts are among them."""
-    if "dataset" not in study.sets[set_name]:
+    if study.sets[set_name].dataset is None:
         return []
     return [f"<results>/diagnosis/{one['encoder']}/class_texts.parquet" for one in list_text_jobs(study)]
 
@@ -198,8 +191,8 @@ def list_evidence_jobs(study: Study) -> list[Wildcards]:
 def gather_evidence(study: Study, set_name: str) -> GatherEvidence:
     """Plan the evidence on a set's classes."""
     return GatherEvidence(
-        dataset=study.sets[set_name].get("dataset"),
-        images_per_class=study.config["diagnosis"]["images_per_class"],
+        dataset=study.sets[set_name].dataset,
+        images_per_class=study.config.diagnosis.images_per_class,
         n_classes=len(study.classes),
         seed=study.seed,
     )
@@ -245,7 +238,7 @@ def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
         diagnosed=tuple(list_diagnosed(study)),
         natural=find_natural_reference(study),
         seed=study.seed,
-        classes=tuple((row.key, row.name) for row in study.classes),
+        classes=describe_classes(study, "key", "name"),
     )
 
 
@@ -259,20 +252,20 @@ def tabulate_tradeoff(study: Study) -> TabulateTradeoff:
     """Plan the table of diversity against error."""
     natural = find_natural_reference(study)
     assert natural is not None
-    generated = {name: study.sets[name] for name in list_diagnosed(study) if "dataset" in study.sets[name]}
+    generated = [name for name in list_diagnosed(study) if study.sets[name].dataset is not None]
     return TabulateTradeoff(
         natural=natural,
         described={
-            name: (study.datasets[entry["dataset"]].prompt(0, "train", 0), entry["guidance_scale"])
-            for name, entry in generated.items()
+            name: (study.datasets[study.find_dataset(name)].prompt(0, "train", 0), study.find_scale(name))
+            for name in generated
         },
     )
 
 
 def list_intervention_sets(study: Study) -> list[str]:
     """List the training sets of the interventions, without repetition."""
-    interventions = study.config["interventions"].values()
-    return list(dict.fromkeys(one[role] for one in interventions for role in ("base", "diagnosed", "others")))
+    interventions = study.config.interventions.values()
+    return list(dict.fromkeys(name for one in interventions for name in (one.base, one.diagnosed, one.others)))
 
 
 def list_intervention_predictions(study: Study) -> list[str]:
@@ -282,15 +275,15 @@ def list_intervention_predictions(study: Study) -> list[str]:
 
 
 def _describe_intervention(study: Study, name: str) -> Intervention:
-    entry = study.config["interventions"][name]
-    trained = {group: entry[group] for group in ("diagnosed", "others")}
-    treated = {group: tuple(find_treated_classes(study, entry["base"], one)) for group, one in trained.items()}
-    return Intervention(name=name, base=entry["base"], train_sets=trained, class_ids=treated)
+    entry = study.config.interventions[name]
+    trained = {"diagnosed": entry.diagnosed, "others": entry.others}
+    treated = {group: tuple(find_treated_classes(study, entry.base, one)) for group, one in trained.items()}
+    return Intervention(name=name, base=entry.base, train_sets=trained, class_ids=treated)
 
 
 def list_compared_interventions(study: Study) -> list[Wildcards]:
     """Return one job without wildcards, if the study has interventions."""
-    return [{}] if study.config["interventions"] else []
+    return [{}] if study.config.interventions else []
 
 
 @plans(list_compared_interventions)
@@ -299,9 +292,9 @@ def compare_interventions(study: Study) -> CompareInterventions:
     classifier = find_first_classifier(study)
     assert classifier is not None
     return CompareInterventions(
-        interventions=tuple(_describe_intervention(study, name) for name in study.config["interventions"]),
+        interventions=tuple(_describe_intervention(study, name) for name in study.config.interventions),
         train_sets=tuple(list_intervention_sets(study)),
         classifier=classifier,
-        evaluation_set=study.config["classifiers"][classifier]["evaluate"][0],
-        class_names=list_names(study),
+        evaluation_set=study.config.classifiers[classifier].evaluate[0],
+        classes=describe_classes(study, "name"),
     )

@@ -10,7 +10,7 @@ from typing import Any
 from synthdiv.core.job import Job
 from synthdiv.jobs.files import find_embeddings, find_index, list_image_collections, list_model_files
 from synthdiv.jobs.images import list_excluded, list_prompt_probes, list_transfer
-from synthdiv.jobs.prompts import count_own_images, describe_prompts
+from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.sets import (
@@ -21,6 +21,7 @@ from synthdiv.plan.sets import (
     list_text_encoders,
 )
 from synthdiv.plan.study import Study
+from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
 
@@ -67,29 +68,23 @@ class ImportEmbeddings(Job):
     set_name : str
     source : str or dict of split to str
         A path or a pattern, for both splits or for each.
-    class_keys : tuple of str
-        The keys of the classes, by class_id.
+    classes : ClassColumns
     """
 
     set_name: str
     source: str | dict[str, str]
-    class_keys: tuple[str, ...]
-
-
-def list_class_keys(study: Study) -> tuple[str, ...]:
-    """Return the keys of the classes, by class_id."""
-    return tuple(row.key for row in study.classes)
+    classes: ClassColumns
 
 
 def list_encoder_files(study: Study, encoder: str) -> list[str]:
     """List an encoder's files, if its model or weights are files: changed weights make another encoder."""
-    spec = study.config["encoders"][encoder]
-    return list_model_files(spec["model"], spec["pretrained"])
+    spec = study.config.encoders[encoder]
+    return list_model_files(spec.model, spec.pretrained)
 
 
 def count_embedding_threads(study: Study) -> int:
     """Return 4 threads per GPU to read and decode images; on the CPU, one per job, so that jobs run in parallel."""
-    return 1 if study.config["device"] == "cpu" else 4
+    return 1 if study.config.device == "cpu" else 4
 
 
 def list_embedded(study: Study) -> list[Wildcards]:
@@ -97,7 +92,7 @@ def list_embedded(study: Study) -> list[Wildcards]:
     first = list_encoders(study)[0]
     return [
         {"encoder": encoder, "collection": collection, "shard": shard}
-        for encoder in study.config["encoders"]
+        for encoder in study.config.encoders
         for collection in list_image_collections(study)
         for shard in list_shards(study)
         if encoder == first or not collection.startswith("review/")
@@ -133,7 +128,7 @@ def embed_prompt_probe(study: Study, encoder: str, probe: str) -> EmbedImages:
 
 def list_embedded_transfer(study: Study) -> list[Wildcards]:
     """List the transfer sets, with each encoder."""
-    return [{"encoder": encoder, **one} for encoder in study.config["encoders"] for one in list_transfer(study)]
+    return [{"encoder": encoder, **one} for encoder in study.config.encoders for one in list_transfer(study)]
 
 
 @plans(list_embedded_transfer)
@@ -164,7 +159,7 @@ def embed_prompts(study: Study, encoder: str, dataset: str, shard: str) -> Embed
 
 def list_imported(study: Study) -> list[Wildcards]:
     """List the sets with user-provided embeddings."""
-    return [{"set_name": name} for name, entry in study.sets.items() if "embeddings" in entry]
+    return [{"set_name": name} for name, entry in study.sets.items() if entry.embeddings is not None]
 
 
 def list_imported_files(study: Study, set_name: str) -> list[str]:
@@ -175,8 +170,10 @@ def list_imported_files(study: Study, set_name: str) -> list[str]:
 @plans(list_imported)
 def import_embeddings(study: Study, set_name: str) -> ImportEmbeddings:
     """Plan the import of a set's embedding tables."""
-    source = study.sets[set_name]["embeddings"]
-    return ImportEmbeddings(set_name=set_name, source=source, class_keys=list_class_keys(study))
+    given = study.sets[set_name].embeddings
+    assert given is not None
+    source = given if isinstance(given, str) else given.to_dict()
+    return ImportEmbeddings(set_name=set_name, source=source, classes=describe_classes(study, "key"))
 
 
 def list_probe_embeddings(study: Study) -> list[str]:

@@ -9,13 +9,14 @@ from typing import Any
 
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
-from synthdiv.jobs.prompts import list_names
+from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.experiments import list_encoder_experiments, list_queries, list_references
 from synthdiv.plan.parts import Experiment
 from synthdiv.plan.sets import list_encoders
 from synthdiv.plan.study import Study
 from synthdiv.plan.sweeps import find_sweep_metrics
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class ScoreExperiment(Job):
@@ -51,12 +52,12 @@ class TabulateExperiments(Job):
     ----------
     experiments : tuple of ExperimentRow
     kinds : dict of set to {"image", "prompt"}
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     experiments: tuple[ExperimentRow, ...]
     kinds: dict[str, str]
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class CompareEncoders(Job):
@@ -133,14 +134,14 @@ def find_query_embeddings(study: Study, encoder: str, query: str) -> str:
 
 def count_scoring_threads(study: Study) -> int:
     """Return 1 for a small study, so that its experiments run in parallel, else 8."""
-    references = len(study.classes) * study.config["images_per_class"]["train"]
+    references = len(study.classes) * study.config.images_per_class.train
     return 1 if references < 100_000 else 8
 
 
 @plans(list_scored)
 def score_experiment(study: Study, encoder: str, reference: str, query: str) -> ScoreExperiment:
     """Plan an experiment."""
-    kind = study.sets[query]["kind"]
+    kind = study.sets[query].kind
     return ScoreExperiment(reference=reference, query=query, query_kind=kind, n_classes=len(study.classes))
 
 
@@ -160,8 +161,8 @@ def tabulate_experiments(study: Study) -> TabulateExperiments:
             ExperimentRow(encoder=encoder, number=one.number, reference=one.reference, query=one.query)
             for encoder, one in list_all_experiments(study)
         ),
-        kinds={name: study.sets[name]["kind"] for name in [*list_references(study), *list_queries(study)]},
-        class_names=list_names(study),
+        kinds={name: study.sets[name].kind for name in [*list_references(study), *list_queries(study)]},
+        classes=describe_classes(study, "name"),
     )
 
 
@@ -179,18 +180,18 @@ def list_classified(study: Study) -> list[Wildcards]:
 
 def list_probed(study: Study) -> list[Wildcards]:
     """List the reference sets with a linear probe, with each encoder."""
-    return list_classified(study) if study.config["embedding_classifiers"]["linear_probe"] else []
+    return list_classified(study) if study.config.embedding_classifiers.linear_probe else []
 
 
 @plans(list_probed)
 def train_linear_probe(study: Study, encoder: str, reference: str) -> TrainLinearProbe:
     """Plan the linear probe on a reference set."""
-    return TrainLinearProbe(c_values=study.config["embedding_classifiers"]["linear_probe_C"], seed=study.seed)
+    return TrainLinearProbe(c_values=tuple(study.config.embedding_classifiers.linear_probe_C), seed=study.seed)
 
 
 def find_linear_probe(study: Study, encoder: str, reference: str) -> list[str]:
     """Return the linear probe of a reference set, if the config wants one."""
-    if not study.config["embedding_classifiers"]["linear_probe"]:
+    if not study.config.embedding_classifiers.linear_probe:
         return []
     return [f"<results>/linear_probes/{encoder}/{reference}.npz"]
 
@@ -208,11 +209,11 @@ def list_classified_embeddings(study: Study, encoder: str, reference: str) -> li
 @plans(list_classified)
 def classify_embeddings(study: Study, encoder: str, reference: str) -> ClassifyEmbeddings:
     """Plan the predictions of a reference set's classifiers."""
-    options = study.config["embedding_classifiers"]
+    options = study.config.embedding_classifiers
     return ClassifyEmbeddings(
-        options={key: options[key] for key in ("density", "knn", "lda_shrinkage", "mixture_components")},
+        options={key: getattr(options, key) for key in ("density", "knn", "lda_shrinkage", "mixture_components")},
         queries=tuple(list_classified_queries(study, encoder, reference)),
-        linear_probe=options["linear_probe"],
+        linear_probe=options.linear_probe,
         n_classes=len(study.classes),
         seed=study.seed,
     )

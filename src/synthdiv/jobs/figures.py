@@ -92,12 +92,12 @@ def list_sheet_indices(study: Study) -> list[str]:
 
 def describe_sheet(study: Study) -> Options:
     """Return the columns of the contact sheet, the classes' names, and how many classes and images it shows."""
-    options = study.config["contact_sheets"]
+    options = study.config.contact_sheets
     return {
         "columns": list_sheet_sets(study),
         "class_names": [row.name for row in study.classes],
-        "classes": options["classes"],
-        "images": options["images"],
+        "classes": options.classes,
+        "images": options.images,
     }
 
 
@@ -114,7 +114,7 @@ def name_split_reference(study: Study) -> Options:
 def list_evidence_sets(study: Study) -> list[str]:
     """List the diagnosed sets with images to show, and the natural one; none if the natural set has no images."""
     shown, natural = (
-        [name for name in list_diagnosed(study) if "embeddings" not in study.sets[name]],
+        [name for name in list_diagnosed(study) if study.sets[name].embeddings is None],
         find_natural_images(study),
     )
     return [*shown, natural] if shown and natural else []
@@ -132,16 +132,16 @@ def name_evidence_sets(study: Study) -> Options:
 
 def count_probe_images(study: Study) -> Options:
     """Return the number of images of each prompt of each prompt probe."""
-    return {"images": [[name, entry["images"]] for name, entry in study.config["prompt_probes"].items()]}
+    return {"images": [[name, entry.images] for name, entry in study.config.prompt_probes.items()]}
 
 
 def find_geometry_sets(study: Study) -> list[str]:
     """Return an image set and its own prompt set, or else the first of each; empty if either is missing."""
     names = list_encoded_sets(study, list_encoders(study)[0])
-    prompts = [name for name in names if study.sets[name]["kind"] == "prompt"]
+    prompts = [name for name in names if study.sets[name].kind == "prompt"]
     images = list_image_sets(study, list_encoders(study)[0])
     pairs = [(image, prompt) for prompt in prompts for image in images]
-    source = {name: study.sets[name].get("dataset") for name in names}
+    source = {name: study.sets[name].dataset for name in names}
     own = [(image, prompt) for image, prompt in pairs if source[image] is not None and source[image] == source[prompt]]
     return list(next(iter(own + pairs), ()))
 
@@ -167,10 +167,10 @@ def describe_geometry(study: Study) -> Options:
 
 def describe_training(study: Study) -> Options:
     """Return the training runs, in the order of the inputs, and the set that each classifier monitors."""
-    classifiers = study.config["classifiers"]
+    classifiers = study.config.classifiers
     return {
         "runs": [list(run[:2]) for run in list_runs(study)],
-        "monitored": {name: entry["monitor"] for name, entry in classifiers.items() if "monitor" in entry},
+        "monitored": {name: entry.monitor for name, entry in classifiers.items() if entry.monitor is not None},
     }
 
 

@@ -49,13 +49,13 @@ def list_folders(study: Study) -> list[str]:
         return []
     generated = [f"images/{run.collection}" for run in list_generation_runs(study)]
     first = list_encoders(study)[0]
-    datasets = {name: study.sets[name]["dataset"] for name in list_reviewable(study)}
+    datasets = {name: study.sets[name].dataset for name in list_reviewable(study)}
     reviewed = [f"images/review/{name}" for name in datasets]
     reviewed += [f"embeddings/{first}/review/{name}" for name in datasets]
     reviewed += [f"embeddings/{first}/prompts/{name}" for name in datasets.values()]
     embedded = [
         f"embeddings/{encoder}/{find_collection(study, name)}"
-        for encoder in study.config["encoders"]
+        for encoder in study.config.encoders
         for name in list_encoded_sets(study, encoder)
     ]
     return list(dict.fromkeys(generated + embedded + reviewed))

@@ -12,15 +12,15 @@ from synthdiv.core.job import Job
 from synthdiv.images.image_source import ImageSource
 from synthdiv.images.transfer_sets import find_root
 from synthdiv.jobs.files import find_indices, list_collections, list_model_files
-from synthdiv.jobs.prompts import count_images, describe_run
+from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_class_ids, find_natural_files, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
-from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets, read_transfer_classes
-from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.plan.transfer import find_transfer_files, find_transfer_table, list_transfer_sets, read_transfer_classes
+from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
 
 
@@ -87,29 +87,29 @@ class CountFlags(Job):
 
 def list_generators(study: Study) -> list[Wildcards]:
     """List the generators."""
-    return [{"generator": name} for name in study.config["generators"]]
+    return [{"generator": name} for name in study.config.generators]
 
 
 def list_generator_files(study: Study, generator: str) -> list[str]:
     """List a generator's files, if it is a folder: changed weights make another generator."""
-    spec = study.config["generators"][generator]
-    return list_model_files(spec["model"], spec["lora"])
+    spec = study.config.generators[generator]
+    return list_model_files(spec.model, spec.lora)
 
 
 @plans(list_generators)
 def fingerprint_generator(study: Study, generator: str) -> FingerprintGenerator:
     """Plan the fingerprint of a generator."""
-    return FingerprintGenerator(generator=study.config["generators"][generator])
+    return FingerprintGenerator(generator=study.config.generators[generator].to_dict())
 
 
 def count_gpus(study: Study) -> int:
     """Return the number of GPUs of a job that uses one, or 0 if the study runs on the CPU."""
-    return 0 if study.config["device"] == "cpu" else 1
+    return 0 if study.config.device == "cpu" else 1
 
 
 def count_generation_threads(study: Study) -> int:
     """Return 4 threads on a GPU, three of them to encode and write images; on the CPU, one, so that jobs run in parallel."""
-    return 1 if study.config["device"] == "cpu" else 4
+    return 1 if study.config.device == "cpu" else 4
 
 
 def list_generation(study: Study) -> list[Wildcards]:
@@ -169,11 +169,11 @@ def plan_generation(study: Study, run: GenerationRun, shard: Shard) -> GenerateI
         prompts=describe_run(study, run, shard),
         images_per_class=count_images(study, run),
         guidance_scale=run.guidance_scale,
-        generator=config["generators"][find_generator(study, run.dataset, run.split)],
-        image_format=config["image_format"],
-        noise=config["noise"],
+        generator=config.generators[find_generator(study, run.dataset, run.split)].to_dict(),
+        image_format=config.image_format.to_dict(),
+        noise=config.noise,
         seed=study.seed,
-        archive=config["archive"],
+        archive=config.archive,
         recipe_version=RECIPE_VERSION,
     )
 
@@ -185,7 +185,7 @@ def list_transfer(study: Study) -> list[Wildcards]:
 
 def list_indexed(study: Study) -> list[Wildcards]:
     """List the natural sets and the transfer sets, as paths of their indices."""
-    natural = [name for name, entry in study.sets.items() if "images" in entry]
+    natural = [name for name, entry in study.sets.items() if entry.images is not None]
     names = [f"natural/{name}" for name in natural] + [f"transfer/{name}" for name in list_transfer_sets(study)]
     return [{"indexed": name} for name in names]
 
@@ -196,8 +196,8 @@ def list_indexed_files(study: Study, indexed: str) -> list[str]:
     if kind == "natural":
         return [path for _, files in _describe_natural(study, name).files for path in files.list_files()]
     entry = list_transfer_sets(study)[name]
-    paths = find_root(entry, f"transfer.sets.{name}") if "torchvision" in entry else []
-    paths += [entry["classes"]] if "classes" in entry else []
+    paths = find_root(entry.describe_library(), f"transfer.sets.{name}") if entry.torchvision is not None else []
+    paths += [entry.classes] if entry.classes is not None else []
     return paths + [path for files in find_transfer_files(study, name).values() for path in files.list_files()]
 
 
@@ -208,9 +208,9 @@ def index_images(study: Study, indexed: str) -> IndexImages:
     return IndexImages(
         name=name,
         source=_describe_natural(study, name) if kind == "natural" else _describe_transfer(study, name),
-        on_undecodable=study.config["on_undecodable"],
+        on_undecodable=study.config.on_undecodable,
         seed=study.seed,
-        archive=study.config["archive"],
+        archive=study.config.archive,
     )
 
 
@@ -218,25 +218,22 @@ def _describe_natural(study: Study, name: str) -> ImageSource:
     subset = find_class_ids(study, name)
     return ImageSource(
         files=tuple((split, find_natural_files(study, name, split)) for split in list_splits(study, name)),
-        classes=_describe_classes(study.classes),
+        classes=describe_classes(study, "key", "name"),
         class_ids=None if subset is None else tuple(subset),
-        ignore_other_classes=study.sets[name]["ignore_other_classes"],
+        ignore_other_classes=study.sets[name].ignore_other_classes,
         images_per_class=read_natural_counts(study, name),
     )
 
 
 def _describe_transfer(study: Study, name: str) -> ImageSource:
-    entry, classes = list_transfer_sets(study)[name], read_transfer_classes(study, name)
+    entry, rows = list_transfer_sets(study)[name], read_transfer_classes(study, name)
+    classes = None if rows is None else ClassColumns.describe(find_transfer_table(study, name), rows, "key", "name")
     return ImageSource(
-        library={key: entry[key] for key in ("torchvision", "root", "sklearn") if key in entry},
+        library=entry.describe_library(),
         files=tuple(find_transfer_files(study, name).items()),
-        classes=None if classes is None else _describe_classes(classes),
+        classes=classes,
         makes_evaluation=True,
     )
-
-
-def _describe_classes(classes: list[ClassRow]) -> tuple[tuple[str, str], ...]:
-    return tuple((row.key, row.name) for row in classes)
 
 
 def list_all_indices(study: Study) -> list[str]:
@@ -259,4 +256,4 @@ def count_flags(study: Study) -> CountFlags:
 
 def list_excluded(study: Study) -> tuple[str, ...]:
     """Return the flags that exclude an image, in alphabetical order."""
-    return tuple(sorted(study.config["exclude_flags"]))
+    return tuple(sorted(study.config.exclude_flags))

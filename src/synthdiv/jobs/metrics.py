@@ -6,7 +6,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.prompts import list_names
+from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.generation import find_generator
@@ -14,6 +14,7 @@ from synthdiv.plan.parts import SweepMetric
 from synthdiv.plan.sets import choose_features, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class MeasureSet(Job):
@@ -72,12 +73,12 @@ class TabulateMetrics(Job):
     tables : tuple of SetTable
     encoder : str
         The first encoder, whose Centroid Distances have a table of their own.
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     tables: tuple[SetTable, ...]
     encoder: str
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class MeasureSpread(Job):
@@ -107,13 +108,13 @@ class TabulateGuidance(Job):
     generated_by : dict of dataset to generator
     generators : tuple of str
         The generators, in the order of the fingerprints.
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     metrics: tuple[Sweep, ...]
     generated_by: dict[str, str]
     generators: tuple[str, ...]
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 def list_measured(study: Study) -> list[Wildcards]:
@@ -128,7 +129,7 @@ def list_measured(study: Study) -> list[Wildcards]:
 @plans(list_measured)
 def measure_set(study: Study, encoder: str, set_name: str) -> MeasureSet:
     """Plan the diversity of a set."""
-    count = study.config["set_metrics"]["images_per_class"]
+    count = study.config.set_metrics.images_per_class
     return MeasureSet(images_per_class=count, n_classes=len(study.classes), seed=study.seed)
 
 
@@ -144,12 +145,12 @@ def list_compared(study: Study) -> list[Wildcards]:
 @plans(list_compared)
 def compare_sets(study: Study, encoder: str, reference: str, set_name: str) -> CompareSets:
     """Plan the comparison of a set with a reference."""
-    options = study.config["set_metrics"]
+    options = study.config.set_metrics
     return CompareSets(
-        kinds=(study.sets[reference]["kind"], study.sets[set_name]["kind"]),
+        kinds=(study.sets[reference].kind, study.sets[set_name].kind),
         features=choose_features(study, encoder),
-        neighbours=options["neighbours"],
-        images_per_class=options["images_per_class"],
+        neighbours=options.neighbours,
+        images_per_class=options.images_per_class,
         n_classes=len(study.classes),
         seed=study.seed,
     )
@@ -175,7 +176,7 @@ def tabulate_metrics(study: Study) -> TabulateMetrics:
         tables=tuple(SetTable(reference=None, **one) for one in list_measured(study))
         + tuple(SetTable(**one) for one in list_compared(study)),
         encoder=list_encoders(study)[0],
-        class_names=list_names(study),
+        classes=describe_classes(study, "name"),
     )
 
 
@@ -221,7 +222,7 @@ def tabulate_guidance(study: Study) -> TabulateGuidance:
         metrics=tuple(Sweep(**vars(one)) for one in find_sweep_metrics(study)),
         generated_by={name: find_generator(study, name) for name in find_sweeps(study)},
         generators=tuple(_list_sweep_generators(study)),
-        class_names=list_names(study),
+        classes=describe_classes(study, "name"),
     )
 
 

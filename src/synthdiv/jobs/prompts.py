@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from synthdiv.config.generation import ProbeBuilder
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
@@ -16,8 +17,8 @@ from synthdiv.plan.generation import find_generator, find_prompts
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_grammar_sets, list_text_encoders
 from synthdiv.plan.study import Study
-from synthdiv.prompts.class_tables import distinguish_names
-from synthdiv.prompts.sources import SOURCE_KEYS, Counts, DatasetPrompts, ProbePrompts, digest_prompts
+from synthdiv.prompts.class_columns import ClassColumns
+from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts, digest_prompts
 
 
 class ListedPrompts(Part):
@@ -41,7 +42,7 @@ class WritePrompts(Job):
     """The prompts of a dataset, and the classes' names."""
 
     listed: ListedPrompts
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class CheckPrompts(Job):
@@ -55,13 +56,13 @@ class CheckPrompts(Job):
         Where the pipeline of each generator is.
     encoders : dict
         The model of each encoder of texts.
-    class_names : tuple of str
+    classes : ClassColumns
     """
 
     listed: tuple[tuple[ListedPrompts, str | None], ...]
     generators: dict[str, dict[str, Any]]
     encoders: dict[str, dict[str, Any]]
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class MeasureAdherence(Job):
@@ -88,7 +89,7 @@ class TabulateAdherence(Job):
     """The sets whose adherence is tabulated, and the classes' names."""
 
     sets: tuple[str, ...]
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
 class ScoredProbe(Part):
@@ -101,23 +102,23 @@ class ScoredProbe(Part):
 
 
 class ScorePromptProbes(Job):
-    """The prompt probes, and names of the classes that tell them apart."""
+    """The prompt probes, and the classes."""
 
     prompt_probes: tuple[ScoredProbe, ...]
-    class_names: tuple[str, ...]
+    classes: ClassColumns
 
 
-def list_names(study: Study) -> tuple[str, ...]:
-    """Return the names of the classes, by class_id."""
-    return tuple(row.name for row in study.classes)
+def describe_classes(study: Study, *columns: str) -> ClassColumns:
+    """Describe columns of the study's class table."""
+    return ClassColumns.describe(None, study.classes, *columns)
 
 
 def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
     """List the text files from which the prompts of some datasets are made."""
-    files = [study.config["classes"]]
+    files = [study.config.classes]
     for name in _list_bases(study, names):
-        entry = study.config["datasets"][name]
-        files += [entry[key] for key in ("overrides", "grammar", "table") if key in entry]
+        entry = study.config.datasets[name]
+        files += [path for path in (entry.overrides, entry.grammar, entry.table) if path is not None]
     return list(dict.fromkeys(files))
 
 
@@ -128,7 +129,7 @@ def list_sources(study: Study, dataset: str) -> list[str]:
 
 def list_set_sources(study: Study, set_name: str) -> list[str]:
     """List the text files from which the prompts of a set are made."""
-    return list_source_files(study, [study.sets[set_name]["dataset"]])
+    return list_source_files(study, [study.find_dataset(set_name)])
 
 
 def list_all_sources(study: Study) -> list[str]:
@@ -143,7 +144,7 @@ def _list_bases(study: Study, names: Iterable[str]) -> list[str]:
         one: str | None = name
         while one is not None:
             found[one] = None
-            one = study.config["datasets"][one].get("base")
+            one = study.config.datasets[one].base
     return list(found)
 
 
@@ -151,31 +152,29 @@ def describe_prompts(study: Study, dataset: str, shard: Shard | None = None) -> 
     """Describe the prompts of a dataset, or of a shard of it."""
     prompts = study.datasets[dataset]
     class_ids = shard.class_ids if shard is not None else range(len(study.classes))
-    entries = {name: study.config["datasets"][name] for name in _list_bases(study, [dataset])}
+    entries = {name: study.config.datasets[name] for name in _list_bases(study, [dataset])}
     return DatasetPrompts(
         name=dataset,
-        class_table=study.config["classes"],
+        class_table=study.config.classes,
         first=class_ids.start,
         stop=class_ids.stop,
         digest=digest_prompts(prompts, class_ids),
-        entries={name: {key: one[key] for key in SOURCE_KEYS if key in one} for name, one in entries.items()},
+        entries={name: one.get_builder() for name, one in entries.items()},
         seed=study.seed if prompts.grammar is not None else None,
     )
 
 
 def describe_probe(study: Study, probe: str) -> ProbePrompts:
     """Describe the prompts of a prompt probe."""
-    entry, dataset = study.config["prompt_probes"][probe], study.prompt_probes[probe]
-    (class_id,) = study.find_classes([entry["class"]])
+    entry, dataset = study.config.prompt_probes[probe], study.prompt_probes[probe]
+    (class_id,) = study.find_classes([entry.class_key])
     return ProbePrompts(
         name=probe,
-        class_table=study.config["classes"],
+        class_table=study.config.classes,
         first=class_id,
         stop=class_id + 1,
         digest=digest_prompts(dataset, [class_id]),
-        class_key=entry["class"],
-        prompts=tuple(entry["prompts"]),
-        images=entry["images"],
+        entry=ProbeBuilder(class_key=entry.class_key, prompts=entry.prompts, images=entry.images),
     )
 
 
@@ -211,15 +210,15 @@ def _list_prompts(study: Study, dataset: str) -> ListedPrompts:
 @plans(list_datasets)
 def write_prompts(study: Study, dataset: str) -> WritePrompts:
     """Plan the table of a dataset's prompts."""
-    return WritePrompts(listed=_list_prompts(study, dataset), class_names=list_names(study))
+    return WritePrompts(listed=_list_prompts(study, dataset), classes=describe_classes(study, "name"))
 
 
 @plans()
 def check_prompts(study: Study) -> CheckPrompts:
     """Plan the check of all prompts."""
-    datasets = study.config["datasets"]
+    datasets = study.config.datasets
     listed: list[tuple[ListedPrompts, str | None]] = [
-        (_list_prompts(study, name), find_generator(study, name) if datasets[name]["guidance_scales"] else None)
+        (_list_prompts(study, name), find_generator(study, name) if datasets[name].guidance_scales else None)
         for name in study.datasets
     ]
     for name in study.prompt_probes:
@@ -228,11 +227,11 @@ def check_prompts(study: Study) -> CheckPrompts:
     return CheckPrompts(
         listed=tuple(listed),
         generators={
-            name: {key: spec[key] for key in ("model", "revision", "variant")}
-            for name, spec in study.config["generators"].items()
+            name: {"model": spec.model, "revision": spec.revision, "variant": spec.variant}
+            for name, spec in study.config.generators.items()
         },
-        encoders={name: {"model": spec["model"]} for name, spec in list_text_encoders(study).items()},
-        class_names=list_names(study),
+        encoders={name: {"model": spec.model} for name, spec in list_text_encoders(study).items()},
+        classes=describe_classes(study, "name"),
     )
 
 
@@ -244,11 +243,11 @@ def list_adherence(study: Study) -> list[Wildcards]:
 @plans(list_adherence)
 def measure_adherence(study: Study, encoder: str, set_name: str) -> MeasureAdherence:
     """Plan the adherence of a set."""
-    dataset = study.sets[set_name]["dataset"]
+    dataset = study.find_dataset(set_name)
     return MeasureAdherence(
         prompts=describe_prompts(study, dataset),
         encoder=describe_encoder(study, encoder),
-        images_per_class=study.config["adherence"]["images_per_class"],
+        images_per_class=study.config.adherence.images_per_class,
         seed=study.seed,
     )
 
@@ -261,7 +260,7 @@ def list_adherence_tables(study: Study) -> list[str]:
 @plans()
 def tabulate_adherence(study: Study) -> TabulateAdherence:
     """Plan the table of adherence."""
-    return TabulateAdherence(sets=tuple(list_grammar_sets(study)), class_names=list_names(study))
+    return TabulateAdherence(sets=tuple(list_grammar_sets(study)), classes=describe_classes(study, "name"))
 
 
 def list_adherence_table(study: Study) -> list[str]:
@@ -272,18 +271,18 @@ def list_adherence_table(study: Study) -> list[str]:
 def describe_probes(study: Study) -> tuple[ScoredProbe, ...]:
     """Describe each prompt probe."""
     return tuple(
-        ScoredProbe(probe=name, prompts=entry["prompts"], images=entry["images"], reference=entry["reference"])
-        for name, entry in study.config["prompt_probes"].items()
+        ScoredProbe(probe=name, prompts=tuple(entry.prompts), images=entry.images, reference=entry.reference)
+        for name, entry in study.config.prompt_probes.items()
     )
 
 
 def list_probe_references(study: Study) -> list[str]:
     """List the file that represents the embeddings of each probe's reference."""
     first = list_encoders(study)[0]
-    return [find_embeddings(study, first, one["reference"]) for one in study.config["prompt_probes"].values()]
+    return [find_embeddings(study, first, one.reference) for one in study.config.prompt_probes.values()]
 
 
 @plans()
 def score_prompt_probes(study: Study) -> ScorePromptProbes:
     """Plan the table of prompt probes."""
-    return ScorePromptProbes(prompt_probes=describe_probes(study), class_names=tuple(distinguish_names(study.classes)))
+    return ScorePromptProbes(prompt_probes=describe_probes(study), classes=describe_classes(study, "key", "name"))

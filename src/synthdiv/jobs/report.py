@@ -106,7 +106,7 @@ def list_report_tables(study: Study) -> list[str]:
     tables += ["centroid_distance.csv"] if list_image_sets(study) else []
     tables += ["error_split.csv", "causes.csv"] if list_split_sets(study) else []
     tables += ["tradeoff.csv"] if list_diagnosed(study) else []
-    tables += ["interventions.csv"] if study.config["interventions"] else []
+    tables += ["interventions.csv"] if study.config.interventions else []
     tables += ["encoder_agreement.csv"] if len(list_encoders(study)) > 1 else []
     tables += ["prompt_probes.csv"] if study.prompt_probes else []
     tables += ["prompt_checks.csv"] if study.datasets or study.prompt_probes else []

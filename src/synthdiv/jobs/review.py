@@ -9,12 +9,13 @@ from synthdiv.core.fingerprints import REVIEW, format_scale
 from synthdiv.core.job import Job
 from synthdiv.jobs.classifiers import EvaluateClassifier, EvaluatedSet, list_evaluated, plan_evaluation
 from synthdiv.jobs.files import find_embeddings, find_manifest
+from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.review import choose_reviewer, find_overrides, list_reviewable, plan_review, read_columns
 from synthdiv.plan.sets import list_encoders
 from synthdiv.plan.study import Study
-from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class MatchReview(Job):
@@ -53,7 +54,7 @@ class WriteReview(Job):
         The generator and the reviewer, in words.
     override_columns : tuple of str
         The columns of this CSV.
-    classes : tuple of ClassRow
+    classes : ClassColumns
     """
 
     reviewed: str
@@ -65,7 +66,7 @@ class WriteReview(Job):
     generated_by: str
     reviewed_by: str
     override_columns: tuple[str, ...]
-    classes: tuple[ClassRow, ...]
+    classes: ClassColumns
 
 
 def list_review_indices(study: Study, set_name: str) -> list[str]:
@@ -83,7 +84,7 @@ def find_review_reference(study: Study, set_name: str, encoder: str) -> str:
     reference = choose_reviewer(study).reference
     if reference is not None:
         return find_embeddings(study, encoder, reference)
-    return find_manifest(study, f"embeddings/{encoder}/prompts/{study.sets[set_name]['dataset']}")
+    return find_manifest(study, f"embeddings/{encoder}/prompts/{study.find_dataset(set_name)}")
 
 
 def list_classified_reviews(study: Study) -> list[Wildcards]:
@@ -128,19 +129,19 @@ def list_written_reviews(study: Study) -> list[Wildcards]:
 @plans(list_written_reviews)
 def write_review(study: Study, set_name: str) -> WriteReview:
     """Plan the page of a review."""
-    entry = study.sets[set_name]
-    generator, scale = find_generator(study, entry["dataset"]), format_scale(entry["guidance_scale"])
+    dataset, scale = study.find_dataset(set_name), format_scale(study.find_scale(set_name))
+    generator, overrides = find_generator(study, dataset), find_overrides(study, dataset)
     return WriteReview(
         reviewed=set_name,
-        dataset=entry["dataset"],
-        overrides=find_overrides(study, entry["dataset"]),
-        reads_overrides="overrides" in study.config["datasets"][entry["dataset"]],
-        images=study.config["review"]["images"],
-        shown=study.config["review"]["classes"],
+        dataset=dataset,
+        overrides=overrides,
+        reads_overrides=study.config.datasets[dataset].overrides is not None,
+        images=study.config.review.images,
+        shown=study.config.review.classes,
         generated_by=f"{generator} at guidance scale {scale}",
         reviewed_by=str(choose_reviewer(study)),
-        override_columns=tuple(read_columns(find_overrides(study, entry["dataset"]))),
-        classes=tuple(study.classes),
+        override_columns=tuple(read_columns(overrides)),
+        classes=describe_classes(study, "key", "name", "lemmas", "definition", "hypernym"),
     )
 
 

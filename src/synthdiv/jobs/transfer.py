@@ -11,13 +11,14 @@ from synthdiv.core.fingerprints import SPLITS
 from synthdiv.core.job import Job, Part
 from synthdiv.images.transfer_sets import VALIDATION
 from synthdiv.jobs.classifiers import list_evaluated, list_seeds
-from synthdiv.jobs.embeddings import list_class_keys
 from synthdiv.jobs.images import list_excluded, list_transfer
+from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.sets import find_natural_images
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import find_feature_set, list_transfer_sets
+from synthdiv.prompts.class_columns import ClassColumns
 
 
 class ExtractFeatures(Job):
@@ -29,7 +30,7 @@ class ExtractFeatures(Job):
         The config's recipe.
     seeds : tuple of int
         The seeds of its weights, in the order of the inputs; none for pretrained ones.
-    class_keys : tuple of str
+    classes : ClassColumns
     splits : tuple of str
         The images' splits.
     exclude_flags : tuple of str
@@ -42,7 +43,7 @@ class ExtractFeatures(Job):
 
     recipe: dict[str, Any]
     seeds: tuple[int, ...]
-    class_keys: tuple[str, ...]
+    classes: ClassColumns
     splits: tuple[str, ...]
     exclude_flags: tuple[str, ...]
     images_per_class: int | None
@@ -128,14 +129,14 @@ def list_extracted(study: Study) -> list[Wildcards]:
 @plans(list_extracted)
 def extract_features(study: Study, feature_images: str, classifier: str, training: str) -> ExtractFeatures:
     """Plan the features: of all images of a transfer set, or of the config's number of a natural set's evaluation split."""
-    is_transfer = feature_images.startswith("transfer/")
+    is_transfer, options = feature_images.startswith("transfer/"), study.config.features
     return ExtractFeatures(
-        recipe=study.recipes[classifier],
+        recipe=study.recipes[classifier].to_dict(),
         seeds=list_seeds(study, classifier),
-        class_keys=list_class_keys(study),
+        classes=describe_classes(study, "key"),
         splits=(*SPLITS, VALIDATION) if is_transfer else ("evaluation",),
         exclude_flags=() if is_transfer else list_excluded(study),
-        images_per_class=None if is_transfer else study.config["features"]["images_per_class"],
+        images_per_class=None if is_transfer or options is None else options.images_per_class,
         study_seed=study.seed,
     )
 
@@ -143,7 +144,7 @@ def extract_features(study: Study, feature_images: str, classifier: str, trainin
 def list_encodings(study: Study) -> dict[tuple[str, str | None], str]:
     """Map each encoder of the transfer, by its name and training set, to the name of its files."""
     trained = {pair: f"classifiers/{pair[0]}/{pair[1]}" for pair in list_evaluations(study)}
-    return trained | {(name, None): f"encoders/{name}" for name in study.config["encoders"]}
+    return trained | {(name, None): f"encoders/{name}" for name in study.config.encoders}
 
 
 def list_transfer_jobs(study: Study) -> list[Wildcards]:
@@ -161,18 +162,18 @@ def find_encoding_features(study: Study, transfer_set: str, encoding: str) -> st
 
 def count_transfer_threads(study: Study, transfer_set: str) -> int:
     """Return 1 for scikit-learn's small set, so that its regressions run in parallel, else 8."""
-    return 1 if "sklearn" in list_transfer_sets(study)[transfer_set] else 8
+    return 8 if list_transfer_sets(study)[transfer_set].sklearn is None else 1
 
 
 @plans(list_transfer_jobs)
 def classify_transfer(study: Study, transfer_set: str, encoding: str) -> ClassifyTransfer:
     """Plan the accuracy of features on a transfer set."""
-    options = study.config["transfer"]
+    options = study.config.transfer
     kind, name = encoding.split("/")[:2]
     return ClassifyTransfer(
-        features=options["features"],
-        trials=options["trials"],
-        max_iterations=options["max_iterations"],
+        features=options.features,
+        trials=options.trials,
+        max_iterations=options.max_iterations,
         seed=study.seed,
         seeds=list_seeds(study, name) if kind == "classifiers" else (),
     )
@@ -222,12 +223,13 @@ def list_measured_features(study: Study) -> list[Wildcards]:
 @plans(list_measured_features)
 def measure_features(study: Study, classifier: str, training: str) -> MeasureFeatures:
     """Plan the statistics of a classifier's features."""
-    options, image_set = study.config["features"], find_feature_set(study)
+    options, image_set = study.config.features, find_feature_set(study)
+    assert options is not None
     assert image_set is not None
     return MeasureFeatures(
         image_set=image_set,
-        eps=options["eps"],
-        threshold=options["threshold"],
+        eps=options.eps,
+        threshold=options.threshold,
         seeds=list_seeds(study, classifier),
     )
 

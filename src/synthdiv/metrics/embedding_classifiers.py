@@ -11,8 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
+from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from synthdiv.embeddings.table import Embeddings, join_embeddings, make_unit
 from synthdiv.metrics.centroids import ClassSums
@@ -160,9 +162,7 @@ def choose_bandwidth(reference: Embeddings) -> float:
     for variance in typical * 2.0 ** np.arange(-6, 3, 0.5):
         scores = []
         for squares in class_squares:
-            logs = -squares / (2 * variance)
-            top = logs.max(axis=1)
-            scores.append(top + np.log(np.exp(logs - top[:, None]).mean(axis=1)))
+            scores.append(logsumexp(-squares / (2 * variance), axis=1) - math.log(squares.shape[1]))
         score = float(np.concatenate(scores).mean()) - width / 2 * math.log(variance)
         if score > best_score:
             best, best_score = float(variance), score
@@ -222,11 +222,13 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
     rows = _make_all_unit(reference.vectors)
     rows *= math.sqrt(rows.shape[1])  # values of about 1
     ordered = sorted(c_values)
-    c = ordered[len(ordered) // 2]
+    model = LogisticRegression(C=ordered[len(ordered) // 2], max_iter=2000)
     counts = np.unique(reference.class_ids, return_counts=True)[1]
     if len(ordered) > 1 and counts.min() >= 5:
-        c = _choose_c(rows, reference.class_ids, hold_out(reference, seed), ordered)
-    model = _fit_regression(rows, reference.class_ids, c)
+        split = PredefinedSplit(np.where(hold_out(reference, seed), 0, -1))
+        model = GridSearchCV(model, {"C": ordered}, cv=split).fit(rows, reference.class_ids).best_estimator_
+    else:
+        model.fit(rows, reference.class_ids)
     weights, offsets = model.coef_, model.intercept_
     if len(model.classes_) == 2:
         weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
@@ -234,7 +236,7 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
         "weights": weights,
         "offsets": offsets,
         "classes": model.classes_,
-        "C": c,
+        "C": model.C,
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
@@ -248,13 +250,6 @@ def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
     return rows
 
 
-def _choose_c(rows: np.ndarray, class_ids: np.ndarray, held: np.ndarray, c_values: Sequence[float]) -> float:
-    """Return the C whose fit to the other rows classifies most held-out rows correctly, the first of ties."""
-    fitted, evaluated = rows[~held], rows[held]
-    scores = [_fit_regression(fitted, class_ids[~held], c).score(evaluated, class_ids[held]) for c in c_values]
-    return c_values[int(np.argmax(scores))]
-
-
 def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
     """Select a random fifth of each class: bool array of shape (n,). Of two to nine vectors one, of a single one none."""
     ranks = hash_rows(embeddings.class_ids, embeddings.indices, seed)
@@ -264,10 +259,6 @@ def hold_out(embeddings: Embeddings, seed: int) -> np.ndarray:
     position = np.empty(len(embeddings), dtype=np.int64)
     position[order] = np.arange(len(embeddings)) - np.searchsorted(ordered, ordered)
     return position < np.minimum(np.maximum(counts // 5, 1), counts - 1)[inverse]
-
-
-def _fit_regression(rows: np.ndarray, class_ids: np.ndarray, c: float) -> LogisticRegression:
-    return LogisticRegression(C=c, max_iter=2000).fit(rows, class_ids)
 
 
 def classify_by_linear_probe(probe: Mapping[str, Any], query: Embeddings) -> np.ndarray:

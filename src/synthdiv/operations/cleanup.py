@@ -137,7 +137,7 @@ def sort_files(study: Study, results: Path | str, *, now: float) -> dict[str, li
     dict of str to list of ArchiveFile
         By state: named in an index, planned by the study, young, or none of these: unused.
     """
-    archive = study.config["archive"]
+    archive = study.config.archive
     named = read_named({Path.cwd(), *find_users(archive).values()})
     planned = plan_names(study, results)
     states: dict[str, list[ArchiveFile]] = {state: [] for state in STATES}

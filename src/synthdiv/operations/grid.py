@@ -15,6 +15,8 @@ from typing import Any
 
 import polars as pl
 
+from synthdiv.config.sets import SetEntry
+from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale, make_digest
 from synthdiv.generation.shards import count_generated
 from synthdiv.images.index import read_metadata
@@ -83,7 +85,7 @@ class Grid:
     @cached_property
     def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Fingerprints of the generators that already have one."""
-        paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config["generators"]}
+        paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config.generators}
         return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
 
     @cached_property
@@ -127,11 +129,10 @@ class Grid:
         if metadata is None or key not in metadata["prompts"]:
             return "not generated yet"
         fingerprint = self.fingerprints.get(generator, {"digest": metadata["fingerprint"]})["digest"]
-        # JSON has no tuples and only string keys: compare both sides after conversion
-        own = json.loads(json.dumps([study.config["generators"][generator], fingerprint, study.config["image_format"]]))
-        if own != [metadata["generator"], metadata["fingerprint"], metadata["image_format"]]:
+        spec, image_format = study.config.generators[generator].to_dict(), study.config.image_format.to_dict()
+        if [spec, fingerprint, image_format] != [metadata["generator"], metadata["fingerprint"], metadata["image_format"]]:
             return "another generator or image format"
-        if [study.seed, study.config["noise"]] != [metadata["seed"], metadata["noise"]]:
+        if [study.seed, study.config.noise] != [metadata["seed"], metadata["noise"]]:
             return "another seed or noise"
         if metadata["prompts"][key] != make_digest(dataset.describe_class(class_id)):
             return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(run, class_id, path)}"
@@ -181,9 +182,9 @@ class Grid:
         measured = self.calibration.get("generators", {}).get(generator)
         if measured:
             return 1 / measured["images_per_s" if guided else "images_per_s_unguided"]
-        spec = self.study.config["generators"][generator]
+        spec = self.study.config.generators[generator]
         guessed = GUESSED_SECONDS if guided else GUESSED_SECONDS / 2
-        return guessed * spec["width"] * spec["height"] / 512**2 * spec["steps"] / 50
+        return guessed * spec.width * spec.height / 512**2 * spec.steps / 50
 
     def bytes_per_image(self, generator: str) -> float:
         """Return the size of an image file: the mean of generated ones, or a guess."""
@@ -192,8 +193,8 @@ class Grid:
                 paths = sorted((self.results / "images" / run.collection).glob("*.parquet"))[:1]
                 for path in paths:
                     return pl.read_parquet(path, columns=["size"])["size"].mean()  # type: ignore[return-value]
-        spec = self.study.config["generators"][generator]
-        return GUESSED_BYTES[self.study.config["image_format"]["format"]] * spec["width"] * spec["height"]
+        spec = self.study.config.generators[generator]
+        return GUESSED_BYTES[self.study.config.image_format.format] * spec.width * spec.height
 
     def list_reasons(self) -> list[str]:
         """List what would be generated and why: one line per generation run and reason, with edited prompts by name."""
@@ -213,7 +214,7 @@ class Grid:
     def tabulate_embeddings(self) -> pl.DataFrame:
         """One row per encoder and image set: tables done, images, and hours of the remaining work."""
         rows = []
-        for encoder in self.study.config["encoders"]:
+        for encoder in self.study.config.encoders:
             rate = self.calibration.get("encoders", {}).get(encoder, {}).get("images_per_s", GUESSED_RATES["encoders"])
             for collection in dict.fromkeys(map(partial(find_collection, self.study), list_image_sets(self.study, encoder))):
                 if collection.startswith(f"{USER_PROVIDED}/"):
@@ -247,13 +248,13 @@ class Grid:
         """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
         rows = []
         for name, training in list_evaluations(self.study):
-            entry, recipe = self.study.config["classifiers"][name], self.study.recipes[name]
+            entry, recipe = self.study.config.classifiers[name], self.study.recipes[name]
             runs = [one for one in list_training_runs(self.study) if (one.classifier, one.training) == (name, training)]
             done = sum((self.results / "classifiers" / one.folder / "model.safetensors").exists() for one in runs)
             images = self._count_trained(training, recipe) if runs else 0
             rate = self.calibration.get("classifiers", {}).get(name, {}).get("images_per_s", GUESSED_RATES["classifiers"])
             hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
-            rows.append([name, training, len(runs), done, len(entry["evaluate"]), hours])
+            rows.append([name, training, len(runs), done, len(entry.evaluate), hours])
         schema = {
             "classifier": pl.String,
             "trained_on": pl.String,
@@ -264,19 +265,20 @@ class Grid:
         }
         return pl.DataFrame(rows, schema=schema, orient="row")
 
-    def _count_trained(self, training: str, recipe: Mapping[str, Any]) -> float | None:
+    def _count_trained(self, training: str, recipe: Recipe) -> float | None:
         """Count the images of one training, each as often as it is used; None if that is not known yet."""
-        if "steps" in recipe:
-            return recipe["steps"] * recipe["batch_size"]
+        if recipe.steps is not None:
+            return recipe.steps * recipe.batch_size
+        assert recipe.epochs is not None
         count, total = len(self.study.classes), 0.0
         for part in list_parts(self.study, training):
-            images = self._count_images(find_collection(self.study, part["set"]), ["train"])
-            if part["images_per_class"] is not None:
-                images = count * part["images_per_class"]
+            images = self._count_images(find_collection(self.study, part.set), ["train"])
+            if part.images_per_class is not None:
+                images = count * part.images_per_class
             if images is None:
                 return None
-            total += images * len(part.get("classes", self.study.classes)) / count
-        return recipe["epochs"] * total
+            total += images * len(part.classes or self.study.classes) / count
+        return recipe.epochs * total
 
     def _count_images(self, collection: str, splits: Sequence[str]) -> int | None:
         """Count a collection's images in some splits; None for natural images that are not indexed yet."""
@@ -302,17 +304,18 @@ class Grid:
 def describe_sources(study: Study, results: Path | str) -> list[str]:
     """Return one line per natural or transfer set and split: its location, and whether it is there and indexed."""
     lines = []
-    for kind, sets in (("natural", study.sets), ("transfer", list_transfer_sets(study))):
-        for name, entry in sets.items():
-            indexed = Path(results, "images", kind, f"{name}.parquet").exists()
-            for split, source in entry.get("images", {}).items():
-                path = source if isinstance(source, str) else source["path"]
-                there = os.path.exists(path) or glob.has_magic(path)
-                lines.append(f"{name}, {split}: {path} ({_describe_state(indexed, there)})")
-            if "torchvision" in entry:
-                there = all(map(os.path.exists, locate_parts(entry)))
-                place = f"torchvision's {entry['torchvision']} in {entry['root']}"
-                lines.append(f"{name}: {place} ({_describe_state(indexed, there)})")
+    entries: list[tuple[str, str, SetEntry | TransferSet]] = [("natural", *one) for one in study.sets.items()]
+    entries += [("transfer", *one) for one in list_transfer_sets(study).items()]
+    for kind, name, entry in entries:
+        indexed = Path(results, "images", kind, f"{name}.parquet").exists()
+        for split, source in (entry.images.list_splits() if entry.images is not None else {}).items():
+            path = source if isinstance(source, str) else source.path
+            there = os.path.exists(path) or glob.has_magic(path)
+            lines.append(f"{name}, {split}: {path} ({_describe_state(indexed, there)})")
+        if isinstance(entry, TransferSet) and entry.torchvision is not None:
+            there = all(map(os.path.exists, locate_parts(entry.describe_library())))
+            place = f"torchvision's {entry.torchvision} in {entry.root}"
+            lines.append(f"{name}: {place} ({_describe_state(indexed, there)})")
     return lines
 
 

@@ -6,11 +6,14 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from synthdiv.config.loading import check_known
+from synthdiv.config.problems import Problem, raise_problems, suggest_name
+from synthdiv.config.study_config import StudyConfig
+from synthdiv.config.training import ClassifierEntry, MultiCrop, Recipe
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.images.transfer_sets import find_root
@@ -32,12 +35,13 @@ from synthdiv.plan.sets import (
     list_text_encoders,
     read_natural_counts,
 )
+from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets
 from synthdiv.plan.user_sources import check_images
+from synthdiv.prompts.class_tables import ClassRow
 
-if TYPE_CHECKING:
-    from synthdiv.plan.study import Study
-
+Problems = Iterator[Problem]
+Where = tuple[str | int, ...]
 EXAMPLE_GENERATOR = (
     "name one, such as generators: {sd15: {model: stable-diffusion-v1-5/stable-diffusion-v1-5, variant: fp16, steps: 50, "
     "width: 512, height: 512}}"
@@ -45,269 +49,362 @@ EXAMPLE_GENERATOR = (
 EXAMPLE_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
 
 
-def check_study(study: Study) -> None:
-    """Check that all parts of a study fit each other.
+def check_names(config: StudyConfig, classes: Sequence[ClassRow], files: Iterable[str] = (), given: Any = None) -> None:
+    """Check that every name in a config is that of something.
+
+    Parameters
+    ----------
+    config : StudyConfig
+    classes : sequence of ClassRow
+        The study's classes.
+    files : iterable of str
+        The config's files, so that messages can name file and line.
+    given : mapping, optional
+        The config as given.
 
     Raises
     ------
     StudyError
-        One sentence about the first error.
+        About all names that nothing has.
     """
-    _check_generators(study)
-    _check_sets(study)
-    _check_matrix(study)
-    _check_encoders(study)
-    for name in study.config["prompt_probes"]:
-        _check_prompt_probe(study, name)
-    _check_review(study)
-    _check_mixtures(study)
-    for name in study.config["classifiers"]:
-        _check_classifier(study, name)
-    for name, intervention in study.config["interventions"].items():
-        _check_intervention(study, f"config: interventions.{name}", intervention)
-    _check_features(study)
+    raise_problems(list(_check_names(config, classes)), files, given=given)
 
 
-def _check_matrix(study: Study) -> None:
+def check_study(study: Study, files: Iterable[str] = (), given: Any = None) -> None:
+    """Check that all parts of a study, whose names are known, fit each other.
+
+    Parameters
+    ----------
+    study : Study
+    files, given
+        As in :func:`check_names`.
+
+    Raises
+    ------
+    StudyError
+        About all that is wrong.
+    """
+    raise_problems(list(_check_parts(study)), files, given=given)
+
+
+def _check_name(name: str | None, among: Iterable[str], where: Where, what: str) -> Problems:
+    message = None if name is None else suggest_name(name, among, what)
+    if message is not None:
+        yield Problem(where, message)
+
+
+def _check_list(names: Iterable[str] | None, among: Iterable[str], where: Where, what: str) -> Problems:
+    for n, name in enumerate(names or ()):
+        yield from _check_name(name, among, (*where, n), what)
+
+
+def _check_classes(keys: Iterable[str], classes: Sequence[ClassRow], where: Sequence[Where]) -> Problems:
+    known = [row.key for row in classes]
+    for key, place in zip(keys, where, strict=True):
+        named = [row.key for row in classes if row.name == key and key not in known]
+        if named:
+            yield Problem(place, f"write the key of this class, {' or '.join(named)}", repr(key))
+        else:
+            yield from _check_name(key, known, place, "class with the key")
+
+
+def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
+    sets = config.sets
+    trained = {**sets, **config.mixtures}
+    for name, dataset in config.datasets.items():
+        yield from _check_name(dataset.base, config.datasets, ("datasets", name, "base"), "dataset")
+        yield from _check_name(dataset.generator, config.generators, ("datasets", name, "generator"), "generator")
+    for name, probe in config.prompt_probes.items():
+        where: Where = ("prompt_probes", name)
+        yield from _check_name(probe.generator, config.generators, (*where, "generator"), "generator")
+        yield from _check_name(probe.reference, sets, (*where, "reference"), "set")
+        yield from _check_classes([probe.class_key], classes, [(*where, "class")])
+    for name, entry in sets.items():
+        yield from _check_name(entry.dataset, config.datasets, ("sets", name, "dataset"), "dataset")
+    yield from _check_list(config.experiments.references, sets, ("experiments", "references"), "set")
+    yield from _check_list(config.experiments.queries, sets, ("experiments", "queries"), "set")
+    yield from _check_list(config.contact_sheets.sets, sets, ("contact_sheets", "sets"), "set")
+    yield from _check_list(config.set_metrics.references, sets, ("set_metrics", "references"), "set")
+    yield from _check_name(config.review.set, sets, ("review", "set"), "set")
+    yield from _check_name(config.review.classifier, config.classifiers, ("review", "classifier"), "classifier")
+    for name, mixture in config.mixtures.items():
+        for n, part in enumerate(mixture.parts):
+            where = ("mixtures", name, "parts", n)
+            yield from _check_name(part.set, sets, (*where, "set"), "set")
+            keys = part.classes or []
+            yield from _check_classes(keys, classes, [(*where, "classes", i) for i in range(len(keys))])
+    for name, classifier in config.classifiers.items():
+        where = ("classifiers", name)
+        yield from _check_list(classifier.evaluate, sets, (*where, "evaluate"), "set")
+        yield from _check_name(classifier.monitor, sets, (*where, "monitor"), "set")
+        yield from _check_list(classifier.train, trained, (*where, "train"), "set or mixture")
+        source = classifier.init_from
+        if source is not None:
+            where = (*where, "init_from")
+            yield from _check_name(source.classifier, config.classifiers, (*where, "classifier"), "classifier")
+            among = config.classifiers[source.classifier].train if source.classifier in config.classifiers else None
+            if among is not None:
+                yield from _check_name(source.train, among, (*where, "train"), "training set of that classifier")
+    if config.features is not None:
+        yield from _check_name(config.features.set, sets, ("features", "set"), "set")
+
+
+def _check_parts(study: Study) -> Problems:
+    yield from _check_generators(study)
+    yield from _check_sets(study)
+    yield from _check_matrix(study)
+    yield from _check_encoders(study)
+    yield from _check_prompt_probes(study)
+    yield from _check_review(study)
+    yield from _check_mixtures(study)
+    for name, entry in study.config.classifiers.items():
+        yield from _check_classifier(study, name, entry)
+    yield from _check_interventions(study)
+    yield from _check_features(study)
+
+
+def _check_matrix(study: Study) -> Problems:
     for role, listed in (("references", list_references(study)), ("queries", list_queries(study))):
-        for name in listed:
-            check_known(name, study.sets, f"experiments.{role}", "set")
+        for n, name in enumerate(listed):
             if is_evaluation_only(study, name):
-                raise StudyError(
-                    f"config: experiments.{role}: {name!r} has no training split, so it only evaluates classifiers"
-                )
-    for name in study.config["contact_sheets"].get("sets", []):
-        check_known(name, study.sets, "contact_sheets.sets", "set")
-    for name in study.config["set_metrics"].get("references", []):
-        check_known(name, study.sets, "set_metrics.references", "set")
+                message = f"{name!r} has no training split, so it only evaluates classifiers"
+                yield Problem(("experiments", role, n), message)
 
 
-def _check_generators(study: Study) -> None:
-    for name in study.config["datasets"]:
+def _check_generators(study: Study) -> Problems:
+    config = study.config
+    for name in config.datasets:
         if name in RESERVED_NAMES:
-            raise StudyError(f"config: datasets.{name}: this name is reserved for another folder of images; choose another")
-    generated = [(f"datasets.{name}", entry) for name, entry in study.config["datasets"].items()]
-    generated += [(f"prompt_probes.{name}", entry) for name, entry in study.config["prompt_probes"].items()]
-    for where, entry in generated:
-        if "generator" in entry:
-            check_known(entry["generator"], study.config["generators"], f"{where}.generator", "generator")
-        elif not study.config["generators"] and entry.get("guidance_scales", True):
-            raise StudyError(f"config: {where} must be generated, but the config has no generators: {EXAMPLE_GENERATOR}")
+            message = "this name is reserved for another folder of images; choose another"
+            yield Problem(("datasets", name), message)
+    generated = [("datasets", name) for name, entry in config.datasets.items() if entry.guidance_scales]
+    generated += [("prompt_probes", name) for name in config.prompt_probes]
+    if generated and not config.generators:
+        yield Problem(generated[0], f"it must be generated, but the config has no generators: {EXAMPLE_GENERATOR}")
+    for name, entry in config.datasets.items():
         written: dict[str, float] = {}
-        for scale in entry.get("guidance_scales", []):
+        for scale in entry.guidance_scales:
             other = written.setdefault(format_scale(scale), scale)
             if other != scale:
-                raise StudyError(
-                    f"config: {where}.guidance_scales: {other!r} and {scale!r} are both written {format_scale(scale)}, "
-                    "the name of their images: remove one"
+                yield Problem(
+                    ("datasets", name, "guidance_scales"),
+                    f"{other!r} and {scale!r} are both written {format_scale(scale)}, the name of their images: remove one",
                 )
-    for name, generator in study.config["generators"].items():
-        model = generator["model"]
-        looks_like_path = model.startswith((".", "/", "resources/")) or model.count("/") != 1
-        if looks_like_path and not Path(model).is_dir() and "/" in model:
-            raise StudyError(f"config: generators.{name}.model: the folder {model} does not exist")
+    for name, spec in config.generators.items():
+        looks_like_path = spec.model.startswith((".", "/", "resources/")) or spec.model.count("/") != 1
+        if looks_like_path and not Path(spec.model).is_dir() and "/" in spec.model:
+            yield Problem(("generators", name, "model"), f"the folder {spec.model} does not exist")
 
 
-def _check_encoders(study: Study) -> None:
-    if USER_PROVIDED in study.config["encoders"]:
-        raise StudyError(
-            f"config: encoders.{USER_PROVIDED}: this name is reserved for user-provided embeddings; choose another"
-        )
+def _check_encoders(study: Study) -> Problems:
+    embedded = [("sets", name) for name, entry in study.sets.items() if entry.embeddings is None]
+    embedded += [("prompt_probes", name) for name in study.config.prompt_probes]
+    if embedded and not study.config.encoders:
+        yield Problem(embedded[0], f"it must be embedded, but the config has no encoders: {EXAMPLE_ENCODER}")
+    if USER_PROVIDED in study.config.encoders:
+        message = "this name is reserved for user-provided embeddings; choose another"
+        yield Problem(("encoders", USER_PROVIDED), message)
+        return
     for name, spec in list_text_encoders(study).items():
-        includes_weights = spec["model"].startswith("hf-hub:") or Path(spec["model"]).is_dir()
-        if spec["pretrained"] is None and not includes_weights:
-            raise StudyError(
-                f"config: encoders.{name}: name the weights of {spec['model']} in `pretrained` (such as openai, or a "
-                "file): without them open_clip uses random weights"
+        includes_weights = spec.model.startswith("hf-hub:") or Path(spec.model).is_dir()
+        if spec.pretrained is None and not includes_weights:
+            yield Problem(
+                ("encoders", name),
+                f"name the weights of {spec.model} in `pretrained` (such as openai, or a file): without them open_clip uses "
+                "random weights",
             )
-    left_out = [name for name in list_embedded_sets(study) if name not in list_encoded_sets(study, list_encoders(study)[0])]
-    if left_out:
-        first = list_encoders(study)[0]
-        raise StudyError(
-            f"config: encoders.{first} is a timm model, which embeds only images, but set {left_out[0]!r} "
-            "is of kind prompt: put an open_clip model first"
+    first = list_encoders(study)[0]
+    left_out = [name for name in list_embedded_sets(study) if name not in list_encoded_sets(study, first)]
+    if left_out and study.config.encoders:
+        yield Problem(
+            ("encoders", first),
+            f"it is a timm model, which embeds only images, but set {left_out[0]!r} is of kind prompt: put an open_clip "
+            "model first",
         )
 
 
-def _check_sets(study: Study) -> None:
+def _check_sets(study: Study) -> Problems:
     for name, entry in study.sets.items():
-        where = f"sets.{name}"
-        if "dataset" in entry:
-            check_known(entry["dataset"], study.datasets, f"{where}.dataset", "dataset")
-            scales = study.config["datasets"][entry["dataset"]]["guidance_scales"]
-            if entry["kind"] == "image" and entry.get("guidance_scale") not in scales:
-                raise StudyError(
-                    f"config: {where}.guidance_scale is {entry.get('guidance_scale')}; dataset {entry['dataset']!r} "
-                    f"is generated at {', '.join(map(format_scale, scales)) or 'none'}: add it to its guidance_scales"
-                )
-            if entry["kind"] == "prompt" and "guidance_scale" in entry:
-                raise StudyError(f"config: {where} is of kind prompt and takes no guidance_scale")
-        elif "guidance_scale" in entry:
-            raise StudyError(f"config: {where} has a guidance_scale but no dataset")
-        if "images" in entry:
-            if entry["kind"] != "image":
-                raise StudyError(f"config: {where} has images, so its kind must be image, not {entry['kind']}")
+        where: Where = ("sets", name)
+        if entry.dataset is not None:
+            yield from _check_scale(study, name)
+        elif entry.guidance_scale is not None:
+            yield Problem((*where, "guidance_scale"), "it only applies to sets with a dataset: remove it")
+        if entry.images is not None:
+            if entry.kind != "image":
+                yield Problem((*where, "kind"), "the set has images: write image", repr(entry.kind))
             find_class_ids(study, name)
             read_natural_counts(study, name)
         else:
             for key in ("images_per_class", "class_subset", "real_labels", "ignore_other_classes"):
-                if entry.get(key):
-                    raise StudyError(f"config: {where}.{key} only applies to sets with images of their own")
-        if "class_subset" in entry and not is_evaluation_only(study, name):
-            raise StudyError(f"config: {where} has a class_subset, so it can only evaluate: remove its training split")
-        if "embeddings" not in entry and not study.config["encoders"]:
-            raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {EXAMPLE_ENCODER}")
+                if key in entry.model_fields_set:
+                    yield Problem((*where, key), "it only applies to sets with images of their own: remove it")
+        if entry.class_subset is not None and not is_evaluation_only(study, name):
+            message = "a set with a class_subset can only evaluate: remove its training split"
+            yield Problem((*where, "class_subset"), message)
 
 
-def _check_prompt_probe(study: Study, name: str) -> None:
-    entry, where = study.config["prompt_probes"][name], f"prompt_probes.{name}"
-    check_known(entry["reference"], study.sets, f"{where}.reference", "set")
-    if entry["reference"] not in list_image_sets(study):
-        raise StudyError(
-            f"config: {where}.reference: {entry['reference']!r} is not an image set with a training split, so it gives no "
-            "class centroids"
-        )
-    if not study.config["encoders"]:
-        raise StudyError(f"config: {where} must be embedded, but the config has no encoders: {EXAMPLE_ENCODER}")
+def _check_scale(study: Study, name: str) -> Problems:
+    entry, dataset = study.sets[name], study.find_dataset(name)
+    where, scales = ("sets", name, "guidance_scale"), study.config.datasets[dataset].guidance_scales
+    if entry.kind == "prompt":
+        if entry.guidance_scale is not None:
+            yield Problem(where, "a set of kind prompt takes none: remove it")
+    elif not scales:
+        message = f"dataset {dataset!r} is not generated: list guidance scales in its guidance_scales"
+        yield Problem(("sets", name, "dataset"), message)
+    elif entry.guidance_scale not in scales:
+        generated = f"dataset {dataset!r} is generated at {', '.join(map(format_scale, scales))}"
+        if entry.guidance_scale is None:
+            yield Problem(("sets", name), f"the key guidance_scale is missing; {generated}")
+        else:
+            message = f"{generated}; write one of these, or add it to its guidance_scales"
+            yield Problem(where, message, f"{entry.guidance_scale:g}")
 
 
-def _check_review(study: Study) -> None:
-    review = study.config["review"]
-    if "classifier" in review:
-        check_known(review["classifier"], study.config["classifiers"], "review.classifier", "classifier")
-    if "set" in review:
-        check_known(review["set"], study.sets, "review.set", "set")
-        if review["set"] not in list_reviewable(study):
-            raise StudyError(
-                f"config: review.set: {review['set']!r} is not a generated set with one prompt per class; "
-                f"there are {', '.join(list_reviewable(study)) or 'none'}"
-            )
+def _check_prompt_probes(study: Study) -> Problems:
+    for name, entry in study.config.prompt_probes.items():
+        if entry.reference not in list_image_sets(study):
+            message = "it is not an image set with a training split, so it gives no class centroids"
+            yield Problem(("prompt_probes", name, "reference"), message, repr(entry.reference))
 
 
-def _check_mixtures(study: Study) -> None:
-    for name, parts in study.mixtures.items():
+def _check_review(study: Study) -> Problems:
+    reviewed = study.config.review.set
+    if reviewed is not None and reviewed not in list_reviewable(study):
+        among = ", ".join(list_reviewable(study)) or "none"
+        message = f"it is not a generated set with one prompt per class; there are {among}"
+        yield Problem(("review", "set"), message, repr(reviewed))
+
+
+def _check_mixtures(study: Study) -> Problems:
+    for name, mixture in study.config.mixtures.items():
         if name in study.sets:
-            raise StudyError(f"config: mixtures.{name}: a set already has this name")
-        for part in parts:
-            _check_trains(study, part["set"], f"mixtures.{name}")
-            study.find_classes(part.get("classes", []), f"mixtures.{name}")
+            yield Problem(("mixtures", name), "a set already has this name: choose another")
+        for n, part in enumerate(mixture.parts):
+            yield from _check_trains(study, part.set, ("mixtures", name, "parts", n, "set"))
 
 
-def _check_images(study: Study, name: str, where: str, verb: str) -> None:
-    check_known(name, study.sets, where, "set")
+def _check_images(study: Study, name: str, where: Where, verb: str) -> Problems:
     entry = study.sets[name]
-    if entry["kind"] != "image" or "embeddings" in entry:
-        there = "embeddings" if "embeddings" in entry else "prompts"
-        raise StudyError(f"config: {where}: classifiers {verb} images, and set {name!r} has none, but {there}")
+    if entry.kind != "image" or entry.embeddings is not None:
+        there = "prompts" if entry.embeddings is None else "embeddings"
+        yield Problem(where, f"classifiers {verb} images, and set {name!r} has none, but {there}")
 
 
-def _check_trains(study: Study, name: str, where: str) -> None:
-    _check_images(study, name, where, "need")
+def _check_trains(study: Study, name: str, where: Where) -> Problems:
+    yield from _check_images(study, name, where, "need")
     if is_evaluation_only(study, name):
-        raise StudyError(f"config: {where}: set {name!r} has no training split")
+        yield Problem(where, f"set {name!r} has no training split")
 
 
-def _check_classifier(study: Study, name: str) -> None:
-    entry, recipe, where = study.config["classifiers"][name], study.recipes[name], f"classifiers.{name}"
-    for listed in entry["evaluate"] + ([entry["monitor"]] if "monitor" in entry else []):
-        _check_images(study, listed, where, "are evaluated on")
-    if isinstance(recipe["pretrained"], str) and not Path(recipe["pretrained"]).is_file():
-        raise StudyError(f"config: {where}.recipe.pretrained: the weights file {recipe['pretrained']} does not exist")
-    if not entry["train"]:
-        if not recipe["pretrained"] or "trained_on" not in entry:
-            raise StudyError(
-                f"config: {where} has nothing to train on: list sets in `train`, or give `pretrained` in its recipe and "
-                "name the weights' training set in `trained_on`"
+def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Problems:
+    recipe, where = study.recipes[name], ("classifiers", name)
+    for n, listed in enumerate(entry.evaluate):
+        yield from _check_images(study, listed, (*where, "evaluate", n), "are evaluated on")
+    if entry.monitor is not None:
+        yield from _check_images(study, entry.monitor, (*where, "monitor"), "are evaluated on")
+    if isinstance(recipe.pretrained, str) and not Path(recipe.pretrained).is_file():
+        yield Problem((*where, "recipe", "pretrained"), f"the weights file {recipe.pretrained} does not exist")
+    if not entry.train:
+        if not recipe.pretrained or entry.trained_on is None:
+            yield Problem(
+                where,
+                "it has nothing to train on: list sets in `train`, or give `pretrained` in its recipe and name the weights' "
+                "training set in `trained_on`",
             )
         return
-    if "trained_on" in entry:
-        raise StudyError(f"config: {where} has both train and trained_on: the second is for pretrained weights")
-    for training in entry["train"]:
+    if entry.trained_on is not None:
+        message = "it is for pretrained weights, but `train` has sets to train on: remove one of the two"
+        yield Problem((*where, "trained_on"), message)
+    for n, training in enumerate(entry.train):
         if training not in study.mixtures:
-            check_known(training, {**study.sets, **study.mixtures}, f"{where}.train", "set or mixture")
-            _check_trains(study, training, f"{where}.train")
-    if ("epochs" in recipe) == ("steps" in recipe):
-        raise StudyError(
-            f"config: {where}.recipe needs exactly one of epochs and steps: the one that is equal for every set"
-        )
-    processes, together = entry["processes"], recipe["device_batch_size"] or recipe["batch_size"] // entry["processes"]
-    if together == 0 or recipe["batch_size"] % (processes * together):
-        raise StudyError(
-            f"config: {where}: batch_size {recipe['batch_size']} is not a multiple of {processes} processes x "
-            f"{together} images (device_batch_size)"
-        )
-    _check_multi_crop(f"config: {where}.recipe", recipe)
-    if "init_from" in entry:
-        _check_initial(study, name)
+            yield from _check_trains(study, training, (*where, "train", n))
+    for problem in _check_recipe(recipe, entry.processes):
+        if isinstance(entry.recipe, str):
+            yield replace(problem, file=entry.recipe)
+        else:
+            yield replace(problem, path=(*where, "recipe", *problem.path))
+    yield from _check_initial(study, name)
 
 
-def _check_multi_crop(where: str, recipe: Mapping[str, Any]) -> None:
-    spec = recipe["multi_crop"]
-    if spec is None:
-        return
+def _check_recipe(recipe: Recipe, processes: int) -> Problems:
+    """Check a recipe; the paths start in the recipe."""
+    if (recipe.epochs is None) == (recipe.steps is None):
+        has = "neither" if recipe.epochs is None else "both"
+        yield Problem((), f"a recipe needs one of epochs and steps, the one that is equal for every set; this has {has}")
+    unit = processes * (recipe.device_batch_size or 1)
+    if recipe.batch_size % unit:
+        factors = "the number of processes" + (" x device_batch_size" if recipe.device_batch_size else "")
+        yield Problem(("batch_size",), f"write a multiple of {unit}, {factors}", str(recipe.batch_size))
+    if recipe.multi_crop is not None:
+        yield from _check_multi_crop(recipe, recipe.multi_crop)
+
+
+def _check_multi_crop(recipe: Recipe, spec: MultiCrop) -> Problems:
     # random erasing is applied to batches, independently of the crops
-    unused = [key for key in recipe["augmentation"] if not key.startswith("re_")]
+    unused = [key for key in recipe.augmentation if not key.startswith("re_")]
     if unused:
-        raise StudyError(
-            f"{where}: multi_crop replaces timm's augmentation, but augmentation has {unused[0]}: remove one of the two "
-            "(random erasing, re_prob and the like, may stay)"
+        yield Problem(
+            ("augmentation", unused[0]),
+            "multi_crop replaces timm's augmentation: remove one (random erasing, re_prob and the like, may stay)",
         )
-    ranges = {
-        "global.scale": spec["global"]["scale"],
-        "local.scale": spec["local"]["scale"],
-        "blur_sigma": spec["blur_sigma"],
+    ranges: dict[Where, Sequence[float]] = {
+        ("global", "scale"): spec.global_.scale,
+        ("local", "scale"): spec.local.scale,
+        ("blur_sigma",): spec.blur_sigma,
     }
     for key, (smallest, largest) in ranges.items():
         if smallest > largest:
-            raise StudyError(f"{where}.multi_crop.{key} is [{smallest}, {largest}]: give the smaller number first")
+            yield Problem(("multi_crop", *key), "give the smaller number first", f"[{smallest:g}, {largest:g}]")
 
 
-def _check_initial(study: Study, name: str) -> None:
-    where, seen = f"classifiers.{name}.init_from", [name]
-    while "init_from" in study.config["classifiers"][seen[-1]]:
-        source = study.config["classifiers"][seen[-1]]["init_from"]
-        check_known(source["classifier"], study.config["classifiers"], where, "classifier")
-        other = study.config["classifiers"][source["classifier"]]
-        check_known(source["train"], dict.fromkeys(other["train"]), where, "training set of that classifier")
-        if source["classifier"] in seen:
-            raise StudyError(f"config: {where}: {' -> '.join([*seen, source['classifier']])} is circular")
-        seen.append(source["classifier"])
-        lacking = [seed for seed in study.config["classifiers"][name]["seeds"] if seed not in other["seeds"]]
+def _check_initial(study: Study, name: str) -> Problems:
+    classifiers, seen = study.config.classifiers, [name]
+    where: Where = ("classifiers", name, "init_from")
+    while (source := classifiers[seen[-1]].init_from) is not None:
+        if source.classifier in seen:
+            yield Problem(where, f"{' -> '.join([*seen, source.classifier])} is circular")
+            return
+        seen.append(source.classifier)
+        lacking = [seed for seed in classifiers[name].seeds if seed not in classifiers[source.classifier].seeds]
         if lacking:
-            raise StudyError(f"config: {where}: {source['classifier']} is not trained with seed {lacking[0]}")
+            yield Problem(where, f"{source.classifier} is not trained with seed {lacking[0]}")
+            return
 
 
-def _check_intervention(study: Study, where: str, intervention: Mapping[str, str]) -> None:
-    trained: list[str] = next((one["train"] for one in study.config["classifiers"].values() if one["train"]), [])
-    for role in ("base", "diagnosed", "others"):
-        if intervention[role] not in trained:
-            among = ", ".join(trained) or "nothing"
-            raise StudyError(
-                f"{where}.{role}: the first classifier is not trained on {intervention[role]!r}, but on {among}"
+def _check_interventions(study: Study) -> Problems:
+    trained = next((one.train for one in study.config.classifiers.values() if one.train), [])
+    for name, one in study.config.interventions.items():
+        where: Where = ("interventions", name)
+        sets = {"base": one.base, "diagnosed": one.diagnosed, "others": one.others}
+        unknown = {role: listed for role, listed in sets.items() if listed not in trained}
+        for role, listed in unknown.items():
+            message = f"the first classifier is not trained on it, but on {', '.join(trained) or 'nothing'}"
+            yield Problem((*where, role), message, repr(listed))
+        if unknown:
+            continue
+        first, second = (len(find_treated_classes(study, one.base, mixed)) for mixed in (one.diagnosed, one.others))
+        if first != second or not first:
+            yield Problem(
+                where,
+                f"{one.diagnosed} has {first} classes of other sets than {one.base}, {one.others} has {second}; both need "
+                "the same number, listed as `classes` of a mixture's part",
             )
-    first, second = (
-        len(find_treated_classes(study, intervention["base"], intervention[role])) for role in ("diagnosed", "others")
-    )
-    if first != second or not first:
-        raise StudyError(
-            f"{where}: {intervention['diagnosed']} has {first} classes of other sets than {intervention['base']}, "
-            f"{intervention['others']} has {second}; both need the same number, listed as `classes` of a mixture's part"
-        )
 
 
-def _check_features(study: Study) -> None:
-    if list_transfer_sets(study) and not list_evaluations(study) and not study.config["encoders"]:
-        raise StudyError("config: transfer: there is no classifier and no encoder whose features could be used")
-    if "features" not in study.config:
+def _check_features(study: Study) -> Problems:
+    if list_transfer_sets(study) and not list_evaluations(study) and not study.config.encoders:
+        yield Problem(("transfer",), "there is no classifier and no encoder whose features could be used")
+    if study.config.features is None:
         return
     if not list_evaluations(study):
-        raise StudyError("config: features: there is no classifier whose features could be measured")
-    name = study.config["features"].get("set", find_natural_images(study))
+        yield Problem(("features",), "there is no classifier whose features could be measured")
+    name = study.config.features.set or find_natural_images(study)
     if name is None:
-        raise StudyError("config: features: there is no set of natural images with a training split; name one in `set`")
-    check_known(name, study.sets, "features.set", "set")
-    if "images" not in study.sets[name]:
-        raise StudyError(f"config: features.set: {name!r} is not a set of natural images (`images`)")
+        yield Problem(("features",), "there is no set of natural images with a training split; name one in `set`")
+    elif study.sets[name].images is None:
+        yield Problem(("features", "set"), "it is not a set of natural images (`images`)", repr(name))
 
 
 def check_sources(study: Study) -> None:
@@ -318,16 +415,16 @@ def check_sources(study: Study) -> None:
     StudyError
         If a file or a class's folder is missing or empty.
     """
-    for name, entry in list_transfer_sets(study).items():
-        if "torchvision" in entry:
-            find_root(entry, f"transfer.sets.{name}")
+    for name, transfer_set in list_transfer_sets(study).items():
+        if transfer_set.torchvision is not None:
+            find_root(transfer_set.describe_library(), f"transfer.sets.{name}")
         for split, described in find_transfer_files(study, name).items():
             check_images(described, f"config: transfer.sets.{name}.images.{split}")
     for name, entry in study.sets.items():
-        if "embeddings" in entry:
+        if entry.embeddings is not None:
             for path in find_embedding_files(study, name):
                 if not os.path.exists(path):
                     raise StudyError(f"config: sets.{name}.embeddings: {path} does not exist")
-        if "images" in entry:
+        if entry.images is not None:
             for split in list_splits(study, name):
                 check_images(find_natural_files(study, name, split), f"config: sets.{name}.images.{split}")

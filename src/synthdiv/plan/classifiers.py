@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from synthdiv.config.training import MixturePart
 from synthdiv.plan.parts import EVALUATION_KEYS, TrainingRun
 from synthdiv.plan.study import Study
 
@@ -17,37 +18,32 @@ def list_training_runs(study: Study) -> list[TrainingRun]:
     """List every classifier on every training set with every seed, in the order of the config."""
     return [
         TrainingRun(name, training, seed)
-        for name, entry in study.config["classifiers"].items()
-        for training in entry["train"]
-        for seed in entry["seeds"]
+        for name, entry in study.config.classifiers.items()
+        for training in entry.train
+        for seed in entry.seeds
     ]
 
 
 @cache
 def list_evaluations(study: Study) -> list[tuple[str, str]]:
     """List every classifier with each of its training sets, of this study or of its pretraining."""
-    return [
-        (name, training)
-        for name, entry in study.config["classifiers"].items()
-        for training in entry["train"] or [entry["trained_on"]]
-    ]
+    return [(name, training) for name, entry in study.config.classifiers.items() for training in entry.list_training_sets()]
 
 
-def list_parts(study: Study, training: str) -> list[dict[str, Any]]:
-    """List the parts of a training set: the ``set``, ``images_per_class`` and ``weight`` of each."""
-    parts = study.mixtures.get(training, [{"set": training}])
-    return [{"images_per_class": None, "weight": None} | part for part in parts]
+def list_parts(study: Study, training: str) -> list[MixturePart]:
+    """List the parts of a training set."""
+    return study.mixtures.get(training, [MixturePart(set=training)])
 
 
 def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
     """Return the part of a recipe that decides a training run: without the evaluation's keys, if no set is monitored."""
-    recipe = study.recipes[classifier]
-    if "monitor" in study.config["classifiers"][classifier]:
+    recipe = study.recipes[classifier].to_dict()
+    if study.config.classifiers[classifier].monitor is not None:
         return recipe
     return {key: value for key, value in recipe.items() if key not in EVALUATION_KEYS}
 
 
 def find_treated_classes(study: Study, base: str, training: str) -> list[int]:
     """Return the classes of a mixture that come from other sets than the base, as listed in its parts."""
-    parts = [part for part in study.mixtures.get(training, []) if part["set"] != base]
-    return sorted({class_id for part in parts for class_id in study.find_classes(part.get("classes", []))})
+    parts = [part for part in study.mixtures.get(training, []) if part.set != base]
+    return sorted({class_id for part in parts for class_id in study.find_classes(part.classes or [])})

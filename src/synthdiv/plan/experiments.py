@@ -16,13 +16,15 @@ from synthdiv.plan.study import Study
 @cache
 def list_references(study: Study) -> list[str]:
     """List the matrix's reference sets: the config's, or all with a training split."""
-    return study.config["experiments"].get("references", list_embedded_sets(study))
+    given = study.config.experiments.references
+    return list_embedded_sets(study) if given is None else given
 
 
 @cache
 def list_queries(study: Study) -> list[str]:
     """List the matrix's query sets: the config's, or all with a training split."""
-    return study.config["experiments"].get("queries", list_embedded_sets(study))
+    given = study.config.experiments.queries
+    return list_embedded_sets(study) if given is None else given
 
 
 @cache
@@ -53,7 +55,7 @@ def list_comparisons(study: Study, encoder: str) -> list[tuple[str, str]]:
 @cache
 def list_metric_references(study: Study) -> list[str]:
     """List the references of the set metrics: the config's, or the first image set, or the first set."""
-    given = study.config["set_metrics"].get("references")
+    given = study.config.set_metrics.references
     return given if given is not None else (list_image_sets(study) or list(study.sets))[:1]
 
 
@@ -64,8 +66,8 @@ def find_natural_reference(study: Study) -> str | None:
     It is the first set of natural images, or else the first image set with user-provided embeddings among the references of
     the set metrics.
     """
-    user_provided = [name for name in list_metric_references(study) if "embeddings" in study.sets[name]]
-    return find_natural_images(study) or next((name for name in user_provided if study.sets[name]["kind"] == "image"), None)
+    user_provided = [name for name in list_metric_references(study) if study.sets[name].embeddings is not None]
+    return find_natural_images(study) or next((name for name in user_provided if study.sets[name].kind == "image"), None)
 
 
 @cache
@@ -74,12 +76,12 @@ def list_diagnosed(study: Study) -> list[str]:
     if find_natural_reference(study) is None:
         return []
     names = list_image_sets(study, list_encoders(study)[0])
-    return [name for name in names if name != find_natural_reference(study) and "images" not in study.sets[name]]
+    return [name for name in names if name != find_natural_reference(study) and study.sets[name].images is None]
 
 
 @cache
 def list_diagnosis_references(study: Study) -> list[str]:
     """List the sets whose class centroids split the error: the prompt sets, and the natural set."""
-    prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name]["kind"] == "prompt"]
+    prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name].kind == "prompt"]
     natural = find_natural_reference(study)
     return prompts + ([] if natural is None else [natural])

@@ -21,8 +21,8 @@ def list_generation_runs(study: Study) -> list[GenerationRun]:
     """List every dataset at every guidance scale, in the order of the config."""
     return [
         GenerationRun(name, float(scale))
-        for name, dataset in study.config["datasets"].items()
-        for scale in dataset["guidance_scales"]
+        for name, dataset in study.config.datasets.items()
+        for scale in dataset.guidance_scales
     ]
 
 
@@ -40,17 +40,17 @@ def list_shards(study: Study) -> dict[str, Shard]:
 
 
 def _count_classes_per_shard(study: Study) -> int:
-    if "shard_by_time" not in study.config:
-        return study.config["classes_per_shard"]
-    timing = study.config["shard_by_time"]
+    if study.config.shard_by_time is None:
+        return study.config.classes_per_shard
+    timing = study.config.shard_by_time
     most = max((sum(dataset.images_per_class.values()) for dataset in study.datasets.values()), default=1)
-    return max(1, int(60 * timing["minutes"] / (timing["seconds_per_image"] * most)))
+    return max(1, int(60 * timing.minutes / (timing.seconds_per_image * most)))
 
 
 def find_generator(study: Study, dataset: str, split: str | None = None) -> str:
     """Return the name of the generator of a dataset, or, in the split of prompt probes, of a prompt probe."""
-    entry = study.config["prompt_probes" if split == PROBE else "datasets"][dataset]
-    return entry.get("generator") or next(iter(study.config["generators"]))
+    entry = study.config.prompt_probes[dataset] if split == PROBE else study.config.datasets[dataset]
+    return entry.generator or next(iter(study.config.generators))
 
 
 def list_run_indices(study: Study, run: GenerationRun) -> dict[str, Shard]:
@@ -67,7 +67,7 @@ def find_prompts(study: Study, run: GenerationRun) -> Dataset:
         return study.prompt_probes[run.dataset]
     dataset = study.datasets[run.dataset]
     if run.split == REVIEW:
-        return replace(dataset, images_per_class={REVIEW: study.config["review"]["images"]})
+        return replace(dataset, images_per_class={REVIEW: study.config.review.images})
     return dataset
 
 
@@ -81,13 +81,13 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Sha
     """
     if "probe" in names:
         name = names["probe"]
-        entry = study.config["prompt_probes"][name]
-        (class_id,) = [row.class_id for row in study.classes if row.key == entry["class"]]
-        return GenerationRun(name, float(entry["guidance_scale"]), PROBE), Shard(name, range(class_id, class_id + 1))
+        entry = study.config.prompt_probes[name]
+        (class_id,) = [row.class_id for row in study.classes if row.key == entry.class_key]
+        return GenerationRun(name, entry.guidance_scale, PROBE), Shard(name, range(class_id, class_id + 1))
     shard = list_shards(study)[names["shard"]]
     if "set_name" in names:
-        entry = study.sets[names["set_name"]]
-        return GenerationRun(entry["dataset"], float(entry["guidance_scale"]), REVIEW), shard
+        name = names["set_name"]
+        return GenerationRun(study.find_dataset(name), study.find_scale(name), REVIEW), shard
     return get_run(study, names["dataset"], names["scale"]), shard
 
 

@@ -5,20 +5,25 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from synthdiv.plan.checks import check_study
+from synthdiv.config.loading import read_config, read_recipes
+from synthdiv.plan.checks import check_names, check_study
 from synthdiv.plan.study import Study
+from synthdiv.prompts.class_tables import read_classes
+from synthdiv.prompts.datasets import build_datasets, build_prompt_probe
 
 
-def load_study(config: Mapping[str, Any]) -> Study:
+def load_study(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study:
     """Read a study from its config.
 
     Parameters
     ----------
     config : mapping
         The config as given.
+    files : iterable of str
+        The files that it was read from, so that messages can name file and line.
 
     Returns
     -------
@@ -29,6 +34,18 @@ def load_study(config: Mapping[str, Any]) -> Study:
     StudyError
         If anything in it is wrong; no model is loaded for this.
     """
-    study = Study(config)
-    check_study(study)
+    files = list(files)
+    checked = read_config(config, files)
+    classes = read_classes(checked.classes)
+    check_names(checked, classes, files, config)
+    study = Study(
+        config=checked,
+        classes=classes,
+        datasets=build_datasets(checked.datasets, classes, seed=checked.seed, images_per_class=checked.count_images()),
+        prompt_probes={
+            name: build_prompt_probe(name, entry, classes, checked.seed) for name, entry in checked.prompt_probes.items()
+        },
+        recipes=read_recipes(checked, files),
+    )
+    check_study(study, files, config)
     return study

@@ -19,8 +19,8 @@ from synthdiv.plan.study import Study
 @cache
 def list_reviewable(study: Study) -> list[str]:
     """List the generated sets with one prompt per class, in the order of the config."""
-    generated = [name for name, entry in study.sets.items() if entry["kind"] == "image" and "dataset" in entry]
-    return [name for name in generated if not study.datasets[study.sets[name]["dataset"]].per_image]
+    generated = [name for name, entry in study.sets.items() if entry.kind == "image" and entry.dataset is not None]
+    return [name for name in generated if not study.datasets[study.find_dataset(name)].per_image]
 
 
 @cache
@@ -34,7 +34,7 @@ def choose_reviewed(study: Study) -> str:
     """
     if not list_reviewable(study):
         raise StudyError("there is nothing to review: the config has no generated set with one prompt per class")
-    return study.config["review"].get("set", list_reviewable(study)[0])
+    return study.config.review.set or list_reviewable(study)[0]
 
 
 @cache
@@ -47,12 +47,12 @@ def choose_reviewer(study: Study) -> Reviewer:
         If there is none.
     """
     natural = find_natural_images(study)
-    chosen = study.config["review"].get("classifier")
+    chosen = study.config.review.classifier
     for classifier, training in list_evaluations(study):
         if classifier == chosen or (chosen is None and training == natural):
             return Reviewer("classifier", classifier, training)
     encoder = list_encoders(study)[0]
-    if encoder not in (study.config["encoders"] if natural else list_text_encoders(study)):
+    if encoder not in (study.config.encoders if natural else list_text_encoders(study)):
         raise StudyError(
             "there is no reviewer: the config has no classifier that is trained on natural images, and no first "
             "encoder that embeds prompts"
@@ -73,9 +73,9 @@ def plan_review(study: Study) -> tuple[str, Reviewer]:
 
 def find_overrides(study: Study, dataset: str) -> str | None:
     """Return the CSV of overrides that a review of a dataset would extend: its own, or the first that is based on it."""
-    configs = study.config["datasets"]
-    entries = [configs[dataset], *(entry for entry in configs.values() if entry.get("base") == dataset)]
-    return next((entry["overrides"] for entry in entries if "overrides" in entry), None)
+    configs = study.config.datasets
+    entries = [configs[dataset], *(entry for entry in configs.values() if entry.base == dataset)]
+    return next((entry.overrides for entry in entries if entry.overrides is not None), None)
 
 
 def read_columns(path: Path | str | None) -> list[str]:

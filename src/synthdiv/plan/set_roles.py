@@ -36,28 +36,26 @@ def find_roles(study: Study) -> dict[str, Any]:
         scaled : [fewer, more], a mixture with a number of images per class of one generated set, and that set; or two
             generated sets of the same prompts and scale, of which one has more images.
     """
-    sets, datasets = study.sets, study.config["datasets"]
-    natural = [name for name, entry in sets.items() if "images" in entry]
-    generated = [name for name, entry in sets.items() if entry["kind"] == "image" and "dataset" in entry]
+    sets, datasets = study.sets, study.config.datasets
+    natural = [name for name, entry in sets.items() if entry.images is not None]
+    generated = [name for name, entry in sets.items() if entry.kind == "image" and entry.dataset is not None]
 
     def are_generated_alike(one: str, other: str) -> bool:
-        first, second = sets[one], sets[other]
-        return first["guidance_scale"] == second["guidance_scale"] and (
-            find_generator(study, first["dataset"]) == find_generator(study, second["dataset"])
-        )
+        first, second = (find_generator(study, study.find_dataset(name)) for name in (one, other))
+        return sets[one].guidance_scale == sets[other].guidance_scale and first == second
 
     def pair_by(builder: str) -> list[list[str]]:
         return [
             [base, changed]
             for changed in generated
             for base in generated
-            if datasets[sets[changed]["dataset"]]["builder"] == builder
-            and datasets[sets[changed]["dataset"]].get("base") == sets[base]["dataset"]
+            if datasets[study.find_dataset(changed)].builder == builder
+            and datasets[study.find_dataset(changed)].base == sets[base].dataset
             and are_generated_alike(base, changed)
         ]
 
     def pair_templates() -> list[list[str]]:
-        templates = {name: datasets[sets[name]["dataset"]].get("template") for name in generated}
+        templates: dict[str, str] = {name: datasets[study.find_dataset(name)].template or "" for name in generated}
         return [
             [base, changed]
             for changed in generated
@@ -69,7 +67,7 @@ def find_roles(study: Study) -> dict[str, Any]:
         ]
 
     def are_scaled(fewer: str, more: str) -> bool:
-        names = [sets[name]["dataset"] for name in (fewer, more)]
+        names = [study.find_dataset(name) for name in (fewer, more)]
         one, other = (study.datasets[name] for name in names)
         return (
             one.images_per_class["train"] < other.images_per_class["train"]
@@ -78,7 +76,7 @@ def find_roles(study: Study) -> dict[str, Any]:
         )
 
     def sort_scales(dataset: str) -> list[list]:
-        own = [[name, float(sets[name]["guidance_scale"])] for name in generated if sets[name]["dataset"] == dataset]
+        own = [[name, study.find_scale(name)] for name in generated if sets[name].dataset == dataset]
         return sorted(own, key=operator.itemgetter(1))
 
     return {
@@ -92,15 +90,15 @@ def find_roles(study: Study) -> dict[str, Any]:
             [name, other]
             for name, one in study.recipes.items()
             for other, plain in study.recipes.items()
-            if one["multi_crop"] and not plain["multi_crop"] and one["model"] == plain["model"]
+            if one.multi_crop and not plain.multi_crop and one.model == plain.model
         ],
         "sweeps": [sweep for sweep in map(sort_scales, datasets) if len(sweep) > 1],
-        "prompts": [[prompts, name] for name in generated for prompts in list_prompt_sets(study, sets[name]["dataset"])],
-        "prompt_sets": [name for name, entry in sets.items() if entry["kind"] == "prompt"],
+        "prompts": [[prompts, name] for name in generated for prompts in list_prompt_sets(study, study.find_dataset(name))],
+        "prompt_sets": [name for name, entry in sets.items() if entry.kind == "prompt"],
         "scaled": [
-            [mixture, parts[0]["set"]]
+            [mixture, parts[0].set]
             for mixture, parts in study.mixtures.items()
-            if len(parts) == 1 and parts[0]["set"] in generated and parts[0].get("images_per_class")
+            if len(parts) == 1 and parts[0].set in generated and parts[0].images_per_class
         ]
         + [[fewer, more] for fewer in generated for more in generated if are_scaled(fewer, more)],
     }
@@ -117,5 +115,5 @@ def list_repeated_prompt_sets(study: Study) -> list[str]:
     return [
         name
         for name, entry in study.sets.items()
-        if entry["kind"] == "prompt" and "dataset" in entry and not study.datasets[entry["dataset"]].per_image
+        if entry.kind == "prompt" and entry.dataset is not None and not study.datasets[entry.dataset].per_image
     ]

@@ -1,59 +1,74 @@
-"""A study: its config, validated, with its class table and prompts.
+"""A study: its config, with its class table, prompts and recipes.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from synthdiv.config.loading import check_config, check_known, read_schema
-from synthdiv.core.errors import StudyError
-from synthdiv.core.yaml_files import read_yaml
-from synthdiv.prompts.class_tables import ClassRow, read_classes
-from synthdiv.prompts.datasets import Dataset, build_datasets, build_prompt_probe
+from synthdiv.config.problems import check_known
+from synthdiv.config.sets import SetEntry
+from synthdiv.config.study_config import StudyConfig
+from synthdiv.config.training import MixturePart, Recipe
+from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.datasets import Dataset
 
 
+@dataclass(frozen=True, eq=False)
 class Study:
-    """A study's validated config, with its class table, prompts and recipes.
+    """A study's checked config, with what its files contain.
 
-    Parameters
+    Attributes
     ----------
-    config : mapping
-        The config as given.
-
-    Raises
-    ------
-    StudyError
-        If any of them is invalid; no model is loaded for this.
+    config : StudyConfig
+    classes : list of ClassRow
+    datasets : dict of str to Dataset
+        The prompts of each dataset.
+    prompt_probes : dict of str to Dataset
+        The prompts of each prompt probe.
+    recipes : dict of str to Recipe
+        The recipe of each classifier.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = check_config(config)
-        self.name: str = self.config["study"]
-        self.seed: int = self.config["seed"]
-        self.classes: list[ClassRow] = read_classes(self.config["classes"])
-        self.datasets: dict[str, Dataset] = build_datasets(
-            self.config["datasets"], self.classes, seed=self.seed, images_per_class=self.config["images_per_class"]
-        )
-        self.prompt_probes: dict[str, Dataset] = {
-            name: build_prompt_probe(name, entry, self.classes, self.seed)
-            for name, entry in self.config["prompt_probes"].items()
-        }
-        self.sets: dict[str, dict[str, Any]] = self.config["sets"]
-        self.mixtures: dict[str, list[dict[str, Any]]] = {
-            name: one["parts"] for name, one in self.config["mixtures"].items()
-        }
-        self.recipes: dict[str, dict[str, Any]] = {name: self._read_recipe(name) for name in self.config["classifiers"]}
+    config: StudyConfig
+    classes: list[ClassRow]
+    datasets: dict[str, Dataset]
+    prompt_probes: dict[str, Dataset]
+    recipes: dict[str, Recipe]
 
-    def _read_recipe(self, name: str) -> dict[str, Any]:
-        given, where = self.config["classifiers"][name]["recipe"], f"config: classifiers.{name}.recipe"
-        if isinstance(given, str):
-            given, where = read_yaml(given, f"recipe ({where})"), given
-            if not isinstance(given, dict):
-                raise StudyError(f"{where} must be a mapping, such as `model: resnet50`; it is {given!r}")
-        return check_config(given, read_schema()["$defs"]["recipe"], name=where)
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.config.study
+
+    @property
+    def seed(self) -> int:
+        """The study's seed."""
+        return self.config.seed
+
+    @property
+    def sets(self) -> dict[str, SetEntry]:
+        """The entries of the sets."""
+        return self.config.sets
+
+    @property
+    def mixtures(self) -> dict[str, list[MixturePart]]:
+        """The parts of each mixture."""
+        return {name: one.parts for name, one in self.config.mixtures.items()}
+
+    def find_dataset(self, set_name: str) -> str:
+        """Return the dataset of a set of generated images or of prompts."""
+        dataset = self.sets[set_name].dataset
+        assert dataset is not None
+        return dataset
+
+    def find_scale(self, set_name: str) -> float:
+        """Return the guidance scale of a set of generated images."""
+        scale = self.sets[set_name].guidance_scale
+        assert scale is not None
+        return scale
 
     def find_classes(self, keys: Sequence[str], where: str = "classes") -> list[int]:
         """Return the class_ids of keys.

@@ -21,15 +21,15 @@ def find_sweeps(study: Study) -> dict[str, dict[float, str]]:
     """Find the datasets with image sets at several guidance scales: the (first) set of each scale, in rising order."""
     generated: dict[str, dict[float, str]] = {}
     for name, entry in study.sets.items():
-        if entry["kind"] == "image" and "dataset" in entry:
-            generated.setdefault(entry["dataset"], {}).setdefault(float(entry["guidance_scale"]), name)
+        if entry.kind == "image" and entry.dataset is not None:
+            generated.setdefault(entry.dataset, {}).setdefault(study.find_scale(name), name)
     return {dataset: dict(sorted(sets.items())) for dataset, sets in generated.items() if len(sets) > 1}
 
 
 def find_sweep_metrics(study: Study) -> list[SweepMetric]:
     """List every metric that the study can compute, for every set of a sweep and for the natural set."""
     natural = find_natural_reference(study)
-    prompt_sets = [name for name, entry in study.sets.items() if entry["kind"] == "prompt"]
+    prompt_sets = [name for name, entry in study.sets.items() if entry.kind == "prompt"]
     found: list[SweepMetric] = []
     for dataset, sets in find_sweeps(study).items():
         prompts = next(iter(list_prompt_sets(study, dataset) + prompt_sets), None)
@@ -45,6 +45,6 @@ def find_sweep_metrics(study: Study) -> list[SweepMetric]:
                 found.append(SweepMetric("natural_reference_accuracy", *at, reference=natural, query=name))
             for classifier, training in list_evaluations(study):
                 if training == name and trained[classifier] > 1:
-                    evaluated = study.config["classifiers"][classifier]["evaluate"][0]
+                    evaluated = study.config.classifiers[classifier].evaluate[0]
                     found.append(SweepMetric("trained_accuracy", *at, training, evaluated, classifier))
     return found

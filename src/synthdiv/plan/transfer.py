@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
 
+from synthdiv.config.training import TransferSet
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.plan.sets import find_natural_images
@@ -17,9 +17,9 @@ from synthdiv.plan.user_sources import describe_images
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 
 
-def list_transfer_sets(study: Study) -> dict[str, dict[str, Any]]:
+def list_transfer_sets(study: Study) -> dict[str, TransferSet]:
     """Return the sets that frozen features are transferred to."""
-    return study.config["transfer"]["sets"]
+    return study.config.transfer.sets
 
 
 def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
@@ -30,18 +30,30 @@ def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
     StudyError
         If they have neither a table nor folders.
     """
-    entry = list_transfer_sets(study)[name]
-    if "images" not in entry:
+    if list_transfer_sets(study)[name].images is None:
         return None
-    if "classes" in entry:
-        return read_classes(entry["classes"])
-    path, where = entry["images"]["train"], f"config: transfer.sets.{name}"
+    return read_classes(find_transfer_table(study, name))
+
+
+def find_transfer_table(study: Study, name: str) -> str:
+    """Return the class table of a transfer set of images: its own, or the folder of its training split.
+
+    Raises
+    ------
+    StudyError
+        If it has neither.
+    """
+    entry = list_transfer_sets(study)[name]
+    if entry.classes is not None:
+        return entry.classes
+    assert entry.images is not None
+    path, where = entry.images.train, f"config: transfer.sets.{name}"
     if not isinstance(path, str) or not os.path.isdir(path):
         raise StudyError(
-            f"{where}.images.train: {path if isinstance(path, str) else path['path']} is not a folder with one folder per "
+            f"{where}.images.train: {path if isinstance(path, str) else path.path} is not a folder with one folder per "
             f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
         )
-    return read_classes(path)
+    return path
 
 
 def find_transfer_files(study: Study, name: str) -> dict[str, ImageFiles]:
@@ -53,15 +65,16 @@ def find_transfer_files(study: Study, name: str) -> dict[str, ImageFiles]:
         If there is nothing at a path, or its form is not recognised.
     """
     keys = [row.key for row in read_transfer_classes(study, name) or []]
+    images = list_transfer_sets(study)[name].images
     return {
         split: describe_images(source, keys, f"config: transfer.sets.{name}.images.{split}")
-        for split, source in list_transfer_sets(study)[name].get("images", {}).items()
+        for split, source in (images.list_splits() if images is not None else {}).items()
     }
 
 
 @cache
 def find_feature_set(study: Study) -> str | None:
     """Return the natural set whose images' features are measured; None if none are."""
-    if "features" not in study.config:
+    if study.config.features is None:
         return None
-    return study.config["features"].get("set", find_natural_images(study))
+    return study.config.features.set or find_natural_images(study)

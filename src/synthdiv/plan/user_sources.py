@@ -9,12 +9,12 @@ import glob
 import importlib.util
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from synthdiv.config.sets import EmbeddingTables, ImageLocation
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text
-from synthdiv.core.fingerprints import SPLITS
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
@@ -22,13 +22,13 @@ TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
 """Lists of ImageNet classes that timm includes."""
 
 
-def describe_images(source: str | Mapping[str, str], keys: list[str], where: str) -> ImageFiles:
+def describe_images(source: str | ImageLocation, keys: list[str], where: str) -> ImageFiles:
     """Recognise the form of a source of images, and list its files.
 
     Parameters
     ----------
-    source : str or mapping
-        A path or a pattern; or ``path`` with ``labels`` (a file) or ``folders`` (the class table that gives their numbers).
+    source : str or ImageLocation
+        A path or a pattern, or what the config says of it.
     keys : list of str
         The class keys of a folder with one folder per class.
     where : str
@@ -43,18 +43,18 @@ def describe_images(source: str | Mapping[str, str], keys: list[str], where: str
     StudyError
         If there is nothing at the path, or the form is not recognised.
     """
-    path, labels = (source, None) if isinstance(source, str) else (source["path"], source.get("labels"))
+    path, labels = (source, None) if isinstance(source, str) else (source.path, source.labels)
     if os.path.isdir(path) and labels:
         if not os.path.isfile(labels):
             raise StudyError(f"{where}.labels: the file {labels} does not exist")
         return ImageFiles(form="flat", paths=(path,), labels=labels)
     if os.path.isdir(path):
         folders = {key: key for key in keys}
-        if not isinstance(source, str) and "folders" in source:
-            folders = {row.key: str(row.class_id) for row in read_classes(source["folders"])}
+        if not isinstance(source, str) and source.folders is not None:
+            folders = {row.key: str(row.class_id) for row in read_classes(source.folders)}
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
-                raise StudyError(f"{where}.folders: {source['folders']} has no class with the key {unknown!r}")
+                raise StudyError(f"{where}.folders: {source.folders} has no class with the key {unknown!r}")
         return ImageFiles(form="folder", paths=tuple(os.path.join(path, folders[key]) for key in keys), keys=tuple(keys))
     paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
@@ -88,12 +88,12 @@ def check_images(described: ImageFiles, where: str) -> None:
                 raise StudyError(f"{where}: the folder {folder} contains no image")
 
 
-def find_embeddings(source: str | Mapping[str, str], where: str) -> list[str]:
+def find_embeddings(source: str | EmbeddingTables, where: str) -> list[str]:
     """List the embedding tables of a source, and the class table next to each array of vectors.
 
     Parameters
     ----------
-    source : str or mapping
+    source : str or EmbeddingTables
         A path or a pattern, for both splits or for each.
     where : str
         The config key, for messages.
@@ -103,7 +103,7 @@ def find_embeddings(source: str | Mapping[str, str], where: str) -> list[str]:
     StudyError
         If a pattern matches nothing.
     """
-    sources = [source] if isinstance(source, str) else [source[split] for split in SPLITS]
+    sources = [source] if isinstance(source, str) else [source.train, source.evaluation]
     files: list[str] = []
     for path in sources:
         found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthdiv.config.loading import check_known
+from synthdiv.config.generation import DatasetEntry, ProbeBuilder, PromptBuilder
+from synthdiv.config.problems import check_known
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, SPLITS
 from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
@@ -168,20 +169,24 @@ def _choose_values(values: list[str], own: str, most: int, seed: str) -> list[st
 
 
 def build_datasets(
-    configs: Mapping[str, Mapping], classes: list[ClassRow], *, seed: int, images_per_class: Mapping[str, int]
+    entries: Mapping[str, PromptBuilder],
+    classes: list[ClassRow],
+    *,
+    seed: int,
+    images_per_class: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Dataset]:
-    """Build every dataset of a config.
+    """Build datasets.
 
     Parameters
     ----------
-    configs : mapping
-        The config's ``datasets``.
+    entries : mapping of str to PromptBuilder
+        Their entries in the config.
     classes : list of ClassRow
         The study's classes.
     seed : int
         The study's seed (it decides which prompts of a grammar are used).
-    images_per_class : mapping of split to int
-        Images per class of the datasets that do not give their own number.
+    images_per_class : mapping of str to mapping of split to int
+        Images per class of each dataset.
 
     Raises
     ------
@@ -194,34 +199,33 @@ def build_datasets(
     def build(name: str, asked_by: tuple[str, ...]) -> Dataset:
         if name in built:
             return built[name]
-        if name not in configs:
-            raise StudyError(f"dataset {asked_by[-1]!r}: its base {name!r} is not a dataset; there are {', '.join(configs)}")
+        if name not in entries:
+            raise StudyError(f"dataset {asked_by[-1]!r}: its base {name!r} is not a dataset; there are {', '.join(entries)}")
         if name in asked_by:
             raise StudyError(f"dataset {name!r} is based on itself: {' -> '.join([*asked_by, name])}")
-        config = configs[name]
-        base = build(config["base"], (*asked_by, name)) if "base" in config else None
+        entry = entries[name]
+        base = build(entry.base, (*asked_by, name)) if entry.base is not None else None
         if base is not None and base.per_image:
             raise StudyError(f"dataset {name!r}: its base {base.name!r} has one prompt per image; a base has one per class")
-        counts = {split: config["images_per_class"].get(split, images_per_class[split]) for split in SPLITS}
-        dataset = BUILDERS[config["builder"]](name, config, base, classes, seed, counts)
+        dataset = BUILDERS[entry.builder](name, entry, base, classes, seed, images_per_class[name])
         _check_enough(dataset)
         built[name] = dataset
         return dataset
 
-    for name in configs:
+    for name in entries:
         build(name, ())
     return built
 
 
-def build_prompt_probe(name: str, config: Mapping[str, Any], classes: list[ClassRow], seed: int) -> Dataset:
+def build_prompt_probe(name: str, entry: ProbeBuilder, classes: list[ClassRow], seed: int) -> Dataset:
     """Build a prompt probe: prompts for one class with equally many images; image i of each starts from the same noise.
 
     Parameters
     ----------
     name : str
         Its key in the config's ``prompt_probes``.
-    config : mapping
-        Its entry; ``class`` is a class's key.
+    entry : ProbeBuilder
+        Its entry in the config.
     classes : list of ClassRow
         The study's classes.
     seed : int
@@ -238,29 +242,31 @@ def build_prompt_probe(name: str, config: Mapping[str, Any], classes: list[Class
         If there is no such class, or a prompt is empty or appears twice.
     """
     class_ids = {row.key: row.class_id for row in classes}
-    check_known(config["class"], class_ids, f"prompt_probes.{name}.class", "class with the key")
-    texts, count = [text.strip() for text in config["prompts"]], config["images"]
+    check_known(entry.class_key, class_ids, f"prompt_probes.{name}.class", "class with the key")
+    texts, count = [text.strip() for text in entry.prompts], entry.images
     for n, text in enumerate(texts):
         if not text:
             raise StudyError(f"config: prompt_probes.{name}.prompts: prompt {n + 1} is empty")
         if text in texts[:n]:
             raise StudyError(f"config: prompt_probes.{name}.prompts: {text!r} appears twice")
-    class_id = class_ids[config["class"]]
+    class_id = class_ids[entry.class_key]
     images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
     names = [row.name for row in classes]
     return Dataset(name, classes, seed, names, {PROBE: len(images)}, images=images, repeat=count)
 
 
 def _build_lemmas(
-    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+    name: str, entry: PromptBuilder, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
-    return _build_template(name, {"template": "{lemmas}"}, base, classes, seed, counts)
+    template = PromptBuilder(builder="template", template="{lemmas}")
+    return _build_template(name, template, base, classes, seed, counts)
 
 
 def _build_template(
-    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+    name: str, entry: PromptBuilder, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
-    template = config["template"]
+    template = entry.template
+    assert template is not None
     slots = re.findall(r"{([^{}]*)}", template)
     unknown = next((slot for slot in slots if slot not in FIELDS), None)
     if unknown is not None or not slots:
@@ -275,10 +281,11 @@ def _build_template(
 
 
 def _build_overrides(
-    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+    name: str, entry: PromptBuilder, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
     assert base is not None
-    path = config["overrides"]
+    path = entry.overrides
+    assert path is not None
     ids = {row.key: row.class_id for row in classes}
     texts = list(base.class_texts)
     lines: dict[str, int] = {}
@@ -296,18 +303,19 @@ def _build_overrides(
 
 
 def _build_grammar(
-    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+    name: str, entry: PromptBuilder, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
     assert base is not None
-    return Dataset(
-        name, classes, seed, base.class_texts, counts, grammar=Grammar(config["grammar"]), unique=config["unique"]
-    )
+    assert entry.grammar is not None
+    unique = not isinstance(entry, DatasetEntry) or entry.unique
+    return Dataset(name, classes, seed, base.class_texts, counts, grammar=Grammar(entry.grammar), unique=unique)
 
 
 def _build_table(
-    name: str, config: Mapping, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
+    name: str, entry: PromptBuilder, base: Dataset | None, classes: list[ClassRow], seed: int, counts: Mapping[str, int]
 ) -> Dataset:
-    path = Path(config["table"])
+    assert entry.table is not None
+    path = Path(entry.table)
     rows = _read_table(path)
     by_key, by_id = {row.key: row.class_id for row in classes}, {str(row.class_id): row.class_id for row in classes}
     per_image = bool(rows) and "index" in rows[0] and "split" in rows[0]
@@ -330,9 +338,9 @@ def _build_table(
         prompts[at] = text
     if per_image:
         return Dataset(name, classes, seed, [row.name for row in classes], counts, images=prompts)
-    for entry in classes:
-        if (entry.class_id, "train", 0) not in prompts:
-            raise StudyError(f"prompt table {path} has no prompt for class {entry.key!r}")
+    for one in classes:
+        if (one.class_id, "train", 0) not in prompts:
+            raise StudyError(f"prompt table {path} has no prompt for class {one.key!r}")
     return Dataset(name, classes, seed, [prompts[row.class_id, "train", 0] for row in classes], counts)
 
 

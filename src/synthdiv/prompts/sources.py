@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import replace
-from typing import Any
 
+from synthdiv.config.generation import ProbeBuilder, PromptBuilder
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import SPLITS, make_digest
 from synthdiv.core.job import Part
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 from synthdiv.prompts.datasets import Dataset, build_datasets, build_prompt_probe
 
-SOURCE_KEYS = ("builder", "base", "template", "overrides", "grammar", "table")
-"""Keys of a dataset's entry that decide its prompts."""
 Counts = tuple[tuple[str, int], ...]
 """Images per class of each split, in the order in which they are generated."""
 
@@ -74,19 +72,18 @@ class DatasetPrompts(Prompts):
 
     Attributes
     ----------
-    entries : dict
-        The config's entry of the dataset and of each dataset that it is based on, with the keys that decide prompts.
+    entries : dict of str to PromptBuilder
+        The entry of the dataset and of each dataset that it is based on.
     seed : int or None
         The study's seed, if a grammar uses it.
     """
 
-    entries: dict[str, dict[str, Any]]
+    entries: dict[str, PromptBuilder]
     seed: int | None
 
     def _build(self, classes: list[ClassRow]) -> Dataset:
-        entries = {name: {"images_per_class": {}, "unique": False} | entry for name, entry in self.entries.items()}
-        one = dict.fromkeys(SPLITS, 1)
-        return build_datasets(entries, classes, seed=self.seed or 0, images_per_class=one)[self.name]
+        one = dict.fromkeys(self.entries, dict.fromkeys(SPLITS, 1))
+        return build_datasets(self.entries, classes, seed=self.seed or 0, images_per_class=one)[self.name]
 
 
 class ProbePrompts(Prompts):
@@ -94,21 +91,14 @@ class ProbePrompts(Prompts):
 
     Attributes
     ----------
-    class_key : str
-        The probed class.
-    prompts : tuple of str
-        Its prompts.
-    images : int
-        Images of each prompt.
+    entry : ProbeBuilder
+        Its entry.
     """
 
-    class_key: str
-    prompts: tuple[str, ...]
-    images: int
+    entry: ProbeBuilder
 
     def _build(self, classes: list[ClassRow]) -> Dataset:
-        entry = {"class": self.class_key, "prompts": self.prompts, "images": self.images}
-        return build_prompt_probe(self.name, entry, classes, 0)
+        return build_prompt_probe(self.name, self.entry, classes, 0)
 
 
 def digest_prompts(dataset: Dataset, class_ids: Collection[int]) -> str:

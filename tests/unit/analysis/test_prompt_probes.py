@@ -9,6 +9,7 @@ from scipy import stats
 from standin import FINGERPRINT, generate, make_config
 
 from synthdiv.analysis.prompt_probes import METRICS, finish_table, score_prompts, tabulate_prompts
+from synthdiv.config.generation import ProbeBuilder
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.embeddings.prompt_checks import check_prompts
@@ -95,7 +96,10 @@ def test_a_block_does_not_depend_on_the_position_of_its_prompt(config, tmp_path)
 
 def test_each_prompt_of_a_probe_is_checked_once(classes_csv):
     probe = build_prompt_probe(
-        "red", ENTRY | {"prompts": ["jay", "a red jay bird", "a red jay cat"]}, read_classes(classes_csv), 0
+        "red",
+        ProbeBuilder(class_key="n02", prompts=["jay", "a red jay bird", "a red jay cat"], images=60),
+        read_classes(classes_csv),
+        0,
     )
     table = check_prompts(probe, "clip", lambda texts: [[0, *map(hash, text.split()), 1] for text in texts], token_limit=5)
     assert table.select("name", "index", "problem", "identical_to").rows() == [
@@ -110,13 +114,14 @@ def test_each_prompt_of_a_probe_is_checked_once(classes_csv):
     ("change", "sentence"),
     [
         ({"class": "n04"}, "probes.red.class: there is no class with the key 'n04'; did you mean 'n0"),
+        ({"class": "jay"}, "probes.red.class is 'jay': write the key of this class, n02"),
         ({"reference": "Jay-IM"}, "probes.red.reference: there is no set 'Jay-IM'; did you mean 'Jays-IM'"),
-        ({"reference": "Jays-PRMT"}, "'Jays-PRMT' is not an image set with a training split"),
+        ({"reference": "Jays-PRMT"}, "probes.red.reference is 'Jays-PRMT': it is not an image set with a training split"),
         ({"generator": "gem"}, "probes.red.generator: there is no generator 'gem'; did you mean 'gen'"),
         ({"prompts": ["jay", " "]}, "probes.red.prompts: prompt 2 is empty"),
         ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts: 'jay' appears twice"),
-        ({"prompts": []}, "probes.red.prompts: "),
-        ({"image": 3}, "unknown config key prompt_probes.red.image: did you mean 'images'"),
+        ({"prompts": []}, "probes.red.prompts is []: write a list of one or more texts"),
+        ({"image": 3}, "config: prompt_probes.red.image: there is no such key; did you mean images?"),
     ],
 )
 def test_an_invalid_probe_is_an_error(config, change, sentence):
@@ -128,12 +133,14 @@ def test_an_invalid_probe_is_an_error(config, change, sentence):
 
 def test_probes_need_a_generator_and_an_encoder(config):
     config["datasets"]["synset"]["guidance_scales"] = config["datasets"]["disamb"]["guidance_scales"] = []
-    config["sets"] = {"AA": {"kind": "prompt", "dataset": "synset"}}
-    with pytest.raises(StudyError, match=r"probes\.red must be generated, but the config has no generators"):
-        load_study(config | {"generators": {}})
-    user_provided = {"Jays-IM": {"kind": "image", "embeddings": "x.parquet"}}
-    with pytest.raises(StudyError, match=r"probes\.red must be embedded, but the config has no encoders"):
-        load_study(config | {"encoders": {}, "sets": user_provided})
+    config["sets"] = {"Jays-IM": {"kind": "image", "embeddings": "x.parquet"}}
+    for missing, message in (
+        ("generators", "config: prompt_probes.red: it must be generated, but the config has no generators: name one, such"),
+        ("encoders", "config: prompt_probes.red: it must be embedded, but the config has no encoders: name one, such as"),
+    ):
+        with pytest.raises(StudyError) as caught:
+            load_study(config | {missing: {}})
+        assert str(caught.value).startswith(message)
 
 
 # Scores in two dimensions: the centroid of class c lies at an angle of c x 60 degrees.

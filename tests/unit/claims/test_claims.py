@@ -294,8 +294,8 @@ def test_the_printed_numbers_are_those_of_the_papers_tables():
 
 
 def test_the_demo_shows_no_published_numbers(monkeypatch):
-    assert make_study(monkeypatch, "config.yaml").config["published"] is None
-    assert make_study(monkeypatch, "imagenet.yaml").config["published"] == "diversity_and_diffusion"
+    assert make_study(monkeypatch, "config.yaml").config.published is None
+    assert make_study(monkeypatch, "imagenet.yaml").config.published == "diversity_and_diffusion"
 
 
 def test_the_correction_is_over_the_table(evidence):

@@ -39,6 +39,8 @@ from synthdiv.jobs.transfer import (
     TabulateTransfer,
 )
 from synthdiv.plan.loading import load_study
+from synthdiv.prompts.class_columns import ClassColumns
+from synthdiv.prompts.class_tables import read_classes
 
 CPU = torch.device("cpu")
 KEYS = [f"k{n}" for n in range(3)]
@@ -128,7 +130,7 @@ class Steps:
         job = ExtractFeatures(
             recipe=make_recipe(),
             seeds=(1, 2),
-            class_keys=KEYS,
+            classes=ClassColumns.describe(None, read_classes("classes.csv"), "key"),
             splits=splits,
             exclude_flags=(),
             images_per_class=None,
@@ -173,7 +175,7 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
     assert table.column_names == ["seed", "class_id", "split", "index", "length", "embedding"]
     assert len(table) == 2 * 1797
     encoding = Encoding(transfer_set="digits", encoder="net", train_set="Natural-IM")
-    means = steps.folder / "means.csv"
+    means = steps.folder / "transfer_means.csv"
     runs = steps.run(
         tabulate_transfer,
         TabulateTransfer(encodings=(encoding,), natural="Natural-IM"),
@@ -199,7 +201,7 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
         tabulate_features,
         TabulateFeatures(evaluations=(("net", "Natural-IM"),), image_set="Natural-IM"),
         inputs={"statistics": [statistics]},
-        outputs={"table": steps.folder / "statistics.csv"},
+        outputs={"table": steps.folder / "feature_statistics.csv"},
     )
     table = read_table(tabulated)
     assert table.select("classifier", "train_set", "image_set").unique().rows() == [("net", "Natural-IM", "Natural-IM")]

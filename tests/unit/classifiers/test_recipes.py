@@ -23,7 +23,7 @@ from synthdiv.classifiers.recipes import (
     count_steps,
     resolve_data,
 )
-from synthdiv.config.loading import check_config, read_schema
+from synthdiv.config.training import Recipe
 from synthdiv.core.errors import StudyError
 from synthdiv.images.torch_dataset import seed_randomness
 
@@ -32,7 +32,7 @@ CPU = torch.device("cpu")
 
 def read_recipe(name):
     path = REPOSITORY / "resources" / "recipes" / f"{name}.yaml"
-    return check_config(yaml.safe_load(path.read_text()), read_schema()["$defs"]["recipe"])
+    return Recipe.model_validate(yaml.safe_load(path.read_text())).to_dict()
 
 
 @pytest.fixture(scope="module")

@@ -109,14 +109,18 @@ def test_a_set_with_one_prompt_per_image_is_not_reviewed(config):
     config["sets"] = {"Aug-IM": {"kind": "image", "dataset": "aug", "guidance_scale": 7.5}} | config["sets"]
     assert choose_reviewed(load_study(config)) == "Synset-IM"
     assert choose_reviewed(load_study(config | {"review": {"set": "Disamb-IM"}})) == "Disamb-IM"
-    with pytest.raises(
-        StudyError, match=r"review\.set: 'Aug-IM' is not a generated set with one prompt per class; there are Synset-IM"
+    for review, message in (
+        (
+            {"set": "Aug-IM"},
+            "config: review.set is 'Aug-IM': it is not a generated set with one prompt per class; there are Synset-IM, "
+            "Disamb-IM",
+        ),
+        ({"set": "Disam-IM"}, "config: review.set: there is no set 'Disam-IM'; did you mean 'Disamb-IM'?"),
+        ({"classifier": "x"}, "config: review.classifier: there is no classifier 'x'; there are none"),
     ):
-        load_study(config | {"review": {"set": "Aug-IM"}})
-    with pytest.raises(StudyError, match=r"review\.set: there is no set 'Disam-IM'; did you mean 'Disamb-IM'"):
-        load_study(config | {"review": {"set": "Disam-IM"}})
-    with pytest.raises(StudyError, match=r"review\.classifier: there is no classifier 'x'; there are none"):
-        load_study(config | {"review": {"classifier": "x"}})
+        with pytest.raises(StudyError) as caught:
+            load_study(config | {"review": review})
+        assert str(caught.value) == message
     with pytest.raises(StudyError, match="nothing to review"):
         print(choose_reviewed(load_study(config | {"sets": {"AA": {"kind": "prompt", "dataset": "synset"}}})))
 

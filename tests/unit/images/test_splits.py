@@ -8,6 +8,8 @@ from sklearn.datasets import load_digits
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles, ImageSource
 from synthdiv.images.splits import find_splits, list_images
+from synthdiv.prompts.class_columns import ClassColumns
+from synthdiv.prompts.class_tables import read_classes
 
 
 def make_folders(folder, counts):
@@ -19,13 +21,20 @@ def make_folders(folder, counts):
     return ImageFiles(form="folder", paths=tuple(str(folder / key) for key in counts), keys=tuple(counts))
 
 
+def describe_classes(folder, names):
+    """Write a class table of keys and names, and describe it."""
+    path = folder / "classes.csv"
+    path.write_text("class_id,key,name\n" + "".join(f"{n},{key},{name}\n" for n, (key, name) in enumerate(names.items())))
+    return ClassColumns.describe(str(path), read_classes(path), "key", "name")
+
+
 def make_transfer_set(folder, counts, **splits):
-    files = {"train": make_folders(folder / "train", counts)} | splits
-    return ImageSource(files=tuple(files.items()), classes=tuple((key, key) for key in counts), makes_evaluation=True)
+    files, classes = {"train": make_folders(folder / "train", counts)} | splits, {key: key for key in counts}
+    return ImageSource(files=tuple(files.items()), classes=describe_classes(folder, classes), makes_evaluation=True)
 
 
 def find(source, tmp_path, *, function=list_images, seed=1):
-    return function(source, name="x", digits=tmp_path / "digits.parquet", seed=seed, threads=1)
+    return function(source, name="x", class_table="unused.csv", digits=tmp_path / "digits.parquet", seed=seed, threads=1)
 
 
 def count(splits):
@@ -78,7 +87,7 @@ def test_a_natural_set_is_reduced_in_the_splits_that_are_not_used_whole(tmp_path
     evaluation = make_folders(tmp_path / "evaluation", {"boot": 3, "coat": 4})
     source = ImageSource(
         files=(("train", train), ("evaluation", evaluation)),
-        classes=(("boot", "ankle boot"), ("coat", "coat")),
+        classes=describe_classes(tmp_path, {"boot": "ankle boot", "coat": "coat"}),
         images_per_class={"train": {"boot": 2}},
     )
     classes, splits = find(source, tmp_path, function=find_splits)
@@ -90,7 +99,9 @@ def test_a_natural_set_is_reduced_in_the_splits_that_are_not_used_whole(tmp_path
 
 def test_a_natural_set_lacks_the_classes_that_it_does_not_have(tmp_path):
     files = make_folders(tmp_path, {"coat": 4})
-    source = ImageSource(files=(("evaluation", files),), classes=(("boot", "boot"), ("coat", "coat")))
+    source = ImageSource(
+        files=(("evaluation", files),), classes=describe_classes(tmp_path, {"boot": "boot", "coat": "coat"})
+    )
     with pytest.raises(StudyError, match=r"'boot' \(boot\) has 0 images"):
         find(source, tmp_path, function=find_splits)
     _, splits = find(source.model_copy(update={"class_ids": (1,)}), tmp_path, function=find_splits)

@@ -8,7 +8,8 @@ import pytest
 import yaml
 from workplace import REPOSITORY
 
-from synthdiv.config.loading import check_config
+from synthdiv.config.loading import read_config
+from synthdiv.config.training import MixturePart
 from synthdiv.core.errors import StudyError
 from synthdiv.jobs.classifiers import train_classifier
 from synthdiv.jobs.images import plan_generation
@@ -197,25 +198,51 @@ def set_at(config, path, value):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("imges_per_class", {"train": 3}, "unknown config key imges_per_class: did you mean 'images_per_class'"),
-        ("generators.tiny-sd.step", 3, "unknown config key generators.tiny-sd.step: did you mean 'steps'"),
-        ("datasets.natural", {"builder": "lemmas"}, "datasets.natural: this name is reserved for another folder"),
-        ("study", "my study", "study: the name 'my study' must be letters"),
-        ("study", None, "needs the key study"),
-        ("sets.Mine-IM", {"kind": "image"}, "sets.Mine-IM needs exactly one of images, dataset, embeddings; it has none"),
-        ("sets.Mine-IM", {"kind": "images", "dataset": "disamb"}, "sets.Mine-IM.kind is 'images'"),
+        ("imges_per_class", {"train": 3}, "config: imges_per_class: there is no such key; did you mean images_per_class?"),
+        ("generators.tiny-sd.step", 3, "config: generators.tiny-sd.step: there is no such key; did you mean steps?"),
+        ("datasets.natural", {"builder": "lemmas"}, "config: datasets.natural: this name is reserved for another folder"),
+        ("study", "my study", "config: study is 'my study': write a name of letters"),
+        ("study", None, "config: the key study is missing (The study's name; all its results are in results/<study>/)"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image"},
+            "config: sets.Mine-IM: it needs one source, images, dataset or embeddings; it has none of them",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "images", "dataset": "disamb"},
+            "config: sets.Mine-IM.kind is 'images': write one of image, prompt",
+        ),
         (
             "sets.Mine-IM",
             {"kind": "image", "dataset": "disam", "guidance_scale": 2.5},
-            "no dataset 'disam'; did you mean 'disamb'",
+            "config: sets.Mine-IM.dataset: there is no dataset 'disam'; did you mean 'disamb'?",
         ),
         (
             "sets.Mine-IM",
             {"kind": "image", "dataset": "disamb", "guidance_scale": 3.5},
-            "is 3.5; dataset 'disamb' is generated at 1, 2.5, 5, 7.5",
+            "config: sets.Mine-IM.guidance_scale is 3.5: dataset 'disamb' is generated at 1, 2.5, 5, 7.5; write one ",
         ),
-        ("sets.Mine-IM", {"kind": "image", "dataset": "disamb"}, "sets.Mine-IM.guidance_scale is None"),
-        ("sets.Mine-IM", {"kind": "prompt", "dataset": "disamb", "guidance_scale": 2.5}, "takes no guidance_scale"),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "dataset": "disamb"},
+            "sets.Mine-IM: the key guidance_scale is missing; dataset 'disamb' is generated at 1, 2.5, 5, 7.5",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "prompt", "dataset": "disamb", "guidance_scale": 2.5},
+            "config: sets.Mine-IM.guidance_scale: a set of kind prompt takes none: remove it",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "image", "embeddings": "x.parquet", "guidance_scale": 2.5},
+            "config: sets.Mine-IM.guidance_scale: it only applies to sets with a dataset: remove it",
+        ),
+        (
+            "sets.Mine-IM",
+            {"kind": "prompt", "images": {"evaluation": "x"}},
+            "config: sets.Mine-IM.kind is 'prompt': the set has images: write image",
+        ),
         ("sets.Mine-IM", {"kind": "image", "embeddings": "nowhere.parquet"}, "nowhere.parquet does not exist"),
         (
             "sets.Mine-IM",
@@ -230,16 +257,16 @@ def set_at(config, path, value):
         (
             "experiments.queries",
             ["Fashion-IM", "Disam-IM"],
-            "experiments.queries: there is no set 'Disam-IM'; did you mean 'Disamb-IM'",
+            "config: experiments.queries[1]: there is no set 'Disam-IM'; did you mean 'Disamb-IM'?",
         ),
-        ("contact_sheets.sets", ["Nobody"], "contact_sheets.sets: there is no set 'Nobody'"),
+        ("contact_sheets.sets", ["Nobody"], "config: contact_sheets.sets[0]: there is no set 'Nobody'"),
         ("datasets.promptaug.base", "promptaug", "dataset 'promptaug' is based on itself"),
-        ("datasets.disamb.base", "nothing", "its base 'nothing' is not a dataset"),
+        ("datasets.disamb.base", "nothing", "config: datasets.disamb.base: there is no dataset 'nothing'; there are"),
         ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
         ("images_per_class.train", 9000, "needs 9100 different prompts per class"),
         ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
-        ("generators", None, "the config has no generators"),
-        ("encoders", None, "the config has no encoders"),
+        ("generators", None, "datasets.synset: it must be generated, but the config has no generators"),
+        ("encoders", None, "sets.Fashion-IM: it must be embedded, but the config has no encoders"),
         ("encoders.tiny-clip.model", "ViT-L-14-quickgelu", "name the weights of ViT-L-14-quickgelu in `pretrained`"),
         ("classes", "nowhere.csv", "the class table nowhere.csv does not exist"),
     ],
@@ -384,14 +411,14 @@ def test_the_natural_reference_may_be_user_provided(demo):
 
 
 def test_defaults_are_filled_in_at_every_level():
-    config = check_config(
+    config = read_config(
         {
             "study": "s",
             "classes": "c",
             "sets": {"AA": {"kind": "image", "embeddings": "a"}},
             "datasets": {"dd": {"builder": "lemmas"}},
         }
-    )
+    ).to_dict()
     assert config["images_per_class"] == {"train": 1200, "evaluation": 50}
     assert config["image_format"] == {"format": "png", "quality": 95}
     assert config["datasets"]["dd"]["guidance_scales"] == []
@@ -429,7 +456,7 @@ def test_a_set_without_a_training_split_is_only_for_evaluation(with_folders):
     del with_folders["experiments"]
     assert "Few-IM" not in list_references(load_study(with_folders))
     with_folders["experiments"] = {"references": ["Few-IM"]}
-    with pytest.raises(StudyError, match=r"experiments.references: 'Few-IM' has no training split"):
+    with pytest.raises(StudyError, match=r"experiments.references\[0\]: 'Few-IM' has no training split"):
         load_study(with_folders)
 
 
@@ -448,7 +475,7 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* does not have"):
         load_study(with_folders)
     with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
-    with pytest.raises(StudyError, match=r"real_labels only applies to sets with images of their own"):
+    with pytest.raises(StudyError, match=r"real_labels: it only applies to sets with images of their own: remove it"):
         load_study(with_folders)
 
 
@@ -461,11 +488,11 @@ def interventions():
 def test_the_demos_interventions_treat_different_classes(interventions, monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     study = load_study(interventions)
-    for intervention in study.config["interventions"].values():
-        treated = [find_treated_classes(study, intervention["base"], intervention[role]) for role in ("diagnosed", "others")]
+    for one in study.config.interventions.values():
+        treated = [find_treated_classes(study, one.base, mixed) for mixed in (one.diagnosed, one.others)]
         assert not set(treated[0]) & set(treated[1])
     assert find_treated_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
-    assert list_parts(study, "Lower-diagnosed")[0]["classes"] == ["tshirt", "trouser", "sneaker"]
+    assert list_parts(study, "Lower-diagnosed")[0].classes == ["tshirt", "trouser", "sneaker"]
     interventions["mixtures"]["Any"] = {"parts": [{"set": "Disamb-IM", "classes": ["bag", "boot", "tshirt"]}]}
     assert find_treated_classes(load_study(interventions), "Synset-IM", "Any") == [0, 8, 9]
 
@@ -475,7 +502,7 @@ def test_the_demos_interventions_treat_different_classes(interventions, monkeypa
     [
         (
             lambda c: c["interventions"]["lower-guidance"].update(base="Disamb-IM"),
-            "config: interventions.lower-guidance.base: the first classifier is not trained on 'Disamb-IM'",
+            "config: interventions.lower-guidance.base is 'Disamb-IM': the first classifier is not trained on it, but on ",
         ),
         (
             lambda c: c["interventions"]["lower-guidance"].update(others="Disamb5.0-IM"),
@@ -483,7 +510,7 @@ def test_the_demos_interventions_treat_different_classes(interventions, monkeypa
         ),
         (
             lambda c: c["mixtures"]["Lower-others"]["parts"][0].update(classes=["dress", "boots"]),
-            "mixtures.Lower-others: there is no class 'boots'; did you mean 'boot'?",
+            "config: mixtures.Lower-others.parts[0].classes[1]: there is no class with the key 'boots'; did you mean 'boot'",
         ),
     ],
 )
@@ -504,20 +531,20 @@ def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
     path.write_text("{model: resnet18, steps: 10, batch_size: 64}")
     demo["classifiers"]["small"]["recipe"] = str(path)
     study = load_study(demo)
-    assert study.recipes["small"]["label_smoothing"] == 0.0
-    assert make_training_recipe(study, "small") == study.recipes["small"]  # whose monitored set is evaluated
+    assert study.recipes["small"].label_smoothing == 0.0
+    assert make_training_recipe(study, "small") == study.recipes["small"].to_dict()  # whose monitored set is evaluated
     del demo["classifiers"]["small"]["monitor"]
     study = load_study(demo)
     assert make_training_recipe(study, "small") == {
-        key: value for key, value in study.recipes["small"].items() if key not in ("crop_pct", "evaluation_size")
+        key: value for key, value in study.recipes["small"].to_dict().items() if key not in ("crop_pct", "evaluation_size")
     }
     recipe = train_classifier(study, "small", "Fashion-IM", "1").to_params()["recipe"]
     assert list(recipe.items()) == sorted(make_training_recipe(study, "small").items())
     path.write_text("{model: resnet18, stepps: 10}")
-    with pytest.raises(StudyError, match=r"recipe.yaml: unknown key stepps: did you mean 'steps'\?"):
+    with pytest.raises(StudyError, match=r"recipe.yaml, line 1: stepps: there is no such key; did you mean steps\?"):
         load_study(demo)
     path.write_text("{steps: 10}")
-    with pytest.raises(StudyError, match=r"recipe.yaml needs the key model"):
+    with pytest.raises(StudyError, match=r"recipe.yaml: the key model is missing \(A timm model name, "):
         load_study(demo)
 
 
@@ -540,10 +567,10 @@ def test_training_runs_and_evaluations_follow_the_config(demo):
     ]
     assert list_evaluations(study) == [("one", "Both"), ("one", "Disamb-IM"), ("ready", "ImageNet-IM")]
     assert list_parts(study, "Both") == [
-        {"set": "Fashion-IM", "images_per_class": 5, "weight": None},
-        {"set": "Disamb-IM", "images_per_class": None, "weight": 2},
+        MixturePart(set="Fashion-IM", images_per_class=5),
+        MixturePart(set="Disamb-IM", weight=2),
     ]
-    assert list_parts(study, "Disamb-IM") == [{"set": "Disamb-IM", "images_per_class": None, "weight": None}]
+    assert list_parts(study, "Disamb-IM") == [MixturePart(set="Disamb-IM")]
 
 
 @pytest.mark.parametrize(
@@ -556,7 +583,26 @@ def test_training_runs_and_evaluations_follow_the_config(demo):
         ),
         ({"train": ["Disamb2.5-PRMT"]}, "classifiers need images, and set 'Disamb2.5-PRMT' has none, but prompts"),
         ({"evaluate": ["PromptAug-PRMT"]}, "are evaluated on images, and set 'PromptAug-PRMT' has none"),
-        ({"trained_on": "ImageNet-IM"}, "has both train and trained_on"),
+        (
+            {"trained_on": "ImageNet-IM"},
+            "config: classifiers.small.trained_on: it is for pretrained weights, but `train` has sets to train on: ",
+        ),
+        (
+            {"train": []},
+            "config: classifiers.small: it has nothing to train on: list sets in `train`, or give `pretrained` in ",
+        ),
+        ({"evaluate": ["Nobody"]}, r"config: classifiers.small.evaluate\[0\]: there is no set 'Nobody'"),
+        ({"train": ["Nobody"]}, r"config: classifiers.small.train\[0\]: there is no set or mixture 'Nobody'"),
+        (
+            {"init_from": {"classifier": "small", "train": "Disamb"}},
+            "small.init_from.train: there is no training set of that classifier 'Disamb'; did you mean 'Disamb-IM'?",
+        ),
+        ({"init_from": {"classifier": "small", "train": "Disamb-IM"}}, "small.init_from: small -> small is circular"),
+        ({"processes": 3}, "small.recipe.batch_size is 32: write a multiple of 3, the number of processes$"),
+        (
+            {"recipe": {"model": "resnet18", "steps": 1, "batch_size": 32, "device_batch_size": 7}},
+            r"small.recipe.batch_size is 32: write a multiple of 7, the number of processes x device_batch_size",
+        ),
         ({"init_from": {"classifier": "smal", "train": "Disamb-IM"}}, "no classifier 'smal'; did you mean 'small'"),
         ({"train": [], "recipe": {"model": "resnet18", "pretrained": "no.pth"}}, "the weights file no.pth does not exist"),
     ],
@@ -574,24 +620,27 @@ def test_invalid_classifiers_are_rejected(demo, changes, message):
     [
         (
             {"augmentation": {"re_prob": 0.2, "auto_augment": "rand-m9"}},
-            "small.recipe: multi_crop replaces timm's augmentation, but augmentation has auto_augment",
+            "small.recipe.augmentation.auto_augment: multi_crop replaces timm's augmentation: remove one",
         ),
         (
             {"multi_crop": {"local": {"scale": [0.3, 0.1]}}},
-            r"multi_crop.local.scale is \[0.3, 0.1\]: give the smaller number first",
+            r"small.recipe.multi_crop.local.scale is \[0.3, 0.1\]: give the smaller number first",
         ),
         ({"multi_crop": {"blur_sigma": [2, 1]}}, r"multi_crop.blur_sigma is \[2, 1\]: give the smaller number first"),
         (
             {"multi_crop": {"global": {"scale": [0.5, 1.5]}}},
-            "multi_crop.global.scale.1: 1.5 is greater than the maximum of 1",
+            r"small.recipe.multi_crop.global.scale\[1\] is 1.5: write a number above 0 and up to 1",
         ),
         (
             {"multi_crop": {"color_jitter": [0.4, 0.4, 0.4, 0.6]}},
-            "multi_crop.color_jitter.3: 0.6 is greater than the maximum",
+            r"small.recipe.multi_crop.color_jitter\[3\] is 0.6: write a number from 0 to 0.5",
         ),
-        ({"multi_crop": {"color_jitter": [0.4] * 3}}, r"multi_crop.color_jitter: \[0.4, 0.4, 0.4\] is too short"),
-        ({"multi_crop": {"local": {"numbr": 4}}}, "unknown key multi_crop.local.numbr: did you mean 'number'"),
-        ({"multi_crop": {"interpolation": "random"}}, "multi_crop.interpolation is 'random'; it must be one of bilinear"),
+        (
+            {"multi_crop": {"color_jitter": [0.4] * 3}},
+            r"small.recipe.multi_crop.color_jitter is \[0.4, 0.4, 0.4\]: write a list of 4 numbers from 0",
+        ),
+        ({"multi_crop": {"local": {"numbr": 4}}}, "multi_crop.local.numbr: there is no such key; did you mean number?"),
+        ({"multi_crop": {"interpolation": "random"}}, "multi_crop.interpolation is 'random': write one of bilinear"),
     ],
 )
 def test_invalid_multi_crops_are_rejected(demo, changes, message):
@@ -619,26 +668,29 @@ def test_transfer_and_features_are_measured_only_if_the_config_names_them(demo):
     study = load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}, features={}))
     assert list(list_transfer_sets(study)) == ["digits"]
     assert find_feature_set(study) == "Fashion-IM"
-    assert study.config["transfer"]["trials"] == 30
-    assert study.config["features"] == {"images_per_class": None, "threshold": 1e-5, "eps": 0.5**0.5}
+    assert study.config.transfer.trials == 30
+    assert study.config.features.to_dict() == {"images_per_class": None, "threshold": 1e-5, "eps": 0.5**0.5}
     assert find_feature_set(load_study(demo | {"features": {"set": "FashionStudio-IM"}})) == "FashionStudio-IM"
     check_sources(study)
+
+
+ONE_SOURCE = "a transfer set needs one source, torchvision with its root, images, or sklearn"
 
 
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ({}, "config: transfer.sets.x needs one source, torchvision with its root, images, or sklearn; it has none"),
-        ({"torchvision": "DTD"}, "needs one source, torchvision with its root, images, or sklearn; it has torchvision"),
-        ({"sklearn": "digits", "images": {"train": "x"}}, "it has images and sklearn"),
-        ({"sklearn": "digits", "root": "data"}, "config: transfer.sets.x: 'torchvision' is a dependency of 'root'"),
-        ({"sklearn": "digits", "classes": "c.csv"}, "config: transfer.sets.x: 'images' is a dependency of 'classes'"),
-        ({"sklearn": "iris"}, "config: transfer.sets.x.sklearn is 'iris'; it must be one of digits"),
+        ({}, f"config: transfer.sets.x: {ONE_SOURCE}; this one has none of them"),
+        ({"torchvision": "DTD"}, "config: transfer.sets.x: torchvision and root belong together: give both or neither"),
+        ({"sklearn": "digits", "images": {"train": "x"}}, f"transfer.sets.x: {ONE_SOURCE}; this one has images and sklearn"),
+        ({"sklearn": "digits", "root": "data"}, "config: transfer.sets.x: torchvision and root belong together: give both"),
+        ({"sklearn": "digits", "classes": "c.csv"}, "transfer.sets.x.classes: it only applies to images of your own"),
+        ({"sklearn": "iris"}, "config: transfer.sets.x.sklearn is 'iris': write digits"),
         (
             {"torchvision": "MNIST", "root": "."},
-            "transfer.sets.x.torchvision is 'MNIST'; it must be one of FGVCAircraft, Stan",
+            "transfer.sets.x.torchvision is 'MNIST': write one of FGVCAircraft, Stan",
         ),
-        ({"torchvisoin": "DTD", "root": "."}, "unknown config key transfer.sets.x.torchvisoin: did you mean 'torchvision'?"),
+        ({"torchvisoin": "DTD", "root": "."}, "transfer.sets.x.torchvisoin: there is no such key; did you mean torchvision"),
     ],
 )
 def test_a_transfer_set_has_one_known_source(demo, entry, sentence):
@@ -696,7 +748,7 @@ def test_transfer_and_features_need_a_model(demo):
     ("name", "sentence"),
     [
         ("Fashion", "config: features.set: there is no set 'Fashion'; did you mean 'Fashion-IM'?"),
-        ("Synset-IM", "config: features.set: 'Synset-IM' is not a set of natural images (`images`)"),
+        ("Synset-IM", "config: features.set is 'Synset-IM': it is not a set of natural images (`images`)"),
     ],
 )
 def test_features_need_natural_images(demo, name, sentence):

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from synthdiv.config.generation import DatasetEntry
 from synthdiv.core.errors import StudyError
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import build_datasets
@@ -52,8 +53,8 @@ def grammar(tmp_path):
 
 
 def build(configs, *, seed=0, counts=COUNTS, classes=CLASSES):
-    filled = {name: {"images_per_class": {}, "unique": True} | config for name, config in configs.items()}
-    return build_datasets(filled, classes, seed=seed, images_per_class=counts)
+    entries = {name: DatasetEntry.model_validate(config) for name, config in configs.items()}
+    return build_datasets(entries, classes, seed=seed, images_per_class=dict.fromkeys(entries, counts))
 
 
 def every_prompt(dataset, class_id):

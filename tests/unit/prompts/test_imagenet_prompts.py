@@ -8,6 +8,7 @@ import timm
 import yaml
 from workplace import REPOSITORY
 
+from synthdiv.config.generation import DatasetEntry
 from synthdiv.prompts.class_tables import read_classes
 from synthdiv.prompts.datasets import build_datasets
 from synthdiv.prompts.grammar import Grammar
@@ -145,9 +146,9 @@ FORMS = {
 def test_the_prompt_forms_of_imagenet_sd(monkeypatch):
     monkeypatch.chdir(REPOSITORY)
     study = yaml.safe_load((REPOSITORY / "config" / "imagenet_sd.yaml").read_text())
-    filled = {name: {"unique": True, "images_per_class": {}} | entry for name, entry in study["datasets"].items()}
-    classes = list(CLASSES.values())
-    built = build_datasets(filled, classes, seed=1, images_per_class={"train": 730, "evaluation": 50})
+    entries = {name: DatasetEntry.model_validate(entry) for name, entry in study["datasets"].items()}
+    counts = {name: {"train": 730, "evaluation": 50} for name in entries}
+    built = build_datasets(entries, list(CLASSES.values()), seed=1, images_per_class=counts)
     scenes = Grammar(REPOSITORY / "resources" / "prompts" / "places365.yaml").modifiers["scene"]
     assert len(FORMS) == 20
     for key, (name, hypernym, definition) in FORMS.items():

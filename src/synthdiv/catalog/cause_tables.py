@@ -1,0 +1,170 @@
+"""The tables of causes: the diagnosis of each class, the split of the error, diversity against error, interventions."""
+
+from __future__ import annotations
+
+from synthdiv.catalog.set_tables import DISTANCE
+from synthdiv.catalog.table import (
+    CLASS,
+    CLASS_OR_ALL,
+    Column,
+    Table,
+    bounded,
+    bounds,
+    integer,
+    number,
+    share,
+    unbounded,
+)
+
+CHAPTER = "Causes"
+
+CAUSES = (
+    Column("set", "generated set that is diagnosed"),
+    CLASS[0],
+    Column("key", "key of the class"),
+    CLASS[1],
+    Column("cause", "[suspected cause](../explanation/diagnosis.md#the-causes); `undecided` if `confidence` is below 0.8"),
+    Column("suspected", "the suspected cause, even if `cause` is `undecided`"),
+    share("confidence", "share of 200 resamples of the evidence that give the same cause"),
+    Column("predicted_class", "wrong class that the generated images are most often classified as"),
+    share("predicted_class_share", "share of all generated images of the class that are classified as `predicted_class`"),
+    integer("n_images", "number of generated images"),
+    integer("n_natural", "number of natural evaluation images"),
+    share("accuracy", "share of the generated images that are classified correctly"),
+    share("natural_accuracy", "the same share for natural evaluation images"),
+    share("particular", "share of the wrongly classified images that are classified as `predicted_class`"),
+    number("spread_ratio", "Centroid Distance of the generated images, divided by that of natural evaluation images", 0),
+    share(
+        "prompted",
+        "share of the generated images that are nearer to the prompts of their class than to those of any other class",
+    ),
+    share("natural_prompted", "the same share for natural evaluation images"),
+    number("retrieval", "retrieval precision of the class's prompts, divided by that of its natural centroid", 0),
+    number("best_retrieval", "the same ratio for the best wording", 0),
+    number(
+        "retrieved_other",
+        "share of `predicted_class` among the images that the prompts retrieve, minus its share among those that the "
+        "natural centroid retrieves",
+        -1,
+        1,
+    ),
+    share("photographs", "share of the generated images that the encoder classifies as photographs of their class"),
+    share("natural_photographs", "the same share for natural evaluation images"),
+    Column("best_wording", "best wording: `name`, `name, hypernym` or `name, definition`"),
+    Column("best_text", "text of the best wording"),
+    Column("domain", "most frequent kind of generated image other than photographs"),
+    Column(
+        "evidence",
+        "indices of up to four training images, evenly spaced from the nearest to the farthest from the class's natural "
+        "centroid; separated by spaces",
+    ),
+)
+SPLIT_HEAD = (
+    Column("reference", "reference set: a set of prompts, or the natural set"),
+    Column("set", "set whose error is split"),
+)
+
+TABLES = (
+    Table(
+        "causes",
+        "generated set and class",
+        CAUSES,
+        CHAPTER,
+        ("csv", "parquet"),
+        note=(
+            "See [The evidence](../explanation/diagnosis.md#the-evidence). Columns about texts are empty if the first "
+            "encoder does not embed texts, or if the set consists of your own embeddings."
+        ),
+    ),
+    Table(
+        "error_split",
+        "reference set, set and class, and one for all classes",
+        (
+            *SPLIT_HEAD,
+            *CLASS_OR_ALL,
+            integer("n_queries", "number of the set's evaluation images"),
+            *bounded(share("error", "share of the images whose nearest centroid of the reference is another class's")),
+            *bounded(share("own_error", "the same share with the set's own centroids")),
+            *bounded(number("shift", "`error` minus `own_error`, which is due to centroid-shift", -1, 1)),
+            *unbounded(number("own_share", "`own_error` divided by `error`; empty if there is no error", 0)),
+            share("natural_error", "the natural set's `error`; empty without a natural set"),
+            share("natural_own_error", "the natural set's `own_error`; empty without a natural set"),
+        ),
+        CHAPTER,
+        note="See [The split of the error](../explanation/diagnosis.md#the-split-of-the-error).",
+    ),
+    Table(
+        "error_terms",
+        "reference set, set and class, and one for all classes",
+        (
+            *SPLIT_HEAD,
+            Column("target", "the natural set, which provides the locations and spreads"),
+            *CLASS_OR_ALL,
+            integer("n_queries", "number of the set's evaluation images"),
+            share("accuracy", "share of the set's images that the reference classifies correctly"),
+            share("target_accuracy", "the same share for the natural set"),
+            *unbounded(number("difference", "`target_accuracy` minus `accuracy`, the sum of the three terms", -1, 1)),
+            *unbounded(number("location", "gain in accuracy if each class had the location of the natural one", -1, 1)),
+            *unbounded(number("spread", "gain in accuracy if each class had the spread of the natural one", -1, 1)),
+            *unbounded(number("shape", "the rest of the difference", -1, 1)),
+        ),
+        CHAPTER,
+        note="See [The split of the error](../explanation/diagnosis.md#the-split-of-the-error).",
+    ),
+    Table(
+        "tradeoff",
+        "generated set, and one for the natural set",
+        (
+            Column("set", "the set; the natural one comes first"),
+            Column("first_prompt", "prompt of the set's first image; empty for the natural set"),
+            number("guidance_scale", "guidance scale of the set; empty for the natural set", 0),
+            DISTANCE,
+            *bounds("centroid_distance"),
+            integer("n_images", "number of images behind `semantic_error` and `other_domain`"),
+            *bounded(share("semantic_error", "share of images that are not nearest to the natural centroid of their class")),
+            *bounded(
+                share(
+                    "other_domain",
+                    "share of images that the encoder does not classify as photographs of their class; empty if the encoder "
+                    "does not embed texts",
+                )
+            ),
+        ),
+        CHAPTER,
+        note=(
+            "See [Diversity against error](../explanation/definitions.md#diversity-against-error). The shares of the "
+            "natural set are over its evaluation images."
+        ),
+    ),
+    Table(
+        "interventions",
+        "intervention and group of classes",
+        (
+            Column("intervention", "name of the intervention"),
+            Column("classifier", "classifier that is trained"),
+            Column("evaluation_set", "set that it is evaluated on"),
+            Column("group", "treated classes: `diagnosed`, `others`, or `diagnosed - others` for the difference"),
+            Column(
+                "train_set",
+                "training set with the intervention; empty for the difference, like all following columns up to `change`",
+            ),
+            Column("classes", "names of the treated classes"),
+            integer("n_classes", "number of treated classes"),
+            integer("n_images", "number of evaluation images of these classes"),
+            integer("n_seeds", "number of training seeds"),
+            share("top1_before", "top-1 on these images after training on the set without the intervention"),
+            share("top1_after", "top-1 after training on the set with it"),
+            *unbounded(
+                number(
+                    "change",
+                    "`top1_after` minus `top1_before`, which [includes the style "
+                    "shortcut](../explanation/diagnosis.md#test-of-the-diagnosis); or the difference of the two groups' "
+                    "changes",
+                    -2,
+                    2,
+                )
+            ),
+        ),
+        CHAPTER,
+    ),
+)

@@ -1,0 +1,184 @@
+"""The tables of trained classifiers, and of the predictors of their accuracy."""
+
+from __future__ import annotations
+
+from synthdiv.catalog.table import (
+    CLASS,
+    Column,
+    Table,
+    bounded,
+    bounds,
+    differences,
+    integer,
+    number,
+    share,
+)
+
+CHAPTER = "Trained classifiers"
+
+CLASSIFIER = Column("classifier", "classifier, an entry of the config's `classifiers`")
+TRAIN_SET = Column("train_set", "set or mixture that it is trained on")
+EVALUATION_SET = Column("evaluation_set", "set whose evaluation images are classified")
+SEED = integer("seed", "seed of the training; empty for a pretrained classifier", None)
+N_SEEDS = integer("n_seeds", "number of seeds")
+N_EVALUATION = integer("n_evaluation", "number of evaluation images")
+TOP1 = share("top1", "share of images whose class is the most likely one")
+TOP5 = share("top5", "share of images whose class is among the five most likely ones")
+CALIBRATION = share("calibration_error", "[expected calibration error](../explanation/definitions.md#trained-classifiers)")
+DEVIATION = number("top1_deviation", "standard deviation of `top1` between seeds; empty for a single seed", 0, 1)
+
+TABLES = (
+    Table(
+        "classifiers",
+        "classifier, training set, seed and evaluation set",
+        (
+            CLASSIFIER,
+            TRAIN_SET,
+            SEED,
+            integer("n_train", "number of training images"),
+            integer("steps", "number of training steps"),
+            number("epochs", "number of training epochs", 0),
+            Column("held_fixed", "which of these two the recipe sets: `steps` or `epochs`"),
+            EVALUATION_SET,
+            N_EVALUATION,
+            *bounded(TOP1),
+            *bounded(TOP5),
+            CALIBRATION,
+        ),
+        CHAPTER,
+        ("csv", "parquet"),
+        note="A pretrained classifier has no seed, training images, steps or epochs.",
+    ),
+    Table(
+        "classifier_means",
+        "classifier, training set and evaluation set",
+        (
+            CLASSIFIER,
+            TRAIN_SET,
+            EVALUATION_SET,
+            N_SEEDS,
+            integer("n_train", "number of training images; empty for a pretrained classifier"),
+            N_EVALUATION,
+            *bounded(share("top1", "mean of `top1` over seeds")),
+            *bounded(share("top5", "mean of `top5` over seeds")),
+            DEVIATION,
+            number("top5_deviation", "standard deviation of `top5` between seeds; empty for a single seed", 0, 1),
+            share("calibration_error", "mean of the calibration error over seeds"),
+        ),
+        CHAPTER,
+        note="Bounds are for other images, with the same trained classifiers.",
+    ),
+    Table(
+        "classifier_differences",
+        "classifier, evaluation set and pair of training sets",
+        (
+            CLASSIFIER,
+            EVALUATION_SET,
+            Column("train_set_a", "first training set"),
+            Column("train_set_b", "second training set"),
+            *differences("`top1` with `train_set_a` minus `top1` with `train_set_b`, paired by image"),
+        ),
+        CHAPTER,
+        note="p-values are corrected over the rows of a classifier and evaluation set.",
+    ),
+    Table(
+        "shift_gaps",
+        "classifier, evaluation set, training set and metric",
+        (
+            CLASSIFIER,
+            EVALUATION_SET,
+            Column("train_set", "training set that is compared with the natural one"),
+            Column("metric", "`top1` or `top5`"),
+            share("natural", "the metric after training on the natural set"),
+            share("generated", "the metric after training on this set"),
+            *differences("`natural` minus `generated`, paired by image"),
+            number("relative_gap", "`difference` divided by `natural`; empty if `natural` is 0", None, 1),
+        ),
+        CHAPTER,
+        note="p-values are corrected over the rows of a classifier and evaluation set.",
+    ),
+    Table(
+        "classifiers_per_class",
+        "classifier, training set, evaluation set and class",
+        (
+            CLASSIFIER,
+            TRAIN_SET,
+            EVALUATION_SET,
+            CLASS[0],
+            N_SEEDS,
+            integer("n_evaluation", "number of the class's evaluation images"),
+            *bounded(share("top1", "mean of the class's `top1` over seeds")),
+            CLASS[1],
+        ),
+        CHAPTER,
+        ("parquet",),
+    ),
+    Table(
+        "classifier_confusion",
+        "classifier, training set, evaluation set, class and predicted class",
+        (
+            CLASSIFIER,
+            TRAIN_SET,
+            EVALUATION_SET,
+            CLASS[0],
+            integer("predicted", "number of the predicted class"),
+            integer("n_images", "number of the class's images with this prediction, summed over seeds", 1),
+        ),
+        CHAPTER,
+        ("parquet",),
+    ),
+    Table(
+        "predictors",
+        "classifier, level and metric",
+        (
+            CLASSIFIER,
+            Column("evaluation_set", "first set that the classifier is evaluated on"),
+            Column("level", "what a point is: a training `set`, or a `class` of a training set"),
+            Column("metric", "metric that is known before training"),
+            integer("n_sets", "number of training sets"),
+            integer("n_points", "number of points"),
+            number("spearman", "Spearman's rank correlation between the metric and `top1` over the points", -1, 1),
+            *bounds("spearman", -1, 1),
+        ),
+        CHAPTER,
+        note="For each classifier and level, strongest correlation first. `predictor_points.parquet` has the points.",
+    ),
+    Table(
+        "predictor_points",
+        "classifier, level, metric, training set and, at the level of classes, class",
+        (
+            CLASSIFIER,
+            Column("evaluation_set", "first set that the classifier is evaluated on"),
+            TRAIN_SET,
+            integer("class_id", "number of the class; empty at the level of sets"),
+            Column("metric", "metric that is known before training"),
+            number("value", "the metric of the training set or class, with the first encoder"),
+            share("top1", "top-1 after training on the set, of all classes or of this class; mean over seeds"),
+            Column("level", "`set` or `class`"),
+        ),
+        CHAPTER,
+        ("parquet",),
+    ),
+    Table(
+        "exchange_rate",
+        "classifier and training set that is a mixture or a set in a mixture",
+        (
+            CLASSIFIER,
+            TRAIN_SET,
+            Column("evaluation_set", "first set that the classifier is evaluated on"),
+            integer("n_natural", "number of natural training images"),
+            integer("n_synthetic", "number of synthetic training images"),
+            Column("synthetic", "number of synthetic images from each set, such as `400 Reworded-IM + 600 Synset-IM`"),
+            N_SEEDS,
+            *bounded(share("top1", "mean of `top1` over seeds")),
+            DEVIATION,
+            number(
+                "worth_natural",
+                "[number of natural images](../explanation/definitions.md#trained-classifiers) that alone give the same "
+                "`top1`; empty outside the measured range",
+                0,
+            ),
+        ),
+        CHAPTER,
+    ),
+)
