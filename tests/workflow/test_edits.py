@@ -1,11 +1,11 @@
 """What an edit of the config plans again: the jobs whose params it changes, as edits.yaml lists them for every key."""
 
-import copy
 import re
 
 import numpy as np
 import pytest
 import yaml
+from edits import edit, find_changes
 from small_study import KEYS, make_full_place
 from workplace import REPOSITORY
 
@@ -89,26 +89,6 @@ def make_config(folder):
     own = {"images": natural | {"validation": "natural/val"}, "classes": "classes.csv"}
     config["transfer"] = {"sets": {"digits": {"sklearn": "digits"}, "own": own}}
     return config | {"features": {}, "published": "diversity_and_diffusion"}
-
-
-def edit(config, changes):
-    """Return a copy of a config with some keys set; a key is a path with slashes, and the value "remove" removes it."""
-    config = copy.deepcopy(config)
-    for path, value in changes.items():
-        *parents, last = path.split("/")
-        inner = config
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-        if value == "remove":
-            del inner[last]
-        else:
-            inner[last] = value
-    return config
-
-
-def find_changes(before, after):
-    """The rules with a job that only one of two studies has, or whose params differ."""
-    return sorted({job[0] for job in before.keys() | after.keys() if before.get(job) != after.get(job)})
 
 
 @pytest.fixture(scope="module")

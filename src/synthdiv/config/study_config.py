@@ -69,7 +69,8 @@ class StudyConfig(ConfigPart):
     sets: dict[Name, SetEntry] = Field(min_length=1)
     """What can be compared, by name. A set has a kind and one source: images, dataset or embeddings."""
     experiments: Experiments = Field(default_factory=Experiments)
-    """The references and queries of the matrix; default is every set, in the order of sets. Experiments are numbered as
+    """The references and queries of the matrix; default is every set with a training split, in the
+    order of sets. Experiments are numbered as
     in the paper's Table 6."""
     set_metrics: SetMetrics = Field(default_factory=SetMetrics)
     """The metrics that compare whole sets (set_metrics.csv)."""

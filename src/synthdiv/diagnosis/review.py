@@ -104,8 +104,8 @@ def tabulate_classes(
     Returns
     -------
     polars.DataFrame
-        Columns of :data:`SCHEMA`; ``predicted_class`` is the wrong class that most images are classified as. A class whose
-        images are all excluded has no accuracy and comes first.
+        Columns of :data:`SCHEMA`; ``predicted_class`` is the most frequent wrong class of the images. A class whose images
+        are all excluded has no accuracy and comes first.
     """
     rows, names = [], distinguish_names(classes)
     for row in classes:
