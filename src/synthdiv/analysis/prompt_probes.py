@@ -42,8 +42,8 @@ SCHEMA: dict[str, Any] = {
         for part in ("difference", "difference_low", "difference_high", "p_adjusted")
     },
 }
-"""One row per prompt. ``predicted_class`` is the most frequent wrong class of its images. The columns of differences are empty
-for a probe's first prompt."""
+"""One row per prompt. ``predicted_class`` is the most frequent wrong class of its images. The columns of differences are
+empty for a probe's first prompt."""
 
 
 @dataclass(frozen=True)
