@@ -126,9 +126,9 @@ class Workplace:
         return [job for job in dag.jobs if job.rule.script]
 
     def list_reasons(self, *targets, config=None):
-        """Make a dry run, of another config if given, and return why Snakemake would run each job that has a script."""
+        """Make a dry run, of another config if given; return each job with a script, and why it would run."""
         dag = self._make_dag(*targets, config=config)
-        return {job: dag.reason(job) for job in dag.needrun_jobs() if job.rule.script}
+        return {job: dag.reason(job) if dag.needrun(job) else None for job in dag.jobs if job.rule.script}
 
     def _make_dag(self, *targets, **options):
         with unittest.mock.patch.object(DAG, "__init__", autospec=True, side_effect=DAG.__init__) as made:

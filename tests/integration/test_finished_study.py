@@ -280,14 +280,14 @@ def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finis
     ("changes", "message"),
     [
         ({"train": ["Natural"]}, "there is no set or mixture 'Natural'; did you mean 'Natural4'?"),
-        ({"train": ["Subset-IM"]}, "set 'Subset-IM' has no training split"),
+        ({"classifier": "tuned", "train": ["Subset-IM"]}, "set 'Subset-IM' has no training split"),
         ({"recipe": RECIPE | {"steps": 5}}, "classifiers.tiny.recipe: a recipe needs one of epochs and steps"),
         ({"recipe": RECIPE | {"learning_rate": 5}}, "classifiers.tiny.recipe.learning_rate: there is no such key"),
         ({"recipe": "missing.yaml"}, "missing.yaml does not exist"),
         ({"recipe": RECIPE | {"device_batch_size": 3}}, "classifiers.tiny.recipe.batch_size is 10: write a multiple of 3"),
         ({"init_from": {"classifier": "tuned", "train": "Natural-IM"}}, "is circular"),
         ({"init_from": {"classifier": "ready", "train": "Elsewhere"}}, "no training set of that classifier 'Elsewhere'"),
-        ({"train": []}, "classifiers.tiny: it has nothing to train on"),
+        ({"classifier": "tuned", "train": []}, "classifiers.tuned: it has nothing to train on"),
     ],
 )
 def test_an_impossible_classifier_gives_a_one_sentence_error(finished, changes, message):

@@ -45,7 +45,7 @@ class ImageSource(Part):
     library : dict of str to str
         The name of a set in torchvision or scikit-learn, and torchvision's root.
     classes : ClassColumns or None
-        The keys and the names of the classes; None for a library's set.
+        The keys of the classes; None for a library's set.
     class_ids : tuple of int or None
         The set's classes, if it does not have all.
     ignore_other_classes : bool

@@ -42,7 +42,6 @@ COUNTS = {
     "split": pl.String,
     "class_id": pl.Int32,
     "key": pl.String,
-    "name": pl.String,
     "n_found": pl.Int64,
     "n_chosen": pl.Int64,
     "n_undecodable": pl.Int64,
@@ -320,7 +319,7 @@ def count_images(
     Returns
     -------
     polars.DataFrame
-        One row per class with chosen images: split, class_id, key, name, n_found, n_chosen (images chosen),
+        One row per class with chosen images: split, class_id, key, n_found, n_chosen (images chosen),
         n_undecodable, undecodable (their names).
     """
     undecodable = index.filter((pl.col("split") == split) & pl.col("flags").list.contains("undecodable"))
@@ -335,8 +334,7 @@ def count_images(
         if (one.image.class_id, one.index) in places:
             names[one.image.class_id].append(one.image.name)
     rows = [
-        (split, n, classes[n].key, classes[n].name, n_found[n], n_chosen[n], len(names[n]), "; ".join(names[n]))
-        for n in sorted(n_chosen)
+        (split, n, classes[n].key, n_found[n], n_chosen[n], len(names[n]), "; ".join(names[n])) for n in sorted(n_chosen)
     ]
     return pl.DataFrame(rows, schema=COUNTS, orient="row")
 

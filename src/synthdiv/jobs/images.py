@@ -218,7 +218,7 @@ def _describe_natural(study: Study, name: str) -> ImageSource:
     subset = find_class_ids(study, name)
     return ImageSource(
         files=tuple((split, find_natural_files(study, name, split)) for split in list_splits(study, name)),
-        classes=describe_classes(study, "key", "name"),
+        classes=describe_classes(study, "key"),
         class_ids=None if subset is None else tuple(subset),
         ignore_other_classes=study.sets[name].ignore_other_classes,
         images_per_class=read_natural_counts(study, name),
@@ -227,7 +227,7 @@ def _describe_natural(study: Study, name: str) -> ImageSource:
 
 def _describe_transfer(study: Study, name: str) -> ImageSource:
     entry, rows = list_transfer_sets(study)[name], read_transfer_classes(study, name)
-    classes = None if rows is None else ClassColumns.describe(find_transfer_table(study, name), rows, "key", "name")
+    classes = None if rows is None else ClassColumns.describe(find_transfer_table(study, name), rows, "key")
     return ImageSource(
         library=entry.describe_library(),
         files=tuple(find_transfer_files(study, name).items()),

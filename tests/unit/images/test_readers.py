@@ -316,7 +316,7 @@ def test_found_chosen_and_undecodable_images_are_counted(tmp_path):
     rows = index(found, tmp_path, on_undecodable="flag", count={"shirt": 2})
     chosen = choose(found, count={"shirt": 2})
     counts = count_images(found, chosen, pl.DataFrame(rows), CLASSES, "train")
-    assert counts.drop("name").rows() == [
+    assert counts.rows() == [
         ("train", 0, "boot", 3, 3, 1, str(tmp_path / "boot" / "02.PNG")),
         ("train", 1, "shirt", 3, 2, 0, ""),
     ]
