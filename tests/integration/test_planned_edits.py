@@ -38,7 +38,7 @@ TIMED = ("jobs.csv", "log.parquet")
 
 def name_job(rule, values):
     """Name a job by its rule and the values of its wildcards."""
-    return rule.replace("plot_geometry", "plot_figure"), frozenset(values)
+    return rule.replace("plot_geometry", "plot_figure"), tuple(values)
 
 
 @pytest.mark.parametrize("changes", EDITS, ids=lambda changes: next(iter(changes)))
@@ -50,6 +50,7 @@ def test_snakemake_repeats_the_jobs_whose_params_an_edit_changes(finished, chang
         name_job(rule, values.split()) for rule, values in before if before[rule, values] != after.get((rule, values))
     }
     reasons = {name_job(job.rule.name, job.wildcards): why for job, why in finished.list_reasons(config=config).items()}
+    assert reasons.keys() <= {name_job(rule, values.split()) for rule, values in before | after}
     assert [job for job in changed & reasons.keys() if reasons[job] is None] == []
     assert {job for job, why in reasons.items() if why is not None and why.params_changed} <= changed
     if not changed and before.keys() == after.keys():
