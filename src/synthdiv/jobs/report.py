@@ -98,6 +98,10 @@ class WriteTablePage(Job):
     described: tuple[tuple[str, str], ...]
 
 
+class TabulateJobs(Job):
+    """The table of jobs, which the benchmark files and logs decide."""
+
+
 def list_report_tables(study: Study) -> list[str]:
     """List the tables of the report."""
     tables = ["experiments.csv", "per_class.parquet", "experiment_differences.csv"]
@@ -180,10 +184,6 @@ def list_report_results(study: Study) -> list[str]:
     figures = name_figures(study, [name for name in list_figures(study) if name != "jobs"])
     pages = ["<results>/summary.html", *(f"<results>/tables/{one['page']}.html" for one in list_pages(study))]
     return list_report_tables(study) + figures + [f"<results>/prompts/{name}.csv" for name in study.datasets] + pages
-
-
-class TabulateJobs(Job):
-    """The table of jobs, which the benchmark files and logs decide."""
 
 
 @plans()
