@@ -21,10 +21,11 @@ from PIL import Image
 from timing import Comparison, run_comparisons, widen_tables
 from timm.data import create_dataset, create_loader
 
+from synthdiv.classifiers.learner import Learner
 from synthdiv.classifiers.prediction import load_batches
-from synthdiv.classifiers.recipes import build_model, build_transform, resolve_data
+from synthdiv.classifiers.processes import Process
+from synthdiv.classifiers.recipes import build_model, build_transform, count_steps, resolve_data
 from synthdiv.classifiers.sampler import TrainingSampler
-from synthdiv.classifiers.training import Training, _Trainer
 from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.config.training import Recipe
 from synthdiv.core.jobs import limit_threads
@@ -111,26 +112,10 @@ def open_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> Callable[
     return read
 
 
-def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, Any]:
+def make_steps(recipe: dict[str, Any]) -> tuple[Any, Any]:
     """Return a step of our training and one of a bare timm loop, on the same batches, each with its own model."""
-    training = Training(
-        recipe=recipe,
-        class_keys=list("abcdefgh"),
-        parts=[Part("own", [index])],
-        seed=0,
-        study_seed=0,
-        exclude_flags=[],
-        initial=None,
-        monitored=[],
-        model=str(folder / "model.safetensors"),
-        log=str(folder / "log.parquet"),
-        checkpoint=str(folder / "checkpoint.pt"),
-        checkpoint_minutes=10,
-        devices=[CPU],
-        workers=0,
-    )
-    trainer = _Trainer(training, 0, 1, CPU)
-    trainer.model.train()
+    learner = Learner(recipe, 8, count_steps(recipe, IMAGES), seed=0, initial=None, process=Process(0, 1, CPU))
+    learner.model.train()
     generator = torch.Generator().manual_seed(0)
     size = recipe["image_size"]
     kept = [(torch.randn(BATCH, 3, size, size, generator=generator), torch.arange(BATCH) % 8) for _ in range(2)]
@@ -151,7 +136,7 @@ def make_steps(recipe: dict[str, Any], index: Path, folder: Path) -> tuple[Any, 
         optimizer.zero_grad(set_to_none=True)
         average.update(model)
 
-    return partial(trainer._update, batches), theirs
+    return partial(learner.update, batches), theirs
 
 
 def repeat(task: Any, count: int) -> None:
@@ -168,7 +153,7 @@ def compare_training(folder: Path) -> Iterator[Comparison]:
         name = f"{IMAGES} JPEGs of {SIZE[0]} x {SIZE[1]}, read and augmented, {workers} workers"
         ours, theirs = open_ours(recipe, index, workers), open_theirs(recipe, folder, workers)
         yield Comparison(name, reader, ours, theirs, BOUND, clock)
-    ours, theirs = make_steps(make_recipe(image_size=64), index, folder)
+    ours, theirs = make_steps(make_recipe(image_size=64))
     name = f"20 steps of resnet18, {BATCH} images of 64 pixels, bf16"
     yield Comparison(name, "a bare timm loop", partial(repeat, ours, 20), partial(repeat, theirs, 20), BOUND)
 

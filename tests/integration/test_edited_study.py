@@ -212,7 +212,7 @@ def test_a_lost_image_file_is_reported_with_the_command_that_restores_it(place):
     place.config["classifiers"]["few"] = {"recipe": RECIPE, "train": ["Few-IM"], "evaluate": ["Natural-IM"]}
     place.write_config()
     index = place.results / "images" / "natural" / "Few-IM.parquet"
-    target = "results/small/classifiers/few/Few-IM/seed0/model.safetensors"
+    target = "results/small/classifiers/few/Few-IM/weights_0.json"
     place.run(str(index.relative_to(place.folder)))
     lost = Path(read_index(index)["file"][0].as_py())
     lost.unlink()
@@ -227,12 +227,13 @@ def test_a_lost_image_file_is_reported_with_the_command_that_restores_it(place):
 
 
 def test_a_checkpoint_of_another_training_run_is_kept_but_not_used(place):
-    """Snakemake deletes a job's outputs before a retry, but not its checkpoint; this one, of another recipe, is not used."""
+    """The job finds no finished run, but a checkpoint, of another recipe."""
     model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
     before = load_file(model)
+    model.unlink()
     torch.save({"identity": "another"}, model.with_name("checkpoint.pt"))
-    place.run(str(model.relative_to(place.folder)), "--force")
-    log = place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "seed5.log"
+    place.run("results/small/classifiers/tiny/Natural-IM/weights_5.json", "--force")
+    log = place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "5.log"
     assert "the checkpoint is of another recipe or other images; training from the start" in log.read_text()
     assert not model.with_name("checkpoint.pt").exists()
     after = load_file(model)

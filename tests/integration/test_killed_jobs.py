@@ -14,6 +14,8 @@ import pytest
 from safetensors.torch import load_file
 from small_study import RECIPE, count_generated, make_place, read_images
 
+from synthdiv.core.manifests import read_manifest
+
 pytestmark = pytest.mark.full
 
 
@@ -51,13 +53,18 @@ def test_a_killed_generation_job_resumes_with_the_same_result(tmp_path, monkeypa
     assert results[0] == results[1]
 
 
-def test_a_killed_training_job_resumes_with_the_same_result(place):
-    model = place.results / "classifiers" / "tiny" / "Natural-IM" / "seed5" / "model.safetensors"
-    target = str(model.relative_to(place.folder))
-    place.config["classifiers"]["tiny"] |= {"recipe": RECIPE | {"epochs": 100}, "checkpoint_minutes": 0}
+def test_a_killed_training_job_repeats_no_finished_run_and_resumes_the_interrupted_one(place):
+    """Snakemake deletes a killed job's outputs, but not the finished runs that they would name."""
+    folder = place.results / "classifiers" / "tiny" / "Natural-IM"
+    first, second, model = (folder / f"seed{seed}" / "model.safetensors" for seed in (5, 6, 7))
+    target = "results/small/classifiers/tiny/Natural-IM/weights_5-6-7.json"
+    keys = {"recipe": RECIPE | {"epochs": 100}, "checkpoint_minutes": 0, "seeds": [5, 6, 7], "seeds_per_job": 3}
+    place.config["classifiers"]["tiny"] |= keys
     place.write_config()
     place.run(target)
     before = load_file(model)
+    model.unlink()
+    times = [path.stat().st_mtime_ns for path in (first, second)]
     running = subprocess.Popen(
         place.command(target, "--force"), cwd=place.folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -74,9 +81,12 @@ def test_a_killed_training_job_resumes_with_the_same_result(place):
     assert running.returncode != 0, output
     assert checkpoint.exists()
     assert not model.exists()
+    assert not (place.folder / target).exists()
     place.run(target)
-    log = (place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "seed5.log").read_text()
+    log = (place.results / "logs" / "train_classifier" / "tiny" / "Natural-IM" / "5-6-7.log").read_text()
     assert "resuming from the checkpoint of step" in log
+    assert [path.stat().st_mtime_ns for path in (first, second)] == times
+    assert read_manifest(place.folder / target) == [str(path.relative_to(place.folder)) for path in (first, second, model)]
     after = load_file(model)
     assert max(float((before[name].float() - after[name].float()).abs().max()) for name in before) <= 1e-6
     assert not checkpoint.exists()

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slurm
 PER_CLASS = {"train": 100, "evaluation": 50}
 IMAGES, BLOCKS = 4 * 150, 4 * 3  # of four classes, in blocks of 50
 GENERATION = "generate_images/synset/g7.5/c0-3"
-TRAINING = "train_classifier/pair/Natural-IM/seed1"
+TRAINING = "train_classifier/pair/Natural-IM/1"
 NATURAL = {"train": "natural/train", "evaluation": "natural/val"}
 CONFIG = {
     "study": "faults",

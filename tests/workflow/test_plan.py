@@ -72,7 +72,7 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
     trained = [message for message in list_messages(done.stdout) if message.startswith("Train small")]
     classifier = demo_config["classifiers"]["small"]
     assert sorted(trained) == sorted(
-        f"Train small on {name}, seed {seed}" for name in classifier["train"] for seed in classifier["seeds"]
+        f"Train small on {name}, seeds {seed}" for name in classifier["train"] for seed in classifier["seeds"]
     )
     assert counts["evaluate_classifier"] == 7
     assert counts["audit_tables"] == counts["check_claims"] == 1

@@ -1,6 +1,6 @@
 """Classifiers: accuracy when trained on a set (the paper's Tables 1 and 2).
 
-1. train_classifier trains a classifier on a set or a mixture, with one seed.
+1. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
 2. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
 3. tabulate_classifiers makes the tables from them.
 4. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
@@ -17,19 +17,17 @@ localrules:
 rule train_classifier:
     input:
         indices=from_plan(classifiers.list_training_indices),
-        initial=from_plan(classifiers.find_initial_weights),
+        initial=from_plan(classifiers.list_initial_weights),
         monitored=from_plan(classifiers.list_monitored_indices),
         pretrained=from_plan(classifiers.list_pretrained_files),
     output:
-        model=ensure(
-            "<results>/classifiers/{classifier}/{training}/seed{seed}/model.safetensors",
-            non_empty=True,
-        ),
-        log="<results>/classifiers/{classifier}/{training}/seed{seed}/log.parquet",
+        # the files that they name stay when the job runs again, so that no finished run is repeated
+        weights="<results>/classifiers/{classifier}/{training}/weights_{seeds}.json",
+        logs="<results>/classifiers/{classifier}/{training}/logs_{seeds}.json",
     log:
-        "<logs>/train_classifier/{classifier}/{training}/seed{seed}.log",
+        "<logs>/train_classifier/{classifier}/{training}/{seeds}.log",
     benchmark:
-        "<benchmarks>/train_classifier/{classifier}/{training}/seed{seed}.jsonl"
+        "<benchmarks>/train_classifier/{classifier}/{training}/{seeds}.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
     threads: from_plan(classifiers.count_training_threads)
@@ -45,7 +43,7 @@ rule train_classifier:
     params:
         job=job_of(classifiers.train_classifier),
     message:
-        "Train {wildcards.classifier} on {wildcards.training}, seed {wildcards.seed}"
+        "Train {wildcards.classifier} on {wildcards.training}, seeds {wildcards.seeds}"
     script:
         "../scripts/train_classifier.py"
 

@@ -180,7 +180,7 @@ wildcard_constraints:
     folder=one_of(files.list_folders(STUDY)),
     classifier=one_of(STUDY.config.classifiers),
     training=one_of({training for _, training in list_evaluations(STUDY)}),
-    seed=r"\d+",
+    seeds=one_of({one["seeds"] for one in classifiers.list_trained(STUDY)}),
     probe=one_of(STUDY.prompt_probes),
     transfer_set=one_of(list_transfer_sets(STUDY)),
     feature_images=one_of(transfer.list_feature_images(STUDY)),

@@ -1,6 +1,6 @@
 """Evaluate a trained classifier, for each seed, or a pretrained one on sets or on a review's images.
 
-Inputs: models, its weights, one file per seed (none for pretrained ones); indices, those of the sets in order.
+Inputs: models, manifests of its weights (none for pretrained ones); indices, those of the sets in order.
 Outputs: predictions, one row per seed and image of each set: class_id, index, the five most likely classes, the first one's
 probability.
 """
@@ -12,7 +12,7 @@ import polars as pl
 from synthdiv.classifiers.evaluation import classify_sets
 from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
-from synthdiv.core.manifests import read_manifest
+from synthdiv.core.manifests import read_checked, read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.jobs.classifiers import EvaluateClassifier
 
@@ -26,7 +26,7 @@ def main(job: EvaluateClassifier, smk: Script) -> None:
             zip(job.sets, map(read_manifest, smk.input.indices), strict=True),
             job.recipe,
             job.classes.read_keys(find_class_table(smk)),
-            weights=dict(zip(job.seeds, smk.input.models, strict=True)) or {None: None},
+            weights=dict(zip(job.seeds, read_checked(smk.input.models), strict=True)) or {None: None},
             exclude_flags=job.exclude_flags,
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,

@@ -1,6 +1,6 @@
 """Extract image features with a trained classifier, for each seed, or with a pretrained one.
 
-Inputs: models, its weights, one file per seed (none for pretrained ones); index, of a transfer set or of natural images.
+Inputs: models, manifests of its weights (none for pretrained ones); index, of a transfer set or of natural images.
 Outputs: table, an embedding table, with a column seed for trained classifiers.
 """
 
@@ -11,6 +11,7 @@ import torch
 from synthdiv.classifiers.features import extract_features, gather_splits
 from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
+from synthdiv.core.manifests import read_checked
 from synthdiv.embeddings.encoder import join_features
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.jobs.transfer import ExtractFeatures
@@ -26,7 +27,7 @@ def main(job: ExtractFeatures, smk: Script) -> None:
         images_per_class=job.images_per_class,
         seed=job.study_seed,
     )
-    weights: dict[int | None, str | None] = dict(zip(job.seeds, smk.input.models, strict=True)) or {None: None}
+    weights: dict[int | None, str | None] = dict(zip(job.seeds, read_checked(smk.input.models), strict=True)) or {None: None}
     with claim_device(smk.resources.device) as device:
         start = time.monotonic()
         features = extract_features(

@@ -1,6 +1,6 @@
 """Measure how many natural images a training set is worth.
 
-Inputs: means of the classifiers over seeds; models, the files of trained classifiers.
+Inputs: means of the classifiers over seeds; models, manifests of their weights.
 Outputs: table, one row per classifier and training set.
 """
 
@@ -9,6 +9,7 @@ from synthdiv.analysis.exchange_rate import count_kinds, measure_exchange_rate
 from synthdiv.catalog.writing import write_result
 from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.manifests import read_checked
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import MeasureExchangeRate
 
@@ -18,7 +19,7 @@ def main(job: MeasureExchangeRate, smk: Script) -> None:
     """Count each training set's images, measure the exchange rate and write the table."""
     kinds = {
         training: count_kinds(read_metadata(path)["parts"], job.natural)
-        for (_, training, _), path in zip(job.runs, smk.input.models, strict=True)
+        for (_, training, _), path in zip(job.runs, read_checked(smk.input.models), strict=True)
         if training in job.train_sets
     }
     means = choose_evaluations(read_table(smk.input.means), job.evaluations)

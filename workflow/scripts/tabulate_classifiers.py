@@ -1,6 +1,6 @@
 """Tabulate the accuracies of the classifiers.
 
-Inputs: predictions of each classifier and training set; models, the files of trained classifiers; the class table.
+Inputs: predictions of each classifier and training set; models, manifests of their weights; the class table.
 Outputs: table (CSV) and parquet, one row per classifier, training set, seed and evaluation set; means over seeds; per_class;
 confusion, the counts of each class and predicted class; differences between every two training sets of a classifier; gaps to
 the natural training set on each evaluation set.
@@ -19,6 +19,7 @@ from synthdiv.analysis.classifier_tables import (
 from synthdiv.catalog.writing import write_result
 from synthdiv.classifiers.checkpoint import read_metadata
 from synthdiv.core.jobs import Script, find_class_table, run_as_job
+from synthdiv.core.manifests import read_checked
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import TabulateClassifiers
 
@@ -28,7 +29,7 @@ PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None
 @run_as_job(TabulateClassifiers)
 def main(job: TabulateClassifiers, smk: Script) -> None:
     """Count the correct predictions and write the tables."""
-    models = dict(zip(job.runs, smk.input.models, strict=True))
+    models = dict(zip(job.runs, read_checked(smk.input.models), strict=True))
     rows, tables = [], []
     for (classifier, training), path in zip(job.evaluations, smk.input.predictions, strict=True):
         head = {"classifier": classifier, "train_set": training}

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.index import check_archive, locate_images, read_index, select_images
+from synthdiv.images.index import check_archive, digest_images, locate_images, read_index, select_images
 from synthdiv.metrics.neighbours import hash_rows
 
 
@@ -52,11 +52,14 @@ class TrainingSet:
         Number of images in each part.
     weights : list of float
         Relative share of each part in the training samples.
+    digest : str
+        From :func:`synthdiv.images.index.digest_images`.
     """
 
     rows: dict[str, Any]
     sizes: list[int]
     weights: list[float]
+    digest: str
 
 
 def gather_images(
@@ -151,4 +154,4 @@ def gather_training_set(
         if not size:
             raise StudyError(f"no image of {part.set} is left to train on{excluded}: remove it from the mixture")
     weights = [part.weight if part.weight is not None else size for part, size in zip(parts, sizes, strict=True)]
-    return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights])
+    return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights], digest_images(whole))

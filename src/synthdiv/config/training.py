@@ -204,6 +204,9 @@ class ClassifierEntry(ConfigPart):
     monitor: Given[str] = None
     """A set whose evaluation split is evaluated five times during training, only for the training curves; it affects no
     choice."""
+    seeds_per_job: Count = 1
+    """How many of the seeds one job trains, one after another. With 1, a cluster trains them side by side; a larger number
+    spares short training runs on one machine the start of further processes."""
     processes: Count = 1
     """The number of processes of a training run (torchrun, DDP), each with its own GPU if the device is one."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 10

@@ -1,7 +1,7 @@
-"""Manifests: one small file that lists the tables of a collection and represents them.
+"""Manifests: one small file that lists the files of a collection and represents them.
 
 A rule that reads a whole collection depends on its manifest alone, so that Snakemake checks one file instead of one per
-shard. The manifest contains the tables' digests, so it changes exactly when one of them does.
+shard. The manifest contains the files' digests, so it changes exactly when one of them does.
 """
 
 from __future__ import annotations
@@ -11,21 +11,47 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 
 
-def write_manifest(tables: Iterable[Path | str], path: Path | str) -> None:
-    """Write the manifest of some tables, in their order."""
-    rows = []
-    for table in tables:
-        with open(table, "rb") as file:
-            rows.append({"table": str(table), "sha256": hashlib.file_digest(file, "sha256").hexdigest()})
+def write_manifest(files: Iterable[Path | str], path: Path | str) -> None:
+    """Write the manifest of some files, in their order."""
+    rows = [{"file": str(file), "sha256": hash_file(file)} for file in files]
     with replace_atomically(path) as temporary:
         temporary.write_text(json.dumps(rows, indent=0) + "\n")
 
 
 def read_manifest(path: Path | str) -> list[str]:
-    """Return the paths of the tables in a manifest; of a table, its own path."""
+    """Return the paths of the files in a manifest; of a table, its own path."""
     if Path(path).suffix != ".json":
         return [str(path)]
-    return [row["table"] for row in json.loads(Path(path).read_text())]
+    return [row["file"] for row in json.loads(Path(path).read_text())]
+
+
+def read_checked(paths: Iterable[Path | str]) -> list[str]:
+    """Return the paths of the files in some manifests, which are still what the manifests say.
+
+    Raises
+    ------
+    StudyError
+        If a file is missing, or another one; the message names it and the command that makes it again.
+    """
+    files = []
+    for path in paths:
+        for row in json.loads(Path(path).read_text()):
+            file = row["file"]
+            if not Path(file).exists() or hash_file(file) != row["sha256"]:
+                wrong = "has changed since it was written" if Path(file).exists() else "is missing"
+                raise StudyError(
+                    f"{file} {wrong}, and {path} names it. This makes it again:\n"
+                    f"  snakemake --profile local --force {path}\n(with the --configfile and the profile that you use)"
+                )
+            files.append(file)
+    return files
+
+
+def hash_file(path: Path | str) -> str:
+    """Return the SHA-256 (hex) of a file."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

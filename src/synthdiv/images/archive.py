@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 MARKS = "used_by"
 """The archive's folder of use marks: one file per working folder that uses the archive, which holds that folder's path."""
 
+BLOCK = re.compile(r"[0-9a-f]{64}\.tar")
+"""The file name of a block."""
+
 CHUNK_SIZE = 2**20
 """Bytes of a tar that are checked at once: gigabytes may follow a damaged header."""
 

@@ -6,6 +6,7 @@ file is a block of the archive, a natural image or a user-provided tar.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterable
@@ -19,6 +20,7 @@ import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
+from synthdiv.images.archive import BLOCK
 
 SCHEMA = pa.schema(
     [
@@ -30,6 +32,7 @@ SCHEMA = pa.schema(
         pa.field("file", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("size", pa.int64(), nullable=False),
+        pa.field("changed", pa.int64()),
         pa.field("flags", pa.list_(pa.string()), nullable=False),
     ]
 )
@@ -103,6 +106,23 @@ def locate_images(table: pa.Table) -> dict[str, Any]:
     """Return the columns file, offset, size, class_id and index, each in one buffer that processes can share."""
     columns: dict[str, Any] = {"file": table["file"].combine_chunks()}
     return columns | {name: table[name].to_numpy() for name in ("offset", "size", "class_id", "index")}
+
+
+def digest_images(table: pa.Table) -> str:
+    """Return a digest of which images and labels the rows of an index are.
+
+    Of a block of the archive the name counts, wherever the archive is, since the name stands for the content; of any other
+    file its path, and when it was last changed.
+    """
+    digest = hashlib.sha256()
+    files = table["file"].combine_chunks().dictionary_encode()
+    names = (os.path.basename(file) for file in files.dictionary.to_pylist())
+    paths = zip(names, files.dictionary.to_pylist(), strict=True)
+    digest.update(json.dumps([name if BLOCK.fullmatch(name) else path for name, path in paths]).encode())
+    digest.update(files.indices.to_numpy(zero_copy_only=False).tobytes())
+    for name in ("class_id", "index", "offset", "size", "changed"):
+        digest.update(table[name].fill_null(0).to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def check_archive(table: pa.Table, path: Path | str) -> None:

@@ -259,7 +259,12 @@ def _check_images(chosen: list[ChosenImage], checked: Path, pool: Executor) -> G
     for images, (path, results) in zip(groups, pool.map(check, groups), strict=True):
         used.add(path)
         for one, result in zip(images, results, strict=True):
-            location = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
+            location = {
+                "file": one.image.file,
+                "offset": one.image.offset,
+                "size": one.image.size,
+                "changed": one.image.changed,
+            }
             yield one, result.get("undecodable"), location | {"flags": _flag(result)}
     for path in set(checked.glob("*.json")) - used:
         path.unlink()

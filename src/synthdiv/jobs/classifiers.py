@@ -5,6 +5,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from synthdiv.config.training import MixturePart
@@ -13,9 +14,8 @@ from synthdiv.jobs.files import find_set_indices, list_model_files
 from synthdiv.jobs.images import count_gpus, list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe, split_seeds
 from synthdiv.plan.experiments import list_comparisons
-from synthdiv.plan.parts import TrainingRun
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
@@ -42,7 +42,7 @@ class TrainingPart(Part):
 
 
 class TrainClassifier(Job):
-    """What decides a classifier's weights, and what is measured while it is trained.
+    """What decides a classifier's weights, with each of some seeds, and what is measured while it is trained.
 
     Attributes
     ----------
@@ -57,8 +57,8 @@ class TrainClassifier(Job):
     exclude_flags : tuple of str
         Images with these flags are left out.
     classes : ClassColumns
-    seed : int
-        The run's own seed.
+    seeds : tuple of int
+        The seed of each training run.
     study_seed : int
         The study's seed.
     """
@@ -69,7 +69,7 @@ class TrainClassifier(Job):
     monitored: str | None
     exclude_flags: tuple[str, ...]
     classes: ClassColumns
-    seed: int
+    seeds: tuple[int, ...]
     study_seed: int
 
 
@@ -177,9 +177,32 @@ class MeasureExchangeRate(Job):
 
 
 def list_trained(study: Study) -> list[Wildcards]:
-    """List the training runs."""
+    """List the training jobs."""
     return [
-        {"classifier": run.classifier, "training": run.training, "seed": str(run.seed)} for run in list_training_runs(study)
+        {"classifier": name, "training": training, "seeds": _join_seeds(seeds)}
+        for name, entry in study.config.classifiers.items()
+        for training in entry.train
+        for seeds in split_seeds(study, name)
+    ]
+
+
+def _join_seeds(seeds: Iterable[int]) -> str:
+    return "-".join(map(str, seeds))
+
+
+def _list_manifests(study: Study, classifier: str, training: str, kind: str) -> list[str]:
+    """List a manifest of each training job of a classifier on a training set: of its weights or of its logs."""
+    folder = f"<results>/classifiers/{classifier}/{training}"
+    return [f"{folder}/{kind}_{_join_seeds(seeds)}.json" for seeds in split_seeds(study, classifier)]
+
+
+def _list_all_manifests(study: Study, kind: str) -> list[str]:
+    classifiers = study.config.classifiers.items()
+    return [
+        path
+        for name, entry in classifiers
+        for training in entry.train
+        for path in _list_manifests(study, name, training, kind)
     ]
 
 
@@ -188,12 +211,14 @@ def list_training_indices(study: Study, training: str) -> list[str]:
     return [find_set_indices(study, part.set) for part in list_parts(study, training)]
 
 
-def find_initial_weights(study: Study, classifier: str, seed: str) -> list[str]:
-    """Return the weights of another classifier of the study that a training run starts from."""
+def list_initial_weights(study: Study, classifier: str, seeds: str) -> list[str]:
+    """List the manifests of another classifier's weights from which training runs with these seeds start."""
     source = study.config.classifiers[classifier].init_from
     if source is None:
         return []
-    return [name_weights(TrainingRun(source.classifier, source.train, int(seed)))]
+    manifests = _list_manifests(study, source.classifier, source.train, "weights")
+    own, others = set(seeds.split("-")), split_seeds(study, source.classifier)
+    return [path for path, other in zip(manifests, others, strict=True) if own & set(map(str, other))]
 
 
 def list_monitored_indices(study: Study, classifier: str) -> list[str]:
@@ -209,8 +234,8 @@ def list_pretrained_files(study: Study, classifier: str) -> list[str]:
 
 
 @plans(list_trained)
-def train_classifier(study: Study, classifier: str, training: str, seed: str) -> TrainClassifier:
-    """Plan a training run."""
+def train_classifier(study: Study, classifier: str, training: str, seeds: str) -> TrainClassifier:
+    """Plan training runs."""
     entry = study.config.classifiers[classifier]
     source = entry.init_from
     return TrainClassifier(
@@ -220,7 +245,7 @@ def train_classifier(study: Study, classifier: str, training: str, seed: str) ->
         monitored=entry.monitor,
         exclude_flags=list_excluded(study),
         classes=describe_classes(study, "key"),
-        seed=int(seed),
+        seeds=tuple(map(int, seeds.split("-"))),
         study_seed=study.seed,
     )
 
@@ -254,19 +279,14 @@ def find_checkpoint_seconds(study: Study, classifier: str) -> int:
     return round(60 * study.config.classifiers[classifier].checkpoint_minutes)
 
 
-def name_weights(run: TrainingRun) -> str:
-    """Return the weights of a training run."""
-    return f"<results>/classifiers/{run.folder}/model.safetensors"
-
-
 def list_weights(study: Study) -> list[str]:
-    """List the weights of every training run."""
-    return [name_weights(run) for run in list_training_runs(study)]
+    """List the manifests of the weights of all training runs."""
+    return _list_all_manifests(study, "weights")
 
 
 def list_training_logs(study: Study) -> list[str]:
-    """List the log of every training run."""
-    return [f"<results>/classifiers/{run.folder}/log.parquet" for run in list_training_runs(study)]
+    """List the manifests of the logs of all training runs."""
+    return _list_all_manifests(study, "logs")
 
 
 def list_evaluated(study: Study) -> list[Wildcards]:
@@ -275,9 +295,8 @@ def list_evaluated(study: Study) -> list[Wildcards]:
 
 
 def list_evaluated_weights(study: Study, classifier: str, training: str) -> list[str]:
-    """List a trained classifier's weights, one file per seed; none for a pretrained one."""
-    runs = list_training_runs(study)
-    return [name_weights(run) for run in runs if (run.classifier, run.training) == (classifier, training)]
+    """List the manifests of a trained classifier's weights; none for a pretrained one."""
+    return _list_manifests(study, classifier, training, "weights") if study.config.classifiers[classifier].train else []
 
 
 def list_evaluation_indices(study: Study, classifier: str) -> list[str]:

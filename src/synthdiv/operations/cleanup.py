@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
 from synthdiv.generation.shards import iter_blocks
-from synthdiv.images.archive import MARKS
+from synthdiv.images.archive import BLOCK, MARKS
 from synthdiv.images.index import METADATA_KEY
 from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.grid import Grid
@@ -30,7 +30,6 @@ from synthdiv.plan.study import Study
 
 YOUNG = 7 * 24 * 3600
 """Age in seconds below which a file is young."""
-BLOCK = re.compile(r"[0-9a-f]{64}\.tar")
 LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.tar\..+\.tmp")  # of a job that was killed while it wrote a block
 STATES = ("in an index", "planned", "young", "unused")
 

@@ -30,6 +30,13 @@ def list_evaluations(study: Study) -> list[tuple[str, str]]:
     return [(name, training) for name, entry in study.config.classifiers.items() for training in entry.list_training_sets()]
 
 
+def split_seeds(study: Study, classifier: str) -> list[tuple[int, ...]]:
+    """Return the seeds of each training job of a classifier on a training set."""
+    entry = study.config.classifiers[classifier]
+    size = entry.seeds_per_job
+    return [tuple(entry.seeds[n : n + size]) for n in range(0, len(entry.seeds), size)]
+
+
 def list_parts(study: Study, training: str) -> list[MixturePart]:
     """List the parts of a training set."""
     return study.mixtures.get(training, [MixturePart(set=training)])

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.report.figures import fill_cells
 
@@ -182,7 +183,8 @@ def draw_classifiers(files: Any) -> Figure:
 def draw_training(files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str]) -> Figure:
     """Draw the training curves of runs of a classifier on a training set."""
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
-    for (classifier, training), path in zip(runs, files.logs, strict=True):
+    paths = [path for manifest in files.logs for path in read_manifest(manifest)]
+    for (classifier, training), path in zip(runs, paths, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
     return plot_training(logs, monitored)
 

@@ -82,11 +82,12 @@ def _read_log(path: Path) -> dict[str, Any]:
     metadata: dict[str, Any] = {"attempts": text.count(STARTED)}
     if numbers := re.findall(rf"{STARTED}.*, Slurm job (\d+)", text):
         metadata["slurm_job"] = int(numbers[-1])
-    for line in re.findall(rf"{re.escape(WORK)}(.*)$", text, flags=re.MULTILINE):
-        work = json.loads(line)
-        metadata |= {"images": work["images"], "work_seconds": work["seconds"]}
+    works = [json.loads(line) for line in re.findall(rf"{re.escape(WORK)}(.*)$", text, flags=re.MULTILINE)]
+    if works:  # several if the job trained a classifier with several seeds
+        images, seconds = sum(work["images"] for work in works), sum(work["seconds"] for work in works)
+        metadata |= {"images": images, "work_seconds": seconds, "images_per_s": images / seconds if seconds else None}
+    for work in works:
         metadata |= {key: work[key] for key in ("device", "gpu_peak_mb") if key in work}
-        metadata["images_per_s"] = work["images"] / work["seconds"] if work["seconds"] else None
     return metadata
 
 

@@ -16,13 +16,17 @@ from safetensors.torch import load_file
 
 from synthdiv.classifiers import training as module
 from synthdiv.classifiers.checkpoint import load_weights, read_metadata, write_classifier
+from synthdiv.classifiers.learner import Learner
+from synthdiv.classifiers.processes import Process
 from synthdiv.classifiers.recipes import build_model
+from synthdiv.classifiers.sampler import TrainingSampler
 from synthdiv.classifiers.training import Training, train
-from synthdiv.classifiers.training_set import Part
+from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.flags import decode_image
+from synthdiv.images.index import read_index, write_index
 from synthdiv.images.torch_dataset import seed_randomness
 
 CPU = torch.device("cpu")
@@ -45,9 +49,7 @@ def training(index, tmp_path):
         exclude_flags=[],
         initial=None,
         monitored=[],
-        model=str(tmp_path / "model.safetensors"),
-        log=str(tmp_path / "log.parquet"),
-        checkpoint=str(tmp_path / "checkpoint.pt"),
+        folder=str(tmp_path),
         checkpoint_minutes=10,
         devices=[CPU],
         workers=0,
@@ -64,10 +66,7 @@ def differences(one, two):
 
 
 def elsewhere(training, tmp_path, **changes):
-    folder = tmp_path / "elsewhere"
-    folder.mkdir(exist_ok=True)
-    paths = {name: str(folder / Path(getattr(training, name)).name) for name in ("model", "log", "checkpoint")}
-    return replace(training, **paths, **changes)
+    return replace(training, folder=str(tmp_path / "elsewhere"), **changes)
 
 
 def test_a_training_learns_and_writes_its_log_and_metadata(training, index):
@@ -112,15 +111,16 @@ def test_every_crop_has_its_images_label_and_the_same_weight(training):
     training = replace(training, recipe=recipe)
     trained = weights(training)
 
-    trainer = module._Trainer(training, 0, 1, CPU)
-    mean, std = (torch.tensor(trainer.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
-    model, losses, hits = trainer.model.train(), [], []
-    (batch,) = trainer.sampler.iterate_batches(0, 8, 8)
+    learner = Learner(recipe, len(KEYS), 1, seed=training.seed, initial=None, process=Process(0, 1, CPU))
+    mean, std = (torch.tensor(learner.data[name]).view(1, 3, 1, 1) for name in ("mean", "std"))
+    model, losses, hits = learner.model.train(), [], []
+    images = gather_training_set(training.parts, KEYS, exclude_flags=[], seed=0)
+    (batch,) = TrainingSampler(images.sizes, images.weights, training.seed).iterate_batches(0, 8, 8)
     for number, n in batch:
-        rows = trainer.set.rows
+        rows = images.rows
         image = decode_image(read_bytes(str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])))
         seed_randomness(training.seed, number)
-        for group in trainer.multi_crop.crop(image):
+        for group in learner.multi_crop.crop(image):
             for crop in group:
                 logits = model((torch.from_numpy(crop)[None] / 255 - mean) / std)
                 label = torch.tensor([int(rows["class_id"][n])])
@@ -162,22 +162,22 @@ OPTIONS = [
 def test_an_interrupted_training_ends_like_an_uninterrupted_one(training, tmp_path, monkeypatch, changes):
     """Interrupted by an error in the middle of the second epoch, with a checkpoint after each step."""
     recipe = make_recipe(steps=10, **changes)
-    monkeypatch.setattr(module, "LOG_ROWS", 3)
+    monkeypatch.setattr(module, "ROWS", 3)
     other = elsewhere(training, tmp_path, recipe=recipe)
     uninterrupted = weights(other)
     interrupted = replace(training, recipe=recipe, checkpoint_minutes=0)
-    update = module._Trainer._update
+    update = Learner.update
 
     def fail(self, batches):
         if self.step == 5:
             raise KeyboardInterrupt
         update(self, batches)
 
-    monkeypatch.setattr(module._Trainer, "_update", fail)
+    monkeypatch.setattr(Learner, "update", fail)
     with pytest.raises(KeyboardInterrupt):
         train(interrupted)
-    assert torch.load(interrupted.checkpoint, weights_only=True)["step"] == 5
-    monkeypatch.setattr(module._Trainer, "_update", update)
+    assert torch.load(interrupted.checkpoint, weights_only=True)["learner"]["step"] == 5
+    monkeypatch.setattr(Learner, "update", update)
     assert differences(weights(interrupted), uninterrupted) == 0
     ours, theirs = pl.read_parquet(interrupted.log), pl.read_parquet(other.log)
     assert ours["step"].to_list() == [3, 6, 9, 10]
@@ -186,24 +186,27 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(training, tmp_pa
 
 
 SCRIPT = """
-import os, pickle, signal, sys
-from synthdiv.classifiers import training as module
-training = pickle.load(open(sys.argv[1], "rb"))
-update = module._Trainer._update
+import logging, os, pickle, signal, sys
+from synthdiv.classifiers.learner import Learner
+from synthdiv.classifiers.training import train
+trainings = pickle.load(open(sys.argv[1], "rb"))
+logging.basicConfig(level="INFO")
+update = Learner.update
 def stop(self, batches):
     if self.step == 7:
         os.kill(os.getpid(), getattr(signal, sys.argv[2]))
     update(self, batches)
 if len(sys.argv) > 2:
-    module._Trainer._update = stop
-module.train(training)
+    Learner.update = stop
+for training in trainings:
+    train(training)
 """
 
 
-def run_script(training, tmp_path, *arguments):
+def run_script(trainings, tmp_path, *arguments):
     import pickle
 
-    (tmp_path / "training.pickle").write_bytes(pickle.dumps(training))
+    (tmp_path / "training.pickle").write_bytes(pickle.dumps(trainings))
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT))
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "training.pickle"), *arguments]
     # on one thread, like the training it is compared with: a sum's last digit depends on the number of threads
@@ -214,11 +217,11 @@ def run_script(training, tmp_path, *arguments):
 def test_a_killed_training_resumes_from_its_checkpoint(training, tmp_path):
     """kill -9 in the middle of an epoch (steps of 8 images, 30 an epoch); tolerance 1e-6."""
     killed = replace(training, checkpoint_minutes=0)
-    done = run_script(killed, tmp_path, "SIGKILL")
+    done = run_script([killed], tmp_path, "SIGKILL")
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert torch.load(killed.checkpoint, weights_only=True)["step"] == 7
+    assert torch.load(killed.checkpoint, weights_only=True)["learner"]["step"] == 7
     assert not Path(killed.model).exists()
-    done = run_script(killed, tmp_path)
+    done = run_script([killed], tmp_path)
     assert done.returncode == 0, done.stderr
     resumed = load_file(killed.model)
     with one_thread():
@@ -226,10 +229,59 @@ def test_a_killed_training_resumes_from_its_checkpoint(training, tmp_path):
     assert differences(resumed, uninterrupted) <= 1e-6
 
 
+def test_a_run_after_a_kill_repeats_no_finished_seed(training, tmp_path):
+    """Three seeds in one process, which is killed in the third; then again."""
+    trainings = [
+        replace(training, seed=seed, folder=str(tmp_path / f"seed{seed}"), checkpoint_minutes=0) for seed in (1, 2, 3)
+    ]
+    assert run_script(trainings[:2], tmp_path).returncode == 0
+    finished = [path for one in trainings[:2] for path in (one.model, one.log)]
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in finished]
+    assert run_script(trainings, tmp_path, "SIGKILL").returncode == -signal.SIGKILL
+    done = run_script(trainings, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("is trained already") == 2
+    assert "resuming from the checkpoint of step 7 of 12" in done.stderr
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in finished] == before
+    with one_thread():  # alone in its process, and not interrupted
+        assert differences(load_file(trainings[2].model), weights(elsewhere(training, tmp_path, seed=3))) <= 1e-6
+
+
+def test_what_decides_the_weights_trains_again(training, tmp_path, index):
+    """And whatever has happened to the weights, but not what decides only evaluations."""
+    train(training)
+
+    def is_repeated(**changes):
+        before = training.model.stat().st_mtime_ns
+        train(replace(training, **changes))
+        repeated = training.model.stat().st_mtime_ns != before
+        train(training)
+        return repeated
+
+    assert not is_repeated()
+    assert not is_repeated(recipe=make_recipe(crop_pct=0.9), workers=2, checkpoint_minutes=0)
+    assert is_repeated(recipe=make_recipe(label_smoothing=0.2))
+    assert is_repeated(seed=4)
+    assert is_repeated(class_keys=["red", "green", "violet"])
+    assert is_repeated(monitored=[str(index)])
+    changed = tmp_path / "changed.parquet"
+    for edit in ({"changed": 5}, {"file": "elsewhere.tar"}):
+        rows = [row | (edit if n == 3 else {}) for n, row in enumerate(read_index(index).to_pylist())]
+        if "file" in edit:
+            (tmp_path / "elsewhere.tar").write_bytes(Path(rows[0]["file"]).read_bytes())
+            rows[3]["file"] = str(tmp_path / "elsewhere.tar")
+        write_index(changed, rows, {})
+        assert is_repeated(parts=[Part("Colours-IM", [changed])])
+    damaged = bytearray(training.model.read_bytes())
+    damaged[-1] ^= 1
+    training.model.write_bytes(damaged)
+    assert is_repeated()
+
+
 def test_sigterm_finishes_the_step_and_writes_a_checkpoint(training, tmp_path):
-    done = run_script(training, tmp_path, "SIGTERM")
+    done = run_script([training], tmp_path, "SIGTERM")
     assert done.returncode == 128 + signal.SIGTERM, done.stderr
-    assert torch.load(training.checkpoint, weights_only=True)["step"] == 8
+    assert torch.load(training.checkpoint, weights_only=True)["learner"]["step"] == 8
     assert not Path(training.model).exists()
 
 
@@ -286,7 +338,7 @@ def test_error_names_a_checkpoint_that_cannot_be_read(training):
 
 
 def test_a_non_finite_loss_stops_the_training_and_keeps_the_last_good_checkpoint(training, monkeypatch):
-    update = module._Trainer._update
+    update = Learner.update
 
     def spoil(self, batches):
         if self.step == 6:
@@ -294,10 +346,10 @@ def test_a_non_finite_loss_stops_the_training_and_keeps_the_last_good_checkpoint
                 next(self.model.parameters()).fill_(torch.nan)
         update(self, batches)
 
-    monkeypatch.setattr(module._Trainer, "_update", spoil)
+    monkeypatch.setattr(Learner, "update", spoil)
     with pytest.raises(StudyError, match=r"no longer finite at step 7 of 12: lower .*last good checkpoint is kept"):
         train(replace(training, checkpoint_minutes=0))
-    state = torch.load(training.checkpoint, weights_only=True)
+    state = torch.load(training.checkpoint, weights_only=True)["learner"]
     assert state["step"] == 6
     assert all(torch.isfinite(value).all() for value in state["model"].values())
     assert not Path(training.model).exists()
@@ -306,7 +358,7 @@ def test_a_non_finite_loss_stops_the_training_and_keeps_the_last_good_checkpoint
 def test_a_training_starts_from_another_classifiers_weights(training, tmp_path):
     train(training)
     frozen = make_recipe(optimizer={"opt": "sgd", "lr": 0.0, "weight_decay": 0.0}, steps=1)
-    second = elsewhere(training, tmp_path, initial=training.model, recipe=frozen, seed=9)
+    second = elsewhere(training, tmp_path, initial=str(training.model), recipe=frozen, seed=9)
     assert differences(weights(second), load_file(training.model)) == 0
 
 

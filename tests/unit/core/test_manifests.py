@@ -2,7 +2,8 @@
 
 import pytest
 
-from synthdiv.core.manifests import read_manifest, write_manifest
+from synthdiv.core.errors import StudyError
+from synthdiv.core.manifests import read_checked, read_manifest, write_manifest
 
 
 @pytest.fixture
@@ -32,3 +33,17 @@ def test_a_manifest_changes_with_a_tables_content_and_not_with_its_time(tables, 
     tables[1].write_bytes(b"other")
     write_manifest(tables, manifest)
     assert manifest.read_bytes() != before
+
+
+def test_a_listed_file_that_is_missing_or_another_is_refused(tables, tmp_path):
+    manifest = tmp_path / "weights_1.json"
+    write_manifest(tables, manifest)
+    assert read_checked([manifest, manifest]) == 2 * list(map(str, tables))
+    tables[1].write_bytes(b"c0-5.parquet")
+    with pytest.raises(
+        StudyError, match=r"c0-4.parquet has changed since it was written, .*\n.* --force \S+/weights_1.json\n"
+    ):
+        read_checked([manifest])
+    tables[1].unlink()
+    with pytest.raises(StudyError, match=r"c0-4.parquet is missing, and \S+/weights_1.json names it"):
+        read_checked([manifest])

@@ -20,7 +20,9 @@ def test_a_new_or_empty_folder_is_accepted_and_its_format_is_written(tmp_path):
 def test_results_without_a_format_have_the_first(tmp_path):
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "causes.csv").touch()
-    with pytest.raises(StudyError, match="holds results of format 1, and this version writes format 2: move the folder"):
+    with pytest.raises(
+        StudyError, match=f"holds results of format 1, and this version writes format {RESULTS_FORMAT}: move the folder"
+    ):
         check_results_format(tmp_path)
 
 

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from synthdiv.images.index import read_index, read_metadata, select_images, write_index
+from synthdiv.images.index import digest_images, read_index, read_metadata, select_images, write_index
 
 
 def make_row(class_id, split, index, *flags):
@@ -18,6 +18,7 @@ def make_row(class_id, split, index, *flags):
         "file": "archive/ab.tar",
         "offset": 2**40 + 512 * index,
         "size": 100 + index,
+        "changed": None if class_id else 2**60 + index,
         "flags": list(flags),
     }
 
@@ -87,3 +88,20 @@ def test_rows_are_selected_by_split(tmp_path):
     table = read_index(tmp_path / "index.parquet")
     selected = select_images(table, split="evaluation", exclude_flags=[]).to_pylist()
     assert selected == [row for row in FLAGGED if row["split"] == "evaluation"]
+
+
+def test_the_digest_says_which_images_and_labels_an_index_has(tmp_path):
+    def digest(*edits):
+        rows = [make_row(n, "train", index) for n in (0, 1) for index in (0, 1)]
+        for n, edit in edits:
+            rows[n] = rows[n] | edit
+        write_index(tmp_path / "index.parquet", rows, {})
+        return digest_images(read_index(tmp_path / "index.parquet"))
+
+    others = [{"class_id": 3}, {"index": 7}, {"file": "archive/cd.tar"}, {"offset": 1}, {"size": 1}, {"changed": 1}]
+    assert len({digest(), *(digest((0, other)) for other in others)}) == len(others) + 1
+    assert digest((0, {"file": "b"}), (1, {"file": "c"})) != digest((0, {"file": "c"}), (1, {"file": "b"}))
+    block = f"{'ab' * 32}.tar"
+    moved = [digest((0, {"file": f"{folder}/clip/ab/{block}"})) for folder in ("archive", "/elsewhere")]
+    assert moved[0] == moved[1] != digest((0, {"file": f"archive/clip/ab/{'cd' * 32}.tar"}))
+    assert digest((0, {"prompt": "another"})) == digest()
