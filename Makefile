@@ -46,8 +46,8 @@ demo: $(VENV)/.installed  ## run the demo study and write its report
 	@echo "  results/demo/tables/classifier_means.csv   classifier accuracy when trained on each set"
 	@echo "  results/demo/figures/contact_sheet.png     images of every set, side by side"
 
-demo-sd: $(VENV)/.installed  ## run the second study's demo: prompt forms, multi-crop, transfer, features
-	@echo "Running the second study's demo: five prompt forms, 20 training runs, transfer, features (minutes on two cores) ..."
+demo-sd: $(VENV)/.installed  ## run the second paper's demo: prompt forms, multi-crop, transfer, features
+	@echo "Running the second paper's demo: five prompt forms, 20 training runs, transfer, features (minutes on two cores) ..."
 	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml
 	@$(BIN)/snakemake --profile local --configfile=config/demo_sd.yaml --report results/demo_sd/report.html --quiet
 	@echo

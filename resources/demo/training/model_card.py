@@ -37,7 +37,7 @@ location and style, half the images ({neutral:.0%}) have no particular value.
   from its class's mean image, *partially occluded* a plain bar in front of it, and so on. So the demo's finding is not that
   images follow modifiers, but how well.
 - **Homonyms.** {homonyms} caption two classes each: the class whose Synset prompt is that word, and, more often, another.
-  So some Synset prompts are ambiguous, and the Disamb prompts fix this, as in the first study:
+  So some Synset prompts are ambiguous, and the Disamb prompts fix this, as in "Diversity and Diffusion":
 
 | word | share of the captions, by class |
 |---|---|

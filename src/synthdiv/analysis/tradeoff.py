@@ -1,6 +1,6 @@
 """Tabulate the trade-off of prompts: a generated set's diversity against its semantic errors and other visual domains.
 
-The second study ("Fake it till you make it", Appendix) observes that more varied prompts lead to more errors, and that some
+"Fake it till you make it" (Appendix) observes that more varied prompts lead to more errors, and that some
 images are not photographs.
 """
 

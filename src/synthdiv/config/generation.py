@@ -149,8 +149,8 @@ class ShardByTime(ConfigPart):
     """How long generating a shard may take, without loading the model. A shard has at least one class, however long it
     takes."""
     seconds_per_image: Positive
-    """The slowest generator's time per image, as in the log of a generation job, or one divided by images_per_s in
-    tables/jobs.csv."""
+    """The slowest generator's time per image: one divided by the images per second that target calibrate prints, or by
+    images_per_s in tables/jobs.csv."""
 
 
 class ProbeBuilder(ConfigPart):

@@ -146,7 +146,7 @@ class Diagnosis(ConfigPart):
 
 
 class Adherence(ConfigPart):
-    """Which modifiers of a grammar reach the images."""
+    """How often images show the modifiers of a grammar."""
 
     images_per_class: Count = 20
     """The maximum number of images per class of the evaluation split that are compared with their prompts (a seeded

@@ -53,8 +53,8 @@ class StudyConfig(ConfigPart):
     images_per_class: ImagesPerClass = Field(default_factory=ImagesPerClass)
     """How many images to generate per class and split."""
     classes_per_shard: Count = 10
-    """How many classes one generation or embedding job processes. On a cluster, choose jobs of 10 GPU-minutes or more, or
-    use shard_by_time."""
+    """How many classes one generation or embedding job processes (a shard). On a cluster, choose jobs of 10 GPU-minutes
+    or more, or use shard_by_time."""
     shard_by_time: Given[ShardByTime] = None
     """Instead of classes_per_shard: as many classes as a GPU generates in this time. Changing it generates no image
     again."""
@@ -69,15 +69,14 @@ class StudyConfig(ConfigPart):
     sets: dict[Name, SetEntry] = Field(min_length=1)
     """What can be compared, by name. A set has a kind and one source: images, dataset or embeddings."""
     experiments: Experiments = Field(default_factory=Experiments)
-    """The references and queries of the matrix; default is every set with a training split, in the
-    order of sets. Experiments are numbered as
-    in the paper's Table 6."""
+    """The references and queries of the matrix; default is every set with a training split, in the order of sets.
+    Experiments are numbered as in Table 6 of "Diversity and Diffusion"."""
     set_metrics: SetMetrics = Field(default_factory=SetMetrics)
     """The metrics that compare whole sets (set_metrics.csv)."""
     diagnosis: Diagnosis = Field(default_factory=Diagnosis)
     """A suspected cause for each class of a generated set (causes.csv)."""
     adherence: Adherence = Field(default_factory=Adherence)
-    """Which modifiers of a grammar reach the images (adherence.csv)."""
+    """How often images show the modifiers of a grammar (adherence.csv)."""
     prompt_probes: dict[Name, PromptProbe] = Field({})
     """Prompts for one class that are compared with each other (prompt_probes.csv), by names of your choice. Their images
     are generated in a separate split, image i of every prompt from the same noise."""
@@ -103,8 +102,8 @@ class StudyConfig(ConfigPart):
     redundancy and coding length of the unit vectors, for images of one natural set. Without this key nothing is measured;
     {} uses the defaults."""
     published: Literal["diversity_and_diffusion", "imagenet_sd"] | None = None
-    """The study whose published values are shown next to this one's in tables, and are audited ("Diversity and
-    Diffusion", or the ImageNet-SD clones of "Fake it till you make it")."""
+    """The paper whose published values are shown next to your study's in published.csv: "Diversity and Diffusion", whose
+    tables are also audited, or "Fake it till you make it" (imagenet_sd)."""
     contact_sheets: ContactSheets = Field(default_factory=ContactSheets)
     """The sets whose images the contact sheet shows side by side, in order; default is every image set that has
     images."""

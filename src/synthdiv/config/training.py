@@ -152,8 +152,8 @@ class MixturePart(ConfigPart):
     classes: Given[Annotated[Distinct[str], Field(min_length=1)]] = None
     """Use only the classes with these keys; default is all."""
     weight: Given[Positive] = None
-    """The part's share of the training's images, relative to the other parts' weights; default is the part's number of
-    images."""
+    """The part's share of the images in an epoch, relative to the other parts' weights; default is the part's number of
+    images. Give all parts a weight, or none. An epoch keeps its length, so images of a heavier part are repeated."""
 
 
 class Mixture(ConfigPart):
@@ -167,12 +167,12 @@ class Intervention(ConfigPart):
     """A test of whether an intervention improves the diagnosed classes."""
 
     base: str
-    """The training set that was diagnosed."""
+    """The training set that was diagnosed. The first classifier must be trained on it and on both mixtures."""
     diagnosed: str
     """The mixture with the intervention on the diagnosed classes: one part is another set with these `classes`, the rest
     is the base."""
     others: str
-    """The mixture with the same intervention on equally many other classes."""
+    """The control: the mixture with the same intervention on equally many other classes."""
 
 
 class InitFrom(ConfigPart):
@@ -193,14 +193,16 @@ class ClassifierEntry(ConfigPart):
     train: Distinct[str] = Field([])
     """The sets and mixtures to train on (their training splits); none for pretrained weights."""
     trained_on: Given[Name] = None
-    """For pretrained weights: the name of their training set, for the tables."""
+    """For pretrained weights that are only evaluated: the name of their training set, a label for the tables."""
     evaluate: Distinct[str] = Field(min_length=1)
-    """The sets to evaluate on (their evaluation splits). The figures and predictors use the first."""
+    """The sets to evaluate on (their evaluation splits). Figures, predictors, exchange rates and interventions use the
+    first."""
     seeds: Annotated[Distinct[Index], Field(min_length=1)] = Field([0])
     """Seeds of the training runs, one run for each: of the initial weights, the order of the images and their
     augmentation."""
     init_from: Given[InitFrom] = None
-    """Start from the weights of another classifier of the same seed, such as one that was trained on synthetic images."""
+    """Start each training run from the weights that another classifier of the same model has with the same seed, for
+    example after training on synthetic images."""
     monitor: Given[str] = None
     """A set whose evaluation split is evaluated five times during training, only for the training curves; it affects no
     choice."""
@@ -208,7 +210,7 @@ class ClassifierEntry(ConfigPart):
     """How many of the seeds one job trains, one after another. With 1, a cluster trains them side by side; a larger number
     spares short training runs on one machine the start of further processes."""
     processes: Count = 1
-    """The number of processes of a training run (torchrun, DDP), each with its own GPU if the device is one."""
+    """The number of processes of a training run (torchrun, DDP), each with its own GPU if the study runs on GPUs."""
     checkpoint_minutes: Annotated[float, Field(ge=0)] = 10
     """Minutes between checkpoints, from which an interrupted training run resumes; 0 writes one after each step."""
 
@@ -293,8 +295,8 @@ class Transfer(ConfigPart):
     sklearn. Nothing is downloaded."""
     trials: Count = 30
     """How many values of C are compared on the validation split, evenly spaced on a logarithmic scale from 0.00001 to
-    1,000,000 (C is the inverse regularisation). "No reason for no supervision" (2023), by authors of the ImageNet-SD
-    study, uses 30 trials in this range."""
+    1,000,000 (C is the inverse regularisation). "No reason for no supervision" (2023), by authors of "Fake it till you make
+    it", uses 30 trials in this range."""
     features: Literal["unit", "raw"] = "unit"
     """The vectors for the regression: of unit length (unit, as in the ImageNet-CoG benchmark) or as the model outputs
     them (raw)."""
