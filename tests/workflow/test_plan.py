@@ -12,6 +12,7 @@ from rule_files import COMMAND, RULE_FILES, SCRIPTS, list_local_rules, list_rule
 from workplace import REPOSITORY
 
 from synthdiv.core.results_format import write_results_format
+from synthdiv.jobs.classifiers import list_initial_weights, list_trained
 from synthdiv.jobs.rules import RULES, list_jobs
 from synthdiv.plan.loading import load_study
 
@@ -70,15 +71,35 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
     assert counts["embed_prompts"] == 4
     assert counts["index_images"] == 2
     trained = [message for message in list_messages(done.stdout) if message.startswith("Train small")]
-    classifier = demo_config["classifiers"]["small"]
     assert sorted(trained) == sorted(
-        f"Train small on {name}, seeds {seed}" for name in classifier["train"] for seed in classifier["seeds"]
+        f"Train small on {name}, seeds 1-2-3" for name in demo_config["classifiers"]["small"]["train"]
     )
     assert counts["evaluate_classifier"] == 7
     assert counts["audit_tables"] == counts["check_claims"] == 1
     assert counts["generate_prompt_probe"] == counts["embed_prompt_probe"] == counts["score_prompt_probes"] == 1
     assert list_figures(done.stdout).count("prompt_probes") == 1
     assert not {"generate_review", "classify_review", "match_review", "write_review"} & counts.keys()
+
+
+def test_seeds_are_split_between_training_jobs(workplace, demo_config):
+    demo_config["classifiers"]["small"] |= {"seeds": [4, 5, 6], "seeds_per_job": 2, "train": ["Fashion-IM"]}
+    demo_config["classifiers"]["tuned"] = demo_config["classifiers"]["small"] | {
+        "seeds": [6, 5],
+        "seeds_per_job": 1,
+        "init_from": {"classifier": "small", "train": "Fashion-IM"},
+    }
+    study = load_study(demo_config)
+    tuned = {one["seeds"]: list_initial_weights(study, "tuned", one["seeds"]) for one in list_trained(study)[2:]}
+    assert tuned == {
+        seed: [f"<results>/classifiers/small/Fashion-IM/weights_{of}.json"] for seed, of in (("6", "6"), ("5", "4-5"))
+    }
+    trained = [one for one in list_messages(workplace(demo_config).plan("classifiers").stdout) if "Fashion-IM, seeds" in one]
+    assert sorted(trained) == [
+        "Train small on Fashion-IM, seeds 4-5",
+        "Train small on Fashion-IM, seeds 6",
+        "Train tuned on Fashion-IM, seeds 5",
+        "Train tuned on Fashion-IM, seeds 6",
+    ]
 
 
 def test_without_prompt_probes_no_job_for_them_is_planned(workplace, demo_config):
@@ -96,7 +117,7 @@ def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, dem
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
     expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
     if reviewed_by == "classifier":
-        expected |= {"classify_review": 1, "train_classifier": 3, "index_images": 1}
+        expected |= {"classify_review": 1, "train_classifier": 1, "index_images": 1}
     else:
         del demo_config["classifiers"]
         expected |= {"match_review": 1, "embed_images": 2, "write_manifest": 3}
