@@ -23,6 +23,7 @@ $(VENV)/.installed: envs/requirements.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) was not found. Use Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: Python 3.11 or newer is needed, but $(PYTHON) is $$($(PYTHON) --version 2>&1). Use another: make PYTHON=python3.12 ..."; exit 1; }
+	@case "$(CURDIR)" in *[[:space:]]*) echo "error: Snakemake cannot start jobs from a path with spaces: move $(CURDIR)"; exit 1;; esac
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo "error: $(PYTHON) cannot create virtual environments; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv<1"

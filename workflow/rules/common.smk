@@ -77,6 +77,10 @@ try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
         check_files(workflow.configfiles)
+    if not config:
+        raise StudyError(
+            "the config is empty: a workflow that uses this one as a module gives it one, by `config: config`"
+        )
     STUDY = load_study(config, map(str, workflow.configfiles))
     if workflow.is_main_process:
         check_results_format(Path("results", STUDY.name))

@@ -1,10 +1,12 @@
-"""Check that the imported package belongs to the running workflow.
+"""Check that jobs can be started, with the package that belongs to the running workflow.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from pathlib import Path
 
 from synthdiv.core.errors import StudyError
@@ -13,7 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def check_installation(repository: Path) -> None:
-    """Check that this package is the repository's own: its folder, or an identical installed copy.
+    """Check that a shell can start this Python, and that this package is the repository's own, or an installed copy of it.
 
     Parameters
     ----------
@@ -23,8 +25,14 @@ def check_installation(repository: Path) -> None:
     Raises
     ------
     StudyError
-        If it was imported from another clone, or is a different copy.
+        If the Python's path has to be quoted in a shell, which Snakemake does not do, or the package was imported from
+        another clone, or is a different copy.
     """
+    if special := re.search(r"""[\s"'`$&;()<>|\\]""", sys.executable):
+        raise StudyError(
+            f"Snakemake cannot start jobs with the Python {sys.executable}, because its path contains {special[0]!r}: move "
+            "the clone, or its environment, to a path without spaces and special characters"
+        )
     own = repository.resolve() / "src" / "synthdiv"
     if own == PACKAGE:
         return
@@ -33,13 +41,15 @@ def check_installation(repository: Path) -> None:
             f"this workflow is in {repository}, but the package synthdiv was imported from {PACKAGE}, another clone: "
             f"activate {repository}/.venv, which `make environment` sets up, or use the Python environment of that clone"
         )
-    if _read_files(own) != _read_files(PACKAGE):
+    ours, theirs = _read_modules(own), _read_modules(PACKAGE)
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    if differing:
         raise StudyError(
-            f"the package synthdiv in {PACKAGE.parent} differs from that of {repository}, whose code has changed: reinstall "
-            f"it, `python -m pip install --no-deps --no-build-isolation --editable {repository}`, or rebuild the container"
+            f"the package synthdiv in {PACKAGE.parent} differs from that of {repository} (in {differing[0]}), whose code "
+            f"has changed: reinstall it, `python -m pip install --no-deps --no-build-isolation --editable {repository}`, "
+            "or rebuild the container"
         )
 
 
-def _read_files(package: Path) -> dict[str, bytes]:
-    files = (path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return {str(path.relative_to(package)): path.read_bytes() for path in files}
+def _read_modules(package: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(package)): path.read_bytes() for path in package.rglob("*.py")}

@@ -1,6 +1,7 @@
 """Test which package a workflow accepts as its own."""
 
 import shutil
+import sys
 
 import pytest
 
@@ -34,12 +35,23 @@ def test_an_identical_package_of_another_clone_is_rejected(clones):
         installation.check_installation(clones[0])
 
 
-@pytest.mark.parametrize("change", ["core/errors.py", "core/new.py", "core/data.csv"])
+@pytest.mark.parametrize("change", ["core/errors.py", "core/new.py"])
 def test_an_installed_copy_must_be_identical(clones, tmp_path, monkeypatch, change):
     copy = tmp_path / "site-packages" / "synthdiv"
     shutil.copytree(clones[0] / "src" / "synthdiv", copy)
     monkeypatch.setattr(installation, "PACKAGE", copy)
+    (clones[0] / "src" / "synthdiv" / ".DS_Store").write_text("no code")
     installation.check_installation(clones[0])
     (clones[0] / "src" / "synthdiv" / change).write_text("changed\n")
-    with pytest.raises(StudyError, match=f"in {copy.parent} differs from that of {clones[0]}, whose code has changed"):
+    with pytest.raises(
+        StudyError, match=rf"in {copy.parent} differs from that of {clones[0]} \(in {change}\), whose code has changed"
+    ):
         installation.check_installation(clones[0])
+
+
+def test_a_python_that_snakemake_cannot_start_is_refused(clones, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/home/me/my clone/.venv/bin/python")
+    with pytest.raises(
+        StudyError, match=r"/home/me/my clone/.venv/bin/python, because its path contains ' ': move the clone"
+    ):
+        installation.check_installation(clones[1])
