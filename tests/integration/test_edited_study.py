@@ -47,7 +47,7 @@ def test_an_edited_override_regenerates_one_class_and_its_dependents(place):
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
     assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
-    assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seed 5"]
+    assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seeds 5"]
     assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
     assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
     ran = place.run("generate", "experiments")

@@ -265,7 +265,7 @@ def test_an_edited_evaluation_recipe_repeats_the_training_whose_log_has_evaluati
     assert "Nothing to be done" in finished.plan("classifiers", config=config).stdout
     config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48})
     planned = finished.plan("classifiers", config=config).stdout
-    trained = set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))
+    trained = set(re.findall(r"Train (\S+) on (\S+), seeds 5", planned))
     assert trained == {("tiny", "Natural-IM"), ("tiny", "Natural4"), ("tiny", "Mixed"), ("tuned", "Natural-IM")}
     assert set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned)) == trained
 
@@ -273,7 +273,7 @@ def test_an_edited_evaluation_recipe_repeats_the_training_whose_log_has_evaluati
 def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finished):
     config = change_recipe(finished.config, recipe=RECIPE | {"label_smoothing": 0.1})
     planned = finished.plan("classifiers", config=config).stdout
-    assert len(set(re.findall(r"Train (\S+) on (\S+), seed 5", planned))) == 4
+    assert len(set(re.findall(r"Train (\S+) on (\S+), seeds 5", planned))) == 4
 
 
 @pytest.mark.parametrize(
