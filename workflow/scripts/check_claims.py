@@ -7,8 +7,10 @@ Outputs: table, one row per claim and comparison.
 
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.catalog.writing import write_result
-from synthdiv.claims.claim_evidence import Evidence
-from synthdiv.claims.claims import check_claims
+from synthdiv.claims.claims import Evidence, check_claims
+from synthdiv.claims.matrix_evidence import MatrixEvidence
+from synthdiv.claims.set_evidence import SetEvidence
+from synthdiv.claims.training_evidence import TrainingEvidence
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.audit import CheckClaims
@@ -23,15 +25,17 @@ def main(job: CheckClaims, smk: Script) -> None:
     metrics, metrics_per_class = map(read_table, smk.input.metrics) if smk.input.metrics else (None, None)
     classes, differences = smk.input.classifiers or (None, None)
     evidence = Evidence(
-        experiments=read_table(smk.input.experiments),
-        per_class=read_table(smk.input.per_class),
-        experiment_differences=read_table(smk.input.differences),
-        metrics=None if metrics is None else metrics.filter(encoder=job.encoder),
-        metrics_per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=job.encoder),
-        classifiers_per_class=classes and read_table(classes),
-        classifier_differences=differences and read_table(differences),
-        predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
-        transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
+        MatrixEvidence(*map(read_table, (smk.input.experiments, smk.input.per_class, smk.input.differences))),
+        SetEvidence(
+            metrics=None if metrics is None else metrics.filter(encoder=job.encoder),
+            per_class=None if metrics_per_class is None else metrics_per_class.filter(encoder=job.encoder),
+        ),
+        TrainingEvidence(
+            per_class=classes and read_table(classes),
+            differences=differences and read_table(differences),
+            predictors=read_table(smk.input.predictors[0], SCHEMA) if smk.input.predictors else None,
+            transfer=read_table(smk.input.transfer[0]) if smk.input.transfer else None,
+        ),
     )
     write_result(check_claims(claims, evidence, job.roles, job.published), smk.output.table)
 

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.cleanup import check_users, remove_files, sort_files, tabulate_files
-from synthdiv.operations.grid import render_table
+from synthdiv.operations.text_tables import render_table
 from synthdiv.plan.loading import load_study
 
 

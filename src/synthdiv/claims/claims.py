@@ -9,13 +9,17 @@ results paired by class generalise to other classes too.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import polars as pl
 
-from synthdiv.claims.claim_evidence import Evidence, Finding
+from synthdiv.claims.findings import Finding
+from synthdiv.claims.matrix_evidence import MatrixEvidence
 from synthdiv.claims.published import STUDIES
+from synthdiv.claims.set_evidence import SetEvidence
+from synthdiv.claims.training_evidence import TrainingEvidence
 from synthdiv.stats.differences import correct_rows
 
 SCHEMA: dict[str, Any] = {
@@ -26,6 +30,15 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("verdict", "published"), pl.String),
 }
 Roles = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What claims are tested on: the matrix, the metrics of sets, and trained classifiers."""
+
+    matrix: MatrixEvidence
+    sets: SetEvidence
+    trainings: TrainingEvidence
 
 
 def check_claims(
@@ -86,90 +99,91 @@ def _describe_limit(finding: Finding) -> str | None:
 
 def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[Finding]:
     """Yield the comparisons that test a claim, given its id."""
+    matrix, sets, trainings = evidence.matrix, evidence.sets, evidence.trainings
     natural = roles["natural"]
     match claim:
         case "clarified_recognised":
             for base, changed in roles["clarified"]:
-                yield from evidence.compare_cells((natural, changed), (natural, base))
+                yield from trainings.compare_cells((natural, changed), (natural, base))
         case "clarified_training":
             for base, changed in roles["clarified"]:
-                yield from evidence.compare_trainings(changed, base, natural)
+                yield from trainings.compare_trainings(changed, base, natural)
         case "natural_training":
             for name in roles["generated"]:
-                yield from evidence.compare_trainings(natural, name, natural)
+                yield from trainings.compare_trainings(natural, name, natural)
         case "natural_diversity":
             for name in roles["generated"]:
-                yield from evidence.compare_spreads(natural, name)
+                yield from sets.compare_spreads(natural, name)
         case "own_easier":
             for name in roles["generated"]:
-                yield from evidence.compare_cells((name, name), (natural, natural))
+                yield from trainings.compare_cells((name, name), (natural, natural))
         case "guidance_diversity":
-            for lower, higher, _ in _walk_sweeps(roles, evidence.spreads.__contains__):
-                yield from evidence.compare_spreads(lower, higher)
+            for lower, higher, _ in _walk_sweeps(roles, sets.spreads.__contains__):
+                yield from sets.compare_spreads(lower, higher)
         case "guidance_training" | "unguided_training":
-            for lower, higher, scale in _walk_sweeps(roles, lambda name: (name, natural) in evidence.cells):
+            for lower, higher, scale in _walk_sweeps(roles, lambda name: (name, natural) in trainings.cells):
                 if scale > 1 and claim == "guidance_training":
-                    yield from evidence.compare_trainings(lower, higher, natural)
+                    yield from trainings.compare_trainings(lower, higher, natural)
                 if scale <= 1 and claim == "unguided_training":
-                    yield from evidence.compare_trainings(higher, lower, natural)
+                    yield from trainings.compare_trainings(higher, lower, natural)
         case "guidance_recognised":
-            for lower, higher, _ in _walk_sweeps(roles, lambda name: (natural, name) in evidence.cells):
-                yield from evidence.compare_cells((natural, higher), (natural, lower))
+            for lower, higher, _ in _walk_sweeps(roles, lambda name: (natural, name) in trainings.cells):
+                yield from trainings.compare_cells((natural, higher), (natural, lower))
         case "guidance_own_harder":
-            for lower, higher, _ in _walk_sweeps(roles, lambda name: (name, name) in evidence.cells):
-                yield from evidence.compare_cells((higher, higher), (lower, lower))
+            for lower, higher, _ in _walk_sweeps(roles, lambda name: (name, name) in trainings.cells):
+                yield from trainings.compare_cells((higher, higher), (lower, lower))
         case "augmented_diversity":
             for base, changed in roles["augmented"]:
-                yield from evidence.compare_spreads(changed, base)
+                yield from sets.compare_spreads(changed, base)
         case "augmented_training" | "diverse_prompts":
             for base, changed in roles["augmented"]:
-                yield from evidence.compare_trainings(changed, base, natural)
+                yield from trainings.compare_trainings(changed, base, natural)
         case "dictionary_training":
             for base, changed in roles["extended"]:
-                yield from evidence.compare_trainings(changed, base, natural)
+                yield from trainings.compare_trainings(changed, base, natural)
         case "crops_training" | "crops_generated":
             for crops, plain in roles["cropped"]:
                 for name in roles["generated"]:
                     baseline = natural if claim == "crops_generated" else None
-                    yield from evidence.compare_classifiers(crops, plain, name, natural, baseline)
+                    yield from trainings.compare_classifiers(crops, plain, name, natural, baseline)
         case "augmented_recognised":
             for base, changed in roles["augmented"]:
-                yield from evidence.compare_cells((natural, base), (natural, changed))
+                yield from trainings.compare_cells((natural, base), (natural, changed))
         case "augmented_own_harder":
             for base, changed in roles["augmented"]:
-                yield from evidence.compare_cells((base, base), (changed, changed))
+                yield from trainings.compare_cells((base, base), (changed, changed))
         case "distance_predicts":
-            yield from evidence.correlate("centroid_distance", 1)
+            yield from trainings.correlate("centroid_distance", 1)
         case "frechet_mean_predicts":
-            yield from evidence.correlate("frechet_mean_term", -1)
+            yield from trainings.correlate("frechet_mean_term", -1)
         case "own_centroids":
             for prompts, name in roles["prompts"]:
-                yield from evidence.compare_experiments("centroid_accuracy", (name, name), (prompts, name))
+                yield from matrix.compare_experiments("centroid_accuracy", (name, name), (prompts, name))
         case "diversity_dominates":
             for prompts, name in roles["prompts"]:
-                yield from evidence.compare_causes(prompts, name)
+                yield from matrix.compare_causes(prompts, name)
         case "prompts_beat_images":
             for prompts, name in roles["prompts"]:
-                yield from evidence.compare_experiments("centroid_accuracy", (prompts, natural), (name, natural))
+                yield from matrix.compare_experiments("centroid_accuracy", (prompts, natural), (name, natural))
         case "modality_cosines":
             for prompts, name in roles["prompts"]:
-                yield from evidence.compare_experiments("mean_cosine", (name, name), (prompts, name))
+                yield from matrix.compare_experiments("mean_cosine", (name, name), (prompts, name))
         case "modality_separable":
-            yield from evidence.check_separability(roles["prompt_sets"])
+            yield from sets.check_separability(roles["prompt_sets"])
         case "knn1_loses":
-            yield from evidence.compare_neighbours()
+            yield from matrix.compare_neighbours()
         case "knn5_minority":
-            yield from evidence.count_wins()
+            yield from matrix.count_wins()
         case "shift_gap":
             for shifted in roles["shifted"]:
                 for name in roles["generated"]:
-                    yield from evidence.compare_gaps(natural, name, natural, shifted)
+                    yield from trainings.compare_gaps(natural, name, natural, shifted)
         case "transfer_gap":
             for name in roles["generated"]:
-                yield from evidence.compare_transfers(natural, name)
+                yield from trainings.compare_transfers(natural, name)
         case "scaled_training":
             for fewer, more in roles["scaled"]:
-                yield from evidence.compare_trainings(more, fewer, natural)
+                yield from trainings.compare_trainings(more, fewer, natural)
         case _:
             raise ValueError(f"there is no test of the claim {claim!r}")
 

@@ -3,7 +3,8 @@
 The protocol is that of "No reason for no supervision" (Sariyildiz et al., 2023), by authors of the ImageNet-SD study:
 L-BFGS, 30 trials of C from 1e-5 to 1e6, a fifth of each class for validation if a set has no validation split, then a fit to
 both splits. There, an optimiser proposes the trials; here they are evenly spaced on a logarithmic scale, as in "Do better
-ImageNet models transfer better?" (Kornblith et al., 2019), and each starts from the previous one.
+ImageNet models transfer better?" (Kornblith et al., 2019), and each starts from the previous one. scikit-learn's
+LogisticRegressionCV does the same, but does not say which fits converged.
 """
 
 from __future__ import annotations

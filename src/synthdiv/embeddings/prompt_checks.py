@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.hub import explain, read_configuration
+from synthdiv.core.hub import explain
 from synthdiv.prompts.datasets import Dataset
 
 Tokenize = Callable[[list[str]], list[list[int]]]
@@ -40,12 +40,10 @@ def load_generator_tokenizer(folder: Path) -> tuple[Tokenize, int]:
     Raises
     ------
     StudyError
-        If the pipeline names no tokenizer.
+        If it cannot be loaded.
     """
     from transformers import AutoTokenizer
 
-    if "tokenizer" not in read_configuration(folder / "model_index.json", str(folder)):
-        raise StudyError(f"the pipeline {folder} has no tokenizer")
     try:
         tokenizer = AutoTokenizer.from_pretrained(
             folder, subfolder="tokenizer", local_files_only=True, trust_remote_code=False

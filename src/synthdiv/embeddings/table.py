@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 
 METADATA_KEY = b"synthdiv"
@@ -157,11 +156,6 @@ class EmbeddingTables:
         Maximum number of rows per block.
     seed : int, optional
         The training seed whose rows are read, for tables with the embeddings of several trainings of a model.
-
-    Raises
-    ------
-    StudyError
-        On reading, if the shards hold vectors of different dimensions.
     """
 
     def __init__(self, paths: Iterable[Path | str], split: str, *, rows: int = ROW_GROUP, seed: int | None = None) -> None:
@@ -182,17 +176,10 @@ class EmbeddingTables:
             yield join_embeddings(pending)
 
     def _read_parts(self) -> Iterator[Embeddings]:
-        width = None
         for path in self.paths:
             with pq.ParquetFile(path, pre_buffer=False) as file:
                 for batch in file.iter_batches(batch_size=self.rows, use_threads=False):
-                    part = self._select(batch)
-                    if width is not None and part.vectors.shape[1] != width:
-                        raise StudyError(
-                            f"{path}: its vectors have {part.vectors.shape[1]} values, those of {self.paths[0]} {width}"
-                        )
-                    width = part.vectors.shape[1]
-                    yield part
+                    yield self._select(batch)
 
     def _select(self, batch: pa.RecordBatch) -> Embeddings:
         selected = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)

@@ -167,7 +167,6 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
     """
     from torchvision import datasets
 
-    find_root(source, where)
     known = TORCHVISION[source["torchvision"]]
     listed: dict[str, list[tuple[str, int]]] = {}
     names: list[str] = []

@@ -172,6 +172,9 @@ def choose_bandwidth(reference: Embeddings) -> float:
 def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_classes: int, variance: float) -> np.ndarray:
     """Return the class with the highest Gaussian kernel density, weighted by class size.
 
+    scikit-learn's KernelDensity is ten times slower, and in many dimensions its log densities are wrong
+    (https://github.com/scikit-learn/scikit-learn/issues/7492).
+
     Parameters
     ----------
     reference : iterable of Embeddings

@@ -24,7 +24,7 @@ from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import BLOCK, MARKS
 from synthdiv.images.index import METADATA_KEY
 from synthdiv.jobs.images import plan_generation
-from synthdiv.operations.grid import Grid
+from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices
 from synthdiv.plan.study import Study
 
@@ -107,9 +107,9 @@ def read_named(folders: Iterable[Path]) -> set[str]:
 
 def plan_names(study: Study, results: Path | str) -> set[str]:
     """Return the file names of all blocks of a study, whether they are generated yet or not."""
-    grid, names = Grid(study, results), set()
-    for run in tqdm(grid.runs, unit="run", desc="plan", mininterval=2):
-        fingerprint = grid.fingerprints.get(find_generator(study, run.dataset, run.split))
+    progress, names = GenerationProgress(study, results), set()
+    for run in tqdm(progress.runs, unit="run", desc="plan", mininterval=2):
+        fingerprint = progress.fingerprints.get(find_generator(study, run.dataset, run.split))
         if fingerprint is not None:
             for shard in list_run_indices(study, run).values():
                 blocks = iter_blocks(

@@ -53,8 +53,9 @@ def check_cluster(jobs: Sequence[Any], *, partition_config: Path | str | None, s
 def outlast_outages() -> None:
     """Keep track of a run's jobs while Slurm cannot report their states.
 
-    The executor (version 2.8.0) forgets the jobs that it queried if the query fails, and then waits for ever. After an empty
-    answer it queries again later.
+    The executor (2.8.0, its newest version) forgets the jobs that it queried if the query fails, and then waits for ever;
+    after an empty answer it queries again later. This can go once
+    https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/207 is fixed.
     """
     query = executor.query_job_status
 

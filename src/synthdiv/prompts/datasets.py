@@ -191,16 +191,14 @@ def build_datasets(
     Raises
     ------
     StudyError
-        If a base is unknown or circular, an override names no class, a prompt is missing or empty, or a grammar has
-        fewer prompts than a class has images.
+        If a base is circular or has one prompt per image, an override names no class, a prompt is missing or empty, or a
+        grammar has fewer prompts than a class has images.
     """
     built: dict[str, Dataset] = {}
 
     def build(name: str, asked_by: tuple[str, ...]) -> Dataset:
         if name in built:
             return built[name]
-        if name not in entries:
-            raise StudyError(f"dataset {asked_by[-1]!r}: its base {name!r} is not a dataset; there are {', '.join(entries)}")
         if name in asked_by:
             raise StudyError(f"dataset {name!r} is based on itself: {' -> '.join([*asked_by, name])}")
         entry = entries[name]

@@ -59,12 +59,13 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
     """
     pairs = first - second
     middle, count = math.fsum(pairs) / len(pairs), len(pairs)
-    error = float(pairs.std(ddof=1)) / math.sqrt(count) if count > 1 else math.nan
-    if error == 0:
+    if count == 1:
+        return Difference(middle, math.nan, math.nan, math.nan)
+    if pairs.std() == 0:
         return Difference(middle, middle, middle, 1.0 if middle == 0 else 0.0)
-    half = float(stats.t.ppf((1 + LEVEL) / 2, count - 1)) * error
-    p_value = 2 * float(stats.t.sf(abs(middle / error), count - 1))
-    return Difference(middle, middle - half, middle + half, p_value)
+    test = stats.ttest_rel(first, second)
+    low, high = test.confidence_interval(LEVEL)
+    return Difference(middle, float(low), float(high), float(test.pvalue))
 
 
 SCHEMA: dict[str, Any] = {

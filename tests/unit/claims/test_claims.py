@@ -12,9 +12,12 @@ from workplace import REPOSITORY
 
 from synthdiv.analysis.classifier_tables import compare_trainings
 from synthdiv.analysis.matrix import compare_experiments, tabulate_experiments
-from synthdiv.claims.claim_evidence import Evidence, Finding
-from synthdiv.claims.claims import check_claims, find_comparisons
+from synthdiv.claims.claims import Evidence, check_claims, find_comparisons
+from synthdiv.claims.findings import Finding
+from synthdiv.claims.matrix_evidence import MatrixEvidence
 from synthdiv.claims.published import STUDIES
+from synthdiv.claims.set_evidence import SetEvidence
+from synthdiv.claims.training_evidence import TrainingEvidence
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.set_roles import find_prompt_sets, find_roles, list_repeated_prompt_sets
 
@@ -191,16 +194,11 @@ def evidence():
         for metric, values in correlations.items()
         for level in ("set", "class")
     ]
+    differences = compare_trainings(pl.concat(runs))
     return Evidence(
-        experiments,
-        per_class,
-        compare_experiments(rows),
-        pl.DataFrame(metrics),
-        pl.DataFrame(spreads),
-        pl.DataFrame(per_class_top1),
-        compare_trainings(pl.concat(runs)),
-        pl.DataFrame(predictors),
-        transfer,
+        MatrixEvidence(experiments, per_class, compare_experiments(rows)),
+        SetEvidence(pl.DataFrame(metrics), pl.DataFrame(spreads)),
+        TrainingEvidence(pl.DataFrame(per_class_top1), differences, pl.DataFrame(predictors), transfer),
     )
 
 
@@ -261,7 +259,7 @@ def test_swapped_guidance_scales_reverse_the_verdict(evidence):
 
 
 def test_without_classifiers_metrics_or_roles_a_claim_is_not_measured(evidence):
-    bare = Evidence(evidence.experiments, evidence.per_class, evidence.experiment_differences)
+    bare = Evidence(evidence.matrix, SetEvidence(), TrainingEvidence())
     nobody = {role: None if role == "natural" else [] for role in ROLES}
     table = check_claims(CLAIMS, bare, nobody, None)
     assert len(table) == len(CLAIMS)
@@ -334,9 +332,7 @@ def test_one_class_gives_a_value_and_no_verdict():
         {"set": ["Soft", "Clear"], "metric": "centroid_distance", "split": "train", "images_per_class": 5, "class_id": 0}
         | {"value": [0.3, 0.1]}
     )
-    nothing = pl.DataFrame()
-    evidence = Evidence(nothing, nothing, nothing, metrics_per_class=metrics)
-    (finding,) = evidence.compare_spreads("Soft", "Clear")
+    (finding,) = SetEvidence(per_class=metrics).compare_spreads("Soft", "Clear")
     assert finding.value == pytest.approx(0.2)
     assert finding.p_value is None
     assert finding.decide(None) == "undecided"

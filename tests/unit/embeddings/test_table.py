@@ -81,13 +81,6 @@ def test_the_shards_of_a_set_are_read_as_one_table_in_any_order(tmp_path):
         assert read.vectors.tobytes() == expected.vectors.tobytes()
 
 
-def test_shards_with_another_dimension_are_refused(tmp_path):
-    for width in (3, 4):
-        write(tmp_path / f"{width}.parquet", [0], ["train"], [0], np.eye(width)[:1], {})
-    with pytest.raises(StudyError, match=r"3\.parquet: its vectors have 3 values, those of .*4\.parquet 4"):
-        EmbeddingTables([tmp_path / "4.parquet", tmp_path / "3.parquet"], "train").read()
-
-
 def test_a_split_that_a_table_lacks_is_empty_and_keeps_the_dimension(tmp_path):
     write(tmp_path / "table.parquet", [0], ["train"], [0], np.eye(4)[:1], {})
     read = EmbeddingTables([tmp_path / "table.parquet"], "evaluation").read()

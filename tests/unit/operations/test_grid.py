@@ -3,7 +3,6 @@
 import json
 from pathlib import Path
 
-import polars as pl
 import pytest
 import yaml
 from standin import FINGERPRINT, generate, make_config
@@ -11,7 +10,9 @@ from workplace import REPOSITORY
 
 from synthdiv.generation.shards import generate_shard
 from synthdiv.jobs.images import plan_generation
-from synthdiv.operations.grid import Grid, render_table
+from synthdiv.operations.generation_progress import GenerationProgress
+from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
+from synthdiv.operations.rates import Rates
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
@@ -24,10 +25,12 @@ def imagenet():
         yield load_study(yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
 
 
+def tabulate_images(study, results):
+    return tabulate_generation(study, GenerationProgress(study, results), Rates(study, results))
+
+
 def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
-    rows = {
-        (row["dataset"], row["guidance_scale"]): row for row in Grid(imagenet, tmp_path).tabulate_generation().to_dicts()
-    }
+    rows = {(row["dataset"], row["guidance_scale"]): row for row in tabulate_images(imagenet, tmp_path).to_dicts()}
     counts = {at: (row["images"], row["reused"], row["to_generate"]) for at, row in rows.items() if at[0] != "sweep"}
     assert counts == {
         ("synset", "7.5"): (1_250_000, 0, 1_250_000),
@@ -43,12 +46,11 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
 
 
 def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):
-    assert "GUESS" in Grid(imagenet, tmp_path).describe_cost()
+    assert "GUESS" in Rates(imagenet, tmp_path).describe()
     rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
-    grid = Grid(imagenet, tmp_path)
-    assert grid.describe_cost() == "Hours are for one device, as measured on a GPU (target calibrate)."
-    hours = grid.tabulate_generation()["hours"]
+    assert Rates(imagenet, tmp_path).describe() == "Hours are for one device, as measured on a GPU (target calibrate)."
+    hours = tabulate_images(imagenet, tmp_path)["hours"]
     assert hours[1] == round(131_250 / 2 / 3600, 1)
     assert hours[3] == round(1_250_000 / 4 / 3600, 1)  # at guidance scale 1
 
@@ -59,7 +61,7 @@ def test_a_training_on_some_classes_of_each_part_costs_the_same_as_one_on_a_whol
     study = load_study(yaml.safe_load(Path("config/demo_interventions.yaml").read_text()))
     rates = {"small": {"images_per_s": 1 / 3600}}
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
-    trainings = Grid(study, tmp_path).tabulate_classifiers()
+    trainings = tabulate_classifiers(study, tmp_path, Rates(study, tmp_path))
     assert len(trainings) == 8
     assert trainings["hours"].to_list() == pytest.approx([3 * 14 * 1000] * 8)
 
@@ -82,9 +84,9 @@ def generate_all(config):
 
 
 def read_grid(config):
-    grid = Grid(load_study(config), "results")
-    table = grid.tabulate_generation()
-    return table.select("done", "reused", "to_generate").rows(), grid.list_reasons()
+    study = load_study(config)
+    table = tabulate_images(study, "results")
+    return table.select("done", "reused", "to_generate").rows(), GenerationProgress(study, "results").list_reasons()
 
 
 def test_planned_done_and_reused_images(config):
@@ -109,10 +111,12 @@ def test_finished_work_takes_no_more_hours(config, tmp_path):
     rate = {"images_per_s": 1 / 3600}
     rates = {"generators": {"gen": rate}, "encoders": {"clip": rate}, "classifiers": {"small": rate}}
     Path("results/calibration.json").write_text(json.dumps({"device": "a CPU"} | rates))
-    grid = Grid(load_study(config), "results")
-    assert grid.tabulate_generation()["hours"].to_list() == [0, 70]
-    assert grid.tabulate_embeddings().select("tables", "done", "images", "hours").rows() == [(3, 1, 210, 140)]
-    assert grid.tabulate_classifiers().select("trainings", "done", "hours").rows() == [(3, 1, 2 * 180)]
+    study, results = load_study(config), Path("results")
+    rates = Rates(study, results)
+    assert tabulate_images(study, results)["hours"].to_list() == [0, 70]
+    embeddings = tabulate_embeddings(study, results, rates)
+    assert embeddings.select("tables", "done", "images", "hours").rows() == [(3, 1, 210, 140)]
+    assert tabulate_classifiers(study, results, rates).select("trainings", "done", "hours").rows() == [(3, 1, 2 * 180)]
 
 
 def test_an_edited_prompt_is_named_with_its_earlier_text(config, tmp_path):
@@ -160,8 +164,3 @@ def test_images_of_a_lost_index_are_found_in_the_archive(config, tmp_path):
     generate_all(config)
     (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0)], [])
-
-
-def test_a_rendered_table_is_aligned_and_marks_unknown_numbers():
-    table = pl.DataFrame({"name": ["a", "bcd"], "n_images": [1_250_000, None]})
-    assert render_table(table).splitlines() == ["  name   n images", "  a     1,250,000", "  bcd           ?"]

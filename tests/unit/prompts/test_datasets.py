@@ -269,11 +269,6 @@ def test_too_few_prompts_of_a_grammar_are_reported_with_their_number(grammar):
     assert all(text in message for text in ("'aug'", "needs 7", "has 6", grammar, "images_per_class"))
 
 
-def test_an_unknown_base_is_named(grammar):
-    message = error_of({"aug": {"builder": "grammar", "base": "synset", "grammar": grammar}})
-    assert all(text in message for text in ("'aug'", "'synset'", "there are aug"))
-
-
 def test_circular_bases_are_rejected(write):
     path = write("disamb.csv", ("key", "prompt"), ("n02", "a crane bird"))
     circle = {
