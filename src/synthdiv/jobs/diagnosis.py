@@ -148,7 +148,7 @@ def _list_generated_datasets(study: Study) -> list[str]:
 
 
 def list_class_text_sources(study: Study) -> list[str]:
-    """List the text files from which the class texts are made."""
+    """List the text files of the generated datasets' prompts, as :func:`synthdiv.jobs.prompts.list_source_files`."""
     return list_source_files(study, _list_generated_datasets(study))
 
 

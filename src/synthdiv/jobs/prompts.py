@@ -114,8 +114,8 @@ def describe_classes(study: Study, *columns: str) -> ClassColumns:
 
 
 def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
-    """List the text files from which the prompts of some datasets are made."""
-    files = [study.config.classes]
+    """List the text files from which the prompts of some datasets are made, besides the class table."""
+    files = []
     for name in _list_bases(study, names):
         entry = study.config.datasets[name]
         files += [path for path in (entry.overrides, entry.grammar, entry.table) if path is not None]
@@ -123,17 +123,17 @@ def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
 
 
 def list_sources(study: Study, dataset: str) -> list[str]:
-    """List the text files from which the prompts of a dataset are made."""
+    """List the text files of a dataset's prompts, as :func:`list_source_files`."""
     return list_source_files(study, [dataset])
 
 
 def list_set_sources(study: Study, set_name: str) -> list[str]:
-    """List the text files from which the prompts of a set are made."""
+    """List the text files of a set's prompts, as :func:`list_source_files`."""
     return list_source_files(study, [study.find_dataset(set_name)])
 
 
 def list_all_sources(study: Study) -> list[str]:
-    """List the text files from which any prompts are made."""
+    """List the text files of all prompts, as :func:`list_source_files`."""
     return list_source_files(study, study.datasets)
 
 
@@ -155,7 +155,6 @@ def describe_prompts(study: Study, dataset: str, shard: Shard | None = None) -> 
     entries = {name: study.config.datasets[name] for name in _list_bases(study, [dataset])}
     return DatasetPrompts(
         name=dataset,
-        class_table=study.config.classes,
         first=class_ids.start,
         stop=class_ids.stop,
         digest=digest_prompts(prompts, class_ids),
@@ -170,7 +169,6 @@ def describe_probe(study: Study, probe: str) -> ProbePrompts:
     (class_id,) = study.find_classes([entry.class_key])
     return ProbePrompts(
         name=probe,
-        class_table=study.config.classes,
         first=class_id,
         stop=class_id + 1,
         digest=digest_prompts(dataset, [class_id]),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import make_embeddings, make_unit
 from scipy import stats
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 
 from synthdiv.analysis.prompt_probes import METRICS, finish_table, score_prompts, tabulate_prompts
 from synthdiv.config.generation import ProbeBuilder
@@ -14,7 +14,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.embeddings.prompt_checks import check_prompts
 from synthdiv.embeddings.table import Embeddings
-from synthdiv.generation.shards import generate_shard, iter_blocks
+from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
 from synthdiv.jobs.images import plan_generation
@@ -45,7 +45,7 @@ def blocks_of(study, run, shard):
 def run(config, path, probe="red"):
     study = load_study(config)
     run, shard = find_run(study, {"probe": probe})
-    return generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_run(study, run, shard, path)
 
 
 def test_prompts_share_noises_with_each_other_and_not_with_sets(config):

@@ -6,11 +6,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 import yaml
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
-from synthdiv.generation.shards import generate_shard
-from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.grid import Grid, render_table
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
@@ -78,7 +76,7 @@ def generate_all(config):
     for run in list_generation_runs(study):
         for shard in list_shards(study).values():
             path = Path("results/images") / run.collection / f"{shard.name}.parquet"
-            generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+            generate_run(study, run, shard, path)
 
 
 def read_grid(config):
@@ -133,7 +131,7 @@ def test_a_probe_is_counted_prompt_by_prompt(config):
     study = load_study(config)
     run, shard = find_run(study, {"probe": "jays"})
     path = Path("results/images/prompt_probes/jays.parquet")
-    generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+    generate_run(study, run, shard, path)
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
     probe["prompts"] = ["a jay", "red jay"]
     counts, reasons = read_grid(config)
