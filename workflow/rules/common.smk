@@ -164,6 +164,9 @@ def one_of(names):
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
 
 
+SCORED = experiments.list_scored(STUDY)
+
+
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     scale=one_of(
@@ -175,8 +178,8 @@ wildcard_constraints:
     set_name=one_of(STUDY.sets),
     collection=one_of(files.list_image_collections(STUDY)),
     indexed=one_of(one["indexed"] for one in images.list_indexed(STUDY)),
-    reference=one_of({one["reference"] for one in experiments.list_scored(STUDY)}),
-    query=one_of({one["query"] for one in experiments.list_scored(STUDY)}),
+    reference=one_of({one["reference"] for one in SCORED}),
+    query=one_of({one["query"] for one in SCORED}),
     folder=one_of(files.list_folders(STUDY)),
     classifier=one_of(STUDY.config.classifiers),
     training=one_of({training for _, training in list_evaluations(STUDY)}),
