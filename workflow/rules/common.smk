@@ -1,7 +1,7 @@
 """The study, the wildcard constraints, and how rules ask for their inputs, params and resources.
 
-All knowledge is in the package: `from_plan` and `job_of` ask its functions. This file imports nothing heavy, since every
-cluster job parses it.
+All knowledge is in the package: `from_plan`, `existing` and `job_of` ask its functions. This file imports nothing heavy,
+since every cluster job parses it.
 """
 
 import inspect
@@ -139,6 +139,15 @@ def job_of(make):
         return ask(wildcards).to_params()
 
     return ask_job
+
+
+def existing(*names):
+    """Return a function of wildcards that gives those of some results tables that the study has."""
+
+    def ask(wildcards):
+        return files.find_results(STUDY, *names)
+
+    return ask
 
 
 def from_paper(function):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthdiv.catalog.table import Part
 from synthdiv.core.job import Job
 from synthdiv.jobs.classifiers import (
     find_first_classifier,
@@ -55,7 +56,8 @@ class Figure:
 
     Attributes
     ----------
-    title, category : str
+    title : str
+    part : Part
         Its title, and the part of the report that shows it.
     draw : str
         The function of :mod:`synthdiv.report` that draws it, as "module:function". It takes the inputs and the options.
@@ -70,7 +72,7 @@ class Figure:
     """
 
     title: str
-    category: str
+    part: Part
     draw: str
     needs: Callable[[Study], object]
     inputs: Mapping[str, str | Callable[[Study], str | list[str]]]
@@ -192,7 +194,7 @@ def name_natural(study: Study) -> Options:
 FIGURES = {
     "contact_sheet": Figure(
         title="Contact sheet",
-        category="2 Images",
+        part="2 Images",
         draw="figures:draw_contact_sheet",
         needs=list_sheet_sets,
         inputs={"indices": list_sheet_indices},
@@ -205,7 +207,7 @@ FIGURES = {
     ),
     "experiments": Figure(
         title="Reference x query matrix",
-        category="3 Matrix",
+        part="3 Matrix",
         draw="figures:draw_experiments",
         needs=always,
         inputs={"table": "experiments.csv"},
@@ -219,7 +221,7 @@ FIGURES = {
     ),
     "centroid_distance": Figure(
         title="Centroid Distance",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="figures:draw_centroid_distance",
         needs=list_image_sets,
         inputs={"table": "centroid_distance.csv"},
@@ -232,7 +234,7 @@ FIGURES = {
     ),
     "error_split": Figure(
         title="Diversity against centroid-shift",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="diagnosis_figures:draw_error_split",
         needs=list_split_sets,
         inputs={"split": "error_split.csv", "terms": "error_terms.csv"},
@@ -247,7 +249,7 @@ FIGURES = {
     ),
     "tradeoff": Figure(
         title="Diversity against semantic error",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="tradeoff_figure:draw_tradeoff",
         needs=list_diagnosed,
         inputs={"table": "tradeoff.csv"},
@@ -262,7 +264,7 @@ FIGURES = {
     ),
     "causes": Figure(
         title="Causes by class",
-        category="5 Classes",
+        part="5 Classes",
         draw="diagnosis_figures:draw_causes",
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
@@ -275,7 +277,7 @@ FIGURES = {
     ),
     "evidence": Figure(
         title="Images of the classes that fall short",
-        category="5 Classes",
+        part="5 Classes",
         draw="diagnosis_figures:draw_evidence",
         needs=list_evidence_sets,
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
@@ -287,7 +289,7 @@ FIGURES = {
     ),
     "guidance": Figure(
         title="Metrics by guidance scale",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="guidance_figures:draw_guidance",
         needs=find_sweeps,
         inputs={"table": "guidance.csv", "per_class": "guidance_per_class.parquet", "choice": "guidance_choice.csv"},
@@ -307,7 +309,7 @@ FIGURES = {
     ),
     "prompt_probes": Figure(
         title="Prompt probes",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="figures:draw_prompt_probes",
         needs=list_prompt_probes,
         inputs={"indices": list_probe_indices, "table": "prompt_probes.csv"},
@@ -323,7 +325,7 @@ FIGURES = {
     ),
     "adherence": Figure(
         title="Modifier adherence",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="adherence_figures:draw_adherence",
         needs=list_grammar_sets,
         inputs={"table": "adherence.csv"},
@@ -340,7 +342,7 @@ FIGURES = {
     ),
     "geometry": Figure(
         title="Class clusters, centroids and prompts",
-        category="7 Geometry",
+        part="7 Geometry",
         draw="geometry_figure:draw_geometry",
         needs=find_geometry_sets,
         inputs={"images": find_geometry_images, "prompts": find_geometry_prompts},
@@ -356,7 +358,7 @@ FIGURES = {
     ),
     "classifiers": Figure(
         title="Training x evaluation sets",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_classifiers",
         needs=list_evaluations,
         inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
@@ -370,7 +372,7 @@ FIGURES = {
     ),
     "training": Figure(
         title="Training curves",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_training",
         needs=list_training_sets,
         inputs={"logs": list_training_logs},
@@ -383,7 +385,7 @@ FIGURES = {
     ),
     "exchange_rate": Figure(
         title="Natural against synthetic images",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_exchange_rate",
         needs=list_trained_mixtures,
         inputs={"table": "exchange_rate.csv"},
@@ -396,7 +398,7 @@ FIGURES = {
     ),
     "predictors": Figure(
         title="Predictors of accuracy",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_predictors",
         needs=list_predictor_sets,
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
@@ -410,7 +412,7 @@ FIGURES = {
     ),
     "transfer": Figure(
         title="Transfer of frozen features",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="feature_figures:draw_transfer",
         needs=list_transfer_sets,
         inputs={"means": "transfer_means.csv"},
@@ -424,7 +426,7 @@ FIGURES = {
     ),
     "features": Figure(
         title="Features and accuracies (spider plot)",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="feature_figures:draw_features",
         needs=find_feature_set,
         inputs={
@@ -443,7 +445,7 @@ FIGURES = {
     ),
     "jobs": Figure(
         title="Time, memory and speed",
-        category="9 Claims, audit, cost",
+        part="9 Claims, audit, cost",
         draw="job_table:draw_jobs",
         needs=always,
         inputs={"table": "jobs.csv"},
@@ -481,9 +483,9 @@ def find_figure_inputs(study: Study, figure: str) -> dict[str, str | list[str]]:
     }
 
 
-def find_figure_category(study: Study, figure: str) -> str:
+def find_figure_part(study: Study, figure: str) -> str:
     """Return the part of the report that shows a figure."""
-    return FIGURES[figure].category
+    return FIGURES[figure].part
 
 
 def find_figure_labels(study: Study, figure: str) -> dict[str, str]:

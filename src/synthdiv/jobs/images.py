@@ -13,7 +13,7 @@ from synthdiv.images.image_source import ImageSource
 from synthdiv.images.transfer_sets import find_root
 from synthdiv.jobs.files import find_indices, list_collections, list_model_files
 from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
@@ -248,7 +248,7 @@ def list_probe_indices(study: Study) -> list[str]:
     return [f"<results>/images/prompt_probes/{name}.parquet" for name in study.prompt_probes]
 
 
-@plans()
+@plans(once_if(list_all_indices))
 def count_flags(study: Study) -> CountFlags:
     """Plan the table of flagged images."""
     return CountFlags(exclude_flags=list_excluded(study))

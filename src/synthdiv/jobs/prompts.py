@@ -12,7 +12,7 @@ from synthdiv.config.generation import ProbeBuilder
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import find_generator, find_prompts
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_grammar_sets, list_text_encoders
@@ -211,7 +211,7 @@ def write_prompts(study: Study, dataset: str) -> WritePrompts:
     return WritePrompts(listed=_list_prompts(study, dataset), classes=describe_classes(study, "name"))
 
 
-@plans()
+@plans(once_if(lambda study: study.datasets or study.prompt_probes))
 def check_prompts(study: Study) -> CheckPrompts:
     """Plan the check of all prompts."""
     datasets = study.config.datasets
@@ -255,15 +255,10 @@ def list_adherence_tables(study: Study) -> list[str]:
     return [f"<results>/adherence/{one['encoder']}/{one['set_name']}.parquet" for one in list_adherence(study)]
 
 
-@plans()
+@plans(once_if(list_grammar_sets))
 def tabulate_adherence(study: Study) -> TabulateAdherence:
     """Plan the table of adherence."""
     return TabulateAdherence(sets=tuple(list_grammar_sets(study)), classes=describe_classes(study, "name"))
-
-
-def list_adherence_table(study: Study) -> list[str]:
-    """Return the table of the target adherence, if the study measures it."""
-    return ["<results>/tables/adherence.csv"] if list_grammar_sets(study) else []
 
 
 def describe_probes(study: Study) -> tuple[ScoredProbe, ...]:
@@ -280,7 +275,7 @@ def list_probe_references(study: Study) -> list[str]:
     return [find_embeddings(study, first, one.reference) for one in study.config.prompt_probes.values()]
 
 
-@plans()
+@plans(once_if(describe_probes))
 def score_prompt_probes(study: Study) -> ScorePromptProbes:
     """Plan the table of prompt probes."""
     return ScorePromptProbes(prompt_probes=describe_probes(study), classes=describe_classes(study, "key", "name"))
