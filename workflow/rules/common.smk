@@ -58,6 +58,7 @@ os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PAPER = REPOSITORY / audit.PAPER
+CONFIG_FILES = [str(path) for path in workflow.configfiles]
 PLANNING_TARGETS = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
 """Targets that need no user-provided images."""
 
@@ -76,12 +77,12 @@ def needs_user_files():
 try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
-        check_files(workflow.configfiles)
-    STUDY = load_study(config, map(str, workflow.configfiles))
+        check_files(CONFIG_FILES)
+    STUDY = load_study(config, CONFIG_FILES)
     if workflow.is_main_process:
         check_results_format(Path("results", STUDY.name))
     if needs_user_files():
-        check_sources(STUDY)
+        check_sources(STUDY, CONFIG_FILES, config)
     if workflow.is_main_process and "review" in sys.argv:
         plan_review(STUDY)
 except StudyError as error:

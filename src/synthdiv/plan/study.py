@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from synthdiv.config.problems import check_known
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import MixturePart, Recipe
@@ -70,15 +69,7 @@ class Study:
         assert scale is not None
         return scale
 
-    def find_classes(self, keys: Sequence[str], where: str = "classes") -> list[int]:
-        """Return the class_ids of keys.
-
-        Raises
-        ------
-        StudyError
-            If there is no class with a key.
-        """
+    def find_classes(self, keys: Sequence[str]) -> list[int]:
+        """Return the class_ids of keys."""
         class_ids = {row.key: row.class_id for row in self.classes}
-        for key in keys:
-            check_known(key, class_ids, where, "class")
         return [class_ids[key] for key in keys]
