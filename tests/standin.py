@@ -7,6 +7,16 @@ from synthdiv.core.fingerprints import make_digest
 from synthdiv.generation.shards import generate_shard
 from synthdiv.jobs.images import plan_generation
 
+COUNTS = {"train": 3, "evaluation": 2}
+GRAMMAR = """
+template: "{looks}, {size} {class}."
+modifiers:
+  looks:
+    published: [old, new]
+  size:
+    added: [small, large, ""]
+"""
+"""It has six prompts, enough for these counts."""
 FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
 
 

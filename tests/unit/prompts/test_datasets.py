@@ -6,6 +6,7 @@ import re
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from standin import COUNTS, GRAMMAR
 
 from synthdiv.config.generation import DatasetEntry
 from synthdiv.core.errors import StudyError
@@ -17,16 +18,7 @@ CLASSES = [
     ClassRow(1, "n02", "crane", "crane, bird", "", ""),
     ClassRow(2, "n03", "jay", "jay", "", ""),
 ]
-COUNTS = {"train": 3, "evaluation": 2}
 SYNSET = {"builder": "lemmas"}
-GRAMMAR = """
-template: "{looks}, {size} {class}."
-modifiers:
-  looks:
-    published: [old, new]
-  size:
-    added: [small, large, ""]
-"""
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from standin import make_config
+from standin import COUNTS, GRAMMAR, make_config
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, SPLITS
@@ -13,15 +13,6 @@ from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 
-COUNTS = {"train": 3, "evaluation": 2}
-GRAMMAR = """
-template: "{looks}, {size} {class}."
-modifiers:
-  looks:
-    published: [old, new]
-  size:
-    added: [small, large, ""]
-"""
 PROBE_ENTRY = {
     "class": "n02",
     "prompts": ["jay", " a red jay"],
