@@ -81,10 +81,11 @@ def generate_with_ours(study: Study, folder: Path) -> Any:
     fingerprint, generator = fingerprint_generator(spec), Generator(spec, DEVICE)
     (shard,) = list_shards(study).values()
     job = plan_generation(study, GenerationRun("synset", SCALE), shard)
+    dataset = study.datasets["synset"]
 
     def generate() -> None:
         shutil.rmtree(folder / "archive", ignore_errors=True)
-        generate_shard(job, fingerprint, folder / "index.parquet", load_generate=lambda: generator.generate_images)
+        generate_shard(job, dataset, fingerprint, folder / "index.parquet", load_generate=lambda: generator.generate_images)
 
     return generate
 

@@ -4,7 +4,19 @@ import numpy as np
 from PIL import Image
 
 from synthdiv.core.fingerprints import make_digest
+from synthdiv.generation.shards import generate_shard
+from synthdiv.jobs.images import plan_generation
 
+COUNTS = {"train": 3, "evaluation": 2}
+GRAMMAR = """
+template: "{looks}, {size} {class}."
+modifiers:
+  looks:
+    published: [old, new]
+  size:
+    added: [small, large, ""]
+"""
+"""It has six prompts, enough for these counts."""
 FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
 
 
@@ -13,6 +25,13 @@ def generate(prompts, seeds, guidance_scale):
     for prompt, seed in zip(prompts, seeds, strict=True):
         rng = np.random.default_rng(int(make_digest([prompt, seed, guidance_scale])[:8], 16))
         yield Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+
+
+def generate_run(study, run, shard, path, generate=generate, **options):
+    """Generate a shard of a generation run as its job does."""
+    job = plan_generation(study, run, shard)
+    dataset = job.prompts.read(study.config.classes, job.images_per_class)
+    return generate_shard(job, dataset, FINGERPRINT, path, load_generate=lambda: generate, **options)
 
 
 def make_config(folder, classes, **changes):

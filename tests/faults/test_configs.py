@@ -224,7 +224,7 @@ def test_a_broken_recipe_is_rejected(tmp_path, config, broken_file):
     config["classifiers"] = {"one": {"recipe": str(path), "train": ["Disamb-IM"], "evaluate": ["Disamb-IM"]}}
     error = refusal(config, tmp_path)
     assert message in error
-    assert f"the recipe (config: classifiers.one.recipe) {path}" in error
+    assert f"config: classifiers.one.recipe: the recipe {path}" in error
 
 
 def test_a_broken_grammar_is_rejected(tmp_path, monkeypatch, broken_file):

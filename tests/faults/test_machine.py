@@ -22,7 +22,7 @@ import small_study
 import yaml
 from PIL import Image
 from shared import make_once
-from standin import FINGERPRINT, generate, make_config
+from standin import generate_run, make_config
 from traps import CALL, untouched
 from workplace import REPOSITORY
 
@@ -30,10 +30,8 @@ from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.tables import write_table
-from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import read_index
-from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
@@ -82,8 +80,7 @@ def standin(tmp_path, classes_csv, monkeypatch):
 def generate_all(config, path):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    job = plan_generation(study, GenerationRun("synset", 7.5), shard)
-    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_run(study, GenerationRun("synset", 7.5), shard, path)
 
 
 def read_all(path):

@@ -7,6 +7,7 @@ from synthdiv.jobs.rules import list_jobs
 from synthdiv.plan.loading import load_study
 
 EDITS = [
+    {"classes": "./classes.csv"},
     {"seed": 4},
     {"noise": "shared"},
     {"generators/tiny/steps": 3},

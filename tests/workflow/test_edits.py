@@ -49,6 +49,7 @@ def write_files(folder):
     (folder / "table.csv").write_text("\n".join(["key,split,index,prompt", *prompts]) + "\n")
     (folder / "other_table.csv").write_text("\n".join(["key,split,index,prompt", *prompts]).replace("photo", "image") + "\n")
     (folder / "other.csv").write_text("key,prompt\nbag,sack\n")
+    (folder / "moved_classes.csv").write_text(CLASS_TABLE)
     (folder / "other_classes.csv").write_text(CLASS_TABLE.replace("jersey", "shirt"))
     (folder / "other_grammar.yaml").write_text((folder / GRAMMAR).read_text().replace("photo", "image"))
     (folder / "other_subset.txt").write_text("trouser\n")

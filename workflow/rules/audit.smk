@@ -17,8 +17,8 @@ rule audit_tables:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         summary="<results>/tables/matrix_summary.csv",
-        distances=from_plan(audit.list_distances),
-        classifiers=from_plan(audit.list_audited_classifiers),
+        distances=existing("centroid_distance.parquet"),
+        classifiers=existing("classifiers.parquet"),
         published=from_paper(audit.list_published_tables),
     output:
         table="<results>/tables/audit.csv",
@@ -42,10 +42,12 @@ rule check_claims:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
         differences="<results>/tables/experiment_differences.csv",
-        metrics=from_plan(audit.list_claimed_metrics),
-        classifiers=from_plan(audit.list_claimed_classifiers),
-        predictors=from_plan(audit.list_claimed_predictors),
-        transfer=from_plan(audit.list_claimed_transfer),
+        metrics=existing("set_metrics.parquet", "set_metrics_per_class.parquet"),
+        classifiers=existing(
+            "classifiers_per_class.parquet", "classifier_differences.csv"
+        ),
+        predictors=existing("predictors.csv"),
+        transfer=existing("transfer_means.csv"),
     output:
         table="<results>/tables/claims.csv",
     log:
@@ -66,8 +68,8 @@ rule compare_published:
     input:
         experiments="<results>/tables/experiments.parquet",
         per_class="<results>/tables/per_class.parquet",
-        distances=from_plan(audit.list_distances),
-        means=from_plan(audit.list_compared_means),
+        distances=existing("centroid_distance.parquet"),
+        means=existing("classifier_means.csv"),
         published=from_paper(audit.list_compared_tables),
     output:
         table="<results>/tables/published.csv",

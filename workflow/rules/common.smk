@@ -1,7 +1,7 @@
 """The study, the wildcard constraints, and how rules ask for their inputs, params and resources.
 
-All knowledge is in the package: `from_plan` and `job_of` ask its functions. This file imports nothing heavy, since every
-cluster job parses it.
+All knowledge is in the package: `from_plan`, `existing` and `job_of` ask its functions. This file imports nothing heavy,
+since every cluster job parses it.
 """
 
 import inspect
@@ -58,6 +58,7 @@ os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PAPER = REPOSITORY / audit.PAPER
+CONFIG_FILES = [str(path) for path in workflow.configfiles]
 PLANNING_TARGETS = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
 """Targets that need no user-provided images."""
 
@@ -76,16 +77,16 @@ def needs_user_files():
 try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
-        check_files(workflow.configfiles)
+        check_files(CONFIG_FILES)
     if not config:
         raise StudyError(
             "the config is empty: a workflow that uses this one as a module gives it one, by `config: config`"
         )
-    STUDY = load_study(config, map(str, workflow.configfiles))
+    STUDY = load_study(config, CONFIG_FILES)
     if workflow.is_main_process:
         check_results_format(Path("results", STUDY.name))
     if needs_user_files():
-        check_sources(STUDY)
+        check_sources(STUDY, CONFIG_FILES, config)
     if workflow.is_main_process and "review" in sys.argv:
         plan_review(STUDY)
 except StudyError as error:
@@ -145,6 +146,15 @@ def job_of(make):
     return ask_job
 
 
+def existing(*names):
+    """Return a function of wildcards that gives those of some results tables that the study has."""
+
+    def ask(wildcards):
+        return files.find_results(STUDY, *names)
+
+    return ask
+
+
 def from_paper(function):
     """Return a function of wildcards that gives the paths of published tables."""
 
@@ -168,6 +178,9 @@ def one_of(names):
     return "|".join(sorted(map(re.escape, names))) or "(?!)"
 
 
+SCORED = experiments.list_scored(STUDY)
+
+
 wildcard_constraints:
     dataset=one_of(STUDY.datasets),
     scale=one_of(
@@ -179,8 +192,8 @@ wildcard_constraints:
     set_name=one_of(STUDY.sets),
     collection=one_of(files.list_image_collections(STUDY)),
     indexed=one_of(one["indexed"] for one in images.list_indexed(STUDY)),
-    reference=one_of({one["reference"] for one in experiments.list_scored(STUDY)}),
-    query=one_of({one["query"] for one in experiments.list_scored(STUDY)}),
+    reference=one_of({one["reference"] for one in SCORED}),
+    query=one_of({one["query"] for one in SCORED}),
     folder=one_of(files.list_folders(STUDY)),
     classifier=one_of(STUDY.config.classifiers),
     training=one_of({training for _, training in list_evaluations(STUDY)}),

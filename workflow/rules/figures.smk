@@ -15,7 +15,7 @@ rule plot_figure:
         figure=report(
             "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
-            category=from_plan(figures.find_figure_category),
+            category=from_plan(figures.find_figure_part),
             labels=from_plan(figures.find_figure_labels),
         ),
     log:
@@ -42,7 +42,7 @@ use rule plot_figure as plot_geometry with:
         figure=report(
             "<results>/figures/{figure}.png",
             caption="../report/figure.rst",
-            category=from_plan(figures.find_figure_category),
+            category=from_plan(figures.find_figure_part),
             labels=from_plan(figures.find_figure_labels),
         ),
     log:

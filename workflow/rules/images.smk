@@ -84,7 +84,6 @@ use rule generate_images as generate_review with:
 
 use rule generate_images as generate_prompt_probe with:
     input:
-        sources=ancient(STUDY.config.classes),
         fingerprint=from_plan(images.find_fingerprint),
     output:
         index=ensure("<results>/images/prompt_probes/{probe}.parquet", non_empty=True),

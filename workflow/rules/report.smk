@@ -9,7 +9,18 @@ localrules:
 
 rule write_summary:
     input:
-        tables=from_plan(report_jobs.list_summary_tables),
+        tables=existing(
+            "experiments.csv",
+            "experiment_differences.csv",
+            "centroid_distance.csv",
+            "error_split.csv",
+            "causes.parquet",
+            "classifier_means.csv",
+            "classifier_differences.csv",
+            "transfer_means.csv",
+            "audit.csv",
+            "claims.csv",
+        ),
     output:
         page=report(
             "<results>/summary.html",

@@ -11,7 +11,7 @@ import polars as pl
 
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.hub import fetch_pipeline
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.embeddings.prompt_checks import check_prompts, load_encoder_tokenizer, load_generator_tokenizer
 from synthdiv.jobs.prompts import CheckPrompts
 
@@ -26,7 +26,7 @@ def main(job: CheckPrompts, smk: Script) -> None:
     }
     tables = []
     for listed, generator in job.listed:
-        dataset = replace(listed.prompts.read(listed.images_per_class), unique=listed.unique)
+        dataset = replace(listed.prompts.read(find_class_table(smk), listed.images_per_class), unique=listed.unique)
         tokenizers = encoders if generator is None else encoders | {generator: generators[generator]}
         tables += [check_prompts(dataset, name, *tokenizer) for name, tokenizer in tokenizers.items()]
     write_result(pl.concat(tables), smk.output.table)

@@ -17,8 +17,9 @@ from synthdiv.prompts.class_texts import list_texts
 @run_as_job(EmbedClassTexts)
 def main(job: EmbedClassTexts, smk: Script) -> None:
     """List the texts, embed them and write the table."""
-    datasets = {prompts.name: prompts.read(counts) for prompts, counts in job.datasets}
-    listed = list_texts(job.classes.read(find_class_table(smk)), datasets)
+    table = find_class_table(smk)
+    datasets = {prompts.name: prompts.read(table, counts) for prompts, counts in job.datasets}
+    listed = list_texts(job.classes.read(table), datasets)
     class_ids, kinds, texts = zip(*listed, strict=True)
     with claim_device(smk.resources.device) as device:
         vectors = OpenClipEncoder(job.encoder, device).embed_prompts(texts).vectors

@@ -8,7 +8,7 @@ import torch
 
 from synthdiv.core.devices import claim_device
 from synthdiv.core.fingerprints import SPLITS
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.jobs.embeddings import EmbedPrompts
@@ -17,7 +17,7 @@ from synthdiv.jobs.embeddings import EmbedPrompts
 @run_as_job(EmbedPrompts)
 def main(job: EmbedPrompts, smk: Script) -> None:
     """Embed the shard's prompts."""
-    dataset = job.prompts.read(job.images_per_class)
+    dataset = job.prompts.read(find_class_table(smk), job.images_per_class)
     places = [
         (class_id, split, index)
         for class_id in job.prompts.class_ids

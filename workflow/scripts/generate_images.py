@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 
 from synthdiv.core.devices import claim_device, describe_use
-from synthdiv.core.jobs import Script, report_work, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
 from synthdiv.generation.generator import Generator, SafetyChecker
 from synthdiv.generation.shards import generate_shard
 from synthdiv.jobs.images import GenerateImages
@@ -43,6 +43,7 @@ def main(job: GenerateImages, smk: Script) -> None:
 
         counts = generate_shard(
             job,
+            job.prompts.read(find_class_table(smk), job.images_per_class),
             fingerprint,
             smk.output.index,
             load_generate=load_generate,

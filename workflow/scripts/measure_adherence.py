@@ -9,7 +9,7 @@ import polars as pl
 
 from synthdiv.analysis.adherence import check_generated, measure_adherence, vary_prompts
 from synthdiv.core.devices import claim_device
-from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.open_clip_encoder import OpenClipEncoder
@@ -23,7 +23,7 @@ SPLIT = "evaluation"
 @run_as_job(MeasureAdherence)
 def main(job: MeasureAdherence, smk: Script) -> None:
     """Choose the images, vary their prompts, embed the variants and compare them with the images."""
-    dataset = job.prompts.read()
+    dataset = job.prompts.read(find_class_table(smk))
     blocks = EmbeddingTables(read_manifest(smk.input.embeddings), SPLIT)
     images = subsample_classes(blocks, job.images_per_class, job.seed)
     variants, prompts = vary_prompts(dataset, images, SPLIT)

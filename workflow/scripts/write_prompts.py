@@ -17,7 +17,7 @@ from synthdiv.jobs.prompts import WritePrompts
 def main(job: WritePrompts, smk: Script) -> None:
     """Render the prompts and write the table."""
     listed = job.listed
-    dataset = replace(listed.prompts.read(listed.images_per_class), unique=listed.unique)
+    dataset = replace(listed.prompts.read(find_class_table(smk), listed.images_per_class), unique=listed.unique)
     rows, names = [], job.classes.read_names(find_class_table(smk))
     for class_id, split, index in dataset.list_places():
         row, place = dataset.classes[class_id], {"split": split, "index": index} if split else {}

@@ -1,8 +1,10 @@
 """Write the summary page.
 
-Inputs: tables, those that the study has, named in params.
+Inputs: tables, those that the study has.
 Outputs: page, HTML.
 """
+
+from pathlib import Path
 
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.jobs import Script, run_as_job
@@ -25,7 +27,7 @@ from synthdiv.report.summary import (
 def main(job: WriteSummary, smk: Script) -> None:
     """Read the existing tables, summarise them and write the page."""
     natural = job.natural
-    tables = {name: read_table(path) for name, path in zip(job.tables, smk.input.tables, strict=True)}
+    tables = {Path(path).stem: read_table(path) for path in smk.input.tables}
     parts = [("Why classes fall short", summarise_causes(tables["causes"]))] if "causes" in tables else []
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))

@@ -1,9 +1,11 @@
-"""Architectures of the demo's models: smaller versions of Stable Diffusion v1.5 and CLIP."""
+"""Architectures of the demo's models, smaller versions of Stable Diffusion v1.5 and CLIP, and a step of their training."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
+import torch
 from diffusers import AutoencoderKL, PNDMScheduler, UNet2DConditionModel
 from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPTokenizer
@@ -11,6 +13,15 @@ from transformers import CLIPTokenizer
 CONTEXT = 32  # tokens, start and end included
 EMBED_DIM = 64
 TEXT_WIDTH, TEXT_LAYERS, TEXT_HEADS = 128, 2, 4
+
+
+def take_step(loss: torch.Tensor, model: torch.nn.Module, optimizer: Any, schedule: Any) -> None:
+    """Take a training step, with the norm of the gradients clipped to 1."""
+    optimizer.zero_grad()
+    loss.backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimizer.step()
+    schedule.step()
 
 
 def make_clip_config(vocab_size: int) -> dict:

@@ -10,7 +10,7 @@ import numpy as np
 import open_clip
 import torch
 import torch.nn.functional as F
-from models import make_clip_config, train_tokenizer
+from models import make_clip_config, take_step, train_tokenizer
 from safetensors.torch import save_file
 from tqdm import tqdm
 from world import Items, sample_world
@@ -70,11 +70,7 @@ def train_clip(items: Items, folder: Path, *, steps: int, seed: int) -> dict:
         shared = F.one_hot(text_of, len(texts)).float()
         to_images = -(shared * logits.log_softmax(dim=0)).sum() / BATCH
         loss = (F.cross_entropy(logits, text_of) + to_images) / 2
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        take_step(loss, model, optimizer, schedule)
         model.logit_scale.data.clamp_(0, np.log(100))
         losses.append(loss.item())
         if step % 500 == 499:

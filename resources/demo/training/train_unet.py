@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from models import make_scheduler, make_unet
+from models import make_scheduler, make_unet, take_step
 from tqdm import tqdm
 from transformers import CLIPTextModel, CLIPTokenizer
 from world import Items, sample_world
@@ -51,11 +51,7 @@ def train_unet(
         alpha = noising.alphas_cumprod[times]
         snr = alpha / (1 - alpha)
         loss = (F.mse_loss(predicted, noise, reduction="none").mean((1, 2, 3)) * (snr.clamp(max=SNR_CAP) / snr)).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        take_step(loss, model, optimizer, schedule)
         average.update_parameters(model)
         losses.append(loss.item())
         if step % 500 == 499:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
-from models import make_vae
+from models import make_vae, take_step
 from tqdm import tqdm
 from world import Items, sample_world
 
@@ -46,11 +46,7 @@ def train_vae(items: Items, *, steps: int, seed: int) -> tuple[AutoencoderKL, di
             decoded = model.decode(posterior.sample()).sample
         kl = 0.5 * (posterior.mean.float() ** 2 + posterior.var.float() - 1 - posterior.logvar.float()).mean()
         loss = _difference(decoded.float(), batch) + 2e-3 * kl
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
+        take_step(loss, model, optimizer, schedule)
         average.update_parameters(model)
         losses.append(loss.item())
         if step % 1000 == 999:

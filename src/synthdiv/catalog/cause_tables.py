@@ -67,6 +67,7 @@ SPLIT_HEAD = (
 TABLES = (
     Table(
         "causes",
+        "The suspected cause of each class's shortfall, with the supporting metrics.",
         "generated set and class",
         CAUSES,
         CHAPTER,
@@ -75,9 +76,12 @@ TABLES = (
             "See [The evidence](../explanation/diagnosis.md#the-evidence). Columns about texts are empty if the first "
             "encoder does not embed texts, or if the set consists of your own embeddings."
         ),
+        rule="tabulate_diagnosis",
+        part="5 Classes",
     ),
     Table(
         "error_split",
+        "Each set's error against a reference, split into its own spread and centroid-shift.",
         "reference set, set and class, and one for all classes",
         (
             *SPLIT_HEAD,
@@ -92,9 +96,12 @@ TABLES = (
         ),
         CHAPTER,
         note="See [The split of the error](../explanation/diagnosis.md#the-split-of-the-error).",
+        rule="tabulate_diagnosis",
+        part="4 Diversity and shift",
     ),
     Table(
         "error_terms",
+        "The difference to the natural set's accuracy, as a sum of location, spread and shape.",
         "reference set, set and class, and one for all classes",
         (
             *SPLIT_HEAD,
@@ -110,9 +117,11 @@ TABLES = (
         ),
         CHAPTER,
         note="See [The split of the error](../explanation/diagnosis.md#the-split-of-the-error).",
+        rule="tabulate_diagnosis",
     ),
     Table(
         "tradeoff",
+        "The diversity of each generated set, and how many of its images have semantic errors or another visual domain.",
         "generated set, and one for the natural set",
         (
             Column("set", "the set; the natural one comes first"),
@@ -135,9 +144,12 @@ TABLES = (
             "See [Diversity against error](../explanation/definitions.md#diversity-against-error). The shares of the "
             "natural set are over its evaluation images."
         ),
+        rule="tabulate_tradeoff",
+        part="4 Diversity and shift",
     ),
     Table(
         "interventions",
+        "The effect of each intervention on the diagnosed classes, and on others.",
         "intervention and group of classes",
         (
             Column("intervention", "name of the intervention"),
@@ -166,5 +178,7 @@ TABLES = (
             ),
         ),
         CHAPTER,
+        rule="compare_interventions",
+        part="5 Classes",
     ),
 )

@@ -16,6 +16,7 @@ REVIEW = "Review"
 TABLES = (
     Table(
         "audit",
+        "Conditions that the metrics must satisfy, and whether they do.",
         "check and place",
         (
             Column("source", "`this study`, or the publication whose tables are audited"),
@@ -27,9 +28,12 @@ TABLES = (
             Column("reason", "reason for the verdict, in words"),
         ),
         CHAPTER,
+        rule="audit_tables",
+        part="9 Claims, audit, cost",
     ),
     Table(
         "claims",
+        "Claims of two papers, tested on this study's sets.",
         "claim and comparison",
         (
             Column("claim", "[claim](../explanation/intervals.md#claims), as a sentence"),
@@ -46,10 +50,13 @@ TABLES = (
             Column("published", "the paper's value, if the config's `published` names the paper"),
         ),
         CHAPTER,
+        rule="check_claims",
+        part="9 Claims, audit, cost",
     ),
     Table(
         "published",
-        "number of the paper that the config's `published` names",
+        "Values printed in the paper, with their source, next to this study's values.",
+        "printed number of the paper",
         (
             Column("source", "the publication"),
             Column("where", "its table, figure or section"),
@@ -64,9 +71,12 @@ TABLES = (
             Column("note", "remark on the printed value"),
         ),
         CHAPTER,
+        rule="compare_published",
+        part="3 Matrix",
     ),
     Table(
         "jobs",
+        "Time, memory and speed of the study's jobs.",
         "finished job",
         (
             Column("rule", "rule of the workflow"),
@@ -86,9 +96,11 @@ TABLES = (
         ),
         CHAPTER,
         note="A value is empty if it is unknown, for example because the job was too short to measure.",
+        rule="tabulate_jobs",
     ),
     Table(
         "accuracy",
+        "How often the images of each class's prompt are recognised.",
         "class, lowest accuracy first",
         (
             CLASS[0],
@@ -103,9 +115,11 @@ TABLES = (
         ),
         REVIEW,
         folder="review/<set>",
+        rule="write_review",
     ),
     Table(
         "history",
+        "What earlier reviews of these classes found.",
         "class and review, if the class's result changed",
         (
             integer("review", "number of the review", 1),
@@ -119,5 +133,6 @@ TABLES = (
         REVIEW,
         folder="review/<set>",
         note="New reviews are appended; existing rows never change.",
+        rule="write_review",
     ),
 )

@@ -30,6 +30,7 @@ DEVIATION = number("top1_deviation", "standard deviation of `top1` between seeds
 TABLES = (
     Table(
         "classifiers",
+        "The accuracy of each trained classifier.",
         "classifier, training set, seed and evaluation set",
         (
             CLASSIFIER,
@@ -48,9 +49,11 @@ TABLES = (
         CHAPTER,
         ("csv", "parquet"),
         note="A pretrained classifier has no seed, training images, steps or epochs.",
+        rule="tabulate_classifiers",
     ),
     Table(
         "classifier_means",
+        "The accuracy of classifiers, as means over seeds.",
         "classifier, training set and evaluation set",
         (
             CLASSIFIER,
@@ -67,9 +70,12 @@ TABLES = (
         ),
         CHAPTER,
         note="Bounds are for other images, with the same trained classifiers.",
+        rule="tabulate_classifiers",
+        part="8 Classifiers",
     ),
     Table(
         "classifier_differences",
+        "Comparisons of training sets by paired tests.",
         "classifier, evaluation set and pair of training sets",
         (
             CLASSIFIER,
@@ -80,9 +86,11 @@ TABLES = (
         ),
         CHAPTER,
         note="p-values are corrected over the rows of a classifier and evaluation set.",
+        rule="tabulate_classifiers",
     ),
     Table(
         "shift_gaps",
+        "The advantage of training on natural images, on each evaluation set.",
         "classifier, evaluation set, training set and metric",
         (
             CLASSIFIER,
@@ -96,9 +104,12 @@ TABLES = (
         ),
         CHAPTER,
         note="p-values are corrected over the rows of a classifier and evaluation set.",
+        rule="tabulate_classifiers",
+        part="8 Classifiers",
     ),
     Table(
         "classifiers_per_class",
+        "The accuracy of classifiers for single classes.",
         "classifier, training set, evaluation set and class",
         (
             CLASSIFIER,
@@ -112,9 +123,11 @@ TABLES = (
         ),
         CHAPTER,
         ("parquet",),
+        rule="tabulate_classifiers",
     ),
     Table(
         "classifier_confusion",
+        "Which classes the classifiers confuse.",
         "classifier, training set, evaluation set, class and predicted class",
         (
             CLASSIFIER,
@@ -126,9 +139,11 @@ TABLES = (
         ),
         CHAPTER,
         ("parquet",),
+        rule="tabulate_classifiers",
     ),
     Table(
         "predictors",
+        "Metrics known before training, as predictors of the trained classifiers' accuracy.",
         "classifier, level and metric",
         (
             CLASSIFIER,
@@ -142,9 +157,12 @@ TABLES = (
         ),
         CHAPTER,
         note="For each classifier and level, strongest correlation first. `predictor_points.parquet` has the points.",
+        rule="rank_predictors",
+        part="8 Classifiers",
     ),
     Table(
         "predictor_points",
+        "The metrics and the accuracies that are correlated.",
         "classifier, level, metric, training set and, at the level of classes, class",
         (
             CLASSIFIER,
@@ -158,9 +176,11 @@ TABLES = (
         ),
         CHAPTER,
         ("parquet",),
+        rule="rank_predictors",
     ),
     Table(
         "exchange_rate",
+        "How many natural images the synthetic ones replace.",
         "classifier and training set that is a mixture or a set in a mixture",
         (
             CLASSIFIER,
@@ -180,5 +200,6 @@ TABLES = (
             ),
         ),
         CHAPTER,
+        rule="measure_exchange_rate",
     ),
 )

@@ -39,15 +39,28 @@ ENCODER = Column("encoder", "encoder of the embeddings")
 TABLES = (
     Table(
         "experiments",
+        "Each metric of the matrix, with its 95 % interval.",
         "experiment",
         EXPERIMENTS,
         CHAPTER,
         ("csv", "parquet"),
         note="Computed with the first encoder. A metric is empty if it does not apply.",
+        rule="tabulate_experiments",
+        part="3 Matrix",
     ),
-    Table("per_class", "experiment and class", PER_CLASS, CHAPTER, ("parquet",), note="Computed with the first encoder."),
+    Table(
+        "per_class",
+        "The metrics of the matrix for single classes.",
+        "experiment and class",
+        PER_CLASS,
+        CHAPTER,
+        ("parquet",),
+        note="Computed with the first encoder.",
+        rule="tabulate_experiments",
+    ),
     Table(
         "matrix_summary",
+        "Means over parts of the matrix.",
         "group of experiments",
         (
             Column(
@@ -67,9 +80,12 @@ TABLES = (
             ),
         ),
         CHAPTER,
+        rule="tabulate_experiments",
+        part="3 Matrix",
     ),
     Table(
         "experiment_differences",
+        "Comparisons of experiments by paired tests.",
         "pair of experiments and metric",
         (
             Column("metric", "metric that is compared, a column of `experiments.csv`"),
@@ -80,9 +96,11 @@ TABLES = (
         ),
         CHAPTER,
         note="For each metric, p-values are corrected over all pairs of experiments.",
+        rule="tabulate_experiments",
     ),
     Table(
         "embedding_classifiers",
+        "The matrix by classifiers trained on embeddings.",
         "encoder, classifier, reference and query set",
         (
             ENCODER,
@@ -94,11 +112,29 @@ TABLES = (
         ),
         CHAPTER,
         ("csv", "parquet"),
+        rule="tabulate_embedding_classifiers",
+        part="3 Matrix",
     ),
-    Table("experiments_by_encoder", "encoder and experiment", (ENCODER, *EXPERIMENTS), CHAPTER),
-    Table("per_class_by_encoder", "encoder, experiment and class", (ENCODER, *PER_CLASS), CHAPTER, ("parquet",)),
+    Table(
+        "experiments_by_encoder",
+        "The matrix by every encoder.",
+        "encoder and experiment",
+        (ENCODER, *EXPERIMENTS),
+        CHAPTER,
+        rule="tabulate_experiments",
+    ),
+    Table(
+        "per_class_by_encoder",
+        "The matrix by every encoder, for single classes.",
+        "encoder, experiment and class",
+        (ENCODER, *PER_CLASS),
+        CHAPTER,
+        ("parquet",),
+        rule="tabulate_experiments",
+    ),
     Table(
         "encoder_agreement",
+        "How well further encoders agree with the first.",
         "metric and further encoder",
         (
             Column("metric", "metric of the matrix, or of `set_metrics.csv`"),
@@ -116,5 +152,6 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Agreement between encoders](../explanation/definitions.md#agreement-between-encoders).",
+        rule="compare_encoders",
     ),
 )

@@ -48,16 +48,26 @@ def compare_prompts(name: str, words: str, most: float) -> Columns:
 
 
 TABLES = (
-    Table("guidance", "dataset, guidance scale and metric", (*SWEEP, *MEASURED), CHAPTER),
+    Table(
+        "guidance",
+        "The metrics along the guidance scale.",
+        "dataset, guidance scale and metric",
+        (*SWEEP, *MEASURED),
+        CHAPTER,
+        rule="tabulate_guidance",
+    ),
     Table(
         "guidance_per_class",
+        "The metrics along the guidance scale for single classes.",
         "dataset, guidance scale, metric and class",
         (*SWEEP, *CLASS, *MEASURED),
         CHAPTER,
         ("parquet",),
+        rule="tabulate_guidance",
     ),
     Table(
         "guidance_choice",
+        "The best guidance scale by each metric, overall and per class.",
         "dataset, metric and class, and one for all classes",
         (
             Column("dataset", "dataset whose guidance scale varies"),
@@ -73,9 +83,12 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Differences](../explanation/intervals.md#differences) for the tests and their correction.",
+        rule="tabulate_guidance",
+        part="6 Guidance and prompts",
     ),
     Table(
         "adherence",
+        "Whether each modifier of a grammar reaches the images.",
         "set and modifier, and one for each class and each value of the modifier",
         (
             Column("set", "generated set"),
@@ -96,9 +109,11 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Modifier adherence](../explanation/definitions.md#modifier-adherence).",
+        rule="tabulate_adherence",
     ),
     Table(
         "prompt_probes",
+        "Comparisons of prompts for one class, at the same noises.",
         "prompt of a probe",
         (
             Column("probe", "name of the probe"),
@@ -122,5 +137,7 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Prompt probes](../explanation/definitions.md#prompt-probes).",
+        rule="score_prompt_probes",
+        part="6 Guidance and prompts",
     ),
 )

@@ -49,7 +49,7 @@ def name_files(table: Table) -> str:
 
 def describe_table(table: Table) -> Iterator[str]:
     """Yield the lines about a table."""
-    yield from (f"### {name_files(table)}", "", f"One row per {table.row}. {table.note}".rstrip(), "")
+    yield from (f"### {name_files(table)}", "", f"{table.description} {table.note}".rstrip(), "")
     yield from ("| column | meaning | values |", "|---|---|---|")
     # the two bounds of an interval share a row
     for (meaning, values), columns in groupby(table.columns, key=lambda one: (one.meaning, describe_values(one))):

@@ -34,6 +34,7 @@ VALUE: Columns = (
 TABLES = (
     Table(
         "centroid_distance",
+        "The diversity of each split of each set.",
         "image set and split",
         (
             SET,
@@ -46,30 +47,40 @@ TABLES = (
         CHAPTER,
         ("csv", "parquet"),
         note="Computed on all images with the first encoder.",
+        rule="tabulate_metrics",
+        part="4 Diversity and shift",
     ),
     Table(
         "centroid_distance_per_class",
+        "The diversity of single classes.",
         "image set, split and class",
         (SET, SPLIT, *CLASS, DISTANCE, integer("n_images", "number of the class's images"), *bounds("centroid_distance")),
         CHAPTER,
         ("parquet",),
+        rule="tabulate_metrics",
     ),
     Table(
         "set_metrics",
+        "Metrics of diversity and similarity, of each set alone and against reference sets.",
         "encoder, set, reference set, metric, split and number of images per class",
         (*METRIC, *VALUE),
         CHAPTER,
         ("csv", "parquet"),
+        rule="tabulate_metrics",
+        part="4 Diversity and shift",
     ),
     Table(
         "set_metrics_per_class",
+        "Metrics of diversity and similarity for single classes.",
         "row of `set_metrics` and class, for metrics that are also computed for each class",
         (*METRIC, CLASS[0], *VALUE, CLASS[1]),
         CHAPTER,
         ("parquet",),
+        rule="tabulate_metrics",
     ),
     Table(
         "flags",
+        "The number of images that are black, nearly uniform, unsafe or undecodable.",
         "split of a natural set, of a dataset at a guidance scale, or of a prompt probe",
         (
             Column("images", "the set, or the dataset or probe with its guidance scale, such as `disamb at 2.5`"),
@@ -83,9 +94,12 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Flags](../explanation/identity-and-determinism.md#flags).",
+        rule="count_flags",
+        part="6 Guidance and prompts",
     ),
     Table(
         "prompt_checks",
+        "Truncated and identical prompts, found before generation.",
         "prompt, text encoder and problem",
         (
             Column("dataset", "dataset of the prompt"),
@@ -100,5 +114,7 @@ TABLES = (
             Column("identical_to", "up to five prompts that it is identical to, each named by its class (or image)"),
         ),
         CHAPTER,
+        rule="check_prompts",
+        part="6 Guidance and prompts",
     ),
 )

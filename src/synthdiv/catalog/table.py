@@ -6,10 +6,21 @@ The normal and Student's intervals are not cut off, so their bounds may lie outs
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["text", "integer", "number", "boolean"]
+Part = Literal[
+    "2 Images",
+    "3 Matrix",
+    "4 Diversity and shift",
+    "5 Classes",
+    "6 Guidance and prompts",
+    "7 Geometry",
+    "8 Classifiers",
+    "9 Claims, audit, cost",
+]
+"""A part of the report, after its summary."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +58,8 @@ class Table:
     ----------
     name : str
         The stem of its files.
+    about : str
+        What it is about, as a sentence.
     row : str
         What one row is about, after "one row per".
     columns : tuple of Column
@@ -58,15 +71,27 @@ class Table:
         What else a reader needs to know, as sentences.
     folder : str
         Relative to the study's results.
+    part : str
+        The part of the report in which a page shows it; empty if none does.
+    rule : str
+        The rule that writes it.
     """
 
     name: str
+    about: str
     row: str
     columns: Columns
     chapter: str
     files: tuple[str, ...] = ("csv",)
     note: str = ""
     folder: str = "tables"
+    part: Part | Literal[""] = ""
+    rule: str = field(kw_only=True)
+
+    @property
+    def description(self) -> str:
+        """What it is about, and what its rows are."""
+        return f"{self.about} One row per {self.row}."
 
 
 def integer(name: str, meaning: str, low: float | None = 0) -> Column:

@@ -21,6 +21,7 @@ SIZES: Columns = (
 TABLES = (
     Table(
         "transfer",
+        "The accuracy of frozen features on transfer sets.",
         "transfer set, encoder or classifier, training set and seed",
         (
             *KEYS,
@@ -36,9 +37,11 @@ TABLES = (
         ),
         CHAPTER,
         note="See [Transfer](../explanation/definitions.md#transfer).",
+        rule="tabulate_transfer",
     ),
     Table(
         "transfer_means",
+        "The accuracy of each encoder's frozen features on transfer sets, as means over seeds.",
         "transfer set, encoder or classifier, and training set",
         (
             *KEYS,
@@ -51,9 +54,12 @@ TABLES = (
         ),
         CHAPTER,
         note="Bounds are for other images, with the same encoders. p-values are corrected over all rows with a difference.",
+        rule="tabulate_transfer",
+        part="8 Classifiers",
     ),
     Table(
         "feature_statistics",
+        "Statistics of each classifier's features of natural images.",
         "classifier, training set, seed and statistic",
         (
             CLASSIFIER,
@@ -73,5 +79,7 @@ TABLES = (
             integer("n_images", "number of images"),
         ),
         CHAPTER,
+        rule="tabulate_features",
+        part="8 Classifiers",
     ),
 )

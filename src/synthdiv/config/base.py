@@ -5,12 +5,17 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import ast
+import inspect
+import itertools
 import math
 import re
+import textwrap
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler, StringConstraints
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticCustomError
 
 T = TypeVar("T")
 WRONG = "wrong"
@@ -36,13 +41,35 @@ class ConfigPart(BaseModel):
         allow_inf_nan=False,
         validate_by_name=True,
         validate_by_alias=True,
-        use_attribute_docstrings=True,
         defer_build=True,
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the attributes' docstrings, which pydantic itself would read at each import, for longer than all else."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in _read_docstrings(cls).items():
+            properties[cls.model_fields[name].alias or name]["description"] = text
+        return schema
 
     def to_dict(self) -> dict[str, Any]:
         """Return the part as plain values: all keys that have a value or a default."""
         return self.model_dump(mode="json", by_alias=True)
+
+
+def _read_docstrings(kind: type) -> dict[str, str]:
+    """Return the docstrings of a class's attributes, its bases' too."""
+    found: dict[str, str] = {}
+    for one in reversed(kind.__mro__):
+        if one is not ConfigPart and issubclass(one, ConfigPart):
+            (body,) = ast.parse(textwrap.dedent(inspect.getsource(one))).body
+            assert isinstance(body, ast.ClassDef)
+            for statement, after in itertools.pairwise(body.body):
+                match statement, after:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        found[name] = inspect.cleandoc(text)
+    return found
 
 
 def wrong(message: str, *path: str | int) -> PydanticCustomError:

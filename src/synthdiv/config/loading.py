@@ -5,14 +5,15 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from synthdiv.config.base import ConfigPart
-from synthdiv.config.problems import list_problems, list_unreadable, raise_problems
+from synthdiv.config.problems import about, list_problems, list_unreadable, raise_problems
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import Recipe
 from synthdiv.core.errors import StudyError
@@ -34,37 +35,30 @@ def check_files(paths: Iterable[Path | str]) -> None:
             read_yaml(path, "config")
 
 
-def read_config(config: Mapping[str, Any], files: Sequence[str] = ()) -> StudyConfig:
+def read_config(config: Mapping[str, Any]) -> StudyConfig:
     """Read a study's config.
-
-    Parameters
-    ----------
-    config : mapping
-        The config as given.
-    files : sequence of str
-        The files that it was read from.
 
     Raises
     ------
-    StudyError
-        With a line for each mistake: file and line, key, value, and what to write instead.
+    ConfigError
+        About all mistakes: key, value, and what to write instead.
     """
-    return read_part(config, StudyConfig, files=files)
+    return read_part(config, StudyConfig)
 
 
-def read_part(given: Any, kind: type[AnyPart], *, files: Sequence[str] = (), name: str = "config") -> AnyPart:
-    """Read a part of a config, which is called ``name``; otherwise as :func:`read_config`."""
+def read_part(given: Any, kind: type[AnyPart], file: str | None = None) -> AnyPart:
+    """Read a part of a config, from a file of its own if one is given; otherwise as :func:`read_config`."""
     problems = list_unreadable(given)
     if not problems:
         try:
             return kind.model_validate(given)
         except ValidationError as error:
             problems = list_problems(error, given, kind)
-    raise_problems(problems, files, name=name, given=given)
+    raise_problems(replace(one, file=file) for one in problems)
     raise AssertionError("a config was refused without a reason")
 
 
-def read_recipes(config: StudyConfig, files: Sequence[str] = ()) -> dict[str, Recipe]:
+def read_recipes(config: StudyConfig) -> dict[str, Recipe]:
     """Return the recipe of each classifier: the config's own, or that of the file that it names.
 
     Raises
@@ -77,8 +71,9 @@ def read_recipes(config: StudyConfig, files: Sequence[str] = ()) -> dict[str, Re
         if isinstance(entry.recipe, Recipe):
             recipes[name] = entry.recipe
             continue
-        given = read_yaml(entry.recipe, f"recipe (config: classifiers.{name}.recipe)")
-        if not isinstance(given, dict):
-            raise StudyError(f"{entry.recipe} must be a mapping, such as `model: resnet50`; it is {given!r}")
-        recipes[name] = read_part(given, Recipe, files=[entry.recipe], name=f"recipe {entry.recipe}")
+        with about(("classifiers", name, "recipe")):
+            given = read_yaml(entry.recipe, "recipe")
+            if not isinstance(given, dict):
+                raise StudyError(f"{entry.recipe} must be a mapping, such as `model: resnet50`; it is {given!r}")
+        recipes[name] = read_part(given, Recipe, entry.recipe)
     return recipes

@@ -10,7 +10,8 @@ import difflib
 import os
 import re
 import reprlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +31,8 @@ from synthdiv.config.expected import (
 from synthdiv.core.errors import StudyError
 from synthdiv.core.yaml_files import find_line
 
-Path = tuple[str | int, ...]
+Keys = tuple[str | int, ...]
+"""The keys, and the positions in lists, that lead to a value."""
 Place = tuple[int, str, int]
 """The number of a file, the file, and a line in it."""
 KEY = "[key]"
@@ -64,7 +66,7 @@ class Problem:
         The file that has it, if that is not one of the config's, but one that the config names.
     """
 
-    path: Path
+    path: Keys
     message: str
     value: str | None = None
     file: str | None = None
@@ -100,34 +102,53 @@ def show(value: Any) -> str:
     return shortened.repr(value)
 
 
-def raise_problems(problems: Sequence[Problem], files: Iterable[str], *, name: str = "config", given: Any = None) -> None:
-    """Raise an error about all problems, if there are any.
+class ConfigError(StudyError):
+    """What is wrong in a config, with a line for each problem, in the order of the files.
 
     Parameters
     ----------
     problems : sequence of Problem
-    files : iterable of str
-        The config's files; of a key that several have, the last counts.
-    name : str
-        What the config is called if a key is in none of them.
+    files : sequence of str
+        The config's files, to name file and line; of a key that several have, the last counts.
     given : mapping, optional
         The config as given, to recognise a value that is from none of the files.
-
-    Raises
-    ------
-    StudyError
-        With a line for each problem, in the order of the files: file, line, key, value, and what to write.
     """
-    if not problems:
-        return
-    files = list(files)
-    places = {one: _locate(one, files, given) for one in problems}
-    ordered = sorted(places, key=lambda one: (places[one] is None, places[one] or ()))
-    lines = [f"{_name_place(places[one], name)}: {_join(one)}" for one in ordered]
-    if len(lines) == 1:
-        raise StudyError(lines[0])
-    left_out = [f"... and {len(lines) - MOST_PROBLEMS} more"] if len(lines) > MOST_PROBLEMS else []
-    raise StudyError("\n  ".join([f"the {name} has {len(lines)} mistakes:", *lines[:MOST_PROBLEMS], *left_out]))
+
+    def __init__(self, problems: Sequence[Problem], files: Sequence[str] = (), given: Any = None) -> None:
+        self.problems = problems
+        places = {one: _locate(one, files, given) for one in problems}
+        ordered = sorted(places, key=lambda one: (places[one] is None, places[one] or ()))
+        lines = [f"{_name_place(places[one])}: {_join(one)}" for one in ordered]
+        left_out = [f"... and {len(lines) - MOST_PROBLEMS} more"] if len(lines) > MOST_PROBLEMS else []
+        head = [f"the config has {len(lines)} mistakes:"] if len(lines) > 1 else []
+        super().__init__("\n  ".join([*head, *lines[:MOST_PROBLEMS], *left_out]))
+
+
+def raise_problems(problems: Iterable[Problem]) -> None:
+    """Raise a :class:`ConfigError` about all problems, if there are any."""
+    found = list(problems)
+    if found:
+        raise ConfigError(found)
+
+
+@contextmanager
+def about(keys: Keys) -> Iterator[None]:
+    """Name the value of the config that an error of the block is about."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except StudyError as error:
+        raise ConfigError([Problem(keys, str(error))]) from error
+
+
+@contextmanager
+def locate_problems(files: Sequence[str], given: Any) -> Iterator[None]:
+    """Name file and line in what the block raises about the config; parameters as for :class:`ConfigError`."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(error.problems, files, given) from None
 
 
 def _join(problem: Problem) -> str:
@@ -151,9 +172,9 @@ def _locate(problem: Problem, files: Sequence[str], given: Any) -> Place | None:
     return None
 
 
-def _name_place(place: Place | None, name: str) -> str:
+def _name_place(place: Place | None) -> str:
     if place is None:
-        return name
+        return "config"
     _, file, line = place
     relative = os.path.relpath(file)
     file = file if relative.startswith(os.pardir) else relative
@@ -163,7 +184,7 @@ def _name_place(place: Place | None, name: str) -> str:
 def list_unreadable(given: Any) -> list[Problem]:
     """List the keys that YAML does not read as text, and values that contain themselves or are nested too deeply."""
     problems: list[Problem] = []
-    pending: list[tuple[Path, Any, tuple[Any, ...]]] = [((), given, ())]
+    pending: list[tuple[Keys, Any, tuple[Any, ...]]] = [((), given, ())]
     while pending:
         path, value, around = pending.pop()
         if any(value is one for one in around):
@@ -248,7 +269,7 @@ def _explain(error: Mapping[str, Any], given: Any, root: Mapping[str, Any]) -> P
     return Problem(own, f"write {expected}{_advise(value, part, root)}", show(value))
 
 
-def _follow(location: Sequence[str | int], given: Any) -> Path:
+def _follow(location: Sequence[str | int], given: Any) -> Keys:
     """Return the part of pydantic's location that leads through the given values, without the names of types."""
     path: list[str | int] = []
     for key in location:
@@ -262,7 +283,7 @@ def _follow(location: Sequence[str | int], given: Any) -> Path:
     return tuple(path)
 
 
-def _find_slipped(path: Path, given: Any, root: Mapping[str, Any]) -> Problem | None:
+def _find_slipped(path: Keys, given: Any, root: Mapping[str, Any]) -> Problem | None:
     """Explain a key that is in a part of the config whose surroundings have such a key, as after a wrong indentation."""
     for n in range(len(path)):
         given = given.get(path[n]) if isinstance(given, Mapping) else None
@@ -279,7 +300,7 @@ def _find_slipped(path: Path, given: Any, root: Mapping[str, Any]) -> Problem | 
     return None
 
 
-def _suggest(path: Path, value: Any, root: Mapping[str, Any]) -> str:
+def _suggest(path: Keys, value: Any, root: Mapping[str, Any]) -> str:
     known = list_keys(find_part(root, root, path[:-1]) or {}, root)
     close = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=LIKENESS)
     hint = f"did you mean {close[0]}?" if close else "config/README.md lists the keys"
@@ -343,22 +364,8 @@ def _list_names(names: Sequence[str]) -> str:
     return f"there are {', '.join(names) or 'none'}"
 
 
-def check_known(name: str, among: Iterable[str], where: str, what: str) -> None:
-    """Refuse a name in the config that does not exist.
-
-    Parameters
-    ----------
-    name : str
-    among : iterable of str
-        The existing names.
-    where, what : str
-        The config key, and the kind of thing that it names.
-
-    Raises
-    ------
-    StudyError
-        If ``name`` is not among them.
-    """
+def check_name(name: str, among: Iterable[str], where: Keys, what: str) -> Iterator[Problem]:
+    """Yield the problem of a name in the config that nothing has; parameters as for :func:`suggest_name`."""
     message = suggest_name(name, among, what)
     if message is not None:
-        raise StudyError(f"config: {where}: {message}")
+        yield Problem(where, message)

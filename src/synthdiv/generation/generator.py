@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoPipelineForText2Image
 from PIL import Image
 
-from synthdiv.config.problems import check_known
+from synthdiv.config.problems import check_name, raise_problems
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
@@ -142,8 +142,9 @@ def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
     kind = getattr(diffusers, name, None)
     if not isinstance(kind, type) or not issubclass(kind, diffusers.SchedulerMixin):
         raise StudyError(f"diffusers has no scheduler {name!r}: use a class name such as DDIMScheduler")
+    where, known = (f"scheduler_options of {spec['model']}",), inspect.signature(kind).parameters
     for option in spec["scheduler_options"]:
-        check_known(option, inspect.signature(kind).parameters, f"scheduler_options of {spec['model']}", f"option of {name}")
+        raise_problems(check_name(option, known, where, f"option of {name}"))
     try:
         return kind.from_config(config, **spec["scheduler_options"])
     except Exception as error:  # diffusers raises many kinds of exception
@@ -214,7 +215,8 @@ class Generator:
         call = inspect.signature(type(self.pipeline).__call__).parameters
         allowed = {name: None for name in call if name not in RESERVED_ARGUMENTS}
         for name in self.spec["arguments"]:
-            check_known(name, allowed, f"arguments of {self.spec['model']}", f"argument of {type(self.pipeline).__name__}")
+            what = f"argument of {type(self.pipeline).__name__}"
+            raise_problems(check_name(name, allowed, (f"arguments of {self.spec['model']}",), what))
 
     def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
         """Generate one image per prompt, batch by batch.

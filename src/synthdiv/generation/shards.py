@@ -203,6 +203,7 @@ def generate_blocks(
 
 def generate_shard(
     job: GenerateImages,
+    dataset: Dataset,
     fingerprint: Mapping[str, Any],
     path: Path | str,
     *,
@@ -218,6 +219,8 @@ def generate_shard(
     ----------
     job : GenerateImages
         What to generate.
+    dataset : Dataset
+        Its prompts, as read.
     fingerprint : mapping
         The generator's fingerprint, from :func:`synthdiv.generation.generator.fingerprint_generator`.
     path : Path or str
@@ -235,7 +238,6 @@ def generate_shard(
         Numbers of images generated, copied from a shorter block, and found.
     """
     mark_use(job.archive)
-    dataset = job.prompts.read(job.images_per_class)
     blocks = list(iter_blocks(job, dataset, job.prompts.class_ids, fingerprint))
     # with shared noise, classes with the same prompt share their blocks
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from synthdiv.config.problems import about
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles, ImageSource
 from synthdiv.images.natural_index import ChosenImage, choose_images
@@ -67,7 +68,8 @@ def list_images(
 ) -> tuple[list[ClassRow], ImagesBySplit]:
     """Return the classes of a set, and all its images by split; as for :func:`find_splits`."""
     if "torchvision" in source.library:
-        classes, rows = list_torchvision(source.library, f"transfer.sets.{name}")
+        with about(("transfer", "sets", name)):
+            classes, rows = list_torchvision(source.library)
         listed = {split: [_describe_file(path, class_id) for path, class_id in own] for split, own in rows.items()}
     elif "sklearn" in source.library:
         classes = write_digits(digits)

@@ -120,15 +120,13 @@ def locate_parts(source: Mapping[str, Any]) -> list[str]:
     return [os.path.join(source["root"], part) for part in TORCHVISION[source["torchvision"]].needs]
 
 
-def find_root(source: Mapping[str, Any], where: str) -> list[str]:
+def find_root(source: Mapping[str, Any]) -> list[str]:
     """Return the files and folders of a torchvision set, all of which must exist.
 
     Parameters
     ----------
     source : mapping
         ``torchvision``, its name, and ``root``.
-    where : str
-        The config's key, for messages.
 
     Raises
     ------
@@ -139,21 +137,19 @@ def find_root(source: Mapping[str, Any], where: str) -> list[str]:
     missing = next((path for path in paths if not os.path.exists(path)), None)
     if missing is not None:
         raise StudyError(
-            f"config: {where}: {missing} does not exist; {source['torchvision']} is not downloaded automatically: "
+            f"{missing} does not exist; {source['torchvision']} is not downloaded automatically: "
             f"{TORCHVISION[source['torchvision']].fetch} ({source['root']})"
         )
     return paths
 
 
-def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassRow], dict[str, list[tuple[str, int]]]]:
+def list_torchvision(source: Mapping[str, Any]) -> tuple[list[ClassRow], dict[str, list[tuple[str, int]]]]:
     """List the classes of a torchvision set, and the file and class_id of every image in each of its splits.
 
     Parameters
     ----------
     source : mapping
         ``torchvision``, its name, and ``root``.
-    where : str
-        The config's key, for messages.
 
     Returns
     -------
@@ -183,8 +179,7 @@ def list_torchvision(source: Mapping[str, Any], where: str) -> tuple[list[ClassR
             listed[split] = [(str(path), int(label)) for path, label in rows]
         except (RuntimeError, OSError, ValueError, KeyError) as error:
             raise StudyError(
-                f"config: {where}: torchvision cannot read {source['torchvision']} in {source['root']} ({error}): "
-                f"{known.fetch}"
+                f"torchvision cannot read {source['torchvision']} in {source['root']} ({error}): {known.fetch}"
             ) from error
         names = names or list(images.all_categories if known.name == "INaturalist" else images.classes)
     return name_classes(names), listed

@@ -9,13 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.core.job import Job
-from synthdiv.jobs.classifiers import find_first_classifier, list_predictor_sets
-from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.jobs.classifiers import find_first_classifier
+from synthdiv.jobs.rules import once_if, plans
 from synthdiv.plan.set_roles import find_prompt_sets, find_roles, list_repeated_prompt_sets
-from synthdiv.plan.sets import list_encoders, list_image_sets
+from synthdiv.plan.sets import list_encoders
 from synthdiv.plan.study import Study
-from synthdiv.plan.transfer import list_transfer_sets
 
 PAPER = Path("resources", "paper")
 """The published tables, below the repository."""
@@ -74,10 +72,6 @@ class ComparePublished(Job):
     classifier: str | None
 
 
-def _has_image_sets(study: Study) -> bool:
-    return bool(list_image_sets(study))
-
-
 def list_published_tables(study: Study) -> list[str]:
     """List the published tables to audit, if the config names their study, relative to the published tables' folder."""
     return list(AUDITED) if study.config.published == "diversity_and_diffusion" else []
@@ -86,43 +80,6 @@ def list_published_tables(study: Study) -> list[str]:
 def list_compared_tables(study: Study) -> list[str]:
     """List the published tables to compare with the study's own, relative to the published tables' folder."""
     return ["imagenet_sd.csv"] if study.config.published == "imagenet_sd" else list_published_tables(study)
-
-
-def list_distances(study: Study) -> list[str]:
-    """Return the table of Centroid Distance, if the study has image sets."""
-    return ["<results>/tables/centroid_distance.parquet"] if _has_image_sets(study) else []
-
-
-def list_audited_classifiers(study: Study) -> list[str]:
-    """Return the table of classifiers, if there are any."""
-    return ["<results>/tables/classifiers.parquet"] if list_evaluations(study) else []
-
-
-def list_compared_means(study: Study) -> list[str]:
-    """Return the means of the classifiers, if there are any."""
-    return ["<results>/tables/classifier_means.csv"] if list_evaluations(study) else []
-
-
-def list_claimed_metrics(study: Study) -> list[str]:
-    """Return the metrics of sets and their classes, if the study has image sets."""
-    names = ["set_metrics", "set_metrics_per_class"] if _has_image_sets(study) else []
-    return [f"<results>/tables/{name}.parquet" for name in names]
-
-
-def list_claimed_classifiers(study: Study) -> list[str]:
-    """Return the classifiers' classes and differences, if there are any."""
-    names = ["classifiers_per_class.parquet", "classifier_differences.csv"]
-    return [f"<results>/tables/{name}" for name in names if list_evaluations(study)]
-
-
-def list_claimed_transfer(study: Study) -> list[str]:
-    """Return the means of transfer, if there are transfer sets."""
-    return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(study) else []
-
-
-def list_claimed_predictors(study: Study) -> list[str]:
-    """Return the table of predictors, if there is one."""
-    return ["<results>/tables/predictors.csv"] if list_predictor_sets(study) else []
 
 
 @plans()
@@ -141,12 +98,7 @@ def check_claims(study: Study) -> CheckClaims:
     return CheckClaims(encoder=list_encoders(study)[0], published=study.config.published, roles=find_roles(study))
 
 
-def list_published(study: Study) -> list[Wildcards]:
-    """Return one job without wildcards, if the config names a published study."""
-    return [{}] if list_compared_tables(study) else []
-
-
-@plans(list_published)
+@plans(once_if(list_compared_tables))
 def compare_published(study: Study) -> ComparePublished:
     """Plan the comparison with published values."""
     assert study.config.published is not None

@@ -13,7 +13,7 @@ from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_set_indices, list_model_files
 from synthdiv.jobs.images import count_gpus, list_excluded
 from synthdiv.jobs.prompts import describe_classes
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe, split_seeds
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets
@@ -348,7 +348,7 @@ def list_runs(study: Study) -> tuple[tuple[str, str, int], ...]:
     return tuple((run.classifier, run.training, run.seed) for run in list_training_runs(study))
 
 
-@plans()
+@plans(once_if(list_evaluations))
 def tabulate_classifiers(study: Study) -> TabulateClassifiers:
     """Plan the tables of classifiers."""
     return TabulateClassifiers(
@@ -381,7 +381,7 @@ def list_predictor_sets(study: Study) -> list[str]:
     return [name for name in list_training_sets(study) if name in measured]
 
 
-@plans()
+@plans(once_if(list_predictor_sets))
 def rank_predictors(study: Study) -> RankPredictors:
     """Plan the table of predictors."""
     return RankPredictors(
@@ -392,7 +392,12 @@ def rank_predictors(study: Study) -> RankPredictors:
     )
 
 
-@plans()
+def list_trained_mixtures(study: Study) -> list[str]:
+    """List the mixtures on which classifiers are trained."""
+    return [name for name in list_training_sets(study) if name in study.mixtures]
+
+
+@plans(once_if(list_trained_mixtures))
 def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
     """Plan the exchange rate of natural and synthetic images."""
     mixed = {part.set for parts in study.mixtures.values() for part in parts}
@@ -402,17 +407,3 @@ def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
         natural=tuple(name for name, entry in study.sets.items() if entry.images is not None),
         evaluations=_find_evaluation_sets(study),
     )
-
-
-def list_trained_mixtures(study: Study) -> list[str]:
-    """List the mixtures on which classifiers are trained."""
-    return [name for name in list_training_sets(study) if name in study.mixtures]
-
-
-def list_classifier_tables(study: Study) -> list[str]:
-    """List the tables of the target classifiers."""
-    if not list_evaluations(study):
-        return []
-    tables = ["classifiers.csv", "classifier_means.csv", "shift_gaps.csv"]
-    tables += ["predictors.csv"] if list_predictor_sets(study) else []
-    return [f"<results>/tables/{name}" for name in tables]

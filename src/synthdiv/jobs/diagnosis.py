@@ -11,7 +11,7 @@ from synthdiv.core.job import Job, Part
 from synthdiv.jobs.classifiers import find_first_classifier
 from synthdiv.jobs.files import find_embeddings
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import find_treated_classes
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
@@ -148,7 +148,7 @@ def _list_generated_datasets(study: Study) -> list[str]:
 
 
 def list_class_text_sources(study: Study) -> list[str]:
-    """List the text files from which the class texts are made."""
+    """List the text files of the generated datasets' prompts, as :func:`synthdiv.jobs.prompts.list_source_files`."""
     return list_source_files(study, _list_generated_datasets(study))
 
 
@@ -230,7 +230,7 @@ def list_evidence(study: Study) -> list[str]:
     return [f"<results>/diagnosis/{name}/evidence.parquet" for name in list_diagnosed(study)]
 
 
-@plans()
+@plans(once_if(list_split_sets))
 def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
     """Plan the tables of causes and of error splits."""
     return TabulateDiagnosis(
@@ -242,12 +242,7 @@ def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
     )
 
 
-def list_tradeoff_jobs(study: Study) -> list[Wildcards]:
-    """Return one job without wildcards, if there are diagnosed sets."""
-    return [{}] if list_diagnosed(study) else []
-
-
-@plans(list_tradeoff_jobs)
+@plans(once_if(list_diagnosed))
 def tabulate_tradeoff(study: Study) -> TabulateTradeoff:
     """Plan the table of diversity against error."""
     natural = find_natural_reference(study)
@@ -281,12 +276,7 @@ def _describe_intervention(study: Study, name: str) -> Intervention:
     return Intervention(name=name, base=entry.base, train_sets=trained, class_ids=treated)
 
 
-def list_compared_interventions(study: Study) -> list[Wildcards]:
-    """Return one job without wildcards, if the study has interventions."""
-    return [{}] if study.config.interventions else []
-
-
-@plans(list_compared_interventions)
+@plans(once_if(list_intervention_sets))
 def compare_interventions(study: Study) -> CompareInterventions:
     """Plan the table of interventions."""
     classifier = find_first_classifier(study)

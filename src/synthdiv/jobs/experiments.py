@@ -10,7 +10,7 @@ from typing import Any
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
 from synthdiv.jobs.prompts import describe_classes
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.experiments import list_encoder_experiments, list_queries, list_references
 from synthdiv.plan.parts import Experiment
 from synthdiv.plan.sets import list_encoders
@@ -166,7 +166,7 @@ def tabulate_experiments(study: Study) -> TabulateExperiments:
     )
 
 
-@plans()
+@plans(once_if(lambda study: len(list_encoders(study)) > 1))
 def compare_encoders(study: Study) -> CompareEncoders:
     """Plan the comparison of encoders."""
     return CompareEncoders(encoders=tuple(list_encoders(study)))

@@ -9,38 +9,32 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from synthdiv.catalog.table import Part
 from synthdiv.core.job import Job
 from synthdiv.jobs.classifiers import (
     find_first_classifier,
-    list_predictor_sets,
     list_runs,
-    list_trained_mixtures,
     list_training_logs,
     list_training_sets,
 )
-from synthdiv.jobs.diagnosis import list_split_sets
-from synthdiv.jobs.files import find_embeddings, find_set_indices
-from synthdiv.jobs.images import list_probe_indices, list_prompt_probes
+from synthdiv.jobs.files import find_embeddings, find_results, find_set_indices
+from synthdiv.jobs.images import list_probe_indices
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import list_diagnosed, list_diagnosis_references, list_queries, list_references
 from synthdiv.plan.sets import (
     find_natural_images,
     list_encoded_sets,
     list_encoders,
-    list_grammar_sets,
     list_image_sets,
     list_sheet_sets,
 )
 from synthdiv.plan.study import Study
-from synthdiv.plan.sweeps import find_sweeps
-from synthdiv.plan.transfer import find_feature_set, list_transfer_sets
 
 Options = dict[str, Any]
 
 
 def always(study: Study) -> bool:
-    """Return True: every study has the figure."""
+    """Return True: every study with the tables has the figure."""
     return True
 
 
@@ -55,27 +49,33 @@ class Figure:
 
     Attributes
     ----------
-    title, category : str
+    title : str
+    part : Part
         Its title, and the part of the report that shows it.
     draw : str
         The function of :mod:`synthdiv.report` that draws it, as "module:function". It takes the inputs and the options.
-    needs : callable
-        From the study to something true if the study has the figure.
     inputs : mapping of name to str or callable
-        Tables of the study; or a function from the study to paths.
+        Results tables, without which a study does not have the figure; or a function from the study to paths.
     options : callable
         From the study to what decides the figure besides its inputs, as plain values.
     caption : str
         May name options in braces.
+    needs : callable
+        From the study to something true if the study has the figure; needed where the tables do not say this.
     """
 
     title: str
-    category: str
+    part: Part
     draw: str
-    needs: Callable[[Study], object]
     inputs: Mapping[str, str | Callable[[Study], str | list[str]]]
     caption: str
     options: Callable[[Study], Options] = field(default=no_options)
+    needs: Callable[[Study], object] = field(default=always)
+
+    @property
+    def tables(self) -> list[str]:
+        """The results tables among its inputs."""
+        return [source for source in self.inputs.values() if isinstance(source, str)]
 
 
 class PlotFigure(Job):
@@ -180,8 +180,8 @@ def name_first_classifier(study: Study) -> Options:
 
 
 def list_plotted_transfer(study: Study) -> list[str]:
-    """Return the table of transfer, if there are transfer sets."""
-    return ["<results>/tables/transfer_means.csv"] if list_transfer_sets(study) else []
+    """Return the table of transfer, if the study has it."""
+    return find_results(study, "transfer_means.csv")
 
 
 def name_natural(study: Study) -> Options:
@@ -192,7 +192,7 @@ def name_natural(study: Study) -> Options:
 FIGURES = {
     "contact_sheet": Figure(
         title="Contact sheet",
-        category="2 Images",
+        part="2 Images",
         draw="figures:draw_contact_sheet",
         needs=list_sheet_sets,
         inputs={"indices": list_sheet_indices},
@@ -205,9 +205,8 @@ FIGURES = {
     ),
     "experiments": Figure(
         title="Reference x query matrix",
-        category="3 Matrix",
+        part="3 Matrix",
         draw="figures:draw_experiments",
-        needs=always,
         inputs={"table": "experiments.csv"},
         options=describe_matrix,
         caption=(
@@ -219,7 +218,7 @@ FIGURES = {
     ),
     "centroid_distance": Figure(
         title="Centroid Distance",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="figures:draw_centroid_distance",
         needs=list_image_sets,
         inputs={"table": "centroid_distance.csv"},
@@ -232,9 +231,8 @@ FIGURES = {
     ),
     "error_split": Figure(
         title="Diversity against centroid-shift",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="diagnosis_figures:draw_error_split",
-        needs=list_split_sets,
         inputs={"split": "error_split.csv", "terms": "error_terms.csv"},
         options=name_split_reference,
         caption=(
@@ -247,9 +245,8 @@ FIGURES = {
     ),
     "tradeoff": Figure(
         title="Diversity against semantic error",
-        category="4 Diversity and shift",
+        part="4 Diversity and shift",
         draw="tradeoff_figure:draw_tradeoff",
-        needs=list_diagnosed,
         inputs={"table": "tradeoff.csv"},
         caption=(
             "Left: how varied each generated set is (Centroid Distance of its training split) against its semantic error, "
@@ -262,7 +259,7 @@ FIGURES = {
     ),
     "causes": Figure(
         title="Causes by class",
-        category="5 Classes",
+        part="5 Classes",
         draw="diagnosis_figures:draw_causes",
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
@@ -275,7 +272,7 @@ FIGURES = {
     ),
     "evidence": Figure(
         title="Images of the classes that fall short",
-        category="5 Classes",
+        part="5 Classes",
         draw="diagnosis_figures:draw_evidence",
         needs=list_evidence_sets,
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
@@ -287,9 +284,8 @@ FIGURES = {
     ),
     "guidance": Figure(
         title="Metrics by guidance scale",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="guidance_figures:draw_guidance",
-        needs=find_sweeps,
         inputs={"table": "guidance.csv", "per_class": "guidance_per_class.parquet", "choice": "guidance_choice.csv"},
         caption=(
             "Each dataset that was generated at several guidance scales, at each of them. The set is the images at that "
@@ -307,9 +303,8 @@ FIGURES = {
     ),
     "prompt_probes": Figure(
         title="Prompt probes",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="figures:draw_prompt_probes",
-        needs=list_prompt_probes,
         inputs={"indices": list_probe_indices, "table": "prompt_probes.csv"},
         options=count_probe_images,
         caption=(
@@ -323,9 +318,8 @@ FIGURES = {
     ),
     "adherence": Figure(
         title="Modifier adherence",
-        category="6 Guidance and prompts",
+        part="6 Guidance and prompts",
         draw="adherence_figures:draw_adherence",
-        needs=list_grammar_sets,
         inputs={"table": "adherence.csv"},
         caption=(
             "Whether each modifier of a grammar reaches the images: the share of comparisons, in percent, in which an image "
@@ -340,7 +334,7 @@ FIGURES = {
     ),
     "geometry": Figure(
         title="Class clusters, centroids and prompts",
-        category="7 Geometry",
+        part="7 Geometry",
         draw="geometry_figure:draw_geometry",
         needs=find_geometry_sets,
         inputs={"images": find_geometry_images, "prompts": find_geometry_prompts},
@@ -356,9 +350,8 @@ FIGURES = {
     ),
     "classifiers": Figure(
         title="Training x evaluation sets",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_classifiers",
-        needs=list_evaluations,
         inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
         caption=(
             "Each row is the set that a classifier was trained on (training split), each column the set that it is "
@@ -370,7 +363,7 @@ FIGURES = {
     ),
     "training": Figure(
         title="Training curves",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_training",
         needs=list_training_sets,
         inputs={"logs": list_training_logs},
@@ -383,9 +376,8 @@ FIGURES = {
     ),
     "exchange_rate": Figure(
         title="Natural against synthetic images",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_exchange_rate",
-        needs=list_trained_mixtures,
         inputs={"table": "exchange_rate.csv"},
         caption=(
             "Top-1 against the number of natural training images: alone, and with synthetic images added. Where a line with "
@@ -396,9 +388,8 @@ FIGURES = {
     ),
     "predictors": Figure(
         title="Predictors of accuracy",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="classifier_figures:draw_predictors",
-        needs=list_predictor_sets,
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
         options=name_first_classifier,
         caption=(
@@ -410,9 +401,8 @@ FIGURES = {
     ),
     "transfer": Figure(
         title="Transfer of frozen features",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="feature_figures:draw_transfer",
-        needs=list_transfer_sets,
         inputs={"means": "transfer_means.csv"},
         caption=(
             "A logistic regression is fitted to the frozen features of each encoder for each transfer set (rows). Shown is "
@@ -424,9 +414,8 @@ FIGURES = {
     ),
     "features": Figure(
         title="Features and accuracies (spider plot)",
-        category="8 Classifiers",
+        part="8 Classifiers",
         draw="feature_figures:draw_features",
-        needs=find_feature_set,
         inputs={
             "statistics": "feature_statistics.csv",
             "classifiers": "classifier_means.csv",
@@ -443,9 +432,8 @@ FIGURES = {
     ),
     "jobs": Figure(
         title="Time, memory and speed",
-        category="9 Claims, audit, cost",
+        part="9 Claims, audit, cost",
         draw="job_table:draw_jobs",
-        needs=always,
         inputs={"table": "jobs.csv"},
         caption=(
             "Time and resources of the study's jobs in their last run: the total time of a rule's jobs (their number in "
@@ -460,7 +448,11 @@ FIGURES = {
 
 def list_figures(study: Study) -> list[str]:
     """List the figures that a study has."""
-    return [name for name, one in FIGURES.items() if one.needs(study)]
+    return [
+        name
+        for name, one in FIGURES.items()
+        if one.needs(study) and len(find_results(study, *one.tables)) == len(one.tables)
+    ]
 
 
 def list_plotted(study: Study) -> list[Wildcards]:
@@ -481,9 +473,9 @@ def find_figure_inputs(study: Study, figure: str) -> dict[str, str | list[str]]:
     }
 
 
-def find_figure_category(study: Study, figure: str) -> str:
+def find_figure_part(study: Study, figure: str) -> str:
     """Return the part of the report that shows a figure."""
-    return FIGURES[figure].category
+    return FIGURES[figure].part
 
 
 def find_figure_labels(study: Study, figure: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The paths of images and embeddings, as rules read and write them.
+"""The paths of images, embeddings and results tables, as rules read and write them.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, find_rule, plans
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.parts import USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
@@ -109,6 +110,21 @@ def find_set_embeddings(study: Study, set_name: str, encoder: str | None = None)
 def find_reference_embeddings(study: Study, encoder: str, reference: str) -> str:
     """Return the file that represents a reference set's embeddings."""
     return find_embeddings(study, encoder, reference)
+
+
+def has_result(study: Study, name: str) -> bool:
+    """Return whether a study has a results table: whether the rule that writes it has a job."""
+    return bool(find_rule(TABLES[name].rule).list_wildcards(study))
+
+
+def find_results(study: Study, *files: str) -> list[str]:
+    """Return the paths of those of some files of results tables that a study has."""
+    return [f"<results>/tables/{file}" for file in files if has_result(study, Path(file).stem)]
+
+
+def list_results(study: Study, *rules: str) -> list[str]:
+    """List the results tables that a study has of some rules, each once."""
+    return find_results(study, *(f"{name}.{one.files[0]}" for name, one in TABLES.items() if one.rule in rules))
 
 
 def list_model_files(*names: str | bool | None) -> list[str]:

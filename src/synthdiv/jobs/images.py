@@ -10,16 +10,21 @@ from typing import Any
 from synthdiv.core.fingerprints import RECIPE_VERSION, format_scale
 from synthdiv.core.job import Job
 from synthdiv.images.image_source import ImageSource
-from synthdiv.images.transfer_sets import find_root
 from synthdiv.jobs.files import find_indices, list_collections, list_model_files
 from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_class_ids, find_natural_files, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
-from synthdiv.plan.transfer import find_transfer_files, find_transfer_table, list_transfer_sets, read_transfer_classes
+from synthdiv.plan.transfer import (
+    find_transfer_files,
+    find_transfer_root,
+    find_transfer_table,
+    list_transfer_sets,
+    read_transfer_classes,
+)
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
 
@@ -196,7 +201,7 @@ def list_indexed_files(study: Study, indexed: str) -> list[str]:
     if kind == "natural":
         return [path for _, files in _describe_natural(study, name).files for path in files.list_files()]
     entry = list_transfer_sets(study)[name]
-    paths = find_root(entry.describe_library(), f"transfer.sets.{name}") if entry.torchvision is not None else []
+    paths = find_transfer_root(study, name) if entry.torchvision is not None else []
     paths += [entry.classes] if entry.classes is not None else []
     return paths + [path for files in find_transfer_files(study, name).values() for path in files.list_files()]
 
@@ -248,7 +253,7 @@ def list_probe_indices(study: Study) -> list[str]:
     return [f"<results>/images/prompt_probes/{name}.parquet" for name in study.prompt_probes]
 
 
-@plans()
+@plans(once_if(list_all_indices))
 def count_flags(study: Study) -> CountFlags:
     """Plan the table of flagged images."""
     return CountFlags(exclude_flags=list_excluded(study))

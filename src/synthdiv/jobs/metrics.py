@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.prompts import describe_classes
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.parts import SweepMetric
@@ -169,7 +169,7 @@ def list_compared_metrics(study: Study) -> list[str]:
     ]
 
 
-@plans()
+@plans(once_if(lambda study: list_measured(study) or list_compared(study)))
 def tabulate_metrics(study: Study) -> TabulateMetrics:
     """Plan the tables of metrics."""
     return TabulateMetrics(
@@ -215,7 +215,7 @@ def list_sweep_fingerprints(study: Study) -> list[str]:
     return [f"<results>/generators/{name}.json" for name in _list_sweep_generators(study)]
 
 
-@plans()
+@plans(once_if(find_sweeps))
 def tabulate_guidance(study: Study) -> TabulateGuidance:
     """Plan the tables of metrics along the guidance scale."""
     return TabulateGuidance(
@@ -224,8 +224,3 @@ def tabulate_guidance(study: Study) -> TabulateGuidance:
         generators=tuple(_list_sweep_generators(study)),
         classes=describe_classes(study, "name"),
     )
-
-
-def list_guidance_tables(study: Study) -> list[str]:
-    """List the tables of the target guidance."""
-    return [f"<results>/tables/{name}.csv" for name in ("guidance", "guidance_choice") if find_sweeps(study)]

@@ -12,7 +12,7 @@ from synthdiv.config.generation import ProbeBuilder
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import find_generator, find_prompts
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_grammar_sets, list_text_encoders
@@ -114,8 +114,8 @@ def describe_classes(study: Study, *columns: str) -> ClassColumns:
 
 
 def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
-    """List the text files from which the prompts of some datasets are made."""
-    files = [study.config.classes]
+    """List the text files from which the prompts of some datasets are made, besides the class table."""
+    files = []
     for name in _list_bases(study, names):
         entry = study.config.datasets[name]
         files += [path for path in (entry.overrides, entry.grammar, entry.table) if path is not None]
@@ -123,17 +123,17 @@ def list_source_files(study: Study, names: Iterable[str]) -> list[str]:
 
 
 def list_sources(study: Study, dataset: str) -> list[str]:
-    """List the text files from which the prompts of a dataset are made."""
+    """List the text files of a dataset's prompts, as :func:`list_source_files`."""
     return list_source_files(study, [dataset])
 
 
 def list_set_sources(study: Study, set_name: str) -> list[str]:
-    """List the text files from which the prompts of a set are made."""
+    """List the text files of a set's prompts, as :func:`list_source_files`."""
     return list_source_files(study, [study.find_dataset(set_name)])
 
 
 def list_all_sources(study: Study) -> list[str]:
-    """List the text files from which any prompts are made."""
+    """List the text files of all prompts, as :func:`list_source_files`."""
     return list_source_files(study, study.datasets)
 
 
@@ -155,7 +155,6 @@ def describe_prompts(study: Study, dataset: str, shard: Shard | None = None) -> 
     entries = {name: study.config.datasets[name] for name in _list_bases(study, [dataset])}
     return DatasetPrompts(
         name=dataset,
-        class_table=study.config.classes,
         first=class_ids.start,
         stop=class_ids.stop,
         digest=digest_prompts(prompts, class_ids),
@@ -170,7 +169,6 @@ def describe_probe(study: Study, probe: str) -> ProbePrompts:
     (class_id,) = study.find_classes([entry.class_key])
     return ProbePrompts(
         name=probe,
-        class_table=study.config.classes,
         first=class_id,
         stop=class_id + 1,
         digest=digest_prompts(dataset, [class_id]),
@@ -213,7 +211,7 @@ def write_prompts(study: Study, dataset: str) -> WritePrompts:
     return WritePrompts(listed=_list_prompts(study, dataset), classes=describe_classes(study, "name"))
 
 
-@plans()
+@plans(once_if(lambda study: study.datasets or study.prompt_probes))
 def check_prompts(study: Study) -> CheckPrompts:
     """Plan the check of all prompts."""
     datasets = study.config.datasets
@@ -257,15 +255,10 @@ def list_adherence_tables(study: Study) -> list[str]:
     return [f"<results>/adherence/{one['encoder']}/{one['set_name']}.parquet" for one in list_adherence(study)]
 
 
-@plans()
+@plans(once_if(list_grammar_sets))
 def tabulate_adherence(study: Study) -> TabulateAdherence:
     """Plan the table of adherence."""
     return TabulateAdherence(sets=tuple(list_grammar_sets(study)), classes=describe_classes(study, "name"))
-
-
-def list_adherence_table(study: Study) -> list[str]:
-    """Return the table of the target adherence, if the study measures it."""
-    return ["<results>/tables/adherence.csv"] if list_grammar_sets(study) else []
 
 
 def describe_probes(study: Study) -> tuple[ScoredProbe, ...]:
@@ -282,7 +275,7 @@ def list_probe_references(study: Study) -> list[str]:
     return [find_embeddings(study, first, one.reference) for one in study.config.prompt_probes.values()]
 
 
-@plans()
+@plans(once_if(describe_probes))
 def score_prompt_probes(study: Study) -> ScorePromptProbes:
     """Plan the table of prompt probes."""
     return ScorePromptProbes(prompt_probes=describe_probes(study), classes=describe_classes(study, "key", "name"))

@@ -7,61 +7,13 @@ from __future__ import annotations
 
 import re
 
+from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
-from synthdiv.jobs.audit import list_compared_tables
-from synthdiv.jobs.classifiers import list_classifier_tables
-from synthdiv.jobs.diagnosis import list_split_sets
 from synthdiv.jobs.figures import list_figures, name_figures
-from synthdiv.jobs.images import list_all_indices
-from synthdiv.jobs.metrics import list_compared, list_guidance_tables
-from synthdiv.jobs.prompts import list_adherence_table
+from synthdiv.jobs.files import has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.jobs.transfer import list_transfer_tables
-from synthdiv.plan.classifiers import list_training_runs
-from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
-from synthdiv.plan.sets import list_encoders, list_image_sets
+from synthdiv.plan.experiments import find_natural_reference, list_diagnosis_references
 from synthdiv.plan.study import Study
-from synthdiv.plan.transfer import list_transfer_sets
-
-TABLE_DESCRIPTIONS = {
-    "3 Matrix": {
-        "experiments": "One row per reference and query set; each metric with its 95 % interval.",
-        "published": "Values printed in the paper, with their source, next to this study's values.",
-        "matrix_summary": "Means over parts of the matrix.",
-        "embedding_classifiers": "The same matrix by classifiers trained on embeddings.",
-    },
-    "4 Diversity and shift": {
-        "centroid_distance": "The diversity of each split of each set.",
-        "error_split": "Each set's error against a reference, split into its own spread and centroid-shift.",
-        "tradeoff": (
-            "The diversity of each generated set, with the shares of its images with semantic errors or of another visual "
-            "domain."
-        ),
-        "set_metrics": "Other metrics of diversity and similarity, of each set alone and against natural images.",
-    },
-    "5 Classes": {
-        "causes": "One row per set and class: the suspected cause of its shortfall, with the supporting metrics.",
-        "interventions": "The effect of each intervention on the diagnosed classes, and on others.",
-    },
-    "6 Guidance and prompts": {
-        "guidance_choice": "The best guidance scale by each metric, overall and per class.",
-        "prompt_probes": "One row per probed prompt.",
-        "prompt_checks": "Truncated and identical prompts, found before generation.",
-        "flags": "The number of images that are black, nearly uniform, unsafe or undecodable.",
-    },
-    "8 Classifiers": {
-        "classifier_means": "One row per training and evaluation set; means over seeds.",
-        "shift_gaps": "The advantage of training on natural images, on each evaluation set.",
-        "transfer_means": "The accuracy of each encoder's frozen features on transfer sets; means over seeds.",
-        "feature_statistics": "Statistics of each classifier's features of natural images.",
-        "predictors": "Metrics known before training, as predictors of the trained classifiers' accuracy.",
-    },
-    "9 Claims, audit, cost": {
-        "claims": "Claims of two papers, tested on this study's sets.",
-        "audit": "Conditions that the metrics must satisfy, and whether they do.",
-    },
-}
-"""The tables to browse in the report, by part."""
 
 
 class WriteSummary(Job):
@@ -74,14 +26,11 @@ class WriteSummary(Job):
         The natural set.
     reference : str or None
         The reference set of the error split.
-    tables : tuple of str
-        The names of the tables, in the order of the inputs.
     """
 
     study: str
     natural: str | None
     reference: str | None
-    tables: tuple[str, ...]
 
 
 class WriteTablePage(Job):
@@ -103,36 +52,8 @@ class TabulateJobs(Job):
 
 
 def list_report_tables(study: Study) -> list[str]:
-    """List the tables of the report."""
-    tables = ["experiments.csv", "per_class.parquet", "experiment_differences.csv"]
-    tables += ["matrix_summary.csv", "embedding_classifiers.csv"]
-    tables += ["set_metrics.csv"] if list_compared(study) else []
-    tables += ["centroid_distance.csv"] if list_image_sets(study) else []
-    tables += ["error_split.csv", "causes.csv"] if list_split_sets(study) else []
-    tables += ["tradeoff.csv"] if list_diagnosed(study) else []
-    tables += ["interventions.csv"] if study.config.interventions else []
-    tables += ["encoder_agreement.csv"] if len(list_encoders(study)) > 1 else []
-    tables += ["prompt_probes.csv"] if study.prompt_probes else []
-    tables += ["prompt_checks.csv"] if study.datasets or study.prompt_probes else []
-    tables += ["flags.csv"] if list_all_indices(study) else []
-    tables += ["audit.csv", "claims.csv"]
-    tables += ["published.csv"] if list_compared_tables(study) else []
-    others = list_guidance_tables(study) + list_adherence_table(study) + list_transfer_tables(study)
-    return [f"<results>/tables/{name}" for name in tables] + others + list_classifier_tables(study)
-
-
-def _list_summary_tables(study: Study) -> dict[str, str]:
-    names = ["experiments.csv", "experiment_differences.csv", "audit.csv", "claims.csv"]
-    names += ["centroid_distance.csv"] if list_image_sets(study) else []
-    names += ["error_split.csv", "causes.parquet"] if list_split_sets(study) else []
-    names += ["classifier_means.csv", "classifier_differences.csv"] if list_training_runs(study) else []
-    names += ["transfer_means.csv"] if list_transfer_sets(study) else []
-    return {name.rsplit(".", 1)[0]: f"<results>/tables/{name}" for name in names}
-
-
-def list_summary_tables(study: Study) -> list[str]:
-    """List the tables that the summary uses."""
-    return list(_list_summary_tables(study).values())
+    """List the tables of the report: all but those of jobs, which it reads last, and of reviews."""
+    return list_results(study, *({table.rule for table in TABLES.values()} - {"tabulate_jobs", "write_review"}))
 
 
 @plans()
@@ -142,7 +63,6 @@ def write_summary(study: Study) -> WriteSummary:
         study=study.name,
         natural=find_natural_reference(study),
         reference=next(iter(list_diagnosis_references(study)), None),
-        tables=tuple(_list_summary_tables(study)),
     )
 
 
@@ -153,14 +73,13 @@ def name_page(part: str) -> str:
 
 def find_page_part(study: Study, page: str) -> str:
     """Return the part of the report that a page of tables belongs to."""
-    return next(part for part in TABLE_DESCRIPTIONS if name_page(part) == page)
+    return next(table.part for table in TABLES.values() if name_page(table.part) == page)
 
 
 def _describe_page(study: Study, page: str) -> dict[str, str]:
     """Return this study's tables on a page, each with its description."""
-    existing = set(list_report_tables(study))
-    described = TABLE_DESCRIPTIONS[find_page_part(study, page)]
-    return {name: words for name, words in described.items() if f"<results>/tables/{name}.csv" in existing}
+    shown = {name: table.description for name, table in TABLES.items() if name_page(table.part) == page}
+    return {name: words for name, words in shown.items() if has_result(study, name)}
 
 
 def list_page_tables(study: Study, page: str) -> list[str]:
@@ -170,7 +89,8 @@ def list_page_tables(study: Study, page: str) -> list[str]:
 
 def list_pages(study: Study) -> list[Wildcards]:
     """List the pages of tables."""
-    return [{"page": name} for name in map(name_page, TABLE_DESCRIPTIONS) if _describe_page(study, name)]
+    parts = dict.fromkeys(table.part for name, table in TABLES.items() if table.part and has_result(study, name))
+    return [{"page": name_page(part)} for part in parts]
 
 
 @plans(list_pages)
@@ -194,20 +114,20 @@ def tabulate_jobs(study: Study) -> TabulateJobs:
 
 def list_guidance_results(study: Study) -> list[str]:
     """List the results of the target guidance."""
-    return list_guidance_tables(study) + name_figures(study, ["guidance"])
+    return list_results(study, "tabulate_guidance") + name_figures(study, ["guidance"])
 
 
 def list_adherence_results(study: Study) -> list[str]:
     """List the results of the target adherence."""
-    return list_adherence_table(study) + name_figures(study, ["adherence"])
+    return list_results(study, "tabulate_adherence") + name_figures(study, ["adherence"])
 
 
 def list_transfer_results(study: Study) -> list[str]:
     """List the results of the target transfer."""
-    return list_transfer_tables(study) + name_figures(study, ["transfer", "features"])
+    return list_results(study, "tabulate_transfer", "tabulate_features") + name_figures(study, ["transfer", "features"])
 
 
 def list_classifier_results(study: Study) -> list[str]:
     """List the results of the target classifiers."""
     figures = ["classifiers", "training", "exchange_rate", "predictors"]
-    return list_classifier_tables(study) + name_figures(study, figures)
+    return list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)

@@ -9,6 +9,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from synthdiv.core.job import Job
@@ -43,6 +44,11 @@ def once(study: Study) -> list[Wildcards]:
     return [{}]
 
 
+def once_if(has_job: Callable[[Study], object]) -> Callable[[Study], list[Wildcards]]:
+    """Return the function that lists the wildcards of a rule with one job, for studies of which ``has_job`` is true."""
+    return lambda study: [{}] if has_job(study) else []
+
+
 def plans(list_wildcards: Callable[[Study], Iterable[Wildcards]] = once) -> Callable[[MakeJob], MakeJob]:
     """Register a function that makes the jobs of the rule of its name.
 
@@ -59,13 +65,23 @@ def plans(list_wildcards: Callable[[Study], Iterable[Wildcards]] = once) -> Call
     return register
 
 
-def list_jobs(study: Study) -> dict[tuple[str, str], dict[str, Any]]:
-    """List the params of every job of a study, whether or not a target needs it, by its rule and its wildcards' values."""
+@cache
+def _import_rules() -> dict[str, Rule]:
     package = importlib.import_module("synthdiv.jobs")
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
+    return RULES
+
+
+def find_rule(name: str) -> Rule:
+    """Return how the jobs of a rule are made."""
+    return _import_rules()[name]
+
+
+def list_jobs(study: Study) -> dict[tuple[str, str], dict[str, Any]]:
+    """List the params of every job of a study, whether or not a target needs it, by its rule and its wildcards' values."""
     return {
         (name, " ".join(wildcards.values())): rule.make(study, **wildcards).to_params()
-        for name, rule in RULES.items()
+        for name, rule in _import_rules().items()
         for wildcards in rule.list_wildcards(study)
     }

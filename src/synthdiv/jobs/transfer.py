@@ -13,7 +13,7 @@ from synthdiv.images.transfer_sets import VALIDATION
 from synthdiv.jobs.classifiers import list_evaluated, list_seeds
 from synthdiv.jobs.images import list_excluded, list_transfer
 from synthdiv.jobs.prompts import describe_classes
-from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.sets import find_natural_images
 from synthdiv.plan.study import Study
@@ -197,7 +197,7 @@ def list_transfer_trials(study: Study) -> list[str]:
     return _list_transfer_files(study, ".trials.parquet")
 
 
-@plans()
+@plans(once_if(list_transfer_sets))
 def tabulate_transfer(study: Study) -> TabulateTransfer:
     """Plan the tables of transfer."""
     return TabulateTransfer(
@@ -239,21 +239,9 @@ def list_feature_statistics(study: Study) -> list[str]:
     return [f"<results>/feature_statistics/{name}/{training}.parquet" for name, training in list_evaluations(study)]
 
 
-def list_feature_tables(study: Study) -> list[Wildcards]:
-    """Return one job without wildcards, if features are measured."""
-    return [{}] if find_feature_set(study) is not None else []
-
-
-@plans(list_feature_tables)
+@plans(once_if(find_feature_set))
 def tabulate_features(study: Study) -> TabulateFeatures:
     """Plan the table of the statistics."""
     image_set = find_feature_set(study)
     assert image_set is not None
     return TabulateFeatures(evaluations=tuple(list_evaluations(study)), image_set=image_set)
-
-
-def list_transfer_tables(study: Study) -> list[str]:
-    """List the tables of the target transfer."""
-    tables = ["transfer", "transfer_means"] if list_transfer_sets(study) else []
-    tables += ["feature_statistics"] if find_feature_set(study) is not None else []
-    return [f"<results>/tables/{name}.csv" for name in tables]

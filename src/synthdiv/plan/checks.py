@@ -11,12 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from synthdiv.config.problems import Problem, raise_problems, suggest_name
+from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, MultiCrop, Recipe
-from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
-from synthdiv.images.transfer_sets import find_root
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
@@ -36,12 +34,11 @@ from synthdiv.plan.sets import (
     read_natural_counts,
 )
 from synthdiv.plan.study import Study
-from synthdiv.plan.transfer import find_transfer_files, list_transfer_sets
+from synthdiv.plan.transfer import find_transfer_files, find_transfer_root, list_transfer_sets
 from synthdiv.plan.user_sources import check_images
 from synthdiv.prompts.class_tables import ClassRow
 
 Problems = Iterator[Problem]
-Where = tuple[str | int, ...]
 EXAMPLE_GENERATOR = (
     "name one, such as generators: {sd15: {model: stable-diffusion-v1-5/stable-diffusion-v1-5, variant: fp16, steps: 50, "
     "width: 512, height: 512}}"
@@ -49,56 +46,39 @@ EXAMPLE_GENERATOR = (
 EXAMPLE_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
 
 
-def check_names(config: StudyConfig, classes: Sequence[ClassRow], files: Iterable[str] = (), given: Any = None) -> None:
+def check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> None:
     """Check that every name in a config is that of something.
 
-    Parameters
-    ----------
-    config : StudyConfig
-    classes : sequence of ClassRow
-        The study's classes.
-    files : iterable of str
-        The config's files, so that messages can name file and line.
-    given : mapping, optional
-        The config as given.
-
     Raises
     ------
-    StudyError
+    ConfigError
         About all names that nothing has.
     """
-    raise_problems(list(_check_names(config, classes)), files, given=given)
+    raise_problems(_check_names(config, classes))
 
 
-def check_study(study: Study, files: Iterable[str] = (), given: Any = None) -> None:
+def check_study(study: Study) -> None:
     """Check that all parts of a study, whose names are known, fit each other.
-
-    Parameters
-    ----------
-    study : Study
-    files, given
-        As in :func:`check_names`.
 
     Raises
     ------
-    StudyError
+    ConfigError
         About all that is wrong.
     """
-    raise_problems(list(_check_parts(study)), files, given=given)
+    raise_problems(_check_parts(study))
 
 
-def _check_name(name: str | None, among: Iterable[str], where: Where, what: str) -> Problems:
-    message = None if name is None else suggest_name(name, among, what)
-    if message is not None:
-        yield Problem(where, message)
+def _check_name(name: str | None, among: Iterable[str], where: Keys, what: str) -> Problems:
+    if name is not None:
+        yield from check_name(name, among, where, what)
 
 
-def _check_list(names: Iterable[str] | None, among: Iterable[str], where: Where, what: str) -> Problems:
+def _check_list(names: Iterable[str] | None, among: Iterable[str], where: Keys, what: str) -> Problems:
     for n, name in enumerate(names or ()):
         yield from _check_name(name, among, (*where, n), what)
 
 
-def _check_classes(keys: Iterable[str], classes: Sequence[ClassRow], where: Sequence[Where]) -> Problems:
+def _check_classes(keys: Iterable[str], classes: Sequence[ClassRow], where: Sequence[Keys]) -> Problems:
     known = [row.key for row in classes]
     for key, place in zip(keys, where, strict=True):
         named = [row.key for row in classes if row.name == key and key not in known]
@@ -115,7 +95,7 @@ def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
         yield from _check_name(dataset.base, config.datasets, ("datasets", name, "base"), "dataset")
         yield from _check_name(dataset.generator, config.generators, ("datasets", name, "generator"), "generator")
     for name, probe in config.prompt_probes.items():
-        where: Where = ("prompt_probes", name)
+        where: Keys = ("prompt_probes", name)
         yield from _check_name(probe.generator, config.generators, (*where, "generator"), "generator")
         yield from _check_name(probe.reference, sets, (*where, "reference"), "set")
         yield from _check_classes([probe.class_key], classes, [(*where, "class")])
@@ -225,7 +205,7 @@ def _check_encoders(study: Study) -> Problems:
 
 def _check_sets(study: Study) -> Problems:
     for name, entry in study.sets.items():
-        where: Where = ("sets", name)
+        where: Keys = ("sets", name)
         if entry.dataset is not None:
             yield from _check_scale(study, name)
         elif entry.guidance_scale is not None:
@@ -285,14 +265,14 @@ def _check_mixtures(study: Study) -> Problems:
             yield from _check_trains(study, part.set, ("mixtures", name, "parts", n, "set"))
 
 
-def _check_images(study: Study, name: str, where: Where, verb: str) -> Problems:
+def _check_images(study: Study, name: str, where: Keys, verb: str) -> Problems:
     entry = study.sets[name]
     if entry.kind != "image" or entry.embeddings is not None:
         there = "prompts" if entry.embeddings is None else "embeddings"
         yield Problem(where, f"classifiers {verb} images, and set {name!r} has none, but {there}")
 
 
-def _check_trains(study: Study, name: str, where: Where) -> Problems:
+def _check_trains(study: Study, name: str, where: Keys) -> Problems:
     yield from _check_images(study, name, where, "need")
     if is_evaluation_only(study, name):
         yield Problem(where, f"set {name!r} has no training split")
@@ -349,7 +329,7 @@ def _check_multi_crop(recipe: Recipe, spec: MultiCrop) -> Problems:
             ("augmentation", unused[0]),
             "multi_crop replaces timm's augmentation: remove one (random erasing, re_prob and the like, may stay)",
         )
-    ranges: dict[Where, Sequence[float]] = {
+    ranges: dict[Keys, Sequence[float]] = {
         ("global", "scale"): spec.global_.scale,
         ("local", "scale"): spec.local.scale,
         ("blur_sigma",): spec.blur_sigma,
@@ -361,7 +341,7 @@ def _check_multi_crop(recipe: Recipe, spec: MultiCrop) -> Problems:
 
 def _check_initial(study: Study, name: str) -> Problems:
     classifiers, seen = study.config.classifiers, [name]
-    where: Where = ("classifiers", name, "init_from")
+    where: Keys = ("classifiers", name, "init_from")
     while (source := classifiers[seen[-1]].init_from) is not None:
         if source.classifier in seen:
             yield Problem(where, f"{' -> '.join([*seen, source.classifier])} is circular")
@@ -376,7 +356,7 @@ def _check_initial(study: Study, name: str) -> Problems:
 def _check_interventions(study: Study) -> Problems:
     trained = next((one.train for one in study.config.classifiers.values() if one.train), [])
     for name, one in study.config.interventions.items():
-        where: Where = ("interventions", name)
+        where: Keys = ("interventions", name)
         sets = {"base": one.base, "diagnosed": one.diagnosed, "others": one.others}
         unknown = {role: listed for role, listed in sets.items() if listed not in trained}
         for role, listed in unknown.items():
@@ -407,24 +387,39 @@ def _check_features(study: Study) -> Problems:
         yield Problem(("features", "set"), "it is not a set of natural images (`images`)", repr(name))
 
 
-def check_sources(study: Study) -> None:
+def check_sources(study: Study, files: Iterable[str] = (), given: Any = None) -> None:
     """Check that the user-provided images and embeddings exist.
+
+    Parameters
+    ----------
+    study : Study
+    files : iterable of str
+        The files of its config, so that messages can name file and line.
+    given : mapping, optional
+        The config as given.
 
     Raises
     ------
     StudyError
         If a file or a class's folder is missing or empty.
     """
+    with locate_problems(list(files), given):
+        _check_sources(study)
+
+
+def _check_sources(study: Study) -> None:
     for name, transfer_set in list_transfer_sets(study).items():
         if transfer_set.torchvision is not None:
-            find_root(transfer_set.describe_library(), f"transfer.sets.{name}")
+            find_transfer_root(study, name)
         for split, described in find_transfer_files(study, name).items():
-            check_images(described, f"config: transfer.sets.{name}.images.{split}")
+            with about(("transfer", "sets", name, "images", split)):
+                check_images(described)
     for name, entry in study.sets.items():
         if entry.embeddings is not None:
             for path in find_embedding_files(study, name):
                 if not os.path.exists(path):
-                    raise StudyError(f"config: sets.{name}.embeddings: {path} does not exist")
+                    raise ConfigError([Problem(("sets", name, "embeddings"), f"{path} does not exist")])
         if entry.images is not None:
             for split in list_splits(study, name):
-                check_images(find_natural_files(study, name, split), f"config: sets.{name}.images.{split}")
+                with about(("sets", name, "images", split)):
+                    check_images(find_natural_files(study, name, split))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from synthdiv.config.loading import read_config, read_recipes
+from synthdiv.config.problems import about, locate_problems
 from synthdiv.plan.checks import check_names, check_study
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_tables import read_classes
@@ -34,18 +35,18 @@ def load_study(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study:
     StudyError
         If anything in it is wrong; no model is loaded for this.
     """
-    files = list(files)
-    checked = read_config(config, files)
-    classes = read_classes(checked.classes)
-    check_names(checked, classes, files, config)
-    study = Study(
-        config=checked,
-        classes=classes,
-        datasets=build_datasets(checked.datasets, classes, seed=checked.seed, images_per_class=checked.count_images()),
-        prompt_probes={
-            name: build_prompt_probe(name, entry, classes, checked.seed) for name, entry in checked.prompt_probes.items()
-        },
-        recipes=read_recipes(checked, files),
-    )
-    check_study(study, files, config)
+    with locate_problems(list(files), config):
+        checked = read_config(config)
+        with about(("classes",)):
+            classes = read_classes(checked.classes)
+        check_names(checked, classes)
+        counts, probes = checked.count_images(), checked.prompt_probes
+        study = Study(
+            config=checked,
+            classes=classes,
+            datasets=build_datasets(checked.datasets, classes, seed=checked.seed, images_per_class=counts),
+            prompt_probes={name: build_prompt_probe(name, one, classes, checked.seed) for name, one in probes.items()},
+            recipes=read_recipes(checked),
+        )
+        check_study(study)
     return study

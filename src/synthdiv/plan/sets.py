@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from synthdiv.config.problems import about
 from synthdiv.config.sets import Encoder
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
@@ -91,7 +92,8 @@ def find_class_ids(study: Study, set_name: str) -> list[int] | None:
     subset = study.sets[set_name].class_subset
     if subset is None:
         return None
-    return read_class_subset(subset, study.classes, study.config.classes, f"config: sets.{set_name}.class_subset")
+    with about(("sets", set_name, "class_subset")):
+        return read_class_subset(subset, study.classes, study.config.classes)
 
 
 def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str, int]]:
@@ -106,8 +108,8 @@ def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str
     sizes = study.sets[set_name].images_per_class
     for split, given in (("evaluation", sizes.evaluation), ("train", sizes.train)):
         if given is not None and given != "all":
-            where = f"sets.{set_name}.images_per_class.{split}"
-            counts[split] = given if isinstance(given, int) else read_counts(given, study.classes, where)
+            with about(("sets", set_name, "images_per_class", split)):
+                counts[split] = given if isinstance(given, int) else read_counts(given, study.classes)
     return counts
 
 
@@ -121,17 +123,18 @@ def find_natural_files(study: Study, set_name: str, split: str) -> ImageFiles:
     """
     class_ids = find_class_ids(study, set_name)
     keys = [row.key for row in study.classes if class_ids is None or row.class_id in class_ids]
-    where = f"config: sets.{set_name}.images.{split}"
     images = study.sets[set_name].images
     assert images is not None
-    return describe_images(images.list_splits()[split], keys, where)
+    with about(("sets", set_name, "images", split)):
+        return describe_images(images.list_splits()[split], keys)
 
 
 def find_embedding_files(study: Study, set_name: str) -> list[str]:
     """List the files of a set with user-provided embeddings."""
     source = study.sets[set_name].embeddings
     assert source is not None
-    return find_embeddings(source, f"config: sets.{set_name}.embeddings")
+    with about(("sets", set_name, "embeddings")):
+        return find_embeddings(source)
 
 
 def list_image_sets(study: Study, encoder: str | None = None) -> list[str]:

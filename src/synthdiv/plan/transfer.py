@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 from functools import cache
 
+from synthdiv.config.problems import ConfigError, Problem, about
 from synthdiv.config.training import TransferSet
-from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
+from synthdiv.images.transfer_sets import find_root
 from synthdiv.plan.sets import find_natural_images
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import describe_images
@@ -32,7 +33,9 @@ def read_transfer_classes(study: Study, name: str) -> list[ClassRow] | None:
     """
     if list_transfer_sets(study)[name].images is None:
         return None
-    return read_classes(find_transfer_table(study, name))
+    table = find_transfer_table(study, name)
+    with about(("transfer", "sets", name, "classes")):
+        return read_classes(table)
 
 
 def find_transfer_table(study: Study, name: str) -> str:
@@ -47,13 +50,26 @@ def find_transfer_table(study: Study, name: str) -> str:
     if entry.classes is not None:
         return entry.classes
     assert entry.images is not None
-    path, where = entry.images.train, f"config: transfer.sets.{name}"
+    path = entry.images.train
     if not isinstance(path, str) or not os.path.isdir(path):
-        raise StudyError(
-            f"{where}.images.train: {path if isinstance(path, str) else path.path} is not a folder with one folder per "
-            f"class; for any other form name a class table in {where.removeprefix('config: ')}.classes"
+        message = (
+            f"{path if isinstance(path, str) else path.path} is not a folder with one folder per class; for any other form "
+            f"name a class table in transfer.sets.{name}.classes"
         )
+        raise ConfigError([Problem(("transfer", "sets", name, "images", "train"), message)])
     return path
+
+
+def find_transfer_root(study: Study, name: str) -> list[str]:
+    """Return the files and folders of a transfer set of torchvision.
+
+    Raises
+    ------
+    StudyError
+        If one is missing.
+    """
+    with about(("transfer", "sets", name)):
+        return find_root(list_transfer_sets(study)[name].describe_library())
 
 
 def find_transfer_files(study: Study, name: str) -> dict[str, ImageFiles]:
@@ -66,10 +82,11 @@ def find_transfer_files(study: Study, name: str) -> dict[str, ImageFiles]:
     """
     keys = [row.key for row in read_transfer_classes(study, name) or []]
     images = list_transfer_sets(study)[name].images
-    return {
-        split: describe_images(source, keys, f"config: transfer.sets.{name}.images.{split}")
-        for split, source in (images.list_splits() if images is not None else {}).items()
-    }
+    files = {}
+    for split, source in (images.list_splits() if images is not None else {}).items():
+        with about(("transfer", "sets", name, "images", split)):
+            files[split] = describe_images(source, keys)
+    return files
 
 
 @cache

@@ -22,7 +22,7 @@ TIMM_SUBSETS = ("imagenet-a", "imagenet-r")
 """Lists of ImageNet classes that timm includes."""
 
 
-def describe_images(source: str | ImageLocation, keys: list[str], where: str) -> ImageFiles:
+def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
     """Recognise the form of a source of images, and list its files.
 
     Parameters
@@ -31,8 +31,6 @@ def describe_images(source: str | ImageLocation, keys: list[str], where: str) ->
         A path or a pattern, or what the config says of it.
     keys : list of str
         The class keys of a folder with one folder per class.
-    where : str
-        The config key, for messages.
 
     Returns
     -------
@@ -46,7 +44,7 @@ def describe_images(source: str | ImageLocation, keys: list[str], where: str) ->
     path, labels = (source, None) if isinstance(source, str) else (source.path, source.labels)
     if os.path.isdir(path) and labels:
         if not os.path.isfile(labels):
-            raise StudyError(f"{where}.labels: the file {labels} does not exist")
+            raise StudyError(f"the file of labels {labels} does not exist")
         return ImageFiles(form="flat", paths=(path,), labels=labels)
     if os.path.isdir(path):
         folders = {key: key for key in keys}
@@ -54,12 +52,12 @@ def describe_images(source: str | ImageLocation, keys: list[str], where: str) ->
             folders = {row.key: str(row.class_id) for row in read_classes(source.folders)}
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
-                raise StudyError(f"{where}.folders: {source.folders} has no class with the key {unknown!r}")
+                raise StudyError(f"{source.folders} has no class with the key {unknown!r}")
         return ImageFiles(form="folder", paths=tuple(os.path.join(path, folders[key]) for key in keys), keys=tuple(keys))
     paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
     if missing is not None:
-        raise StudyError(f"{where}: {missing} does not exist")
+        raise StudyError(f"{missing} does not exist")
     if all(path.endswith(".tar") for path in paths):
         return ImageFiles(form="tar", paths=tuple(paths))
     if all(path.endswith(".parquet") for path in paths):
@@ -67,12 +65,12 @@ def describe_images(source: str | ImageLocation, keys: list[str], where: str) ->
     if len(paths) == 1 and re.search(r"ubyte(\.gz)?$", path):
         labels = labels or path.replace("images", "labels").replace("idx3", "idx1")
         if labels == path or not os.path.exists(labels):
-            raise StudyError(f"{where}: {path} needs its labels; {labels} does not exist (name it with `labels:`)")
+            raise StudyError(f"{path} needs its labels; {labels} does not exist (name it with `labels:`)")
         return ImageFiles(form="idx", paths=tuple(paths), labels=labels)
-    raise StudyError(f"{where}: {path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+    raise StudyError(f"{path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
 
 
-def check_images(described: ImageFiles, where: str) -> None:
+def check_images(described: ImageFiles) -> None:
     """Check that every class's folder exists and is not empty, if the source has folders.
 
     Raises
@@ -82,21 +80,19 @@ def check_images(described: ImageFiles, where: str) -> None:
     """
     for folder in described.paths if described.form == "folder" else ():
         if not os.path.isdir(folder):
-            raise StudyError(f"{where}: there is no folder {folder} for the class with that key")
+            raise StudyError(f"there is no folder {folder} for the class with that key")
         with os.scandir(folder) as entries:
             if not any(not entry.name.startswith(".") for entry in entries):
-                raise StudyError(f"{where}: the folder {folder} contains no image")
+                raise StudyError(f"the folder {folder} contains no image")
 
 
-def find_embeddings(source: str | EmbeddingTables, where: str) -> list[str]:
+def find_embeddings(source: str | EmbeddingTables) -> list[str]:
     """List the embedding tables of a source, and the class table next to each array of vectors.
 
     Parameters
     ----------
     source : str or EmbeddingTables
         A path or a pattern, for both splits or for each.
-    where : str
-        The config key, for messages.
 
     Raises
     ------
@@ -108,13 +104,13 @@ def find_embeddings(source: str | EmbeddingTables, where: str) -> list[str]:
     for path in sources:
         found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
         if not found:
-            raise StudyError(f"{where}: nothing matches {path}")
+            raise StudyError(f"nothing matches {path}")
         files += found
         files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
     return files
 
 
-def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, where: str) -> list[int]:
+def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str) -> list[int]:
     """Read the class_ids of a list of class keys, from timm or a file.
 
     Parameters
@@ -122,8 +118,8 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, wher
     subset : str
         One of ``TIMM_SUBSETS``, or a path. A list of timm may name classes that the study does not have.
     classes : sequence of ClassRow
-    table, where : str
-        The class table and the config key, for messages.
+    table : str
+        The class table, for messages.
 
     Raises
     ------
@@ -131,12 +127,12 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str, wher
         If it cannot be read, or names a class that the study does not have.
     """
     path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
-    keys = dict.fromkeys(read_text(path, f"list of classes ({where}; timm's are {' and '.join(TIMM_SUBSETS)})").split())
+    keys = dict.fromkeys(read_text(path, f"list of classes (timm's are {' and '.join(TIMM_SUBSETS)})").split())
     class_ids = {row.key: row.class_id for row in classes}
     own = sorted(class_ids[key] for key in keys if key in class_ids)
     if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):
         unknown = next((key for key in keys if key not in class_ids), None)
-        raise StudyError(f"{where}: {subset} names the class {unknown!r}, which {table} does not have")
+        raise StudyError(f"{subset} names the class {unknown!r}, which {table} does not have")
     return own
 
 
@@ -148,7 +144,7 @@ def find_timm_subset(name: str) -> Path:
     return Path(found.submodule_search_locations[0]) / "data" / "_info" / f"{name.replace('-', '_')}_synsets.txt"
 
 
-def read_counts(path: str, classes: Sequence[ClassRow], where: str) -> dict[str, int]:
+def read_counts(path: str, classes: Sequence[ClassRow]) -> dict[str, int]:
     """Read how many images of each class are used, by key, from a CSV with the columns ``key`` and ``images``.
 
     Raises
@@ -157,7 +153,7 @@ def read_counts(path: str, classes: Sequence[ClassRow], where: str) -> dict[str,
         If it cannot be read, names an unknown class, or a count is not a positive integer.
     """
     keys, counts = {row.key for row in classes}, {}
-    for number, row in read_csv_rows(path, required=("key", "images"), what=f"table of counts ({where})"):
+    for number, row in read_csv_rows(path, required=("key", "images"), what="table of counts"):
         key, images = row["key"].strip(), row["images"].strip()
         if key not in keys:
             raise StudyError(f"{path}, line {number}: there is no class with the key {key!r}")

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from synthdiv.config.generation import DatasetEntry, ProbeBuilder, PromptBuilder
-from synthdiv.config.problems import check_known
+from synthdiv.config.generation import NEEDED, DatasetEntry, ProbeBuilder, PromptBuilder
+from synthdiv.config.problems import ConfigError, Problem, about, check_name, raise_problems
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, SPLITS
 from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
@@ -199,14 +199,17 @@ def build_datasets(
     def build(name: str, asked_by: tuple[str, ...]) -> Dataset:
         if name in built:
             return built[name]
-        if name in asked_by:
-            raise StudyError(f"dataset {name!r} is based on itself: {' -> '.join([*asked_by, name])}")
         entry = entries[name]
+        if name in asked_by:
+            circle = " -> ".join([*asked_by, name])
+            raise ConfigError([Problem(("datasets", name, "base"), f"the dataset is based on itself: {circle}")])
         base = build(entry.base, (*asked_by, name)) if entry.base is not None else None
         if base is not None and base.per_image:
-            raise StudyError(f"dataset {name!r}: its base {base.name!r} has one prompt per image; a base has one per class")
-        dataset = BUILDERS[entry.builder](name, entry, base, classes, seed, images_per_class[name])
-        _check_enough(dataset)
+            message = f"{base.name!r} has one prompt per image; a base has one per class"
+            raise ConfigError([Problem(("datasets", name, "base"), message)])
+        with about(("datasets", name, *NEEDED[entry.builder][-1:])):
+            dataset = BUILDERS[entry.builder](name, entry, base, classes, seed, images_per_class[name])
+            _check_enough(dataset)
         built[name] = dataset
         return dataset
 
@@ -240,13 +243,13 @@ def build_prompt_probe(name: str, entry: ProbeBuilder, classes: list[ClassRow], 
         If there is no such class, or a prompt is empty or appears twice.
     """
     class_ids = {row.key: row.class_id for row in classes}
-    check_known(entry.class_key, class_ids, f"prompt_probes.{name}.class", "class with the key")
+    raise_problems(check_name(entry.class_key, class_ids, ("prompt_probes", name, "class"), "class with the key"))
     texts, count = [text.strip() for text in entry.prompts], entry.images
     for n, text in enumerate(texts):
         if not text:
-            raise StudyError(f"config: prompt_probes.{name}.prompts: prompt {n + 1} is empty")
+            raise ConfigError([Problem(("prompt_probes", name, "prompts", n), "the prompt is empty")])
         if text in texts[:n]:
-            raise StudyError(f"config: prompt_probes.{name}.prompts: {text!r} appears twice")
+            raise ConfigError([Problem(("prompt_probes", name, "prompts", n), "an earlier prompt is the same", repr(text))])
     class_id = class_ids[entry.class_key]
     images = {(class_id, PROBE, n * count + i): text for n, text in enumerate(texts) for i in range(count)}
     names = [row.name for row in classes]
@@ -269,11 +272,11 @@ def _build_template(
     unknown = next((slot for slot in slots if slot not in FIELDS), None)
     if unknown is not None or not slots:
         given = f"{{{unknown}}}" if slots else "no slot"
-        raise StudyError(f"dataset {name!r}: the template {template!r} has {given}; it takes {{{'}, {'.join(FIELDS)}}}")
+        raise StudyError(f"the template {template!r} has {given}; it takes {{{'}, {'.join(FIELDS)}}}")
     for row in classes:
         missing = next((slot for slot in slots if not getattr(row, slot)), None)
         if missing is not None:
-            raise StudyError(f"dataset {name!r}: class {row.key!r} has no {missing} in the class table")
+            raise StudyError(f"class {row.key!r} has no {missing} in the class table")
     texts = [re.sub(r"{(\w+)}", lambda found: getattr(row, found[1]), template) for row in classes]  # noqa: B023
     return Dataset(name, classes, seed, texts, counts)
 
@@ -374,8 +377,8 @@ def _check_enough(dataset: Dataset) -> None:
     total = sum(dataset.images_per_class.values())
     if dataset.grammar is not None and dataset.unique and len(dataset.grammar.templates) < total:
         raise StudyError(
-            f"dataset {dataset.name!r} needs {total} different prompts per class, but the grammar {dataset.grammar.path} "
-            f"has {len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts repeat "
+            f"the dataset needs {total} different prompts per class, but the grammar {dataset.grammar.path} has "
+            f"{len(dataset.grammar.templates)}: add values to it, lower images_per_class, or let prompts repeat "
             "(`unique: false`)"
         )
     if dataset.images is not None:
@@ -384,6 +387,6 @@ def _check_enough(dataset: Dataset) -> None:
                 for index in range(count):
                     if (row.class_id, split, index) not in dataset.images:
                         raise StudyError(
-                            f"dataset {dataset.name!r}: its table has no prompt for class {row.key!r}, {split} {index}; "
+                            f"the table has no prompt for class {row.key!r}, {split} {index}; "
                             f"images_per_class asks for {count}"
                         )

@@ -26,8 +26,6 @@ class Prompts(Part):
     ----------
     name : str
         The dataset or the prompt probe.
-    class_table : str
-        The file of the classes.
     first, stop : int
         The classes, as a range of class_ids.
     digest : str
@@ -35,7 +33,6 @@ class Prompts(Part):
     """
 
     name: str
-    class_table: str
     first: int
     stop: int
     digest: str
@@ -45,11 +42,13 @@ class Prompts(Part):
         """The classes."""
         return range(self.first, self.stop)
 
-    def read(self, images_per_class: Iterable[tuple[str, int]] | None = None) -> Dataset:
+    def read(self, class_table: str, images_per_class: Iterable[tuple[str, int]] | None = None) -> Dataset:
         """Read the prompts from their files.
 
         Parameters
         ----------
+        class_table : str
+            The study's class table.
         images_per_class : iterable of (str, int), optional
             The numbers of images of each split; default is one, or those of a prompt probe.
 
@@ -58,7 +57,7 @@ class Prompts(Part):
         StudyError
             If a file was edited after the job was planned.
         """
-        dataset = self._build(read_classes(self.class_table))
+        dataset = self._build(read_classes(class_table))
         if digest_prompts(dataset, self.class_ids) != self.digest:
             raise StudyError(f"the prompts of {self.name} were edited after this run was planned; start snakemake again")
         return dataset if images_per_class is None else replace(dataset, images_per_class=dict(images_per_class))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import make_embeddings, make_unit
 from scipy import stats
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 
 from synthdiv.analysis.prompt_probes import METRICS, finish_table, score_prompts, tabulate_prompts
 from synthdiv.config.generation import ProbeBuilder
@@ -14,7 +14,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE
 from synthdiv.embeddings.prompt_checks import check_prompts
 from synthdiv.embeddings.table import Embeddings
-from synthdiv.generation.shards import generate_shard, iter_blocks
+from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.index import read_index
 from synthdiv.jobs.images import plan_generation
@@ -45,7 +45,7 @@ def blocks_of(study, run, shard):
 def run(config, path, probe="red"):
     study = load_study(config)
     run, shard = find_run(study, {"probe": probe})
-    return generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_run(study, run, shard, path)
 
 
 def test_prompts_share_noises_with_each_other_and_not_with_sets(config):
@@ -118,8 +118,8 @@ def test_each_prompt_of_a_probe_is_checked_once(classes_csv):
         ({"reference": "Jay-IM"}, "probes.red.reference: there is no set 'Jay-IM'; did you mean 'Jays-IM'"),
         ({"reference": "Jays-PRMT"}, "probes.red.reference is 'Jays-PRMT': it is not an image set with a training split"),
         ({"generator": "gem"}, "probes.red.generator: there is no generator 'gem'; did you mean 'gen'"),
-        ({"prompts": ["jay", " "]}, "probes.red.prompts: prompt 2 is empty"),
-        ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts: 'jay' appears twice"),
+        ({"prompts": ["jay", " "]}, "probes.red.prompts[1]: the prompt is empty"),
+        ({"prompts": ["jay", "a jay", "jay "]}, "probes.red.prompts[2] is 'jay': an earlier prompt is the same"),
         ({"prompts": []}, "probes.red.prompts is []: write a list of one or more texts"),
         ({"image": 3}, "config: prompt_probes.red.image: there is no such key; did you mean images?"),
     ],

@@ -26,9 +26,10 @@ def list_outputs(rule):
 def test_a_table_says_what_each_column_means(table):
     names = [column.name for column in table.columns]
     assert len(set(names)) == len(names)
+    assert table.about.endswith(".")
     assert table.row
     assert all(column.name and column.meaning for column in table.columns)
-    for text in (table.row, table.note, *(column.meaning for column in table.columns)):
+    for text in (table.about, table.row, table.note, *(column.meaning for column in table.columns)):
         assert "|" not in text, "it ends a cell of the reference page"
         assert "\n" not in text
 
@@ -43,11 +44,14 @@ def test_a_range_is_of_numbers_and_not_empty(table):
 
 
 def test_the_rules_write_the_declared_tables_and_no_others():
-    written = {(folder.split("/")[0], name, ending) for rule in RULES for folder, name, ending in list_outputs(rule)}
-    written.add(("review", "history", "csv"))  # not an output: Snakemake would delete it before the next review
+    written = {
+        (rule.name, folder.split("/")[0], name, ending) for rule in RULES for folder, name, ending in list_outputs(rule)
+    }
+    # not an output: Snakemake would delete it before the next review
+    written.add(("write_review", "review", "history", "csv"))
     assert len(written) > 40
     assert written == {
-        (table.folder.split("/")[0], name, ending) for name, table in TABLES.items() for ending in table.files
+        (table.rule, table.folder.split("/")[0], name, ending) for name, table in TABLES.items() for ending in table.files
     }
 
 

@@ -20,11 +20,11 @@ def test_every_column_is_on_the_page():
 
 def test_a_table_is_described():
     columns = (Column("set", "the set"), *bounded(share("top1", "accuracy")), number("seconds", "time", 0, unit="s"))
-    table = Table("mine", "set", columns, "Mine", ("csv", "parquet"), note="Sorted.")
+    table = Table("mine", "Accuracies.", "set", columns, "Mine", ("csv", "parquet"), note="Sorted.", rule="measure")
     assert list(describe_table(table)) == [
         "### `mine.csv` and `mine.parquet`",
         "",
-        "One row per set. Sorted.",
+        "Accuracies. One row per set. Sorted.",
         "",
         "| column | meaning | values |",
         "|---|---|---|",

@@ -26,7 +26,7 @@ GOOD = pl.DataFrame(
 
 @pytest.fixture(autouse=True)
 def declared(monkeypatch):
-    monkeypatch.setitem(TABLES, "mine", Table("mine", "class", COLUMNS, "Mine"))
+    monkeypatch.setitem(TABLES, "mine", Table("mine", "Shares.", "class", COLUMNS, "Mine", rule="measure"))
 
 
 def make_table(**changed):

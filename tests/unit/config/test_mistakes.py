@@ -440,7 +440,7 @@ RECIPE_MISTAKES = {
     "several": (
         "steps: 100\nbatch_size: 64",
         "step: 100\nbatch_size: none",
-        "the recipe recipe.yaml has 2 mistakes:\n"
+        "the config has 2 mistakes:\n"
         "  recipe.yaml, line 2: step: there is no such key; did you mean steps?\n"
         "  recipe.yaml, line 3: batch_size is 'none': write an integer from 1",
     ),
@@ -478,12 +478,20 @@ def test_a_mistake_in_the_file_of_a_recipe_is_named_with_its_place_there(folder,
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("classes: classes.csv", "classes: class.csv", "the class table class.csv does not exist"),
-        ("overrides: clarified.csv", "overrides: clear.csv", "the prompt overrides clear.csv does not exist"),
+        (
+            "classes: classes.csv",
+            "classes: class.csv",
+            "study.yaml, line 2: classes: the class table class.csv does not exist",
+        ),
+        (
+            "overrides: clarified.csv",
+            "overrides: clear.csv",
+            "study.yaml, line 22: datasets.clarified.overrides: the prompt overrides clear.csv does not exist",
+        ),
         (
             "recipe: recipe.yaml",
             "recipe: resnet.yaml",
-            "the recipe (config: classifiers.filed.recipe) resnet.yaml does not exist",
+            "study.yaml, line 62: classifiers.filed.recipe: the recipe resnet.yaml does not exist",
         ),
     ],
 )
@@ -495,21 +503,25 @@ def test_a_file_that_does_not_exist_is_named(folder, old, new, message):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("overrides: clarified.csv", "overrides: latin.csv", "the prompt overrides latin.csv is not UTF-8 text: "),
+        (
+            "overrides: clarified.csv",
+            "overrides: latin.csv",
+            "study.yaml, line 22: datasets.clarified.overrides: the prompt overrides latin.csv is not UTF-8 text: ",
+        ),
         (
             "recipe: recipe.yaml",
             "recipe: natural",
-            "the recipe (config: classifiers.filed.recipe) natural cannot be read: Is a directory",
+            "study.yaml, line 62: classifiers.filed.recipe: the recipe natural cannot be read: Is a directory",
         ),
         (
             "recipe: recipe.yaml",
             "recipe: broken.yaml",
-            "the recipe (config: classifiers.filed.recipe) broken.yaml is not valid YAML: while parsing a flow sequence",
+            "study.yaml, line 62: classifiers.filed.recipe: the recipe broken.yaml is not valid YAML: while parsing a flow",
         ),
         (
             "recipe: recipe.yaml",
             "recipe: word.yaml",
-            "word.yaml must be a mapping, such as `model: resnet50`; it is",
+            "study.yaml, line 62: classifiers.filed.recipe: word.yaml must be a mapping, such as `model: resnet50`; it is",
         ),
     ],
     ids=["another encoding", "a folder", "broken YAML", "a word"],

@@ -4,13 +4,22 @@ import datetime
 
 import pytest
 
-from synthdiv.config.problems import Problem, check_known, list_unreadable, name_path, raise_problems, show, suggest_name
-from synthdiv.core.errors import StudyError
+from synthdiv.config.problems import (
+    ConfigError,
+    Problem,
+    check_name,
+    list_unreadable,
+    locate_problems,
+    name_path,
+    raise_problems,
+    show,
+    suggest_name,
+)
 
 
-def message_of(problems, files=(), **options):
-    with pytest.raises(StudyError) as caught:
-        raise_problems(problems, files, **options)
+def message_of(problems, files=()):
+    with pytest.raises(ConfigError) as caught, locate_problems(files, None):
+        raise_problems(problems)
     return str(caught.value)
 
 
@@ -85,11 +94,11 @@ def test_problems_are_sorted_by_file_and_line(tmp_path, monkeypatch):
 
 
 def test_without_problems_nothing_is_raised():
-    raise_problems([], ["nowhere.yaml"])
+    raise_problems([])
 
 
 def test_a_file_that_cannot_be_read_is_not_named():
-    assert message_of([Problem(("a",), "wrong")], ["nowhere.yaml"], name="recipe") == "recipe: a: wrong"
+    assert message_of([Problem(("a",), "wrong")], ["nowhere.yaml"]) == "config: a: wrong"
 
 
 def test_of_very_many_problems_the_first_are_listed():
@@ -118,6 +127,6 @@ def test_a_similar_name_is_suggested():
     assert suggest_name("x", ["Natural", "Synset"], "set") == "there is no set 'x'; there are Natural, Synset"
     assert suggest_name("x", ["Synset"], "set") == "there is no set 'x'; there is only 'Synset'"
     assert suggest_name("x", [], "set") == "there is no set 'x'; there are none"
-    with pytest.raises(StudyError) as caught:
-        check_known("x", [], "review.set", "set")
-    assert str(caught.value) == "config: review.set: there is no set 'x'; there are none"
+    assert list(check_name("x", ["x"], ("review", "set"), "set")) == []
+    problems = check_name("x", [], ("review", "set"), "set")
+    assert message_of(problems) == "config: review.set: there is no set 'x'; there are none"

@@ -14,7 +14,7 @@ import pytest
 import write_review
 import yaml
 from PIL import Image
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
 from synthdiv.core.errors import StudyError
@@ -28,7 +28,7 @@ from synthdiv.diagnosis.review import (
     tabulate_classes,
     vote_seeds,
 )
-from synthdiv.generation.shards import generate_shard, iter_blocks
+from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.flags import decode_image
 from synthdiv.images.index import read_index
 from synthdiv.jobs.images import plan_generation
@@ -62,8 +62,7 @@ def config(tmp_path, classes_csv, monkeypatch):
 def generate_review(config, path, name="Disamb-IM"):
     study = load_study(config)
     (shard,) = list_shards(study)
-    job = plan_generation(study, *find_run(study, {"set_name": name, "shard": shard}))
-    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_run(study, *find_run(study, {"set_name": name, "shard": shard}), path)
 
 
 def list_seeds(study, **names):

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate, generate_run, make_config
 
-from synthdiv.generation.shards import generate_shard, iter_blocks, regenerate_image
+from synthdiv.generation.shards import iter_blocks, regenerate_image
 from synthdiv.images.archive import read_block, read_bytes
 from synthdiv.images.index import read_index
 from synthdiv.jobs.images import plan_generation
@@ -29,8 +29,7 @@ def config(tmp_path, classes_csv, monkeypatch):
 def run(config, name, path, *, generate=generate):
     study = load_study(config)
     (shard,) = list_shards(study).values()
-    job = plan_generation(study, GenerationRun(name, 7.5), shard)
-    return generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+    return generate_run(study, GenerationRun(name, 7.5), shard, path, generate)
 
 
 def contents(path):
@@ -146,8 +145,7 @@ def test_shards_do_not_change_images(config, tmp_path):
     parts = {}
     for n, shard in enumerate(reversed(list_shards(study).values())):
         path = tmp_path / f"part{n}.parquet"
-        job = plan_generation(study, GenerationRun("synset", 7.5), shard)
-        generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+        generate_run(study, GenerationRun("synset", 7.5), shard, path, generate)
         parts |= contents(path)
     assert parts == contents(tmp_path / "whole.parquet")
 
@@ -158,8 +156,7 @@ def test_classes_with_the_same_prompt_and_noise_are_generated_once(config, tmp_p
     study = load_study(config)
     (shard,) = list_shards(study).values()
     path = tmp_path / "a.parquet"
-    job = plan_generation(study, GenerationRun("synset", 7.5), shard)
-    counts = generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate, writers=3)
+    counts = generate_run(study, GenerationRun("synset", 7.5), shard, path, generate, writers=3)
     assert (counts.generated, counts.found) == (2, 4)
     generated = contents(path)
     assert len(generated) == 6
@@ -175,8 +172,7 @@ def test_a_block_that_another_job_wrote_meanwhile_is_not_overwritten(config, tmp
     first, second, _ = list_shards(study).values()
 
     def run_one(shard, path, generate):
-        job = plan_generation(study, GenerationRun("synset", 7.5), shard)
-        generate_shard(job, FINGERPRINT, path, load_generate=lambda: generate)
+        generate_run(study, GenerationRun("synset", 7.5), shard, path, generate)
 
     def generate_while_another_job_writes(*arguments):
         run_one(second, tmp_path / "b.parquet", generate)

@@ -120,7 +120,7 @@ def test_the_ten_sets_of_the_study_are_supported():
 @pytest.mark.parametrize("name", MAKERS)
 def test_torchvision_lists_files_classes_and_its_own_splits(tmp_path, name):
     MAKERS[name](tmp_path)
-    classes, listed = list_torchvision({"torchvision": name, "root": str(tmp_path)}, "transfer.sets.x")
+    classes, listed = list_torchvision({"torchvision": name, "root": str(tmp_path)})
     assert len(classes) == (102 if name == "Flowers102" else 2)  # torchvision itself defines their names
     without, three = {"EuroSAT", "SUN397", "INaturalist2018", "INaturalist2019"}, {"FGVCAircraft", "DTD", "Flowers102"}
     expected = {"train"} | (set() if name in without else {"evaluation"}) | ({"validation"} if name in three else set())
@@ -140,20 +140,20 @@ def test_torchvision_lists_files_classes_and_its_own_splits(tmp_path, name):
 def test_the_message_about_a_missing_set_says_where_to_get_it_and_where_to_put_it(tmp_path, name):
     source = {"torchvision": name, "root": str(tmp_path)}
     with pytest.raises(StudyError) as caught:
-        find_root(source, "transfer.sets.x")
+        find_root(source)
     message = str(caught.value)
-    assert message.startswith(f"config: transfer.sets.x: {tmp_path}/")
+    assert message.startswith(f"{tmp_path}/")
     assert f"does not exist; {name} is not downloaded automatically: " in message
     assert "http" in message or "its authors no longer offer it" in message
     MAKERS[name](tmp_path)
-    assert all(path.startswith(str(tmp_path)) for path in find_root(source, "transfer.sets.x"))
+    assert all(path.startswith(str(tmp_path)) for path in find_root(source))
 
 
 def test_an_incomplete_set_gives_a_clear_error(tmp_path):
     make_aircraft(tmp_path)
     (tmp_path / "fgvc-aircraft-2013b" / "data" / "images_variant_val.txt").unlink()
     with pytest.raises(StudyError, match=r"torchvision cannot read FGVCAircraft in .*images_variant_val.txt.*: unpack http"):
-        list_torchvision({"torchvision": "FGVCAircraft", "root": str(tmp_path)}, "x")
+        list_torchvision({"torchvision": "FGVCAircraft", "root": str(tmp_path)})
 
 
 def test_the_split_of_a_class_does_not_depend_on_the_others():

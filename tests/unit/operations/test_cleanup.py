@@ -9,12 +9,10 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 
 from synthdiv.core.errors import StudyError
-from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import MARKS, mark_use
-from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.cleanup import check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
@@ -37,12 +35,7 @@ def generate_all(config):
     (results / "generators").mkdir(parents=True, exist_ok=True)
     (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
     return sum(
-        generate_shard(
-            plan_generation(study, run, shard),
-            FINGERPRINT,
-            results / "images" / run.collection / f"{shard.name}.parquet",
-            load_generate=lambda: generate,
-        ).generated
+        generate_run(study, run, shard, results / "images" / run.collection / f"{shard.name}.parquet").generated
         for run in list_generation_runs(study)
         for shard in list_shards(study).values()
     )

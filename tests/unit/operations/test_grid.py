@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from standin import FINGERPRINT, generate, make_config
+from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
-from synthdiv.generation.shards import generate_shard
-from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
 from synthdiv.operations.rates import Rates
@@ -80,7 +78,7 @@ def generate_all(config):
     for run in list_generation_runs(study):
         for shard in list_shards(study).values():
             path = Path("results/images") / run.collection / f"{shard.name}.parquet"
-            generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+            generate_run(study, run, shard, path)
 
 
 def read_grid(config):
@@ -137,7 +135,7 @@ def test_a_probe_is_counted_prompt_by_prompt(config):
     study = load_study(config)
     run, shard = find_run(study, {"probe": "jays"})
     path = Path("results/images/prompt_probes/jays.parquet")
-    generate_shard(plan_generation(study, run, shard), FINGERPRINT, path, load_generate=lambda: generate)
+    generate_run(study, run, shard, path)
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0), (120, 0, 0)], [])
     probe["prompts"] = ["a jay", "red jay"]
     counts, reasons = read_grid(config)

@@ -260,7 +260,7 @@ def set_at(config, path, value):
             "config: experiments.queries[1]: there is no set 'Disam-IM'; did you mean 'Disamb-IM'?",
         ),
         ("contact_sheets.sets", ["Nobody"], "config: contact_sheets.sets[0]: there is no set 'Nobody'"),
-        ("datasets.promptaug.base", "promptaug", "dataset 'promptaug' is based on itself"),
+        ("datasets.promptaug.base", "promptaug", "datasets.promptaug.base: the dataset is based on itself"),
         ("datasets.disamb.base", "nothing", "config: datasets.disamb.base: there is no dataset 'nothing'; there are"),
         ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
         ("images_per_class.train", 9000, "needs 9100 different prompts per class"),
@@ -311,7 +311,7 @@ def test_a_natural_split_uses_all_images_a_number_or_a_table_of_counts(demo, tmp
         with pytest.raises(StudyError, match=message):
             load_study(demo)
     demo["sets"]["Fashion-IM"]["images_per_class"]["train"] = "some.csv"
-    with pytest.raises(StudyError, match=r"sets.Fashion-IM.images_per_class.train\) some.csv does not exist"):
+    with pytest.raises(StudyError, match=r"images_per_class.train: the table of counts some.csv does not exist"):
         load_study(demo)
 
 
@@ -320,7 +320,7 @@ def test_a_single_folder_of_images_needs_labels(demo, tmp_path):
         "kind": "image",
         "images": {"evaluation": {"path": str(tmp_path), "labels": str(tmp_path / "val.txt")}},
     }
-    with pytest.raises(StudyError, match=r"images.evaluation.labels: the file .*val.txt does not exist"):
+    with pytest.raises(StudyError, match=r"images.evaluation: the file of labels .*val.txt does not exist"):
         check_sources(load_study(demo))
     (tmp_path / "val.txt").touch()
     assert find_natural_files(load_study(demo), "Flat-IM", "evaluation").form == "flat"
@@ -469,7 +469,7 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     (tmp_path / "subset.txt").write_text("boot\nshirt\nboot\n", encoding="utf-8-sig")
     assert find_class_ids(load_study(with_folders), "Few-IM") == [6, 9]
     (tmp_path / "subset.txt").unlink()
-    with pytest.raises(StudyError, match=r"list of classes \(config: sets.Few-IM.class_subset; .*subset.txt does not exist"):
+    with pytest.raises(StudyError, match=r"sets.Few-IM.class_subset: the list of classes .*subset.txt does not exist"):
         load_study(with_folders)
     with_folders["sets"]["Few-IM"]["class_subset"] = "imagenet-a"
     with pytest.raises(StudyError, match=r"imagenet-a names the class 'n01498041', which .* does not have"):

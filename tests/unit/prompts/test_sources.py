@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from standin import make_config
+from standin import COUNTS, GRAMMAR, make_config
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, SPLITS
@@ -13,15 +13,6 @@ from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 
-COUNTS = {"train": 3, "evaluation": 2}
-GRAMMAR = """
-template: "{looks}, {size} {class}."
-modifiers:
-  looks:
-    published: [old, new]
-  size:
-    added: [small, large, ""]
-"""
 PROBE_ENTRY = {
     "class": "n02",
     "prompts": ["jay", " a red jay"],
@@ -70,7 +61,7 @@ def test_a_job_reads_the_prompts_of_the_study(config, name):
     study = load_study(config)
     assert set(BUILT) == set(study.datasets)
     params = write_prompts(study, name).to_params()
-    read = WritePrompts.from_params(params).listed.prompts.read()
+    read = WritePrompts.from_params(params).listed.prompts.read(study.config.classes)
     assert every_prompt(read) == every_prompt(study.datasets[name])
     assert len({read.prompt(0, "train", n) for n in range(3)}) == (3 if name in ("per-image", "augmented") else 1)
     assert read.classes == study.classes
@@ -83,7 +74,7 @@ def test_a_job_generates_the_images_that_the_study_counts(config, name):
     (shard,) = list_shards(study).values()
     params = plan_generation(study, GenerationRun(name, 7.5), shard).to_params()
     job = GenerateImages.from_params(params)
-    read = job.prompts.read(job.images_per_class)
+    read = job.prompts.read(study.config.classes, job.images_per_class)
     assert read.images_per_class == study.datasets[name].images_per_class == {"train": 2, "evaluation": 2}
     assert read.list_runs() == study.datasets[name].list_runs()
     assert [read.describe_class(n) for n in range(3)] == [study.datasets[name].describe_class(n) for n in range(3)]
@@ -106,10 +97,10 @@ def test_prompts_edited_after_planning_are_refused(config, name, path, old, new)
     text = Path(path).read_text()
     edit(path, old, new)
     with pytest.raises(StudyError, match=EDITED.format(name)):
-        prompts.read()
+        prompts.read("classes.csv")
     assert describe_prompts(load_study(config), name).digest != prompts.digest
     Path(path).write_text(text)
-    prompts.read()
+    prompts.read("classes.csv")
 
 
 def test_a_shard_reads_edited_prompts_of_other_classes(config):
@@ -119,21 +110,21 @@ def test_a_shard_reads_edited_prompts_of_other_classes(config):
     assert (first.class_ids, second.class_ids) == (range(1), range(1, 2))
     edit("overrides.csv", "a crane bird", "a tall crane bird")
     with pytest.raises(StudyError, match=EDITED.format("disamb")):
-        first.read()
-    assert second.read().prompt(1, "train", 0) == "jay, bird"
+        first.read("classes.csv")
+    assert second.read("classes.csv").prompt(1, "train", 0) == "jay, bird"
 
 
 def test_only_a_grammar_depends_on_the_seed(config):
     seeds = [describe_prompts(load_study(config), name).seed for name in BUILT]
     assert seeds == [None] * 6 + [5]
     with pytest.raises(StudyError, match=EDITED.format("augmented")):
-        describe_prompts(load_study(config), "augmented").model_copy(update={"seed": 6}).read()
+        describe_prompts(load_study(config), "augmented").model_copy(update={"seed": 6}).read("classes.csv")
 
 
 def test_a_job_reads_the_prompts_of_a_probe(config):
     study = load_study(config)
     job = GenerateImages.from_params(generate_prompt_probe(study, "red").to_params())
-    for read in (job.prompts.read(job.images_per_class), job.prompts.read()):
+    for read in (job.prompts.read("classes.csv", job.images_per_class), job.prompts.read("classes.csv")):
         assert read.images_per_class == study.prompt_probes["red"].images_per_class == {PROBE: 8}
         assert every_prompt(read, {PROBE: 8}, [1]) == every_prompt(study.prompt_probes["red"], {PROBE: 8}, [1])
         assert [read.prompt(1, PROBE, n) for n in (3, 4)] == ["jay", "a red jay"]
@@ -144,10 +135,10 @@ def test_a_probe_whose_class_was_edited_after_planning_is_refused(config):
     prompts = describe_probe(load_study(config), "red")
     other = describe_probe(load_study(config | {"prompt_probes": {"red": PROBE_ENTRY | {"prompts": ["jay"]}}}), "red")
     with pytest.raises(StudyError, match=EDITED.format("red")):
-        prompts.model_copy(update={"digest": other.digest}).read()
+        prompts.model_copy(update={"digest": other.digest}).read("classes.csv")
     edit("classes.csv", "1,n02,jay", "1,n04,jay")
     with pytest.raises(StudyError, match=r"prompt_probes\.red\.class: there is no class with the key 'n02'"):
-        prompts.read()
+        prompts.read("classes.csv")
 
 
 def test_a_class_table_with_fewer_or_reordered_classes_is_refused(config):
@@ -156,4 +147,4 @@ def test_a_class_table_with_fewer_or_reordered_classes_is_refused(config):
     Path("classes.csv").write_text("class_id,key,name,lemmas\n0,n02,jay,jay\n1,n01,crane,crane\n")
     for one in (prompts, probe):
         with pytest.raises(StudyError, match=EDITED.format(one.name)):
-            one.read()
+            one.read("classes.csv")
