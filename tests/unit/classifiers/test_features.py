@@ -24,6 +24,7 @@ from synthdiv.classifiers.evaluation import load_classifier
 from synthdiv.classifiers.features import extract_features as take_features
 from synthdiv.classifiers.features import gather_splits
 from synthdiv.classifiers.recipes import build_model, build_transform, resolve_data
+from synthdiv.core.manifests import write_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.images.index import locate_images, read_index
@@ -136,10 +137,12 @@ class Steps:
             images_per_class=None,
             study_seed=0,
         )
+        manifest = self.folder / "weights_1-2.json"
+        write_manifest(self.weights.values(), manifest)
         return self.run(
             extract_features,
             job,
-            inputs={"models": list(self.weights.values()), "index": index},
+            inputs={"models": [manifest], "index": index},
             outputs={"table": self.folder / f"{Path(index).stem}-{training}.features.parquet"},
         )
 
