@@ -49,3 +49,13 @@ def test_a_small_study_runs_up_to_its_matrix(tmp_path):
     table = pl.read_csv(place.results / "tables" / "experiments.csv")
     assert table.select("reference", "query").rows() == [("Synset-IM", "Natural-IM"), ("Synset-IM", "Synset-IM")]
     assert table["n_queries"].to_list() == [16, 16]
+
+
+def test_a_module_without_a_config_is_refused(tmp_path):
+    place = make_place(tmp_path / "place")
+    (place.folder / "Snakefile").write_text(SNAKEFILE.format(repository=REPOSITORY).replace("    config:\n        config\n", ""))
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run"]
+    done = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    message = "the config is empty: a workflow that uses this one as a module gives it one, by `config: config`"
+    assert message in done.stdout + done.stderr
