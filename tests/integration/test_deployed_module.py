@@ -53,7 +53,9 @@ def test_a_small_study_runs_up_to_its_matrix(tmp_path):
 
 def test_a_module_without_a_config_is_refused(tmp_path):
     place = make_place(tmp_path / "place")
-    (place.folder / "Snakefile").write_text(SNAKEFILE.format(repository=REPOSITORY).replace("    config:\n        config\n", ""))
+    (place.folder / "Snakefile").write_text(
+        SNAKEFILE.format(repository=REPOSITORY).replace("    config:\n        config\n", "")
+    )
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--dry-run"]
     done = subprocess.run(command, cwd=place.folder, capture_output=True, text=True, check=False)
     assert done.returncode == 1

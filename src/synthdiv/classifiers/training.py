@@ -112,7 +112,7 @@ class Training:
 
 
 class _Interruption:
-    """Record SIGTERM: the current step is finished and a checkpoint written before the process ends."""
+    """Put SIGTERM off: the current step is finished and written, as a checkpoint or as the result, before the end."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -124,8 +124,10 @@ class _Interruption:
     def _note(self, number: int, frame: object) -> None:
         self.requested = True
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         signal.signal(signal.SIGTERM, self.before)
+        if self.requested and kind is None:
+            stop_job(signal.SIGTERM)
 
 
 def train(training: Training) -> None:

@@ -247,6 +247,15 @@ def test_a_run_after_a_kill_repeats_no_finished_seed(training, tmp_path):
         assert differences(load_file(trainings[2].model), weights(elsewhere(training, tmp_path, seed=3))) <= 1e-6
 
 
+def test_sigterm_in_the_last_step_of_a_seed_starts_no_other_seed(training, tmp_path):
+    recipe = make_recipe(steps=8)
+    trainings = [replace(training, recipe=recipe, seed=seed, folder=str(tmp_path / f"seed{seed}")) for seed in (1, 2)]
+    done = run_script(trainings, tmp_path, "SIGTERM")  # in step 8
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert [Path(one.folder).exists() for one in trainings] == [True, False]
+    assert (trainings[0].model.exists(), trainings[0].checkpoint.exists()) == (True, False)
+
+
 def test_what_decides_the_weights_trains_again(training, tmp_path, index):
     """And whatever has happened to the weights, but not what decides only evaluations."""
     train(training)
