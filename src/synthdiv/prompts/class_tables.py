@@ -80,9 +80,13 @@ def name_classes(keys: Iterable[str]) -> list[ClassRow]:
     return [ClassRow(n, key, key.replace("_", " "), "", "", "") for n, key in enumerate(map(str, keys))]
 
 
+MACOS = "__MACOSX"
+"""The folder of metadata that macOS packs into archives."""
+
+
 def _list_folders(path: Path | str) -> list[str]:
     with os.scandir(path) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", MACOS)))
     if not names:
         raise StudyError(f"the class table {path} is a folder without subfolders to name the classes")
     return names

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from PIL import Image
+
 from synthdiv.core.errors import StudyError
+from synthdiv.images.flags import FORMATS
 from synthdiv.prompts.class_tables import ClassRow
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"}
+IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
+"""Suffixes of the formats that are decoded."""
+LABEL_NAMES = ("class_id", "class_key", "key", "label", "class")
+"""Names of a column of classes."""
+
+
+def is_image_name(name: str) -> bool:
+    """Say whether a file is an image, by its suffix."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,18 +45,22 @@ class FoundImage:
 class Labels:
     """Map the labels of images, which are class keys or class_ids, to classes.
 
+    A key may be written in composed or decomposed characters, as file systems do. If a class key is a number, labels are
+    keys: which number a label means must not differ from label to label.
+
     Parameters
     ----------
     classes : list of ClassRow
         The study's classes.
     ignore_others : bool
-        Whether labels may name classes that the study lacks. If so, numbers are accepted as class keys only: a class_id of
-        another class table would be mistaken for one of the study's.
+        Whether labels may name classes that the study lacks. If so, labels are keys, too: a class_id of another class table
+        would be mistaken for one of the study's.
     """
 
     def __init__(self, classes: list[ClassRow], *, ignore_others: bool = False) -> None:
-        self.keys = {row.key: row.class_id for row in classes}
+        self.keys = {_compose(row.key): row.class_id for row in classes}
         self.ignore_others = ignore_others
+        self.numbered = any(key.isdecimal() for key in self.keys)
 
     def find(self, value: Any, where: str) -> int | None:
         """Return the class_id of a label, or None if its class is to be ignored.
@@ -52,13 +70,43 @@ class Labels:
         StudyError
             If the label names no class; the message contains the label and its location.
         """
-        text = str(value).strip()
+        text = _compose(str(value).strip())
         if text in self.keys:
             return self.keys[text]
         if self.ignore_others and not text.isdecimal():
             return None
-        if text.isdecimal() and int(text) < len(self.keys) and not self.ignore_others:
+        if self.ignore_others or self.numbered:
+            reason = "with ignore_other_classes" if self.ignore_others else "as some class keys are numbers"
+            raise StudyError(f"{where}: the label {text!r} is not a class key; {reason}, labels must be keys")
+        if text.isdecimal() and int(text) < len(self.keys) and text == str(int(text)):
             return int(text)
-        most = len(self.keys) - 1
-        hint = "" if not self.ignore_others else "; with ignore_other_classes, labels must be keys"
-        raise StudyError(f"{where}: the label {text!r} is neither a class key nor a class_id from 0 to {most}{hint}")
+        raise StudyError(f"{where}: the label {text!r} is neither a class key nor a class_id from 0 to {len(self.keys) - 1}")
+
+    def choose(self, readings: Mapping[str, Any], where: str) -> int | None:
+        """Return the class_id that all readings of an image's label name; parameters as for :meth:`find`.
+
+        Parameters
+        ----------
+        readings : mapping of str to label
+            By where it stands, such as "its .cls".
+
+        Raises
+        ------
+        StudyError
+            If a reading names no class, or two name different ones.
+        """
+        found = {place: self.find(value, f"{where}, {place}") for place, value in readings.items()}
+        first, class_id = next(iter(found.items()))
+        other = next((place for place, one in found.items() if one != class_id), None)
+        if other is not None:
+            own, others = (self._name(found[place], readings[place]) for place in (first, other))
+            raise StudyError(f"{where} is {own} by {first} and {others} by {other}: correct or remove one")
+        return class_id
+
+    def _name(self, class_id: int | None, value: Any) -> str:
+        keys = {number: key for key, number in self.keys.items()}
+        return f"of another class ({value})" if class_id is None else f"of class {keys[class_id]}"
+
+
+def _compose(text: str) -> str:
+    return unicodedata.normalize("NFC", text)

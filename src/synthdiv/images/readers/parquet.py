@@ -3,50 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import FoundImage, Labels
+from synthdiv.images.readers.found import LABEL_NAMES, FoundImage, Labels
 
 PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
-PARQUET_LABELS = ("class_id", "key", "label")
 
 
-def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, str]:
-    """Open the file, and name its columns of encoded images and of labels."""
+def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, list[str]]:
+    """Open the file, and name its column of encoded images, and those that may hold classes."""
     try:
         file = pq.ParquetFile(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise StudyError(f"{path} is not a readable Parquet file: {error}") from None
     names = file.schema_arrow.names
     image = next((name for name in PARQUET_IMAGES if name in names), None)
-    label = next((name for name in PARQUET_LABELS if name in names), None)
-    if image is None or label is None:
+    columns = [name for name in LABEL_NAMES if name in names]
+    if image is None or not columns:
         raise StudyError(
             f"{path} needs a column of encoded images (image) and of classes (class_id or key); it has {', '.join(names)}"
         )
-    return file, image, label
+    return file, image, columns
 
 
 def find_in_parquet(path: str, labels: Labels) -> Iterator[FoundImage]:
     """Find the images of a file by row.
 
+    Of several columns that may hold classes, those count whose values are all classes: a sample's own key is none.
+
     Raises
     ------
     StudyError
-        If it cannot be read, has no column of images or of classes, or a label names no class.
+        If it cannot be read, has no column of images or of classes, a label names no class, or two columns name different
+        classes.
     """
-    file, _, label = _open_parquet(path)
-    try:
-        values = file.read(columns=[label])[label].to_pylist()
-    except (pa.ArrowException, OSError) as error:
-        raise StudyError(f"{path}: the column {label} is damaged: {error}") from None
-    for row, value in enumerate(values):
-        class_id = labels.find(value, f"{path}, row {row}")
+    file, _, columns = _open_parquet(path)
+    readings = {}
+    for column in columns:
+        try:
+            readings[column] = file.read(columns=[column])[column].to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            raise StudyError(f"{path}: the column {column} is damaged: {error}") from None
+    if len(columns) > 1:
+        readings = {name: values for name, values in readings.items() if _are_classes(values, labels)} or readings
+    for row, values in enumerate(zip(*readings.values(), strict=True)):
+        places = {f"the column {name}": value for name, value in zip(readings, values, strict=True)}
+        class_id = labels.choose(places, f"{path}, row {row}")
         if class_id is not None:
             yield FoundImage(class_id, f"{path}/{row:09d}", path, row=row)
+
+
+def _are_classes(values: list[Any], labels: Labels) -> bool:
+    try:
+        found = [labels.find(value, "") for value in values]
+    except StudyError:
+        return False
+    return any(class_id is not None for class_id in found)
 
 
 def read_parquet_images(path: str) -> Iterator[bytes]:

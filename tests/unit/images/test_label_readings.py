@@ -1,0 +1,142 @@
+"""Which class an image gets where its label can be read in several ways: by one rule, or by none, which is said."""
+
+import json
+import unicodedata
+
+import pytest
+from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
+
+from synthdiv.core.errors import StudyError
+from synthdiv.images.readers.sources import find_images
+from synthdiv.prompts.class_tables import ClassRow, read_classes
+
+
+def make_classes(*keys):
+    return [ClassRow(n, key, key, "", "", "") for n, key in enumerate(keys)]
+
+
+def list_classes(source, classes=CLASSES, **options):
+    return [image.class_id for image in find_images(source, classes, **options)]
+
+
+FOXES = make_classes("fox", "fox squirrel", "red, fox")
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["val_00.PNG,fox squirrel", 'val_01.PNG,"red, fox"', "val_02.PNG,fox"],
+        ["file_name,split,label", "val_00.PNG,train,fox squirrel", 'val_01.PNG,train,"red, fox"', "val_02.PNG,train,fox"],
+        ["label;other,image", "1;,val_00.PNG"],
+        ["image\tclass_id", "val_02\t0", "val_00\t1", "val_01\t2"],
+        ["val_02 0", "val_00 1", "val_01 2"],
+        ["fox squirrel", "red, fox", "fox"],
+    ],
+    ids=["CSV", "CSV with a header", "CSV with another delimiter", "tabs", "spaces", "one class per line"],
+)
+def test_labels_with_spaces_quotes_and_headers(tmp_path, lines):
+    source = write_flat(tmp_path, lines, ENCODED[:3])
+    if ";" in lines[0]:
+        with pytest.raises(StudyError, match=r"labels.txt: .* columns label;other, image"):
+            find_images(source, FOXES)
+    else:
+        assert list_classes(source, FOXES) == [1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["val_00.PNG,train,fox", "val_01.PNG,train,fox"], "line 1 has 3 values: begin the file with a header"),
+        (["image,label,key", "val_00.PNG,1,fox"], "has the columns label and key, and either may be the class: remove one"),
+        (["val_00.PNG fox squirrel"], "line 1 has 3 words: write the image's name and its class with a comma between them"),
+        (['val_00.PNG,"fox'], "line 1"),
+    ],
+)
+def test_unclear_labels_are_refused(tmp_path, lines, message):
+    with pytest.raises(StudyError, match=message):
+        find_images(write_flat(tmp_path, lines, ENCODED[:1]), FOXES)
+
+
+def test_a_label_of_an_image_that_is_not_there_is_logged(tmp_path, caplog):
+    lines = ["val_00.PNG,fox", "val_07.PNG,fox", "val_08.PNG,fox"]
+    assert list_classes(write_flat(tmp_path, lines, ENCODED[:1]), FOXES) == [0]
+    assert "labels 2 images that the folder does not hold, such as val_07.PNG" in caplog.text
+
+
+def write_sample(folder, **members):
+    return write_tar(folder / "a.tar", [(f"boot/000000001.{extension}", data) for extension, data in members.items()])
+
+
+def encode(**metadata):
+    return json.dumps(metadata).encode()
+
+
+@pytest.mark.parametrize(
+    ("members", "class_id"),
+    [
+        ({"png": ENCODED[0], "cls": b"1", "json": encode(key="000000001", caption="a shirt")}, 1),
+        ({"png": ENCODED[0], "json": encode(key="000000001", class_id=1)}, 1),
+        ({"json": encode(key="000000001", url="x"), "png": ENCODED[0]}, 0),
+        ({"json": encode(key="shirt", class_id=1), "png": ENCODED[0], "cls": b"shirt"}, 1),
+    ],
+    ids=["cls", "class_id", "folder", "three that agree"],
+)
+def test_the_number_of_a_sample_is_not_its_class(tmp_path, members, class_id):
+    """As img2dataset writes it: the JSON's key is the sample's name."""
+    assert list_classes(write_sample(tmp_path, **members)) == [class_id]
+
+
+def test_two_classes_of_a_sample_are_refused(tmp_path):
+    source = write_sample(tmp_path, png=ENCODED[0], cls=b"0", json=encode(class_key="shirt"))
+    with pytest.raises(
+        StudyError, match=r"000000001.png is of class boot by its .cls and of class shirt by its .json \(class_key\)"
+    ):
+        find_images(source, CLASSES)
+
+
+def test_a_label_need_not_lie_beside_its_image(tmp_path):
+    members = [(f"{n}.png", ENCODED[n]) for n in range(2)] + [(f"{n}.cls", b"%d" % (1 - n)) for n in range(2)]
+    assert list_classes(write_tar(tmp_path / "a.tar", members)) == [1, 0]
+
+
+def test_a_parquet_column_that_names_no_classes_is_not_the_label(tmp_path):
+    numbers = ["000000000", "000000001"]
+    assert list_classes(write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], key=numbers, label=[1, 0])) == [1, 0]
+    names = ["img_a", "img_b"]
+    source = write_parquet(tmp_path / "b.parquet", image=ENCODED[:2], key=names, label=["shirt", "hat"])
+    assert list_classes(source, ignore_others=True) == [1]
+
+
+def test_two_parquet_columns_that_name_different_classes_are_refused(tmp_path):
+    source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], key=["boot", "shirt"], label=[0, 0])
+    with pytest.raises(
+        StudyError, match=r"a.parquet, row 1 is of class shirt by the column key and of class boot by the column label"
+    ):
+        find_images(source, CLASSES)
+    assert list_classes(write_parquet(tmp_path / "b.parquet", image=ENCODED[:2], key=["boot", "shirt"], label=[0, 1])) == [
+        0,
+        1,
+    ]
+
+
+def test_a_number_is_no_class_id_where_class_keys_are_numbers(tmp_path):
+    classes = make_classes("1", "2", "3")
+    assert list_classes(write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], label=[1, 3]), classes) == [0, 2]
+    with pytest.raises(
+        StudyError, match=r"row 1, .*: the label '0' is not a class key; as some class keys are numbers, labels"
+    ):
+        find_images(write_parquet(tmp_path / "b.parquet", image=ENCODED[:2], label=[1, 0]), classes)
+
+
+def test_a_class_may_be_spelled_in_composed_or_decomposed_characters(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "café") for form in ("NFC", "NFD"))
+    assert composed != decomposed
+    for given, own in ((composed, decomposed), (decomposed, composed)):
+        source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], label=[given, "tea"])
+        assert list_classes(source, make_classes(own, "tea")) == [0, 1]
+
+
+def test_what_macos_packs_beside_class_folders_is_no_class(tmp_path):
+    for name in ("boot", "__MACOSX", "shirt"):
+        (tmp_path / "train" / name).mkdir(parents=True)
+    assert [row.key for row in read_classes(tmp_path / "train")] == ["boot", "shirt"]
