@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Formats to decode. Pillow passes some others to external programs: an EPS, whatever its suffix, to Ghostscript."""
 
 FLAGS = ("black", "uniform", "nsfw", "undecodable")
@@ -47,23 +47,27 @@ def flag_image(measured: dict[str, float]) -> list[str]:
 def decode_image(data: bytes) -> Image.Image:
     """Decode an encoded image to RGB.
 
-    The camera's EXIF orientation is applied, transparency is composited on white, and 16-bit values are scaled to 8 bits.
-    Of an animation, the first frame is used.
+    The camera's EXIF orientation is applied if its EXIF block can be read, transparency is composited on white, and 16-bit
+    values are scaled to 8 bits. Of an animation, the first frame is used.
 
     Raises
     ------
     ValueError
-        If the data is not a complete image in one of the ``FORMATS``, or has so many pixels that it looks like an attack.
+        If the data is not a complete image in one of the ``FORMATS``, has so many pixels that it looks like an attack, or
+        has values whose range no format defines.
     """
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
         image.load()
-        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
-        image = image.transpose(turn) if turn is not None else image
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises many kinds of exception
         raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+        kind = "floating-point numbers" if image.mode == "F" else "integers of 32 bits or with a sign"
+        raise ValueError(f"its values are {kind}, which have no agreed range: save it with 8 or 16 bits per channel")
+    turn = TURNS.get(_read_orientation(image))
+    image = image.transpose(turn) if turn is not None else image
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image, dtype=np.float64) / 257.0
         image = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
@@ -71,3 +75,10 @@ def decode_image(data: bytes) -> Image.Image:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image if image.mode == "RGB" else image.convert("RGB")  # convert would copy
+
+
+def _read_orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ORIENTATION, 1)
+    except Exception:  # Pillow raises many kinds of exception; the image itself is intact
+        return 1

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, ImageStat
 
 from synthdiv.images.flags import decode_image, flag_image, measure_image
+from synthdiv.images.readers.found import is_image_name
 
 
 def encode(image, image_format="png", **options):
@@ -131,6 +132,51 @@ def test_an_image_with_malformed_exif_is_decoded():
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI4s", 0x011A, 2, 3, b"72\0\0")
     exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
     assert decode_image(encode(Image.fromarray(noise()), "jpeg", exif=exif)).size == (24, 32)
+
+
+@pytest.mark.parametrize("image_format", ["png", "jpeg", "webp"])
+@pytest.mark.parametrize("exif", [b"garbage", b"II*\0" + bytes(4), b"MM\0*\xff\xff\xff\xff"])
+def test_an_image_is_decoded_whatever_its_exif_block(image_format, exif):
+    exif = b"Exif\0\0" + exif if image_format == "jpeg" else exif
+    image = decode_image(encode(Image.fromarray(noise()), image_format, exif=exif))
+    assert image.size == (32, 24)
+
+
+@pytest.mark.parametrize("image_format", ["ppm", "jpeg2000"])
+def test_16_bits_of_other_formats_are_scaled(image_format):
+    image = Image.fromarray(np.array([[0, 257, 200 * 257, 65535]], np.uint16))
+    given = image.convert("I") if image_format == "ppm" else image
+    assert decoded(encode(given, image_format)) == [[[0] * 3, [1] * 3, [200] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize(
+    ("values", "what"),
+    [
+        (np.array([[0, 70_000, 2**31 - 1]], np.int32), "integers of 32 bits or with a sign"),
+        (np.array([[-5, 0, 5]], np.int16), "integers of 32 bits or with a sign"),
+        (np.array([[0.0, 0.5, 1.0]], np.float32), "floating-point numbers"),
+    ],
+)
+def test_values_without_an_agreed_range_are_refused(values, what):
+    """A range from 0 to 1, to 255 or to the largest value: each would be another image."""
+    with pytest.raises(ValueError, match=f"its values are {what}, which have no"):
+        decode_image(write_tiff(values))
+
+
+def write_tiff(values):
+    """Write a grey TIFF of one row without Pillow, which converts signed values."""
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    data, size = values.tobytes(), values.dtype.itemsize
+    tags = [(256, 4, values.shape[1]), (257, 4, 1), (258, 3, 8 * size), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
+    tags += [(277, 3, 1), (278, 4, 1), (279, 4, len(data)), (339, 3, kind)]
+    entries = b"".join(struct.pack("<HHII", tag, form, 1, value) for tag, form, value in tags)
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def test_the_suffixes_of_all_formats_are_images():
+    suffixes = ["JPG", "jpe", "jfif", "png", "webp", "bmp", "gif", "tif", "tiff", "ppm", "pgm", "pbm", "pnm", "avif", "jp2"]
+    assert all(is_image_name(f"photo.{suffix}") for suffix in suffixes)
+    assert not any(map(is_image_name, ["photo.heic", "photo.eps", "photo.pdf", "photo.svg", "photo", "png", "photo.txt"]))
 
 
 @pytest.mark.parametrize("image_format", ["png", "jpeg", "webp", "gif", "tiff", "bmp"])
