@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import re
 import socket
@@ -41,6 +42,17 @@ def read_text(path: Path | str, what: str) -> str:
         raise StudyError(f"the {what} {path} cannot be read: {error.strerror}") from None
     except ValueError as error:  # a path with a NUL character
         raise StudyError(f"the {what} {str(path)!r} cannot be read: {error}") from None
+
+
+def find_files(path: str) -> list[str]:
+    """List the files that match a pattern; a path that exists, and the folders of a pattern that do, are no patterns."""
+    folder = path
+    while folder and not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    rest = path[len(folder) :]
+    if os.path.lexists(path) or not glob.has_magic(rest):
+        return [path]
+    return sorted(glob.glob(glob.escape(folder) + rest))
 
 
 @contextmanager

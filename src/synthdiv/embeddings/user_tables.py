@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import find_files
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.embeddings.table import ROW_GROUP, write_embeddings
 from synthdiv.prompts.class_tables import read_csv_rows
@@ -50,7 +50,7 @@ def import_embeddings(
     lengths: list[np.ndarray] = []
     first = ""
     for split, pattern in sources.items():
-        for file in sorted(glob.glob(pattern)) if glob.has_magic(pattern) else [pattern]:
+        for file in find_files(pattern):
             columns = _read_npy(file) if file.endswith(".npy") else _read_parquet(file)
             found = columns["embedding"]
             first = first or file

@@ -5,16 +5,16 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-import glob
 import importlib.util
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from synthdiv.config.sets import EmbeddingTables, ImageLocation
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import read_text
+from synthdiv.core.files import find_files, read_text
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
@@ -53,8 +53,8 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
                 raise StudyError(f"{source.folders} has no class with the key {unknown!r}")
-        return ImageFiles(form="folder", paths=tuple(os.path.join(path, folders[key]) for key in keys), keys=tuple(keys))
-    paths = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        return ImageFiles(form="folder", paths=tuple(_find_folder(path, folders[key]) for key in keys), keys=tuple(keys))
+    paths = find_files(path)
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
     if missing is not None:
         raise StudyError(f"{missing} does not exist")
@@ -68,6 +68,15 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
             raise StudyError(f"{path} needs its labels; {labels} does not exist (name it with `labels:`)")
         return ImageFiles(form="idx", paths=tuple(paths), labels=labels)
     raise StudyError(f"{path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+
+
+def _find_folder(path: str, name: str) -> str:
+    """Return the path of a class's folder, which may be spelled in composed or decomposed characters."""
+    folder = os.path.join(path, name)
+    if name.isascii() or os.path.isdir(folder):
+        return folder
+    spelled = (one for one in os.listdir(path) if normalize("NFC", one) == normalize("NFC", name))
+    return os.path.join(path, next(spelled, name))
 
 
 def check_images(described: ImageFiles) -> None:
@@ -102,7 +111,7 @@ def find_embeddings(source: str | EmbeddingTables) -> list[str]:
     sources = [source] if isinstance(source, str) else [source.train, source.evaluation]
     files: list[str] = []
     for path in sources:
-        found = sorted(glob.glob(path)) if glob.has_magic(path) else [path]
+        found = find_files(path)
         if not found:
             raise StudyError(f"nothing matches {path}")
         files += found

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import replace_atomically
+from synthdiv.core.files import find_files, replace_atomically
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.images.archive import write_block
 from synthdiv.images.index import write_index
@@ -124,3 +124,19 @@ def test_a_folder_that_is_not_writable_is_named(old):
     finally:
         old.parent.chmod(0o755)
     assert old.read_text() == "old"
+
+
+def test_brackets_in_a_path_that_exists_are_no_pattern(tmp_path):
+    folder = tmp_path / "run[1]"
+    folder.mkdir()
+    for name in ("a.parquet", "b.parquet", "c[2].parquet"):
+        (folder / name).touch()
+
+    def find(name):
+        return [path.removeprefix(f"{folder}/") for path in find_files(f"{folder}/{name}")]
+
+    assert find("a.parquet") == ["a.parquet"]
+    assert find("c[2].parquet") == ["c[2].parquet"]
+    assert find("?.parquet") == find("[ab].parquet") == ["a.parquet", "b.parquet"]
+    assert find("*.npy") == []
+    assert find("d.parquet") == ["d.parquet"]

@@ -7,7 +7,9 @@ import pytest
 from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
 
 from synthdiv.core.errors import StudyError
+from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.readers.sources import find_images
+from synthdiv.plan.user_sources import describe_images
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 
 
@@ -140,3 +142,26 @@ def test_what_macos_packs_beside_class_folders_is_no_class(tmp_path):
     for name in ("boot", "__MACOSX", "shirt"):
         (tmp_path / "train" / name).mkdir(parents=True)
     assert [row.key for row in read_classes(tmp_path / "train")] == ["boot", "shirt"]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_a_class_folder_may_be_spelled_in_composed_or_decomposed_characters(tmp_path, form):
+    (tmp_path / unicodedata.normalize(form, "café")).mkdir()
+    keys = [unicodedata.normalize(one, "café") for one in ("NFC", "NFD")]
+    (first,), (second,) = (describe_images(str(tmp_path), [key]).paths for key in keys)
+    assert first == second == str(tmp_path / unicodedata.normalize(form, "café"))
+
+
+def test_files_that_are_no_images_are_logged_by_suffix(tmp_path, caplog):
+    for name in ("boot", "shirt"):
+        (tmp_path / name).mkdir()
+        for suffix in (".JFIF", ".pgm", ".heic", ".HEIC", ".txt", ""):
+            (tmp_path / name / f"1{suffix}").write_bytes(ENCODED[0])
+    source = ImageFiles(form="folder", paths=(str(tmp_path / "boot"), str(tmp_path / "shirt")), keys=("boot", "shirt"))
+    assert list_classes(source) == [0, 0, 1, 1]
+    counts = "8 files that are no images by their suffix, and are left out: 4 .heic, 2 .txt, 2 without a suffix"
+    assert f"{tmp_path} has {counts}" in caplog.text
+    caplog.clear()
+    members = [("boot/1.jpe", ENCODED[0]), ("boot/1.txt", b"a boot"), ("boot/2.heic", b""), ("boot/1.cls", b"0")]
+    assert list_classes(write_tar(tmp_path / "a.tar", members)) == [0]
+    assert "a.tar has 2 files that are no images by their suffix, and are left out: 1 .txt, 1 .heic" in caplog.text

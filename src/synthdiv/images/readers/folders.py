@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import FoundImage, Labels, is_image_name
+from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, is_image_name
 from synthdiv.images.readers.label_files import read_labels
 
 
-def find_in_class_folder(class_id: int, folder: str) -> Iterator[FoundImage]:
-    """Find a class's images in its folder and all subfolders.
+def find_in_class_folder(class_id: int, folder: str, others: Counter[str]) -> Iterator[FoundImage]:
+    """Find a class's images in its folder and all subfolders, and count the other files by their suffixes.
 
     Raises
     ------
@@ -31,6 +32,8 @@ def find_in_class_folder(class_id: int, folder: str) -> Iterator[FoundImage]:
                 pending.append(entry.path)
             elif is_image_name(entry.name):
                 yield _describe_file(class_id, entry)
+            else:
+                others[get_suffix(entry.name)] += 1
 
 
 def _list_entries(folder: str) -> list[os.DirEntry[str]]:
@@ -58,18 +61,17 @@ def _describe_file(class_id: int, entry: os.DirEntry[str]) -> FoundImage:
     return FoundImage(class_id, entry.path, entry.path, 0, metadata.st_size, metadata.st_mtime_ns)
 
 
-def find_in_flat_folder(folder: str, path: str, labels: Labels) -> Iterator[FoundImage]:
-    """Find all images of one folder, with their classes in a file of labels.
+def find_in_flat_folder(folder: str, path: str, labels: Labels, others: Counter[str]) -> Iterator[FoundImage]:
+    """Find all images of one folder, with their classes in a file of labels, and count the other files by their suffixes.
 
     Raises
     ------
     StudyError
         As :func:`read_labels`.
     """
-    images = sorted(
-        (entry for entry in _list_entries(folder) if is_image_name(entry.name)),
-        key=lambda entry: entry.name,
-    )
+    entries = sorted(_list_entries(folder), key=lambda entry: entry.name)
+    images = [entry for entry in entries if is_image_name(entry.name)]
+    others.update(get_suffix(entry.name) for entry in entries if not is_image_name(entry.name) and entry.is_file())
     names = [entry.name for entry in images]
     for entry, class_id in zip(images, read_labels(path, names, labels), strict=True):
         if class_id is not None:

@@ -22,7 +22,12 @@ LABEL_NAMES = ("class_id", "class_key", "key", "label", "class")
 
 def is_image_name(name: str) -> bool:
     """Say whether a file is an image, by its suffix."""
-    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES
+    return get_suffix(name) in IMAGE_SUFFIXES
+
+
+def get_suffix(name: str) -> str:
+    """Return the suffix of a file's name, in small letters."""
+    return os.path.splitext(name)[1].lower()
 
 
 @dataclass(frozen=True, slots=True)

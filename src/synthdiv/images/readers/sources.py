@@ -6,7 +6,10 @@ decoded: they are found by row, and :mod:`synthdiv.images.natural_index` copies 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -21,11 +24,13 @@ from synthdiv.images.readers.parquet import find_in_parquet, read_parquet_images
 from synthdiv.images.readers.tars import find_in_tar
 from synthdiv.prompts.class_tables import ClassRow
 
+logger = logging.getLogger(__name__)
+
 
 def find_images(
     source: ImageFiles, classes: list[ClassRow], *, threads: int = 1, ignore_others: bool = False
 ) -> list[FoundImage]:
-    """List the images of a source.
+    """List the images of a source, and log which other files it has.
 
     Parameters
     ----------
@@ -45,14 +50,17 @@ def find_images(
     """
     form, paths = source.form, source.paths
     labels = Labels(classes, ignore_others=ignore_others)
+    others = [Counter[str]() for _ in paths]
     parts: list[Callable[[], Iterator[FoundImage]]]
     if form == "folder":
-        parts = [partial(find_in_class_folder, labels.keys[key], path) for key, path in zip(source.keys, paths, strict=True)]
+        class_ids = {row.key: row.class_id for row in classes}
+        folders = zip(source.keys, paths, others, strict=True)
+        parts = [partial(find_in_class_folder, class_ids[key], path, counter) for key, path, counter in folders]
     elif form == "flat":
         assert source.labels is not None
-        parts = [partial(find_in_flat_folder, paths[0], source.labels, labels)]
+        parts = [partial(find_in_flat_folder, paths[0], source.labels, labels, others[0])]
     elif form == "tar":
-        parts = [partial(find_in_tar, path, labels) for path in paths]
+        parts = [partial(find_in_tar, path, labels, counter) for path, counter in zip(paths, others, strict=True)]
     elif form == "parquet":
         parts = [partial(find_in_parquet, path, labels) for path in paths]
     else:
@@ -61,9 +69,20 @@ def find_images(
     with ThreadPoolExecutor(threads) as pool:
         listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
         try:
-            return [image for images in listed for image in images]
+            found = [image for images in listed for image in images]
         except OSError as error:
             raise StudyError(f"{error.filename or paths[0]} cannot be read: {error.strerror or error}") from None
+    _log_others(sum(others, Counter()), paths)
+    return found
+
+
+def _log_others(others: Counter[str], paths: Sequence[str]) -> None:
+    if others:
+        counts = ", ".join(f"{count} {suffix or 'without a suffix'}" for suffix, count in others.most_common())
+        where = os.path.commonpath(paths) if len(paths) > 1 else paths[0]
+        logger.warning(
+            "%s has %d files that are no images by their suffix, and are left out: %s", where, others.total(), counts
+        )
 
 
 def read_rows(path: str) -> Iterator[bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tarfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import check_tar_end
-from synthdiv.images.readers.found import FoundImage, Labels, is_image_name
+from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, is_image_name
 
 LARGEST_LABEL = 2**20
 JSON_NAMES = ("class_key", "class_id", "key")
@@ -27,10 +28,11 @@ class _Sample:
     readings: dict[str, Any] = field(default_factory=dict)
 
 
-def find_in_tar(path: str, labels: Labels) -> Iterator[FoundImage]:
+def find_in_tar(path: str, labels: Labels, others: Counter[str]) -> Iterator[FoundImage]:
     """Find the images of a tar. Members with the same key form a sample; its class is in .cls, .json or the folder's name.
 
-    Of a JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, nothing is read.
+    A JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, is no class. Members that are neither
+    images nor classes are counted by their suffixes.
 
     Raises
     ------
@@ -47,7 +49,8 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[FoundImage]:
                 last = member
                 if any(part.startswith(".") and part.strip(".") for part in member.name.split("/")):
                     continue  # hidden, as in folders
-                _add_member(path, tar, member, samples)
+                if not _add_member(path, tar, member, samples):
+                    others[get_suffix(member.name)] += 1
             if last is not None:
                 check_tar_end(path, last)
     except tarfile.TarError as error:
@@ -62,14 +65,15 @@ def find_in_tar(path: str, labels: Labels) -> Iterator[FoundImage]:
             yield FoundImage(class_id, f"{path}/{name}", path, offset, size, changed)
 
 
-def _add_member(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, samples: dict[str, _Sample]) -> None:
+def _add_member(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, samples: dict[str, _Sample]) -> bool:
+    """Add a member to its sample, and say whether it is an image, a class or a folder."""
     folder, _, base = member.name.rpartition("/")
     stem, _, extension = base.partition(".")
     is_image = is_image_name(base)
     if not member.isreg():
         if is_image and not member.isdir():
             raise StudyError(f"{path}, {member.name}: this is a link or a device, not an image: remove it")
-        return
+        return member.isdir()
     sample = samples.setdefault(f"{folder}/{stem}", _Sample())
     if is_image:
         if sample.image is not None:
@@ -80,6 +84,7 @@ def _add_member(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, sample
         sample.image = (member.name, member.offset_data, member.size)
     elif extension in ("cls", "json"):
         sample.readings |= _read_classes(path, tar, member, stem)
+    return is_image or extension in ("cls", "json")
 
 
 def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, stem: str) -> dict[str, Any]:
