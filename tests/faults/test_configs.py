@@ -54,7 +54,29 @@ def test_snakemake_rejects_a_file_that_is_not_a_config(tmp_path, monkeypatch, co
     assert message in str(caught.value)
 
 
-def test_a_duplicate_key_is_rejected_instead_of_using_the_last(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "text", "where"),
+    [
+        (
+            "study.yaml",
+            "study: x\nseed: 1\nclasses: nowhere.csv\nseed: 2\n",
+            "is not valid YAML: the key 'seed' appears twice, on lines 2 and 4",
+        ),
+        (
+            "study.yaml",
+            "study: x\nimages_per_class: {train: 5, train: 9}\n",
+            "is not valid YAML: the key 'train' appears twice, both on line 2",
+        ),
+        ("study.json", '{"study": "x", "seed": 1,\n "seed": 2}\n', "has the key 'seed' twice in one mapping"),
+    ],
+)
+def test_a_duplicate_key_is_rejected_instead_of_using_the_last(tmp_path, name, text, where):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(StudyError, match=f"{name} {where}"):
+        check_files([tmp_path / name])
+
+
+def test_snakemake_stops_at_a_duplicate_key(tmp_path):
     place = Workplace.make(tmp_path, {"study": "x"})
     (tmp_path / "study.yaml").write_text("study: x\nseed: 1\nclasses: nowhere.csv\nseed: 2\n")
     with untouched(tmp_path):
@@ -153,7 +175,7 @@ NUMBERS = {
     "1e12": (["images_per_class"], {"train": 1e12}, f"images_per_class.train is 1000000000000.0: {COUNT}"),
     "6.0": (["images_per_class"], {"train": 6.0}, f"images_per_class.train is 6.0: {COUNT}"),
     "a word": (["images_per_class"], {"train": "many"}, f"images_per_class.train is 'many': {COUNT}"),
-    "a seed of NaN": (["seed"], math.nan, "seed is nan: write an integer from 0"),
+    "a seed of NaN": (["seed"], math.nan, "seed is nan: write an integer from 0 to 4,294,967,295"),
     "a width of 33": (["generators", "tiny", "width"], 33, f"generators.tiny.width is 33: {SIDE}"),
     "a kilometre": (["generators", "tiny", "height"], 10**9, f"generators.tiny.height is 1000000000: {SIDE}"),
     "an argument of NaN": (

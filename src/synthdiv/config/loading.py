@@ -5,8 +5,10 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +19,7 @@ from synthdiv.config.problems import about, list_problems, list_unreadable, rais
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import Recipe
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import read_text
 from synthdiv.core.yaml_files import read_yaml
 
 AnyPart = TypeVar("AnyPart", bound=ConfigPart)
@@ -31,8 +34,18 @@ def check_files(paths: Iterable[Path | str]) -> None:
         If a key appears twice.
     """
     for path in paths:
-        if Path(path).suffix in (".yaml", ".yml"):
+        try:  # like Snakemake, which reads a file as YAML if it is not JSON
+            json.loads(read_text(path, "config"), object_pairs_hook=partial(_make_mapping, path))
+        except json.JSONDecodeError:
             read_yaml(path, "config")
+
+
+def _make_mapping(path: Path | str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    keys = [key for key, _ in pairs]
+    twice = next((key for n, key in enumerate(keys) if key in keys[:n]), None)
+    if twice is not None:
+        raise StudyError(f"the config {path} has the key {twice!r} twice in one mapping")
+    return dict(pairs)
 
 
 def read_config(config: Mapping[str, Any]) -> StudyConfig:

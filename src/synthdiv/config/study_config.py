@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from synthdiv.config.base import ConfigPart, Count, Distinct, Given, Index, Name
+from synthdiv.config.base import ConfigPart, Count, Distinct, Given, Name, Seed
 from synthdiv.config.generation import DatasetEntry, Generator, ImageFormat, ImagesPerClass, PromptProbe, ShardByTime
 from synthdiv.config.sets import (
     Adherence,
@@ -33,7 +33,7 @@ class StudyConfig(ConfigPart):
     classes: str
     """The class table: a CSV with the columns class_id, key, name and, optionally, lemmas, definition and hypernym; or a
     folder with one folder per class, named after the class."""
-    seed: Index = 0
+    seed: Seed = 0
     """The seed of all random choices outside training, such as initial noise, grammar prompts and subsets."""
     archive: str = Field("archive", min_length=1)
     """The folder of generated images. Studies with the same archive share the images that they have in common."""

@@ -19,6 +19,7 @@ from synthdiv.config.base import (
     Name,
     Positive,
     PositiveShare,
+    Seed,
     Share,
     wrong,
 )
@@ -104,10 +105,10 @@ class Recipe(ConfigPart):
     """The share of an image's side that evaluation crops from its centre; default is the model's own."""
     interpolation: Literal["bilinear", "bicubic", "lanczos", "nearest", "random"] | None = None
     """How images are resized (multi_crop has its own interpolation); default is the model's own."""
-    epochs: Given[Positive] = None
+    epochs: Given[Annotated[float, Field(gt=0, le=1_000_000)]] = None
     """How often each image is seen. With equal epochs, a larger set trains for longer. Training needs exactly one of
     epochs and steps."""
-    steps: Given[Count] = None
+    steps: Given[Annotated[int, Field(ge=1, le=1_000_000_000)]] = None
     """Updates of the weights. With equal steps, each image of a larger set is seen less often."""
     batch_size: Count = 256
     """Images per update, over all processes."""
@@ -197,7 +198,7 @@ class ClassifierEntry(ConfigPart):
     evaluate: Distinct[str] = Field(min_length=1)
     """The sets to evaluate on (their evaluation splits). Figures, predictors, exchange rates and interventions use the
     first."""
-    seeds: Annotated[Distinct[Index], Field(min_length=1)] = Field([0])
+    seeds: Annotated[Distinct[Seed], Field(min_length=1)] = Field([0])
     """Seeds of the training runs, one run for each: of the initial weights, the order of the images and their
     augmentation."""
     init_from: Given[InitFrom] = None

@@ -23,14 +23,15 @@ class _Loader(yaml.SafeLoader):
 
     def compose_mapping_node(self, anchor: Any) -> Any:
         node = super().compose_mapping_node(anchor)
-        lines: dict[tuple[str, str], int] = {}
+        keys: dict[tuple[str, str], yaml.ScalarNode] = {}
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
                 continue
-            line = key.start_mark.line + 1
-            first = lines.setdefault((key.tag, key.value), line)
-            if first != line:
-                raise yaml.YAMLError(f"the key {key.value!r} appears twice, on lines {first} and {line}")
+            first = keys.setdefault((key.tag, key.value), key)
+            if first is not key:
+                lines = [one.start_mark.line + 1 for one in (first, key)]
+                where = f"on lines {lines[0]} and {lines[1]}" if lines[0] != lines[1] else f"both on line {lines[0]}"
+                raise yaml.YAMLError(f"the key {key.value!r} appears twice, {where}")
         return node
 
 

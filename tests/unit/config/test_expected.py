@@ -28,7 +28,7 @@ def find(*path):
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        (("seed",), "an integer from 0"),
+        (("seed",), "an integer from 0 to 4,294,967,295"),
         (("images_per_class", "train"), "an integer from 1 to 10,000,000"),
         (("generators", "x", "width"), "an integer from 8 to 16384, a multiple of 8"),
         (("generators", "x", "lora_scale"), "a number"),

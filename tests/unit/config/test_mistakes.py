@@ -264,6 +264,31 @@ MISTAKES = {
         "init_from: {classifier: resnets, train: Natural}",
         "line 60: classifiers.resnet.init_from.classifier: there is no classifier 'resnets'; did you mean 'resnet'?",
     ),
+    "a seed that no library takes": (
+        "seeds: [0, 1]",
+        "seeds: [0, 4294967296]",
+        "line 60: classifiers.resnet.seeds[1] is 4294967296: write an integer from 0 to 4,294,967,295",
+    ),
+    "a study's seed that no library takes": (
+        "seed: 7",
+        "seed: 9223372036854775808",
+        "line 3: seed is 9223372036854775808: write an integer from 0 to 4,294,967,295",
+    ),
+    "epochs without an end": (
+        "epochs: 10",
+        "epochs: 1.0e+300",
+        "line 56: classifiers.resnet.recipe.epochs is 1e+300: write a number above 0 and up to 1,000,000",
+    ),
+    "steps without an end": (
+        "epochs: 10",
+        "steps: 1000000000000",
+        "line 56: classifiers.resnet.recipe.steps is 1000000000000: write an integer from 1 to 1,000,000,000",
+    ),
+    "an empty folder of the archive": (
+        "seed: 7",
+        "archive: ''",
+        "line 3: archive is '': write text that is not empty",
+    ),
     "an unknown class": (
         "classes: [n01]",
         "classes: [n01, n4]",
@@ -550,7 +575,7 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file(folder):
         "  study.yaml, line 7: generators.sd15.steps is 'fifty': write an integer from 1",
         "  study.yaml, line 8: generators.sd15.width is 500: write an integer from 8 to 16384, a multiple of 8",
         "  study.yaml, line 37: sets.Prompts.kind is 'text': write one of image, prompt",
-        "  study.yaml, line 55: classifiers.resnet.recipe.epochs is 'ten': write a number above 0",
+        "  study.yaml, line 55: classifiers.resnet.recipe.epochs is 'ten': write a number above 0 and up to 1,000,000",
     ]
 
 
@@ -601,7 +626,7 @@ def test_a_second_file_that_does_not_have_the_mistake_is_not_named(folder):
 
 def test_a_value_of_the_command_line_is_of_no_file():
     """Neither if a file has the key, but with another value."""
-    assert refusal("study.yaml", seed="x") == "config: seed is 'x': write an integer from 0"
+    assert refusal("study.yaml", seed="x") == "config: seed is 'x': write an integer from 0 to 4,294,967,295"
     assert refusal("study.yaml", sede=3) == "config: sede: there is no such key; did you mean seed?"
     assert refusal("study.yaml", generators={"sd15": {"width": 5}}) == (
         "config: generators.sd15.width is 5: write an integer from 8 to 16384, a multiple of 8"
@@ -614,9 +639,12 @@ def test_a_value_of_the_command_line_is_of_no_file():
 def test_a_file_in_another_folder_is_named_with_its_whole_path(folder, monkeypatch):
     change(folder / "study.yaml", ("seed: 7", "seed: x"))
     (folder / "inner").mkdir()
-    assert refusal(str(folder / "study.yaml")) == "study.yaml, line 3: seed is 'x': write an integer from 0"
+    assert refusal(str(folder / "study.yaml")) == "study.yaml, line 3: seed is 'x': write an integer from 0 to 4,294,967,295"
     monkeypatch.chdir(folder / "inner")
-    assert refusal(str(folder / "study.yaml")) == f"{folder}/study.yaml, line 3: seed is 'x': write an integer from 0"
+    assert (
+        refusal(str(folder / "study.yaml"))
+        == f"{folder}/study.yaml, line 3: seed is 'x': write an integer from 0 to 4,294,967,295"
+    )
 
 
 def test_a_mistake_in_a_mapping_that_is_used_twice_is_named_where_it_is_written(folder):

@@ -46,9 +46,9 @@ def test_the_page_has_a_row_of_every_key():
     keys = {key: (value, default) for key, value, default, _ in rows}
     assert len(keys) == len(rows)
     assert keys["study"] == ("a name", "**required**")
-    assert keys["seed"] == ("an integer from 0", "`0`")
+    assert keys["seed"] == ("an integer from 0 to 4,294,967,295", "`0`")
     assert keys["sets.<name>.images.evaluation"] == ("text or a mapping", "**required**")
-    assert keys["classifiers.<name>.seeds"] == ("a list of one or more integers from 0", "`[0]`")
+    assert keys["classifiers.<name>.seeds"] == ("a list of one or more integers from 0 to 4,294,967,295", "`[0]`")
     assert keys["multi_crop.global.size"] == ("an integer from 8", "")
 
 
