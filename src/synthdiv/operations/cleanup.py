@@ -66,10 +66,12 @@ def list_indices(folder: Path) -> Iterator[Path]:
     Raises
     ------
     StudyError
-        If one of its folders can't be read: images indexed there would count as unused.
+        If one of its folders can't be read, or is a link to what is not there, such as a disk that is not mounted: images
+        indexed there would count as unused.
     """
 
     def refuse(error: OSError) -> None:
+        _check_links(Path(error.filename))
         if not isinstance(error, FileNotFoundError | NotADirectoryError):
             reason = f"({error.strerror}), so it is unknown which images are needed there"
             raise StudyError(f"{error.filename} can't be read {reason}")
@@ -81,7 +83,19 @@ def list_indices(folder: Path) -> Iterator[Path]:
         return
     for study in studies:
         for path, _, names in os.walk(folder / "results" / study / "images", onerror=refuse, followlinks=True):
-            yield from (Path(path, name) for name in names if name.endswith(".parquet"))
+            for name in names:
+                _check_links(Path(path, name))
+                if name.endswith(".parquet"):
+                    yield Path(path, name)
+
+
+def _check_links(path: Path) -> None:
+    dangling = next((one for one in (path, *path.parents) if one.is_symlink() and not one.exists()), None)
+    if dangling is not None:
+        raise StudyError(
+            f"{dangling} is a link to {dangling.readlink()}, which is not there, so it is unknown which images are needed "
+            "there. Mount it, or remove the link if the results are gone for good"
+        )
 
 
 def read_named(folders: Iterable[Path]) -> set[str]:
@@ -169,14 +183,16 @@ def check_users(archive: Path | str) -> None:
     Raises
     ------
     StudyError
-        If a folder that used the archive is not there, or Snakemake holds locks in it.
+        If a folder that used the archive is not there, or empty like that of a disk that is not mounted, or Snakemake holds
+        locks in it.
     """
     users = find_users(archive)
     for mark, folder in users.items():
-        if not os.path.isdir(folder):
+        if not os.path.isdir(folder) or not os.listdir(folder):
+            state = "is empty" if os.path.isdir(folder) else "is not there"
             raise StudyError(
-                f"{folder} used the archive {archive} and is not there, so it is unknown which images it needs. If it is "
-                f"gone for good, delete {mark}; if it is only not mounted here, run this where it is mounted"
+                f"{folder} used the archive {archive} and {state}, so it is unknown which images it needs. If it is gone for "
+                f"good, delete {mark}; if it is only not mounted here, run this where it is mounted"
             )
     for folder in {Path.cwd(), *users.values()}:
         if any(folder.glob(".snakemake/locks/*.lock")):

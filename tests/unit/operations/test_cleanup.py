@@ -101,6 +101,10 @@ def test_files_indexed_in_another_folder_are_in_use(config, tmp_path, monkeypatc
     check_users(config["archive"])
     shutil.rmtree(there / "results")
     assert list_states(config, later=2 * WEEK) == {"in an index": own, "unused": other}
+    with pytest.raises(
+        StudyError, match=f"{re.escape(str(there))} used the archive .* and is empty, .* run this where it is mounted"
+    ):
+        check_users(config["archive"])
     there.rename(tmp_path / "moved")
     with pytest.raises(StudyError, match=f"{re.escape(str(there))} used the archive .* and is not there") as caught:
         check_users(config["archive"])
@@ -115,6 +119,7 @@ def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, 
         (tmp_path / folder).mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / folder)
         mark_use(config["archive"])
+        Path("study.yaml").touch()
     locks = tmp_path / name / ".snakemake" / "locks"
     locks.mkdir(parents=True)
     check_users(config["archive"])
@@ -174,6 +179,20 @@ def test_indices_behind_a_link_are_found(config, tmp_path):
     Path("results/s/images/disamb").symlink_to(tmp_path / "disk")
     config["datasets"] = {"synset": config["datasets"]["synset"]}
     assert list_states(config, later=2 * WEEK) == {"in an index": generated}
+
+
+@pytest.mark.parametrize("moved", ["results", "results/s", "results/s/images", "results/s/images/disamb"])
+def test_results_behind_a_link_to_a_missing_disk_are_an_error(config, tmp_path, moved):
+    """Without the results on a disk that is not mounted now, all their images would count as unused."""
+    generate_all(config)
+    Path(moved).rename(tmp_path / "disk")
+    Path(moved).symlink_to(tmp_path / "disk")
+    assert list_states(config, later=2 * WEEK) == {"in an index": blocks(config)}
+    (tmp_path / "disk").rename(tmp_path / "unmounted")
+    with pytest.raises(
+        StudyError, match=rf"{moved} is a link to {tmp_path}/disk, which is not there, .*Mount it, or remove"
+    ):
+        list_states(config, later=2 * WEEK)
 
 
 def test_a_table_of_images_next_to_the_indices_is_not_an_index(config):
