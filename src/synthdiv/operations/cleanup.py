@@ -191,8 +191,8 @@ def check_users(archive: Path | str) -> None:
         if not os.path.isdir(folder) or not os.listdir(folder):
             state = "is empty" if os.path.isdir(folder) else "is not there"
             raise StudyError(
-                f"{folder} used the archive {archive} and {state}, so it is unknown which images it needs. If it is gone for "
-                f"good, delete {mark}; if it is only not mounted here, run this where it is mounted"
+                f"{folder} used the archive {archive} and {state}, so it is unknown which images it needs. If it is gone "
+                f"for good, delete {mark}; if it is only not mounted here, run this where it is mounted"
             )
     for folder in {Path.cwd(), *users.values()}:
         if any(folder.glob(".snakemake/locks/*.lock")):
