@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import errno
 import glob
+import logging
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from synthdiv.core.errors import StudyError
+
+logger = logging.getLogger(__name__)
 
 
 def read_text(path: Path | str, what: str) -> str:
@@ -56,6 +59,16 @@ def find_files(path: str) -> list[str]:
 
 
 @contextmanager
+def create_atomically(path: Path | str) -> Iterator[Path]:
+    """Do as :func:`replace_atomically`, but leave a file that somebody else has written meanwhile as it is.
+
+    What others may have read already does not change then: they may know the places of its parts.
+    """
+    with _write_atomically(path, _create) as temporary:
+        yield temporary
+
+
+@contextmanager
 def replace_atomically(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path in the same folder, and rename it to ``path`` if the block succeeds.
 
@@ -66,6 +79,22 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
     StudyError
         If the disk is full (or the quota used up), or the folder is not writable or not a folder.
     """
+    with _write_atomically(path, os.replace) as temporary:
+        yield temporary
+
+
+def _create(temporary: Path, path: Path) -> None:
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        logger.info("another job has written %s meanwhile; its file is used", path)
+    except OSError:  # the file system has no hard links
+        if not path.exists():
+            os.replace(temporary, path)
+
+
+@contextmanager
+def _write_atomically(path: Path | str, finish: Callable[[Path, Path], None]) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
@@ -73,7 +102,7 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        finish(temporary, path)
     except OSError as error:
         code = _find_errno(error)
         if code in (errno.ENOSPC, errno.EDQUOT):

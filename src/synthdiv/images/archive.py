@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import replace_atomically
+from synthdiv.core.files import create_atomically, replace_atomically
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def name_member(class_key: str, split: str, index: int) -> str:
 
 
 def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, Any]]]) -> None:
-    """Write a block.
+    """Write a block, unless another job has written it meanwhile: an index may give places in that one.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
     members : iterable of (key, extension, data, metadata)
         The images in order. Each becomes ``<key>.<extension>`` and ``<key>.json``.
     """
-    with replace_atomically(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
+    with create_atomically(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, extension, data, metadata in members:
             text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
             for name, content in ((f"{key}.{extension}", data), (f"{key}.json", text)):

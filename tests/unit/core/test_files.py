@@ -1,5 +1,6 @@
 """Test atomic writing of files: after errors, on a full disk and after a kill."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import find_files, replace_atomically
+from synthdiv.core.files import create_atomically, find_files, replace_atomically
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.images.archive import write_block
 from synthdiv.images.index import write_index
@@ -140,3 +141,20 @@ def test_brackets_in_a_path_that_exists_are_no_pattern(tmp_path):
     assert find("?.parquet") == find("[ab].parquet") == ["a.parquet", "b.parquet"]
     assert find("*.npy") == []
     assert find("d.parquet") == ["d.parquet"]
+
+
+@pytest.mark.parametrize("links", [True, False], ids=["hard links", "no hard links"])
+def test_a_file_that_another_job_has_written_meanwhile_is_kept(tmp_path, monkeypatch, links):
+    def refuse(*paths):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not links:
+        monkeypatch.setattr(os, "link", refuse)
+    path = tmp_path / "new" / "block.tar"
+    with create_atomically(path) as temporary:
+        temporary.write_text("ours")
+    assert path.read_text() == "ours"
+    with create_atomically(path) as temporary:
+        temporary.write_text("theirs")
+    assert path.read_text() == "ours"
+    assert list(path.parent.iterdir()) == [path]

@@ -157,3 +157,10 @@ def locate(image: StoredImage):
 
 def test_blocks_are_distributed_over_folders_by_the_start_of_their_names():
     assert locate_block("archive", "sd15", "0f" + "a" * 62) == Path("archive/sd15/0f") / ("0f" + "a" * 62 + ".tar")
+
+
+def test_a_block_that_is_there_keeps_its_bytes(block):
+    """Two types of processors may give the same images other bytes; an index may have the places in the first block."""
+    before = block.read_bytes()
+    write_block(block, [(key, kind, data + b"longer", metadata) for key, kind, data, metadata in IMAGES])
+    assert block.read_bytes() == before
