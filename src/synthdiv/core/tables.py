@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 
+from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
+
+ROWS = b"rows"
+"""The key of the number of rows in a Parquet file's metadata."""
+
+
+@contextmanager
+def refuse_damage(path: Path | str) -> Iterator[None]:
+    """Turn what pyarrow says of a damaged Parquet file into a sentence.
+
+    Raises
+    ------
+    StudyError
+        If the block cannot read the file because of its content.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise StudyError(f"{path} is damaged ({reason}): delete it and run the study again") from None
+
+
+def check_columns(schema: pa.Schema, expected: pa.Schema) -> None:
+    """Check the columns of a Parquet file, which its page checksums do not cover.
+
+    Raises
+    ------
+    ValueError
+        If they differ.
+    """
+    if not schema.equals(expected):
+        raise ValueError(f"its columns are {', '.join(f'{field.name} ({field.type})' for field in schema)}")
+
+
+def check_rows(schema: pa.Schema, rows: int) -> None:
+    """Check the number of rows that were read, which :data:`ROWS` gives; page checksums do not cover it.
+
+    Raises
+    ------
+    ValueError
+        If it differs.
+    """
+    if (schema.metadata or {}).get(ROWS) != str(rows).encode():
+        raise ValueError(f"{rows} rows are left")
 
 
 def write_table(table: pl.DataFrame, path: Path | str) -> None:

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthdiv.core.files import replace_atomically
+from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
 
 METADATA_KEY = b"synthdiv"
 ROW_GROUP = 8192
@@ -85,45 +86,52 @@ def write_embeddings(
     order = sorted(
         range(len(class_ids)), key=lambda n: (row_seeds[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
     )
-    item = pa.field("item", pa.from_numpy_dtype(vectors.dtype), nullable=False)
-    kind = pa.list_(item, vectors.shape[1])
-    table = pa.table(
-        [
-            pa.array([int(class_ids[n]) for n in order], pa.int32()),
-            pa.array([splits[n] for n in order], pa.string()),
-            pa.array([int(indices[n]) for n in order], pa.int32()),
-            pa.array(np.asarray(lengths, dtype=np.float64)[order], pa.float64()),
-        ],
-        schema=pa.schema(
-            [
-                pa.field("class_id", pa.int32(), nullable=False),
-                pa.field("split", pa.string(), nullable=False),
-                pa.field("index", pa.int32(), nullable=False),
-                pa.field("length", pa.float64(), nullable=False),
-            ],
-            metadata={METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode()},
-        ),
-    )
-    if seeds is not None:
-        column = pa.array([int(seeds[n]) for n in order], pa.int64())
-        table = table.add_column(0, pa.field("seed", pa.int64(), nullable=False), column)
-    plain, field = table.column_names, pa.field("embedding", kind, nullable=False)
+    own = {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode(), ROWS: str(len(order)).encode()}
+    kind = pa.from_numpy_dtype(vectors.dtype)
+    schema = _make_schema(kind, vectors.shape[1], with_seeds=seeds is not None).with_metadata(own)
+    columns = {
+        "seed": pa.array([int(row_seeds[n]) for n in order], pa.int64()),
+        "class_id": pa.array([int(class_ids[n]) for n in order], pa.int32()),
+        "split": pa.array([splits[n] for n in order], pa.string()),
+        "index": pa.array([int(indices[n]) for n in order], pa.int32()),
+        "length": pa.array(np.asarray(lengths, dtype=np.float64)[order], pa.float64()),
+    }
+    plain = [name for name in schema.names if name in columns]
     with (
         replace_atomically(path) as temporary,
         pq.ParquetWriter(
             temporary,
-            table.schema.append(field),
+            schema,
             compression={**dict.fromkeys(plain, "zstd"), "embedding.list.element": "none"},
             use_dictionary=["split"],
             write_statistics=plain,
+            write_page_checksum=True,
             store_schema=True,
         ) as writer,
     ):
         # one row group at a time: a sorted copy of a whole set's vectors would take gigabytes more
-        for start in range(0, len(table), ROW_GROUP):
-            part = np.ascontiguousarray(vectors[order[start : start + ROW_GROUP]]).reshape(-1)
-            column = pa.FixedSizeListArray.from_arrays(pa.array(part, type=item.type), type=kind)
-            writer.write_table(table[start : start + ROW_GROUP].append_column(field, column), row_group_size=ROW_GROUP)
+        for start in range(0, len(order), ROW_GROUP):
+            part = slice(start, start + ROW_GROUP)
+            own_vectors = pa.array(np.ascontiguousarray(vectors[order[part]]).reshape(-1), type=kind)
+            column = pa.FixedSizeListArray.from_arrays(own_vectors, type=schema.field("embedding").type)
+            writer.write_table(
+                pa.table([*(columns[name][part] for name in plain), column], schema=schema), row_group_size=ROW_GROUP
+            )
+
+
+def _make_schema(kind: pa.DataType, size: int, *, with_seeds: bool) -> pa.Schema:
+    fields = [("class_id", pa.int32()), ("split", pa.string()), ("index", pa.int32()), ("length", pa.float64())]
+    fields = [("seed", pa.int64()), *fields] if with_seeds else fields
+    embedding = ("embedding", pa.list_(pa.field("item", kind, nullable=False), size))
+    return pa.schema([pa.field(name, kind, nullable=False) for name, kind in [*fields, embedding]])
+
+
+def _find_schema(found: pa.Schema) -> pa.Schema:
+    """Return the schema of a table whose vectors are as in a schema that was read."""
+    vectors = found.field("embedding").type
+    if not pa.types.is_fixed_size_list(vectors):
+        raise ValueError("its column embedding has no vectors of one length")
+    return _make_schema(vectors.value_type, vectors.list_size, with_seeds="seed" in found.names)
 
 
 def make_unit(vectors: np.ndarray) -> np.ndarray:
@@ -177,9 +185,16 @@ class EmbeddingTables:
 
     def _read_parts(self) -> Iterator[Embeddings]:
         for path in self.paths:
-            with pq.ParquetFile(path, pre_buffer=False) as file:
+            with (
+                refuse_damage(path),
+                pq.ParquetFile(path, pre_buffer=False, page_checksum_verification=True) as file,
+            ):
+                check_columns(file.schema_arrow, _find_schema(file.schema_arrow))
+                rows = 0
                 for batch in file.iter_batches(batch_size=self.rows, use_threads=False):
+                    rows += len(batch)
                     yield self._select(batch)
+                check_rows(file.schema_arrow, rows)
 
     def _select(self, batch: pa.RecordBatch) -> Embeddings:
         selected = pc.equal(batch["split"], self.split).to_numpy(zero_copy_only=False)

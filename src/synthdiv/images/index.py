@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
+from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
 from synthdiv.images.archive import BLOCK
 
 SCHEMA = pa.schema(
@@ -60,15 +61,26 @@ def write_index(path: Path | str, rows: Iterable[dict[str, Any]], metadata: dict
     assert isinstance(frame, pl.DataFrame)
     order = frame.select(pl.arg_sort_by("class_id", pl.col("split") != "train", "split", "index")).to_series()
     table = table.take(order.to_arrow())
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()})
+    own = {METADATA_KEY: json.dumps(metadata, sort_keys=True).encode(), ROWS: str(len(table)).encode()}
+    table = table.replace_schema_metadata(own)
     with replace_atomically(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     return table.num_rows
 
 
 def read_index(path: Path | str) -> pa.Table:
-    """Read an index."""
-    return pq.read_table(path)
+    """Read an index.
+
+    Raises
+    ------
+    StudyError
+        If it is damaged.
+    """
+    with refuse_damage(path):
+        table = pq.read_table(path, page_checksum_verification=True)
+        check_columns(table.schema, SCHEMA)
+        check_rows(table.schema, len(table))
+        return table
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
