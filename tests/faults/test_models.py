@@ -187,7 +187,14 @@ def trust_remote_code(folder):
     edit_json(folder / "tokenizer_config.json", **changes)
 
 
+def map_code(folder):
+    """Let the tokenizer name code of its own, which transformers would run if somebody said yes."""
+    (folder / "evil.py").write_text(CODE)
+    edit_json(folder / "tokenizer_config.json", auto_map={"AutoTokenizer": ["evil.Evil", None]}, tokenizer_class="Evil")
+
+
 CLIPS = {
+    "a tokenizer of code": (map_code, "contains custom code"),
     "a pickle for weights": (pickle_clip, PICKLE),
     "code of its own": (trust_remote_code, "requires code of its own to be run (trust_remote_code), which is not allowed"),
     "no weights, which random ones must not replace": (

@@ -104,7 +104,9 @@ def find_class_table(smk: Script) -> str:
 
 
 def start_job(log: str | Path | None) -> None:
-    """Send all output of the process to the job's log, and end cleanly on SIGTERM.
+    """Send all output of the process to the job's log, give it no input, and end cleanly on SIGTERM.
+
+    Libraries may ask on the terminal whether to run a model's own code; nobody, and no pipe, must answer.
 
     The log keeps the output of earlier, unfinished attempts. Snakemake removes the log of a job that it starts, so a hidden
     hard link preserves the file until the job has finished.
@@ -114,6 +116,9 @@ def start_job(log: str | Path | None) -> None:
     log : str, Path or None
         The rule's log file; None leaves the output where it is.
     """
+    empty = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(empty, 0)
+    os.close(empty)
     if log is not None:
         path = Path(log)
         kept = path.with_name(f".{path.name}.unfinished")

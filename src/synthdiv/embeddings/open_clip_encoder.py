@@ -29,7 +29,9 @@ def make_tokenizer(spec: Mapping[str, Any]) -> Any:
             raise StudyError(
                 "its open_clip_config.json requires code of its own to be run (trust_remote_code), which is not allowed"
             )
-        return open_clip.get_tokenizer(model)
+        # of Hugging Face's tokenizers only; otherwise transformers asks on the terminal whether to run a model's own code
+        options = {"trust_remote_code": False} if text.get("hf_tokenizer_name") else {}
+        return open_clip.get_tokenizer(model, **options)
     except Exception as error:  # open_clip and transformers raise many kinds of exception
         raise StudyError(
             f"the tokenizer of the encoder {spec['model']!r} could not be loaded: {advise(error, spec['model'])}"

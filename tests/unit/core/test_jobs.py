@@ -72,3 +72,13 @@ def test_a_data_loaders_workers_ignore_sigterm(tmp_path):
     assert run_job(tmp_path / "with.log", LOADER.replace("INIT", "ignore_sigterm").replace("PATIENCE", "1")) == 0
     # without it the parent fails before it can write its results
     assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None").replace("PATIENCE", "120")) == 1
+
+
+def test_a_job_has_no_input(tmp_path):
+    """As in `yes | snakemake`."""
+    code = f"from synthdiv.core.jobs import start_job\nstart_job({str(tmp_path / 'job.log')!r})\nprint('answer:', input())"
+    done = subprocess.run([sys.executable, "-c", code], input="y\n", text=True)
+    assert done.returncode == 1
+    log = (tmp_path / "job.log").read_text()
+    assert "EOFError" in log
+    assert "answer" not in log.replace("print('answer:'", "")
