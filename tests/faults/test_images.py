@@ -23,6 +23,7 @@ from synthdiv.images.index import locate_images, read_index
 from synthdiv.images.natural_index import choose_images, index_images
 from synthdiv.images.readers.sources import find_images, read_rows
 from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.plan.user_sources import describe_images, find_embeddings
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.report.figures import read_tile
 from synthdiv.report.review_page import make_data_uri
@@ -401,3 +402,17 @@ def test_an_image_without_read_permission_is_named(tmp_path):
     (tmp_path / "natural" / "boot" / "1.png").chmod(0)
     with pytest.raises(StudyError, match=r"boot/1\.png cannot be read: Permission denied"):
         index(source, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["{x}", "<x>", "a}"])
+def test_a_folder_whose_name_snakemake_would_expand_is_refused(tmp_path, name):
+    folder = tmp_path / "train" / name
+    folder.mkdir(parents=True)
+    with pytest.raises(StudyError, match=r"contains '[{}<>]', which Snakemake reads as part of a placeholder: rename it"):
+        describe_images(str(tmp_path / "train"), [name])
+    for path in (str(folder), f"{folder}/*.tar"):
+        (folder / "a.tar").touch()
+        with pytest.raises(StudyError, match="reads as part of a placeholder"):
+            describe_images(path, ["boot"])
+    with pytest.raises(StudyError, match="reads as part of a placeholder"):
+        find_embeddings(f"{folder}/a.tar")

@@ -39,9 +39,10 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
     Raises
     ------
     StudyError
-        If there is nothing at the path, or the form is not recognised.
+        If there is nothing at the path, the form is not recognised, or Snakemake would not take a name as it is.
     """
     path, labels = (source, None) if isinstance(source, str) else (source.path, source.labels)
+    _check_characters(path, labels or "")
     if os.path.isdir(path) and labels:
         if not os.path.isfile(labels):
             raise StudyError(f"the file of labels {labels} does not exist")
@@ -53,8 +54,10 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
                 raise StudyError(f"{source.folders} has no class with the key {unknown!r}")
+        _check_characters(*folders.values())
         return ImageFiles(form="folder", paths=tuple(_find_folder(path, folders[key]) for key in keys), keys=tuple(keys))
     paths = find_files(path)
+    _check_characters(*paths)
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
     if missing is not None:
         raise StudyError(f"{missing} does not exist")
@@ -68,6 +71,14 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
             raise StudyError(f"{path} needs its labels; {labels} does not exist (name it with `labels:`)")
         return ImageFiles(form="idx", paths=tuple(paths), labels=labels)
     raise StudyError(f"{path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
+
+
+def _check_characters(*names: str) -> None:
+    """Check that Snakemake takes names of files and folders as they are, which it does not if they have brackets."""
+    for name in names:
+        bracket = re.search(r"[{}<>]", name)
+        if bracket is not None:
+            raise StudyError(f"{name} contains {bracket[0]!r}, which Snakemake reads as part of a placeholder: rename it")
 
 
 def _find_folder(path: str, name: str) -> str:
@@ -114,6 +125,7 @@ def find_embeddings(source: str | EmbeddingTables) -> list[str]:
         found = find_files(path)
         if not found:
             raise StudyError(f"nothing matches {path}")
+        _check_characters(*found)
         files += found
         files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
     return files
