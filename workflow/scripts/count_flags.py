@@ -13,7 +13,7 @@ from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.images.flags import FLAGS
-from synthdiv.images.index import read_metadata
+from synthdiv.images.index import read_index, read_metadata
 from synthdiv.jobs.images import CountFlags
 
 
@@ -26,7 +26,7 @@ def main(job: CountFlags, smk: Script) -> None:
         metadata = read_metadata(path)
         generated = "dataset" in metadata
         name = f"{metadata['dataset']} at {format_scale(metadata['guidance_scale'])}" if generated else metadata["set"]
-        parts.append(pl.read_parquet(path, columns=["split", "flags"]).with_columns(images=pl.lit(name)))
+        parts.append(pl.DataFrame(read_index(path).select(["split", "flags"])).with_columns(images=pl.lit(name)))
     table = (
         pl.concat(parts)
         .group_by("images", "split", maintain_order=True)

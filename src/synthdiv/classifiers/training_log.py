@@ -13,6 +13,7 @@ import polars as pl
 
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.manifests import hash_file
+from synthdiv.core.tables import refuse_damage
 
 ROWS = 100
 """Rows of a log."""
@@ -52,5 +53,6 @@ def is_finished(path: Path | str, *, identity: str, weights: Path | str) -> bool
     """Say whether a run with this identity has written its log and these weights."""
     if not (Path(path).exists() and Path(weights).exists()):
         return False
-    metadata = pl.read_parquet_metadata(path)
+    with refuse_damage(path):
+        metadata = pl.read_parquet_metadata(path)
     return (metadata.get("identity"), metadata.get("weights")) == (identity, hash_file(weights))

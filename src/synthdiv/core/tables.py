@@ -19,7 +19,7 @@ ROWS = b"rows"
 
 @contextmanager
 def refuse_damage(path: Path | str) -> Iterator[None]:
-    """Turn what pyarrow says of a damaged Parquet file into a sentence.
+    """Turn what pyarrow and polars say of a damaged file into a sentence.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def refuse_damage(path: Path | str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+    except (pa.ArrowException, pl.exceptions.PolarsError, OSError, KeyError, ValueError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StudyError(f"{path} is damaged ({reason}): delete it and run the study again") from None
 
@@ -78,8 +78,14 @@ def read_table(path: Path | str, schema: Mapping[str, Any] | None = None) -> pl.
     schema : mapping of column name to polars type, optional
         Types of a CSV's columns; it may name others too. All other types are inferred from all values of a column: an empty
         column is text, except ``differs``, and a column of names that are all numbers is numeric.
+
+    Raises
+    ------
+    StudyError
+        If the file is empty or damaged.
     """
-    if str(path).endswith(".csv"):
-        types = {"differs": pl.Boolean, **(schema or {})}
-        return pl.read_csv(path, infer_schema_length=None, schema_overrides=types)
-    return pl.read_parquet(path)
+    with refuse_damage(path):
+        if str(path).endswith(".csv"):
+            types = {"differs": pl.Boolean, **(schema or {})}
+            return pl.read_csv(path, infer_schema_length=None, schema_overrides=types)
+        return pl.read_parquet(path)

@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 
+from synthdiv.core.errors import StudyError
 from synthdiv.core.tables import read_table, write_table
 
 SCHEMA = {"name": pl.String, "value": pl.Float64, "differs": pl.Boolean}
@@ -26,3 +27,13 @@ def test_without_a_schema_a_late_value_determines_the_type(tmp_path):
     path = tmp_path / "table.csv"
     write_table(pl.DataFrame({"value": [None] * 299 + [0.5]}), path)
     assert read_table(path).schema == {"value": pl.Float64}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("a.csv", b""), ("a.csv", b"x,y\n1,2\n3,4,5\n"), ("a.parquet", b""), ("a.parquet", b"PAR1 and more")],
+)
+def test_a_damaged_table_is_refused_in_a_sentence(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(StudyError, match=rf"{name} is damaged \(.+\): delete it and run the study again"):
+        read_table(tmp_path / name)
