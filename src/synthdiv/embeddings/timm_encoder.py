@@ -8,6 +8,7 @@ from typing import Any
 import timm
 import torch
 from timm.data import create_transform, resolve_model_data_config
+from timm.models import load_checkpoint
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import advise
@@ -35,9 +36,9 @@ class TimmEncoder(Encoder):
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
         model, weights = spec["model"], spec["pretrained"]
         try:
-            self.model = timm.create_model(
-                name_model(model), pretrained=weights is None, checkpoint_path=weights, num_classes=0
-            )
+            self.model = timm.create_model(name_model(model), pretrained=weights is None, num_classes=0)
+            if weights is not None:
+                load_checkpoint(self.model, weights, filter_fn=_drop_classifier, weights_only=True)
         except Exception as error:
             raise StudyError(
                 f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: "
@@ -46,3 +47,11 @@ class TimmEncoder(Encoder):
         self.model.to(device, DTYPES[spec["precision"]]).eval()
         preprocess = create_transform(**resolve_model_data_config(self.model), is_training=False)
         super().__init__(spec, device, preprocess=preprocess, encode=self.model)
+
+
+def _drop_classifier(weights: dict[str, Any], model: Any) -> dict[str, Any]:
+    """Leave out the weights of the classifier, which the model lacks; all others must fit."""
+    given = model.pretrained_cfg.get("classifier") or ()
+    names = (given,) if isinstance(given, str) else tuple(given)
+    own = model.state_dict()
+    return {key: value for key, value in weights.items() if key in own or not key.startswith(tuple(f"{n}." for n in names))}

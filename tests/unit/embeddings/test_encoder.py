@@ -1,5 +1,7 @@
 """Test the encoders on the demo's CLIP model and on a small timm model."""
 
+from functools import partial
+
 import numpy as np
 import open_clip
 import pyarrow.parquet as pq
@@ -129,6 +131,24 @@ def test_timm_embeddings_equal_those_of_timm(rows, natural, tmp_path):
     np.testing.assert_allclose(vectors * lengths[:, None], expected, atol=2e-3 * np.abs(expected).max())
     np.testing.assert_allclose(lengths, np.linalg.norm(expected, axis=1), rtol=1e-5)
     assert len(np.unique(vectors, axis=0)) == 40
+
+
+def test_a_timm_checkpoint_may_hold_its_classifier_and_nothing_else_that_does_not_fit(rows, tmp_path):
+    """As timm's own training script writes it."""
+    torch.manual_seed(1)
+    weights = timm.create_model("test_resnet", num_classes=7).state_dict()
+    embed = partial(load_encoder, device=CPU)
+    spec = SPEC | {"library": "timm", "model": "test_resnet", "pretrained": str(tmp_path / "whole.pth")}
+    torch.save({"state_dict": weights}, spec["pretrained"])
+    found = embed(spec).embed_images(rows, workers=0)
+    without = spec | {"pretrained": str(tmp_path / "without.pth")}
+    torch.save({key: value for key, value in weights.items() if not key.startswith("fc.")}, without["pretrained"])
+    assert np.array_equal(found.vectors, embed(without).embed_images(rows, workers=0).vectors)
+    assert len(np.unique(found.vectors, axis=0)) == 40
+    other = spec | {"pretrained": str(tmp_path / "other.pth")}
+    torch.save({key.replace("layer4", "layer5"): value for key, value in weights.items()}, other["pretrained"])
+    with pytest.raises(StudyError, match=r"could not be loaded by timm: .*(Missing|Unexpected) key\(s\) in state_dict"):
+        embed(other)
 
 
 def test_inception_and_dinov2_of_timm_are_built_without_their_classifier():
