@@ -42,7 +42,8 @@ class Generator(ConfigPart):
     negative_prompt: str = ""
     """What the images must not show; used only if the guidance scale is above 1."""
     lora: str | None = None
-    """LoRA weights (a hub name, a folder or a safetensors file) that are loaded onto the model."""
+    """LoRA weights (a hub name, a folder with one safetensors file, or the file) that are added to the model's. The model
+    must use all of them."""
     lora_scale: float = 1.0
     """The weight of the LoRA."""
     compile: bool = False

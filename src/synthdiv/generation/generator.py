@@ -21,8 +21,9 @@ from synthdiv.config.problems import check_name, raise_problems
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
-from synthdiv.core.hub import advise, explain, fetch_pipeline, fetch_weights, list_model_files, read_configuration
+from synthdiv.core.hub import advise, explain, fetch_pipeline, list_model_files, read_configuration
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
+from synthdiv.generation.lora import find_lora, load_lora
 
 RESERVED_ARGUMENTS = {
     "self",
@@ -90,7 +91,8 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     if options:
         metadata["options"] = options
     if spec["lora"] is not None:
-        metadata["lora"] = make_digest([hash_files([path], path.parent) for path in find_lora(spec)])
+        lora = find_lora(spec)
+        metadata["lora"] = make_digest([hash_files([lora], lora.parent)])
         metadata["lora_scale"] = spec["lora_scale"]
     metadata = json.loads(json.dumps(metadata, default=str))
     return metadata | {"model": spec["model"], "guidance": guidance, "digest": make_digest(metadata)}
@@ -105,23 +107,6 @@ def list_options(index: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in sorted(given.items())
         if value != defaults[name].default and name != "requires_safety_checker"
     }
-
-
-def find_lora(spec: Mapping[str, Any]) -> list[Path]:
-    """Return the files of an entry's LoRA weights.
-
-    Raises
-    ------
-    StudyError
-        If there are no safetensors files: pickles are not loaded.
-    """
-    lora = fetch_weights(spec["lora"], "LoRA")
-    weights = sorted(lora.rglob("*.safetensors")) if lora.is_dir() else [lora]
-    if not weights or any(path.suffix != ".safetensors" for path in weights):
-        raise StudyError(
-            f"the LoRA {spec['lora']!r} must be a .safetensors file, or a folder with one: other formats are not loaded"
-        )
-    return weights
 
 
 def _make_serialisable(value: Any) -> Any:
@@ -181,7 +166,6 @@ class Generator:
         options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
         if "requires_safety_checker" in components:
             options["requires_safety_checker"] = False
-        lora = find_lora(spec) if spec["lora"] is not None else None
         try:
             self.pipeline = AutoPipelineForText2Image.from_pretrained(
                 folder,
@@ -192,12 +176,13 @@ class Generator:
                 trust_remote_code=False,
                 **options,
             )
-            if lora is not None:
-                self.pipeline.load_lora_weights(spec["lora"], use_safetensors=True)
-                self.pipeline.fuse_lora(lora_scale=spec["lora_scale"])
+            if spec["lora"] is not None:
+                load_lora(self.pipeline, spec)
             self.pipeline.to(device)
+        except StudyError:
+            raise
         except Exception as error:  # diffusers raises many kinds of exception
-            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if lora is not None else "")
+            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if spec["lora"] is not None else "")
             raise StudyError(
                 f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
             ) from error

@@ -183,6 +183,47 @@ def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path,
     np.testing.assert_array_equal(generate(spec | {"lora_scale": 0.0}), images)
 
 
+@pytest.fixture(scope="module")
+def lora(tiny_pipeline):
+    """The tensors of a LoRA of the pipeline, by their names in diffusers' format."""
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet = Generator(make_spec(tiny_pipeline), CPU).pipeline.unet
+    unet.add_adapter(LoraConfig(r=2, lora_alpha=2, target_modules=["to_q", "to_v"], init_lora_weights=False))
+    return {f"unet.{name}": value.contiguous() for name, value in get_peft_model_state_dict(unet).items()}
+
+
+LORAS = {
+    "PEFT's prefix": (
+        lambda name, value: (f"base_model.model.{name.removeprefix('unet.')}", value),
+        "StableDiffusionPipeline uses 0 of the",
+    ),
+    "the prefix of another pipeline": (lambda name, value: (name.replace("unet.", "transformer."), value), "uses 0 of the"),
+    "no prefix": (lambda name, value: (name.removeprefix("unet."), value), "uses 0 of the"),
+    "half of the names": (lambda name, value: (name.replace("up_blocks", "side_blocks"), value), "of the"),
+    "zeros": (lambda name, value: (name, value * 0), "changes nothing: its matrices B"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), LORAS.values(), ids=LORAS)
+def test_a_lora_that_the_pipeline_does_not_use_is_refused(tiny_pipeline, tmp_path, lora, change, message):
+    save_file(dict(change(*one) for one in lora.items()), tmp_path / "lora.safetensors")
+    with pytest.raises(StudyError) as caught:
+        Generator(make_spec(tiny_pipeline, lora=str(tmp_path / "lora.safetensors")), CPU)
+    assert message in str(caught.value), str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_folder_with_two_loras_is_refused(tiny_pipeline, tmp_path, lora):
+    for name in ("first", "second"):
+        save_file(lora, tmp_path / f"{name}.safetensors")
+    with pytest.raises(
+        StudyError, match=r"a folder with 2 files, such as first\.safetensors and second\.safetensors: name one"
+    ):
+        fingerprint_generator(make_spec(tiny_pipeline, lora=str(tmp_path)))
+
+
 def test_the_safety_checker_flags_images_without_changing_them(tmp_path, images):
     from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from PIL import Image
