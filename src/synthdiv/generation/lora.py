@@ -14,7 +14,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import fetch_weights
 
 FACTORS = re.compile(r"lora[_.](A|B|down|up)\b")
-"""What the names of a LoRA's matrices contain, in the formats of diffusers, PEFT and kohya's scripts."""
+"""What the names of a LoRA's matrices contain, in the formats of diffusers and of kohya's scripts."""
 
 
 def find_lora(spec: Mapping[str, Any]) -> Path:
@@ -55,9 +55,10 @@ def load_lora(pipeline: Any, spec: Mapping[str, Any]) -> None:
     parts = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     loaded = [(name, value) for part in parts for name, value in part.named_parameters() if FACTORS.search(name)]
     if len(loaded) < len(given) or not given:
+        kind = type(pipeline).__name__
         raise StudyError(
-            f"{type(pipeline).__name__} uses {len(loaded)} of the {len(given)} matrices of the LoRA {spec['lora']!r}: it is of another "
-            "model, or of another format than diffusers', PEFT's or kohya's; convert it with the scripts of diffusers"
+            f"{kind} uses {len(loaded)} of the {len(given)} matrices of the LoRA {spec['lora']!r}: it is of another model, or "
+            "of another format than diffusers' and kohya's; convert it with the scripts of diffusers"
         )
     if not any(value.any() for name, value in loaded if ".lora_B." in name):
         raise StudyError(f"the LoRA {spec['lora']!r} changes nothing: its matrices B (lora_up) are zero")
