@@ -55,10 +55,10 @@ def load_lora(pipeline: Any, spec: Mapping[str, Any]) -> None:
     parts = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     loaded = [(name, value) for part in parts for name, value in part.named_parameters() if FACTORS.search(name)]
     if len(loaded) < len(given) or not given:
-        kind = type(pipeline).__name__
+        kind, count = type(pipeline).__name__, f"{len(loaded)} of the {len(given)}"
         raise StudyError(
-            f"{kind} uses {len(loaded)} of the {len(given)} matrices of the LoRA {spec['lora']!r}: it is of another model, or "
-            "of another format than diffusers' and kohya's; convert it with the scripts of diffusers"
+            f"{kind} uses {count} matrices of the LoRA {spec['lora']!r}: it is of another model, or of another format than "
+            "diffusers' and kohya's; convert it with the scripts of diffusers"
         )
     if not any(value.any() for name, value in loaded if ".lora_B." in name):
         raise StudyError(f"the LoRA {spec['lora']!r} changes nothing: its matrices B (lora_up) are zero")
