@@ -35,6 +35,7 @@ from synthdiv.core.devices import describe_use
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.hub import explain_refusal
 from synthdiv.core.jobs import report_work, start_job, stop_job
 from synthdiv.images.index import digest_images, locate_images
 from synthdiv.images.torch_dataset import ImageDataset, SampledImages
@@ -247,7 +248,8 @@ class _Trainer:
         quiet, name = self.process.rank > 0, f"train seed {self.training.seed}"
         with tqdm(total=self.steps, initial=learner.step, unit="step", desc=name, mininterval=10, disable=quiet) as progress:
             while learner.step < self.steps:
-                learner.update(batches)
+                with explain_refusal(f"the model {self.recipe['model']} cannot be trained with its recipe"):
+                    learner.update(batches)
                 progress.update()
                 self.elapsed = time.monotonic() - start
                 last = learner.step == self.steps

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from synthdiv.core.errors import StudyError
+
+logger = logging.getLogger(__name__)
 
 CONFIGURATIONS = (".json", ".txt", ".model")
 UNUSED_PARTS = {"safety_checker", "feature_extractor"}
@@ -23,6 +28,31 @@ def explain(error: BaseException) -> str:
         return "its weights are a pickle that could run code, and were not loaded: use weights in a .safetensors file"
     lines = [line.strip() for line in str(error).strip().splitlines()] or [type(error).__name__]
     return " ".join(lines[: 2 if lines[0].endswith(":") else 1])[:MAX_REASON_LENGTH]
+
+
+@contextmanager
+def explain_refusal(what: str) -> Iterator[None]:
+    """Turn what a library says of settings that it refuses only when it runs into a sentence; the log has the traceback.
+
+    Parameters
+    ----------
+    what : str
+        The beginning of the sentence.
+
+    Raises
+    ------
+    StudyError
+        If the block raises any exception, except for a lack of memory.
+    """
+    try:
+        yield
+    except StudyError:
+        raise
+    except Exception as error:  # libraries raise many kinds of exception
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            raise
+        logger.exception("%s", what)
+        raise StudyError(f"{what}: {explain(error)}") from error
 
 
 def advise(error: BaseException, *places: str | None) -> str:

@@ -21,7 +21,7 @@ from synthdiv.config.problems import check_name, raise_problems
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
-from synthdiv.core.hub import advise, explain, fetch_pipeline, list_model_files, read_configuration
+from synthdiv.core.hub import advise, explain, explain_refusal, fetch_pipeline, list_model_files, read_configuration
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.generation.lora import find_lora, load_lora
 
@@ -229,12 +229,17 @@ class Generator:
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
-            with one_thread():
+            with one_thread(), explain_refusal(self._describe_settings()):
                 if not self._encoded.keys() >= set(texts):
                     self._encode(texts, islice(prompts, start, None), guidance_scale)
                 generated = self._generate_batch(texts, numbers, guidance_scale)[:count]
             for pixels in generated:
                 yield Image.fromarray(pixels)
+
+    def _describe_settings(self) -> str:
+        arguments = f" and arguments {dict(self.spec['arguments'])}" if self.spec["arguments"] else ""
+        scheduler = type(self.pipeline.scheduler).__name__
+        return f"the generator {self.spec['model']} cannot generate with the scheduler {scheduler}{arguments}"
 
     @torch.inference_mode()
     def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:

@@ -364,6 +364,16 @@ def test_a_non_finite_loss_stops_the_training_and_keeps_the_last_good_checkpoint
     assert not Path(training.model).exists()
 
 
+def test_a_recipe_that_torch_refuses_is_a_sentence(training, caplog):
+    """Batch normalisation needs two values of each channel."""
+    options = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "batchnorm2d"}
+    recipe = make_recipe(batch_size=1, image_size=32, model_options=options | {"output_stride": 32})
+    sentence = r"the model test_resnet cannot be trained with its recipe: Expected more than 1 value per channel"
+    with pytest.raises(StudyError, match=sentence):
+        train(replace(training, recipe=recipe))
+    assert "Traceback" in caplog.text
+
+
 def test_a_training_starts_from_another_classifiers_weights(training, tmp_path):
     train(training)
     frozen = make_recipe(optimizer={"opt": "sgd", "lr": 0.0, "weight_decay": 0.0}, steps=1)

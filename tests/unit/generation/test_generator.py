@@ -183,6 +183,27 @@ def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path,
     np.testing.assert_array_equal(generate(spec | {"lora_scale": 0.0}), images)
 
 
+CALLS = {
+    "an argument that the scheduler does not take": (
+        {"scheduler": "PNDMScheduler", "arguments": {"timesteps": [9, 5]}},
+        "timesteps",
+    ),
+    "a scheduler of another kind of model": (
+        {"scheduler": "FlowMatchEulerDiscreteScheduler"},
+        "FlowMatchEulerDiscreteScheduler",
+    ),
+    "an argument of another type": ({"arguments": {"guidance_rescale": "much"}}, "guidance_rescale"),
+}
+
+
+@pytest.mark.parametrize(("changes", "word"), CALLS.values(), ids=CALLS)
+def test_what_the_pipeline_refuses_when_it_runs_is_a_sentence(tiny_pipeline, caplog, changes, word):
+    with pytest.raises(StudyError, match=r"the generator \S+ cannot generate with the scheduler \w+") as caught:
+        generate(make_spec(tiny_pipeline, **changes))
+    assert word in str(caught.value)
+    assert "Traceback" in caplog.text
+
+
 @pytest.fixture(scope="module")
 def lora(tiny_pipeline):
     """The tensors of a LoRA of the pipeline, by their names in diffusers' format."""
