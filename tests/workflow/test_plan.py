@@ -256,7 +256,7 @@ def test_snakemake_prints_the_mistakes_of_a_config_and_nothing_else(workplace, d
         "study: mine\nclasses: classes.csv\nsets:\n  Mine-IM:\n    kind: picture\n    embeddings: mine.npy\nseeds: 3\n"
     )
     read = place.plan(check=False)
-    assert given.stdout.splitlines()[1:] == ["config: seed is 'x': write an integer from 0"]
+    assert given.stdout.splitlines()[1:] == ["config: seed is 'x': write an integer from 0 to 4,294,967,295"]
     assert read.stdout.splitlines()[1:] == [
         "the config has 2 mistakes:",
         "  study.yaml, line 5: sets.Mine-IM.kind is 'picture': write one of image, prompt",
