@@ -138,6 +138,11 @@ def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
         ) from error
 
 
+def _describe_settings(spec: Mapping[str, Any], pipeline: Any) -> str:
+    arguments = f" and arguments {dict(spec['arguments'])}" if spec["arguments"] else ""
+    return f"the generator {spec['model']} cannot generate with the scheduler {type(pipeline.scheduler).__name__}{arguments}"
+
+
 class Generator:
     """A loaded pipeline.
 
@@ -229,17 +234,12 @@ class Generator:
             count = len(texts)
             texts += texts[-1:] * (size - count)
             numbers += numbers[-1:] * (size - count)
-            with one_thread(), explain_refusal(self._describe_settings()):
+            with one_thread(), explain_refusal(_describe_settings(self.spec, self.pipeline)):
                 if not self._encoded.keys() >= set(texts):
                     self._encode(texts, islice(prompts, start, None), guidance_scale)
                 generated = self._generate_batch(texts, numbers, guidance_scale)[:count]
             for pixels in generated:
                 yield Image.fromarray(pixels)
-
-    def _describe_settings(self) -> str:
-        arguments = f" and arguments {dict(self.spec['arguments'])}" if self.spec["arguments"] else ""
-        scheduler = type(self.pipeline.scheduler).__name__
-        return f"the generator {self.spec['model']} cannot generate with the scheduler {scheduler}{arguments}"
 
     @torch.inference_mode()
     def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
