@@ -8,7 +8,6 @@ it is synchronised).
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import signal
@@ -37,6 +36,7 @@ from synthdiv.core.files import replace_atomically
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.hub import explain_refusal
 from synthdiv.core.jobs import report_work, start_job, stop_job
+from synthdiv.core.manifests import hash_file
 from synthdiv.images.index import digest_images, locate_images
 from synthdiv.images.torch_dataset import ImageDataset, SampledImages
 from synthdiv.plan.parts import EVALUATION_KEYS
@@ -179,7 +179,7 @@ def _identify(training: Training, images: TrainingSet, monitored: pa.Table | Non
             "images": [images.digest, images.sizes, images.weights],
             "monitored": None if monitored is None else digest_images(monitored),
             "seed": training.seed,
-            "initial": [hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in starts],
+            "initial": [hash_file(path) for path in starts],
         }
     )
 
