@@ -21,11 +21,11 @@ from PIL import Image
 from timing import Comparison, run_comparisons, widen_tables
 from timm.data import create_dataset, create_loader
 
-from synthdiv.classifiers.learner import Learner
 from synthdiv.classifiers.prediction import load_batches
-from synthdiv.classifiers.processes import Process
 from synthdiv.classifiers.recipes import build_model, build_transform, count_steps, resolve_data
-from synthdiv.classifiers.sampler import TrainingSampler
+from synthdiv.classifiers.training.learner import Learner
+from synthdiv.classifiers.training.processes import Process
+from synthdiv.classifiers.training.sampler import TrainingSampler
 from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.config.training import Recipe
 from synthdiv.core.jobs import limit_threads

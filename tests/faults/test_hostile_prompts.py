@@ -21,7 +21,8 @@ from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import build_datasets
 from synthdiv.report import summary
-from synthdiv.report.figures import paste_images, save_figure
+from synthdiv.report.figures.images import paste_images
+from synthdiv.report.figures.style import save_figure
 from synthdiv.report.table_pages import write_table_page
 
 TEXTS = {

@@ -25,7 +25,7 @@ from synthdiv.images.readers.sources import find_images, read_rows
 from synthdiv.images.torch_dataset import ImageDataset
 from synthdiv.plan.user_sources import describe_images, find_embeddings
 from synthdiv.prompts.class_tables import ClassRow
-from synthdiv.report.figures import read_tile
+from synthdiv.report.figures.images import read_tile
 from synthdiv.report.review_page import make_data_uri
 
 CLASSES = [ClassRow(0, "boot", "boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]

@@ -6,8 +6,8 @@ Outputs: figure, a PNG file.
 
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.jobs.figures import PlotFigure
-from synthdiv.report.drawing import find_draw
-from synthdiv.report.figures import save_figure
+from synthdiv.report.figures.drawing import find_draw
+from synthdiv.report.figures.style import save_figure
 
 
 @run_as_job(PlotFigure)

@@ -13,7 +13,7 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from synthdiv.classifiers.checkpoint import read_metadata
-from synthdiv.classifiers.training import Training, train, train_in_process
+from synthdiv.classifiers.training.train import Training, train, train_in_process
 from synthdiv.classifiers.training_set import Part
 from synthdiv.core.devices import claim_devices
 from synthdiv.core.errors import StudyError

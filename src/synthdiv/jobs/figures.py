@@ -193,7 +193,7 @@ FIGURES = {
     "contact_sheet": Figure(
         title="Contact sheet",
         part="2 Images",
-        draw="figures:draw_contact_sheet",
+        draw="images:draw_contact_sheet",
         needs=list_sheet_sets,
         inputs={"indices": list_sheet_indices},
         options=describe_sheet,
@@ -206,7 +206,7 @@ FIGURES = {
     "experiments": Figure(
         title="Reference x query matrix",
         part="3 Matrix",
-        draw="figures:draw_experiments",
+        draw="experiments:draw_experiments",
         inputs={"table": "experiments.csv"},
         options=describe_matrix,
         caption=(
@@ -219,7 +219,7 @@ FIGURES = {
     "centroid_distance": Figure(
         title="Centroid Distance",
         part="4 Diversity and shift",
-        draw="figures:draw_centroid_distance",
+        draw="experiments:draw_centroid_distance",
         needs=list_image_sets,
         inputs={"table": "centroid_distance.csv"},
         caption=(
@@ -232,7 +232,7 @@ FIGURES = {
     "error_split": Figure(
         title="Diversity against centroid-shift",
         part="4 Diversity and shift",
-        draw="diagnosis_figures:draw_error_split",
+        draw="diagnosis:draw_error_split",
         inputs={"split": "error_split.csv", "terms": "error_terms.csv"},
         options=name_split_reference,
         caption=(
@@ -246,7 +246,7 @@ FIGURES = {
     "tradeoff": Figure(
         title="Diversity against semantic error",
         part="4 Diversity and shift",
-        draw="tradeoff_figure:draw_tradeoff",
+        draw="tradeoff:draw_tradeoff",
         inputs={"table": "tradeoff.csv"},
         caption=(
             "Left: how varied each generated set is (Centroid Distance of its training split) against its semantic error, "
@@ -260,7 +260,7 @@ FIGURES = {
     "causes": Figure(
         title="Causes by class",
         part="5 Classes",
-        draw="diagnosis_figures:draw_causes",
+        draw="diagnosis:draw_causes",
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
         caption=(
@@ -273,7 +273,7 @@ FIGURES = {
     "evidence": Figure(
         title="Images of the classes that fall short",
         part="5 Classes",
-        draw="diagnosis_figures:draw_evidence",
+        draw="diagnosis:draw_evidence",
         needs=list_evidence_sets,
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
         options=name_evidence_sets,
@@ -285,7 +285,7 @@ FIGURES = {
     "guidance": Figure(
         title="Metrics by guidance scale",
         part="6 Guidance and prompts",
-        draw="guidance_figures:draw_guidance",
+        draw="guidance:draw_guidance",
         inputs={"table": "guidance.csv", "per_class": "guidance_per_class.parquet", "choice": "guidance_choice.csv"},
         caption=(
             "Each dataset that was generated at several guidance scales, at each of them. The set is the images at that "
@@ -304,7 +304,7 @@ FIGURES = {
     "prompt_probes": Figure(
         title="Prompt probes",
         part="6 Guidance and prompts",
-        draw="figures:draw_prompt_probes",
+        draw="images:draw_prompt_probes",
         inputs={"indices": list_probe_indices, "table": "prompt_probes.csv"},
         options=count_probe_images,
         caption=(
@@ -319,7 +319,7 @@ FIGURES = {
     "adherence": Figure(
         title="Modifier adherence",
         part="6 Guidance and prompts",
-        draw="adherence_figures:draw_adherence",
+        draw="adherence:draw_adherence",
         inputs={"table": "adherence.csv"},
         caption=(
             "Whether each modifier of a grammar reaches the images: the share of comparisons, in percent, in which an image "
@@ -335,7 +335,7 @@ FIGURES = {
     "geometry": Figure(
         title="Class clusters, centroids and prompts",
         part="7 Geometry",
-        draw="geometry_figure:draw_geometry",
+        draw="geometry:draw_geometry",
         needs=find_geometry_sets,
         inputs={"images": find_geometry_images, "prompts": find_geometry_prompts},
         options=describe_geometry,
@@ -351,7 +351,7 @@ FIGURES = {
     "classifiers": Figure(
         title="Training x evaluation sets",
         part="8 Classifiers",
-        draw="classifier_figures:draw_classifiers",
+        draw="classifiers:draw_classifiers",
         inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
         caption=(
             "Each row is the set that a classifier was trained on (training split), each column the set that it is "
@@ -364,7 +364,7 @@ FIGURES = {
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",
-        draw="classifier_figures:draw_training",
+        draw="classifiers:draw_training",
         needs=list_training_sets,
         inputs={"logs": list_training_logs},
         options=describe_training,
@@ -377,7 +377,7 @@ FIGURES = {
     "exchange_rate": Figure(
         title="Natural against synthetic images",
         part="8 Classifiers",
-        draw="classifier_figures:draw_exchange_rate",
+        draw="classifiers:draw_exchange_rate",
         inputs={"table": "exchange_rate.csv"},
         caption=(
             "Top-1 against the number of natural training images: alone, and with synthetic images added. Where a line with "
@@ -389,7 +389,7 @@ FIGURES = {
     "predictors": Figure(
         title="Predictors of accuracy",
         part="8 Classifiers",
-        draw="classifier_figures:draw_predictors",
+        draw="classifiers:draw_predictors",
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
         options=name_first_classifier,
         caption=(
@@ -402,7 +402,7 @@ FIGURES = {
     "transfer": Figure(
         title="Transfer of frozen features",
         part="8 Classifiers",
-        draw="feature_figures:draw_transfer",
+        draw="features:draw_transfer",
         inputs={"means": "transfer_means.csv"},
         caption=(
             "A logistic regression is fitted to the frozen features of each encoder for each transfer set (rows). Shown is "
@@ -415,7 +415,7 @@ FIGURES = {
     "features": Figure(
         title="Features and accuracies (spider plot)",
         part="8 Classifiers",
-        draw="feature_figures:draw_features",
+        draw="features:draw_features",
         inputs={
             "statistics": "feature_statistics.csv",
             "classifiers": "classifier_means.csv",
@@ -433,7 +433,7 @@ FIGURES = {
     "jobs": Figure(
         title="Time, memory and speed",
         part="9 Claims, audit, cost",
-        draw="job_table:draw_jobs",
+        draw="jobs:draw_jobs",
         inputs={"table": "jobs.csv"},
         caption=(
             "Time and resources of the study's jobs in their last run: the total time of a rule's jobs (their number in "

@@ -11,8 +11,8 @@ from synthdiv.embeddings.table import Embeddings
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import Dataset
 from synthdiv.prompts.grammar import Grammar
-from synthdiv.report.adherence_figures import plot_adherence
-from synthdiv.report.figures import save_figure
+from synthdiv.report.figures.adherence import plot_adherence
+from synthdiv.report.figures.style import save_figure
 from synthdiv.stats.intervals import shares_interval, wilson_interval
 
 COLOURS, SIZES = ["red", "green", "blue", "grey"], ["small", "large"]

@@ -8,7 +8,7 @@ from conftest import make_embeddings
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
 from synthdiv.metrics.set_metrics import measure_set
-from synthdiv.report.guidance_figures import MARKERS, plot_guidance
+from synthdiv.report.figures.guidance import MARKERS, plot_guidance
 from synthdiv.stats.intervals import wilson_interval
 
 NAMES = ["bag", "coat"]

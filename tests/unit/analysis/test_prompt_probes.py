@@ -23,7 +23,7 @@ from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
 from synthdiv.prompts.class_tables import read_classes
 from synthdiv.prompts.datasets import build_prompt_probe
-from synthdiv.report.figures import CELL, plot_probe_sheets
+from synthdiv.report.figures.images import CELL, plot_probe_sheets
 from synthdiv.stats.intervals import wilson_interval
 
 ENTRY = {"class": "n02", "prompts": ["jay", "a red jay"], "guidance_scale": 7.5, "reference": "Jays-IM", "images": 60}

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from synthdiv.analysis.tradeoff import tabulate_tradeoff
-from synthdiv.report.tradeoff_figure import plot_tradeoff
+from synthdiv.report.figures.tradeoff import plot_tradeoff
 from synthdiv.stats.intervals import wilson_interval
 
 

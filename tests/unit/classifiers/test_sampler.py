@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from synthdiv.classifiers.sampler import TrainingSampler, apportion
+from synthdiv.classifiers.training.sampler import TrainingSampler, apportion
 
 
 @pytest.mark.parametrize(

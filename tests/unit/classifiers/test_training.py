@@ -16,11 +16,11 @@ from safetensors.torch import load_file
 
 from synthdiv.classifiers import training as module
 from synthdiv.classifiers.checkpoint import load_weights, read_metadata, write_classifier
-from synthdiv.classifiers.learner import Learner
-from synthdiv.classifiers.processes import Process
 from synthdiv.classifiers.recipes import build_model
-from synthdiv.classifiers.sampler import TrainingSampler
-from synthdiv.classifiers.training import Training, train
+from synthdiv.classifiers.training.learner import Learner
+from synthdiv.classifiers.training.processes import Process
+from synthdiv.classifiers.training.sampler import TrainingSampler
+from synthdiv.classifiers.training.train import Training, train
 from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
@@ -187,8 +187,8 @@ def test_an_interrupted_training_ends_like_an_uninterrupted_one(training, tmp_pa
 
 SCRIPT = """
 import logging, os, pickle, signal, sys
-from synthdiv.classifiers.learner import Learner
-from synthdiv.classifiers.training import train
+from synthdiv.classifiers.training.learner import Learner
+from synthdiv.classifiers.training.train import train
 trainings = pickle.load(open(sys.argv[1], "rb"))
 logging.basicConfig(level="INFO")
 update = Learner.update

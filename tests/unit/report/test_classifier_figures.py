@@ -3,14 +3,14 @@ import pytest
 
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.report.classifier_figures import (
+from synthdiv.report.figures.classifiers import (
     describe_difference,
     plot_classifiers,
     plot_exchange_rate,
     plot_predictors,
     plot_training,
 )
-from synthdiv.report.figures import save_figure
+from synthdiv.report.figures.style import save_figure
 
 MEANS = pl.DataFrame(
     {

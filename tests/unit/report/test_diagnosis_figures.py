@@ -7,8 +7,8 @@ from conftest import make_embeddings
 from synthdiv.diagnosis.causes import SCHEMA
 from synthdiv.diagnosis.error_split import classify_queries, tabulate_split, tabulate_terms
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
-from synthdiv.report.diagnosis_figures import choose_evidence, plot_causes, plot_error_split, plot_evidence
-from synthdiv.report.figures import save_figure
+from synthdiv.report.figures.diagnosis import choose_evidence, plot_causes, plot_error_split, plot_evidence
+from synthdiv.report.figures.style import save_figure
 
 NAMES = [f"class {n}" for n in range(3)]
 

@@ -2,8 +2,8 @@ import polars as pl
 import pytest
 
 from synthdiv.analysis.transfer_tables import MEANS
-from synthdiv.report.feature_figures import INNER, OTHERS, STATISTICS, gather_axes, plot_spider, plot_transfer
-from synthdiv.report.figures import save_figure
+from synthdiv.report.figures.features import INNER, OTHERS, STATISTICS, gather_axes, plot_spider, plot_transfer
+from synthdiv.report.figures.style import save_figure
 
 SETS = ["Natural-IM", "A-IM", "B-IM"]
 STATISTIC_ROWS = pl.DataFrame(

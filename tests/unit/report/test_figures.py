@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from synthdiv.report.figures import plot_experiments
+from synthdiv.report.figures.experiments import plot_experiments
 
 
 def test_an_experiment_is_in_the_row_of_its_query_and_the_column_of_its_reference():

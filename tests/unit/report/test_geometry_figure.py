@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import make_embeddings
 
-from synthdiv.report.geometry_figure import choose_classes, find_axes
+from synthdiv.report.figures.geometry import choose_classes, find_axes
 
 
 def test_the_axes_are_the_principal_directions():

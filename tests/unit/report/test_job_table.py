@@ -4,7 +4,8 @@ import json
 
 import polars as pl
 
-from synthdiv.report.job_table import SCHEMA, plot_jobs, tabulate_jobs
+from synthdiv.report.figures.jobs import plot_jobs
+from synthdiv.report.job_table import SCHEMA, tabulate_jobs
 
 MEASURED = {"s": 20.0, "cpu_time": 15.5, "max_rss": 900.25, "io_in": 3.5, "io_out": 1.5, "h:m:s": "0:00:20"}
 LOG = """2026-01-01 10:00:00 INFO started on a, Slurm job 3

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.images.index import read_index, select_images
-from synthdiv.report.figures import paste_images
+from synthdiv.report.figures.images import paste_images
 
 COLOURS = {
     "ambiguity": "#0072B2",

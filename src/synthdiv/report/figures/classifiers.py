@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
-from synthdiv.report.figures import fill_cells
+from synthdiv.report.figures.style import fill_cells
 
 METRIC_NAMES = {
     "centroid_distance": "Centroid Distance",

@@ -23,12 +23,12 @@ import torch
 from tqdm import tqdm
 
 from synthdiv.classifiers.checkpoint import write_classifier
-from synthdiv.classifiers.learner import Learner
 from synthdiv.classifiers.prediction import load_batches, predict
-from synthdiv.classifiers.processes import Process, join_processes
 from synthdiv.classifiers.recipes import Recipe, build_transform, count_steps, resolve_data
-from synthdiv.classifiers.sampler import TrainingSampler
-from synthdiv.classifiers.training_log import ROWS, is_finished, write_log
+from synthdiv.classifiers.training.learner import Learner
+from synthdiv.classifiers.training.log import ROWS, is_finished, write_log
+from synthdiv.classifiers.training.processes import Process, join_processes
+from synthdiv.classifiers.training.sampler import TrainingSampler
 from synthdiv.classifiers.training_set import Part, TrainingSet, gather_images, gather_training_set
 from synthdiv.core.devices import describe_use
 from synthdiv.core.errors import StudyError

@@ -14,7 +14,7 @@ from matplotlib.ticker import PercentFormatter
 
 from synthdiv.analysis.adherence import ALL, SCHEMA
 from synthdiv.core.tables import read_table
-from synthdiv.report.figures import spread_evenly
+from synthdiv.report.figures.style import spread_evenly
 
 COLUMNS = 30
 """Maximum number of classes shown; they are spread evenly over the class table."""

@@ -1,46 +1,26 @@
-"""Plot a study's report: contact sheets, prompt probes, the matrix and Centroid Distance; shared styles and helpers."""
+"""Lay out images in tables: contact sheets of sets, and of prompt probes."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
 from synthdiv.analysis.prompt_probes import SCHEMA as PROBES
-from synthdiv.core.files import replace_atomically
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.flags import decode_image
 from synthdiv.images.index import read_index, select_images
+from synthdiv.report.figures.style import DPI, spread_evenly
 
-matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
-matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
 CELL = 128  # pixels of an image on a contact sheet
-DPI = 200  # twice a screen's resolution, and enough for print
-PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-"""Okabe and Ito's palette, which is safe for colour-blind readers."""
 SHOWN = 10  # images of each prompt of a probe
-MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
-
-
-def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure as PNG, without a date."""
-    with replace_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
-
-
-def spread_evenly(count: int, most: int) -> list[int]:
-    """Return at most ``most`` of the numbers 0 to count - 1, evenly spread."""
-    return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
 
 
 def plot_contact_sheet(
@@ -165,74 +145,6 @@ def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queries: Sequence[str]) -> Figure:
-    """Plot heat maps of the matrix: Centroid Accuracy, k-NN accuracy at k = 1 and 5, and average cosine similarity.
-
-    Parameters
-    ----------
-    experiments : polars.DataFrame
-        From :func:`synthdiv.analysis.matrix.tabulate_experiments`.
-    references, queries : sequences of str
-        The columns and the rows, in order.
-    """
-    panels = {
-        "centroid_accuracy": "Centroid Accuracy",
-        "knn1_accuracy": "k-NN accuracy, k = 1",
-        "knn5_accuracy": "k-NN accuracy, k = 5",
-        "mean_cosine": "average cosine similarity",
-    }
-    figure = Figure(figsize=(2.4 + 1.5 * len(references), 2.4 + 1.1 * len(queries)), layout="constrained")
-    axes = figure.subplots(2, 2, sharex=True, sharey=True)
-    for ax, (column, title) in zip(axes.flat, panels.items(), strict=True):
-        cells = {(row["query"], row["reference"]): row[column] for row in experiments.iter_rows(named=True)}
-        grid = np.array([[cells[query, reference] for reference in references] for query in queries], dtype=float)
-        fill_cells(ax, grid, queries, references)
-        ax.set_title(title)
-    figure.supxlabel("reference set (training split)")
-    figure.supylabel("query set (evaluation split)")
-    return figure
-
-
-def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
-    """Plot a heat map of shares with their numbers; n/a where there is none.
-
-    Parameters
-    ----------
-    ax : Axes
-    values : float array of shape (rows, columns)
-    rows, columns : sequences of str
-        Their names.
-    """
-    lowest = min(0.0, np.nanmin(values, initial=0.0))
-    ax.imshow(np.ma.masked_invalid(values), cmap="viridis", vmin=lowest, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        text = "n/a" if np.isnan(value) else f"{value:.3f}"
-        colour = "black" if np.isnan(value) or value > 0.6 else "white"
-        ax.text(column, row, text, ha="center", va="center", size=8, color=colour)
-    ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right")
-    ax.set_yticks(range(len(rows)), rows)
-    ax.spines[:].set_visible(False)
-    ax.tick_params(length=0)
-
-
-def plot_centroid_distance(table: pl.DataFrame) -> Figure:
-    """Plot Centroid Distance with its 95 % interval: two bars per set, for its training and its evaluation split."""
-    sets = table["set"].unique(maintain_order=True).to_list()
-    figure = Figure(figsize=(2.0 + 1.0 * len(sets), 3.6), layout="constrained")
-    axes = figure.subplots()
-    names = ["centroid_distance", "centroid_distance_low", "centroid_distance_high"]
-    for n, (split, colour) in enumerate((("train", "#31688e"), ("evaluation", "#8fd3c1"))):
-        own = pl.DataFrame({"set": sets}).join(table.filter(split=split), on="set", how="left", maintain_order="left")
-        values, low, high = own.select(pl.col(names).cast(pl.Float64)).to_numpy().T
-        places = np.arange(len(sets)) + (n - 0.5) * 0.38
-        axes.bar(places, values, width=0.36, label=split, color=colour)
-        axes.vlines(places, low, high, color="black", linewidth=1)
-    axes.set_xticks(range(len(sets)), sets, rotation=30, ha="right")
-    axes.set_ylabel("Centroid Distance")
-    axes.legend(frameon=False)
-    return figure
-
-
 def draw_contact_sheet(
     files: Any, *, columns: Sequence[str], class_names: Sequence[str], classes: int, images: int
 ) -> Figure:
@@ -244,16 +156,6 @@ def draw_contact_sheet(
         chosen = [select_images(index, class_ids=class_ids, split="train", exclude_flags=[]) for index in indices]
         rows[name] = [row for table in chosen for row in table.to_pylist()]
     return plot_contact_sheet(rows, class_ids, [class_names[n] for n in class_ids], images)
-
-
-def draw_experiments(files: Any, *, references: Sequence[str], queries: Sequence[str]) -> Figure:
-    """Draw the matrix."""
-    return plot_experiments(read_table(files.table), references, queries)
-
-
-def draw_centroid_distance(files: Any) -> Figure:
-    """Draw the Centroid Distance of each set."""
-    return plot_centroid_distance(read_table(files.table))
 
 
 def draw_prompt_probes(files: Any, *, images: Sequence[tuple[str, int]]) -> Figure:

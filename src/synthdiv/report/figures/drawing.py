@@ -13,4 +13,4 @@ from synthdiv.jobs.figures import FIGURES
 def find_draw(figure: str) -> Callable[..., Figure]:
     """Return the function that draws a figure from the rule's inputs and the figure's options."""
     module, _, function = FIGURES[figure].draw.partition(":")
-    return getattr(importlib.import_module(f"synthdiv.report.{module}"), function)
+    return getattr(importlib.import_module(f"synthdiv.report.figures.{module}"), function)

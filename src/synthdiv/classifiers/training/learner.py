@@ -13,7 +13,6 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from synthdiv.classifiers.checkpoint import load_weights
-from synthdiv.classifiers.processes import Process
 from synthdiv.classifiers.recipes import (
     Recipe,
     build_erasing,
@@ -27,6 +26,7 @@ from synthdiv.classifiers.recipes import (
     choose_precision,
     resolve_data,
 )
+from synthdiv.classifiers.training.processes import Process
 from synthdiv.core.errors import StudyError
 from synthdiv.images.torch_dataset import seed_randomness
 

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from synthdiv.core.tables import read_table
-from synthdiv.report.figures import MARKERS, PALETTE
+from synthdiv.report.figures.style import MARKERS, PALETTE
 
 COLUMNS = 3
 INNER = 0.2

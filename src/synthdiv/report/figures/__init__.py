@@ -1,0 +1,1 @@
+"""The figures of a report, one module for those of a stage."""

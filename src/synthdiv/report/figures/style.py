@@ -1,0 +1,53 @@
+"""The style of all figures, and what several draw."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from synthdiv.core.files import replace_atomically
+
+matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
+DPI = 200  # twice a screen's resolution, and enough for print
+PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
+"""Okabe and Ito's palette, which is safe for colour-blind readers."""
+MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+
+
+def save_figure(figure: Figure, path: Path | str) -> None:
+    """Write a figure as PNG, without a date."""
+    with replace_atomically(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+
+
+def spread_evenly(count: int, most: int) -> list[int]:
+    """Return at most ``most`` of the numbers 0 to count - 1, evenly spread."""
+    return sorted({round(n) for n in np.linspace(0, count - 1, min(count, most))})
+
+
+def fill_cells(ax: Axes, values: np.ndarray, rows: Sequence[str], columns: Sequence[str]) -> None:
+    """Plot a heat map of shares with their numbers; n/a where there is none.
+
+    Parameters
+    ----------
+    ax : Axes
+    values : float array of shape (rows, columns)
+    rows, columns : sequences of str
+        Their names.
+    """
+    lowest = min(0.0, np.nanmin(values, initial=0.0))
+    ax.imshow(np.ma.masked_invalid(values), cmap="viridis", vmin=lowest, vmax=1, aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        text = "n/a" if np.isnan(value) else f"{value:.3f}"
+        colour = "black" if np.isnan(value) or value > 0.6 else "white"
+        ax.text(column, row, text, ha="center", va="center", size=8, color=colour)
+    ax.set_xticks(range(len(columns)), columns, rotation=35, ha="right")
+    ax.set_yticks(range(len(rows)), rows)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
