@@ -14,9 +14,9 @@ import torch
 from conftest import make_image_set, make_recipe
 from safetensors.torch import load_file
 
-from synthdiv.classifiers import training as module
 from synthdiv.classifiers.checkpoint import load_weights, read_metadata, write_classifier
 from synthdiv.classifiers.recipes import build_model
+from synthdiv.classifiers.training import train as module
 from synthdiv.classifiers.training.learner import Learner
 from synthdiv.classifiers.training.processes import Process
 from synthdiv.classifiers.training.sampler import TrainingSampler
