@@ -76,7 +76,7 @@ def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, s
             write_block(path, members)
             rows += [
                 {"class_id": class_id, "split": split, "index": n, "prompt": None, "seed": None, "file": stored.file}
-                | {"offset": stored.offset, "size": stored.size, "flags": []}
+                | {"offset": stored.offset, "size": stored.size, "digest": stored.digest, "flags": []}
                 for n, stored in enumerate(read_block(path))
             ]
     index = folder / f"{name}.parquet"

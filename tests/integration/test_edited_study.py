@@ -97,6 +97,32 @@ def test_a_new_natural_image_is_indexed(place):
     assert not list_generated(plan)
 
 
+def replace_by_older(path, data):
+    other = path.with_name(".other")
+    other.write_bytes(data)
+    os.utime(other, (1, 1))
+    os.replace(other, path)
+
+
+def test_changed_sources_that_are_no_newer_than_the_results_plan_their_jobs(place):
+    """Images in a nested folder and an older file: Snakemake compares only whether an input is newer than the output."""
+    nested = place.folder / "natural" / "train" / "bag" / "more"
+    nested.mkdir()
+    for folder in (nested, nested.parent):
+        os.utime(folder, (1, 1))
+    assert "Nothing to be done" in place.plan().stdout
+    image = next(nested.parent.glob("*.png"))
+    shutil.copy(image, nested / "new.png")
+    for path in (nested / "new.png", nested, nested.parent):
+        os.utime(path, (1, 1))
+    index = "Index the images of natural/Natural-IM"
+    assert index in list_jobs(place.plan().stdout)
+    (nested / "new.png").unlink()
+    assert "Nothing to be done" in place.plan().stdout
+    replace_by_older(image, image.read_bytes()[:-1])
+    assert index in list_jobs(place.plan().stdout)
+
+
 def test_an_edited_prompt_of_a_probe_generates_only_that_prompt(place):
     log, table = place.results / "logs" / "generate_prompt_probe" / "bag.log", place.results / "tables" / "prompt_probes.csv"
     assert read_image_counts(log) == (12, 0, 0)

@@ -42,6 +42,7 @@ rule train_classifier:
         runtime=2880,
     params:
         job=job_of(classifiers.train_classifier),
+        stamps=stamps_of(classifiers.list_pretrained_files),
     message:
         "Train {wildcards.classifier} on {wildcards.training}, seeds {wildcards.seeds}"
     script:
@@ -71,6 +72,7 @@ rule evaluate_classifier:
         runtime=growing(240),
     params:
         job=job_of(classifiers.evaluate_classifier),
+        stamps=stamps_of(classifiers.list_pretrained_files),
     message:
         "Evaluate {wildcards.classifier}, trained on {wildcards.training}"
     script:

@@ -1,6 +1,6 @@
 """The study, the wildcard constraints, and how rules ask for their inputs, params and resources.
 
-All knowledge is in the package: `from_plan`, `existing` and `job_of` ask its functions. This file imports nothing heavy,
+All knowledge is in the package: `from_plan`, `existing`, `job_of` and `stamps_of` ask its functions. This file imports nothing heavy,
 since every cluster job parses it.
 """
 
@@ -8,6 +8,7 @@ import inspect
 import os
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -28,6 +29,7 @@ from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.results_format import check_results_format
+from synthdiv.core.stamps import stamp_paths
 from synthdiv.jobs import (
     audit,
     classifiers,
@@ -59,7 +61,14 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PAPER = REPOSITORY / audit.PAPER
 CONFIG_FILES = [str(path) for path in workflow.configfiles]
-PLANNING_TARGETS = {"grid", "fetch_models", "calibrate", "list_unused", "remove_unused"}
+PLANNING_TARGETS = {
+    "grid",
+    "fetch_models",
+    "calibrate",
+    "list_unused",
+    "remove_unused",
+    "verify",
+}
 """Targets that need no user-provided images."""
 
 
@@ -144,6 +153,19 @@ def job_of(make):
         return ask(wildcards).to_params()
 
     return ask_job
+
+
+stamp_once = cache(stamp_paths)
+
+
+def stamps_of(function):
+    """Return a function of wildcards that gives what changes whenever one of a job's user-provided files does."""
+    ask = from_plan(function)
+
+    def ask_stamps(wildcards):
+        return stamp_once(tuple(ask(wildcards)))
+
+    return ask_stamps
 
 
 def existing(*names):

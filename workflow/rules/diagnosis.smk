@@ -37,6 +37,7 @@ rule embed_class_texts:
         runtime=growing(60),
     params:
         job=job_of(diagnosis.embed_class_texts),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Embed the class texts ({wildcards.encoder})"
     script:

@@ -32,6 +32,7 @@ rule embed_images:
         runtime=growing(60),
     params:
         job=job_of(embeddings.embed_images),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Embed the images of {wildcards.collection}, classes {wildcards.shard}"
     script:
@@ -53,6 +54,7 @@ use rule embed_images as embed_prompt_probe with:
         "<benchmarks>/embed_prompt_probe/{encoder}/{probe}.jsonl"
     params:
         job=job_of(embeddings.embed_prompt_probe),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Embed the images of the prompt probe {wildcards.probe}"
 
@@ -72,6 +74,7 @@ use rule embed_images as embed_transfer with:
         "<benchmarks>/embed_transfer/{encoder}/{transfer_set}.jsonl"
     params:
         job=job_of(embeddings.embed_transfer),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Embed the transfer set {wildcards.transfer_set} ({wildcards.encoder})"
 
@@ -99,6 +102,7 @@ rule embed_prompts:
         runtime=growing(60),
     params:
         job=job_of(embeddings.embed_prompts),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Embed the prompts of {wildcards.dataset}, classes {wildcards.shard}"
     script:
@@ -123,6 +127,7 @@ rule import_embeddings:
         runtime=growing(60),
     params:
         job=job_of(embeddings.import_embeddings),
+        stamps=stamps_of(embeddings.list_imported_files),
     message:
         "Check and import the embedding tables of {wildcards.set_name}"
     script:

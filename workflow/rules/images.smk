@@ -28,6 +28,7 @@ rule fingerprint_generator:
         runtime=growing(60),
     params:
         job=job_of(images.fingerprint_generator),
+        stamps=stamps_of(images.list_generator_files),
     message:
         "Fingerprint the generator {wildcards.generator}"
     script:
@@ -58,6 +59,7 @@ rule generate_images:
         runtime=240,
     params:
         job=job_of(images.generate_images),
+        stamps=stamps_of(images.list_checker_files),
     message:
         "Generate {wildcards.dataset} at guidance scale {wildcards.scale}, classes {wildcards.shard}"
     script:
@@ -78,6 +80,7 @@ use rule generate_images as generate_review with:
         "<benchmarks>/generate_review/{set_name}/{shard}.jsonl"
     params:
         job=job_of(images.generate_review),
+        stamps=stamps_of(images.list_checker_files),
     message:
         "Generate the review of {wildcards.set_name}, classes {wildcards.shard}"
 
@@ -93,6 +96,7 @@ use rule generate_images as generate_prompt_probe with:
         "<benchmarks>/generate_prompt_probe/{probe}.jsonl"
     params:
         job=job_of(images.generate_prompt_probe),
+        stamps=stamps_of(images.list_checker_files),
     message:
         "Generate the prompt probe {wildcards.probe}"
 
@@ -117,6 +121,7 @@ rule index_images:
         runtime=growing(240),
     params:
         job=job_of(images.index_images),
+        stamps=stamps_of(images.list_indexed_files),
     message:
         "Index the images of {wildcards.indexed}"
     script:

@@ -4,6 +4,7 @@
 2. calibrate measures the cost of generation, embedding and training on this machine or on a cluster node.
 3. grid prints the parts of the study, what is done, which images will be generated and why, and the cost.
 4. list_unused lists the archive files that no study uses any more, and remove_unused deletes them.
+5. verify reads every file and image of the study, and reports what is damaged.
 """
 
 
@@ -12,6 +13,7 @@ localrules:
     grid,
     list_unused,
     remove_unused,
+    verify,
 
 
 rule fetch_models:
@@ -85,3 +87,18 @@ use rule list_unused as remove_unused with:
         delete=True,
     message:
         "Delete the unused files of the archive"
+
+
+rule verify:
+    log:
+        "<logs>/verify.log",
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: 8
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    message:
+        "Verify the files and images of the study"
+    script:
+        "../scripts/verify.py"

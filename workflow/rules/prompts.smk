@@ -107,6 +107,7 @@ rule measure_adherence:
         runtime=growing(240),
     params:
         job=job_of(prompts.measure_adherence),
+        stamps=stamps_of(embeddings.list_encoder_files),
     message:
         "Measure the modifier adherence of {wildcards.set_name} ({wildcards.encoder})"
     script:

@@ -26,6 +26,7 @@ use rule evaluate_classifier as classify_review with:
         "<benchmarks>/classify_review/{set_name}/{classifier}/{training}.jsonl"
     params:
         job=job_of(review.classify_review),
+        stamps=stamps_of(classifiers.list_pretrained_files),
     message:
         "Classify the review of {wildcards.set_name} by {wildcards.classifier}, trained on {wildcards.training}"
 

@@ -36,6 +36,7 @@ rule extract_features:
         runtime=growing(120),
     params:
         job=job_of(transfer.extract_features),
+        stamps=stamps_of(classifiers.list_pretrained_files),
     message:
         "Extract the features of {wildcards.feature_images} by {wildcards.classifier}, trained on {wildcards.training}"
     script:

@@ -23,13 +23,16 @@ class ImageLocation(ConfigPart):
     """The IDX file of labels; or for one folder of all images a text file: with name and class on each line (val.txt,
     LOC_val_solution.csv), or with one class per line in the order of names (wnids, or the ImageNet development kit's
     ground truth next to its meta.mat)."""
+    label: Given[str] = None
+    """What has an image's class, if its name is not a usual one or several could be meant: the column of Parquet files or of
+    a file of labels with a header, or the key of the JSON of WebDataset's samples (`cls` for their .cls)."""
     folders: Given[str] = None
     """For folders that are named by a number and not by the class key, as ImageNet-v2's: the class table (CSV) with this
     number as class_id."""
 
 
 class NaturalImages(ConfigPart):
-    """Natural images of each split: a path, or an object with path, labels and folders."""
+    """Natural images of each split: a path, or an object with path, labels, label and folders."""
 
     train: Given[str | ImageLocation] = None
     """The training split; a set without one is used only to evaluate classifiers."""

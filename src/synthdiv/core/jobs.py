@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -22,12 +22,14 @@ from threadpoolctl import threadpool_limits
 from synthdiv.core.errors import StudyError
 from synthdiv.core.installation import check_installation
 from synthdiv.core.job import Job
+from synthdiv.core.manifests import describe_files
 from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
 terminal_logger = logging.getLogger(f"{__name__}.terminal")
 STARTED = "started on"
 WORK = "work: "
+WROTE = "wrote: "
 _failed = False
 
 
@@ -90,7 +92,7 @@ def run_as_command(main: Callable[[Script], None]) -> Callable[..., None]:
 
 def _start_script(smk: Script | None) -> Script:
     given = smk if smk is not None else vars(sys.modules["__main__"])["snakemake"]
-    start_job(given.log[0])
+    start_job(given.log[0], outputs=getattr(given, "output", ()) if smk is None else ())
     limit_threads(given.threads)
     write_results_format(Path("results", given.config["study"]))
     if smk is None:
@@ -103,7 +105,7 @@ def find_class_table(smk: Script) -> str:
     return smk.config["classes"]
 
 
-def start_job(log: str | Path | None) -> None:
+def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
     """Send all output of the process to the job's log, give it no input, and end cleanly on SIGTERM.
 
     Libraries may ask on the terminal whether to run a model's own code; nobody, and no pipe, must answer.
@@ -115,6 +117,8 @@ def start_job(log: str | Path | None) -> None:
     ----------
     log : str, Path or None
         The rule's log file; None leaves the output where it is.
+    outputs : iterable of str
+        The files that the job writes, whose digests the log will have for target ``verify``.
     """
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
@@ -140,7 +144,7 @@ def start_job(log: str | Path | None) -> None:
     signal.signal(signal.SIGTERM, stop_job)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
-        atexit.register(_finish_log, time.monotonic(), kept)
+        atexit.register(_finish_log, time.monotonic(), kept, list(outputs))
 
 
 def announce(text: str) -> None:
@@ -204,7 +208,8 @@ def stop_job(number: int, frame: object = None) -> None:
     raise SystemExit(128 + number)
 
 
-def _finish_log(start: float, kept: Path) -> None:
+def _finish_log(start: float, kept: Path, outputs: list[str]) -> None:
     if not _failed:
+        logger.info("%s%s", WROTE, json.dumps(describe_files(outputs)))
         logger.info("finished after %.1f s", time.monotonic() - start)
         kept.unlink(missing_ok=True)

@@ -22,6 +22,18 @@ def write_manifest(files: Iterable[Path | str], path: Path | str) -> None:
         temporary.write_text(json.dumps(rows, indent=0) + "\n")
 
 
+def describe_files(paths: Iterable[Path | str]) -> list[dict[str, str]]:
+    """Return the names and digests of files as rows of a manifest, with the rows of the manifests among them."""
+    rows = []
+    for path in map(Path, paths):
+        if path.is_file():
+            rows.append({"file": str(path), "sha256": hash_file(path)})
+            content = json.loads(path.read_bytes()) if path.suffix == ".json" else None
+            if isinstance(content, list) and all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in content):
+                rows += content
+    return rows
+
+
 def read_manifest(path: Path | str) -> list[str]:
     """Return the paths of the files in a manifest; of a table, its own path."""
     if Path(path).suffix != ".json":

@@ -10,7 +10,7 @@ from pathlib import Path
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 
-RESULTS_FORMAT = 3
+RESULTS_FORMAT = 4
 """Increase this when files, columns or their meaning change, so that results of an older version are never half read."""
 FILE = "format"
 

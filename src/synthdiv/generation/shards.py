@@ -16,7 +16,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
-from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, read_bytes, write_block
+from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import read_index, read_metadata, write_index
 from synthdiv.jobs.images import GenerateImages
@@ -155,7 +155,7 @@ def fill_block(
     if block.path.exists():
         return
     image_format = job.image_format
-    encoded = [(read_bytes(image.file, image.offset, image.size), image.metadata) for image in copied]
+    encoded = [(image.read(), image.metadata) for image in copied]
     for n, image in enumerate(images, start=len(copied)):
         metadata = {
             "name": block.names[n],
@@ -269,7 +269,7 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
     stored = read_block(block.path)
     flags = [flag_image(image.metadata) for image in stored]
     if check is not None:
-        decoded = [decode_image(read_bytes(image.file, image.offset, image.size)) for image in stored]
+        decoded = [decode_image(image.read()) for image in stored]
         for listed, unsafe in zip(flags, check(decoded), strict=True):
             listed += ["nsfw"] if unsafe else []
     return [
@@ -282,6 +282,7 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
             "file": stored[n].file,
             "offset": stored[n].offset,
             "size": stored[n].size,
+            "digest": stored[n].digest,
             "flags": flags[n],
         }
         for n, index in enumerate(block.indices)

@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import tarfile
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import create_atomically, replace_atomically
+from synthdiv.core.fingerprints import name_block
 
 logger = logging.getLogger(__name__)
 
@@ -29,18 +31,26 @@ MARKS = "used_by"
 BLOCK = re.compile(r"[0-9a-f]{64}\.tar")
 """The file name of a block."""
 
+DIGEST_SIZE = 16
+"""Bytes of an image's digest, of the 32 of SHA-256."""
+
 CHUNK_SIZE = 2**20
 """Bytes of a tar that are checked at once: gigabytes may follow a damaged header."""
 
 
 @dataclass(frozen=True)
 class StoredImage:
-    """An encoded image in a block: ``size`` bytes of ``file`` from ``offset``; ``metadata`` is its JSON."""
+    """An encoded image in a block: ``size`` bytes of ``file`` from ``offset``, their digest, and what its JSON says."""
 
     file: str
     offset: int
     size: int
+    digest: bytes
     metadata: dict[str, Any]
+
+    def read(self) -> bytes:
+        """Read the encoded image, and check its digest."""
+        return read_image(self.file, self.offset, self.size, self.digest)
 
 
 def locate_block(archive: Path | str, family: str, name: str) -> Path:
@@ -73,15 +83,38 @@ def write_block(path: Path, members: Iterable[tuple[str, str, bytes, dict[str, A
     path : Path
         The block's file; its folder is created if necessary.
     members : iterable of (key, extension, data, metadata)
-        The images in order. Each becomes ``<key>.<extension>`` and ``<key>.json``.
+        The images in order. Each becomes ``<key>.<extension>`` and ``<key>.json``; the JSON also has a digest of the image
+        and its own checksum.
     """
     with create_atomically(path) as temporary, tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar:
         for key, extension, data, metadata in members:
-            text = json.dumps(metadata, sort_keys=True, ensure_ascii=False).encode()
+            text = _write_json(metadata | {"digest": digest_bytes(data).hex()})
             for name, content in ((f"{key}.{extension}", data), (f"{key}.json", text)):
                 info = tarfile.TarInfo(name)
                 info.size = len(content)
                 tar.addfile(info, io.BytesIO(content))
+
+
+def digest_bytes(data: bytes) -> bytes:
+    """Return the digest by which an index knows an encoded image: the first bytes of its SHA-256."""
+    return hashlib.sha256(data).digest()[:DIGEST_SIZE]
+
+
+def _write_json(metadata: dict[str, Any]) -> bytes:
+    def encode(values: dict[str, Any]) -> bytes:
+        return json.dumps(values, sort_keys=True, ensure_ascii=False).encode()
+
+    return encode(metadata | {"checksum": zlib.crc32(encode(metadata))})
+
+
+def _read_json(text: bytes) -> dict[str, Any]:
+    """Return an image's metadata; those of earlier versions have no checksum and no digest."""
+    metadata = json.loads(text)
+    if "checksum" in metadata:
+        del metadata["checksum"]
+        if _write_json(metadata) != text:
+            raise ValueError("the metadata of an image have another checksum")
+    return metadata
 
 
 def check_tar_end(path: Path | str, last: tarfile.TarInfo) -> None:
@@ -117,22 +150,43 @@ def read_block(path: Path) -> list[StoredImage]:
                 if file is None:
                     raise tarfile.ReadError(f"{member.name} is not a file")
                 if member.name.endswith(".json"):
-                    last = images.pop()
-                    images.append(StoredImage(last.file, last.offset, last.size, json.loads(file.read())))
+                    last, metadata = images.pop(), _read_json(file.read())
+                    place = last.file, last.offset, last.size
+                    given = metadata.pop("digest", None)
+                    digest = digest_bytes(read_bytes(*place)) if given is None else bytes.fromhex(given)
+                    images.append(StoredImage(*place, digest, metadata))
                 else:
-                    images.append(StoredImage(str(path), member.offset_data, member.size, {}))
+                    images.append(StoredImage(str(path), member.offset_data, member.size, b"", {}))
         if not images or not all(image.metadata for image in images):
             raise tarfile.ReadError("an image has no metadata")
+        names = [image.metadata["name"] for image in images if "name" in image.metadata]
+        if names and name_block(names) != Path(path).stem:
+            raise tarfile.ReadError("it has other images than its name says")
         check_tar_end(path, member)
     except (tarfile.TarError, ValueError, IndexError) as error:
         raise StudyError(
-            f"the archive's block {path} is damaged ({error}): delete it, and the next run generates it again"
+            f"the archive's block {path} is damaged ({error}): delete it, and the next run writes it again"
         ) from None
     return images
 
 
+def check_padding(path: Path) -> None:
+    """Check the bytes of a block that belong to no image, no metadata and no header; nobody reads them.
+
+    Raises
+    ------
+    StudyError
+        If one is not zero.
+    """
+    with tarfile.open(path, "r:") as tar, open(path, "rb") as file:
+        for member in tar:
+            file.seek(member.offset_data + member.size)
+            if file.read(-member.size % tarfile.BLOCKSIZE).strip(b"\0"):
+                raise StudyError(f"the archive's block {path} is damaged (after {member.name}), but its images are intact")
+
+
 def read_bytes(file: str, offset: int, size: int) -> bytes:
-    """Read the encoded image at the location that an index gives.
+    """Read the encoded image at a location.
 
     Raises
     ------
@@ -149,4 +203,22 @@ def read_bytes(file: str, offset: int, size: int) -> bytes:
         raise StudyError(f"{file} cannot be read: {error.strerror}") from None
     if len(data) < size:
         raise StudyError(f"{file} is shorter than its index says: was it replaced? Delete it and run the study again")
+    return data
+
+
+def read_image(file: str, offset: int, size: int, digest: bytes) -> bytes:
+    """Read the encoded image at the location that an index gives, and check that it is the one that was indexed.
+
+    Raises
+    ------
+    StudyError
+        If the file is missing, unreadable or too short, or the image has another digest.
+    """
+    data = read_bytes(file, offset, size)
+    if digest_bytes(data) != digest:
+        if BLOCK.fullmatch(os.path.basename(file)):
+            advice = "Delete this file and run the study again, which says how to restore it"
+        else:
+            advice = "If you changed it, run the study again; if the disk damaged it, restore it first"
+        raise StudyError(f"{file}: the image at byte {offset} is not the one that was indexed. {advice}")
     return data

@@ -23,12 +23,15 @@ class ImageFiles(Part):
         Of folders, the class key of each.
     labels : str or None
         Of a flat folder and of an IDX file, the file of labels.
+    label : str or None
+        The column or the key that has the class, if the config names it.
     """
 
     form: str
     paths: tuple[str, ...]
     keys: tuple[str, ...] = ()
     labels: str | None = None
+    label: str | None = None
 
     def list_files(self) -> list[str]:
         """List the files and folders whose modification times show changes."""

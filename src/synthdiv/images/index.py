@@ -14,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +22,7 @@ import pyarrow.parquet as pq
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
-from synthdiv.images.archive import BLOCK
+from synthdiv.images.archive import DIGEST_SIZE
 
 SCHEMA = pa.schema(
     [
@@ -33,7 +34,7 @@ SCHEMA = pa.schema(
         pa.field("file", pa.string(), nullable=False),
         pa.field("offset", pa.int64(), nullable=False),
         pa.field("size", pa.int64(), nullable=False),
-        pa.field("changed", pa.int64()),
+        pa.field("digest", pa.binary(DIGEST_SIZE), nullable=False),
         pa.field("flags", pa.list_(pa.string()), nullable=False),
     ]
 )
@@ -115,25 +116,21 @@ def select_images(
 
 
 def locate_images(table: pa.Table) -> dict[str, Any]:
-    """Return the columns file, offset, size, class_id and index, each in one buffer that processes can share."""
-    columns: dict[str, Any] = {"file": table["file"].combine_chunks()}
+    """Return the columns file, offset, size, digest, class_id and index, each in one buffer that processes can share."""
+    digests = table["digest"].combine_chunks()
+    columns = {
+        "file": table["file"].combine_chunks(),
+        "digest": np.frombuffer(digests.buffers()[1], f"V{DIGEST_SIZE}", len(digests), digests.offset * DIGEST_SIZE),
+    }
     return columns | {name: table[name].to_numpy() for name in ("offset", "size", "class_id", "index")}
 
 
 def digest_images(table: pa.Table) -> str:
-    """Return a digest of which images and labels the rows of an index are.
-
-    Of a block of the archive the name counts, wherever the archive is, since the name stands for the content; of any other
-    file its path, and when it was last changed.
-    """
+    """Return a digest of which images and labels the rows of an index are, wherever the images are stored."""
     digest = hashlib.sha256()
-    files = table["file"].combine_chunks().dictionary_encode()
-    names = (os.path.basename(file) for file in files.dictionary.to_pylist())
-    paths = zip(names, files.dictionary.to_pylist(), strict=True)
-    digest.update(json.dumps([name if BLOCK.fullmatch(name) else path for name, path in paths]).encode())
-    digest.update(files.indices.to_numpy(zero_copy_only=False).tobytes())
-    for name in ("class_id", "index", "offset", "size", "changed"):
-        digest.update(table[name].fill_null(0).to_numpy().tobytes())
+    for name in ("class_id", "index"):
+        digest.update(table[name].to_numpy().tobytes())
+    digest.update(b"".join(table["digest"].to_pylist()))
     return digest.hexdigest()
 
 

@@ -1,7 +1,7 @@
 """Index natural images: choose them, check that each decodes, and flag them.
 
-Every image is decoded once, and the results are stored per class: an interrupted job resumes, and an added image causes only
-its own class to be decoded again.
+Every image is decoded once, and the results are stored per class: an interrupted job resumes, and later runs read only
+images that are new or have changed.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -25,7 +26,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.fingerprints import BLOCK_SIZE, make_digest, name_block
 from synthdiv.core.tables import write_table
-from synthdiv.images.archive import locate_block, mark_use, name_member, read_block, read_bytes, write_block
+from synthdiv.images.archive import digest_bytes, locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import write_index
 from synthdiv.images.readers.found import FoundImage
@@ -243,31 +244,44 @@ Row = tuple[ChosenImage, str | None, dict[str, Any]]
 
 def _check_images(chosen: list[ChosenImage], checked: Path, pool: Executor) -> Generator[Row]:
     """Check images that are files or members of tars, one class per task, since small images decode in a moment."""
-
-    def check(images: list[ChosenImage]) -> tuple[Path, list[dict[str, Any]]]:
-        manifest = [[one.image.file, one.image.offset, one.image.size, one.image.changed] for one in images]
-        path = checked / f"{make_digest(manifest)}.json"
-        if path.exists():
-            return path, json.loads(path.read_text())
-        results = [_try_decoding(read_bytes(one.image.file, one.image.offset, one.image.size)) for one in images]
-        with replace_atomically(path) as temporary:
-            temporary.write_text(json.dumps(results))
-        return path, results
-
-    used = set()
     groups = [list(group) for _, group in groupby(chosen, key=lambda one: one.image.class_id)]
-    for images, (path, results) in zip(groups, pool.map(check, groups), strict=True):
-        used.add(path)
+    paths = [checked / f"{images[0].image.class_id}.json" for images in groups]
+    for images, results in zip(groups, pool.map(_check_class, groups, paths), strict=True):
         for one, result in zip(images, results, strict=True):
-            location = {
-                "file": one.image.file,
-                "offset": one.image.offset,
-                "size": one.image.size,
-                "changed": one.image.changed,
-            }
-            yield one, result.get("undecodable"), location | {"flags": _flag(result)}
-    for path in set(checked.glob("*.json")) - used:
+            place = {"file": one.image.file, "offset": one.image.offset, "size": one.image.size}
+            row = place | {"digest": bytes.fromhex(result["digest"]), "flags": _flag(result)}
+            yield one, result.get("undecodable"), row
+    for path in set(checked.glob("*.json")) - set(paths):
         path.unlink()
+
+
+def _check_class(images: list[ChosenImage], path: Path) -> list[dict[str, Any]]:
+    """Check the images of a class; those that have not changed since they were checked last are not read again."""
+    known = _read_checked(path)
+    results = {}
+    for one in images:
+        place = (one.image.file, one.image.offset, one.image.size, *one.image.changed)
+        results[place] = known[place] if place in known else _check_image(one.image)
+    if results != known:
+        text = json.dumps(list(results.items()))
+        with replace_atomically(path) as temporary:
+            temporary.write_text(f"{zlib.crc32(text.encode())}\n{text}")
+    return list(results.values())
+
+
+def _check_image(image: FoundImage) -> dict[str, Any]:
+    data = read_bytes(image.file, image.offset, image.size)
+    return {"digest": digest_bytes(data).hex(), **_try_decoding(data)}
+
+
+def _read_checked(path: Path) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """Return the earlier results of a class by the images' places and times; none if the file is missing or damaged."""
+    if not path.exists():
+        return {}
+    checksum, _, text = path.read_bytes().partition(b"\n")
+    if checksum != str(zlib.crc32(text)).encode():
+        return {}
+    return {tuple(place): result for place, result in json.loads(text)}
 
 
 def _copy_images(
@@ -298,8 +312,10 @@ def _copy_block(
                 for member, (one, data), result in zip(members, block, results, strict=True)
             ],
         )
-    for (one, _), stored in zip(block, read_block(path), strict=True):
-        location = {"file": stored.file, "offset": stored.offset, "size": stored.size}
+    for (one, data), stored in zip(block, read_block(path), strict=True):
+        if digest_bytes(data) != stored.digest:
+            raise StudyError(f"{path} has other images than its name says: delete it, and the next run writes it again")
+        location = {"file": stored.file, "offset": stored.offset, "size": stored.size, "digest": stored.digest}
         yield one, stored.metadata.get("undecodable"), location | {"flags": _flag(stored.metadata)}
 
 

@@ -10,7 +10,7 @@ from synthdiv.config.problems import about
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles, ImageSource
 from synthdiv.images.natural_index import ChosenImage, choose_images
-from synthdiv.images.readers.found import FoundImage
+from synthdiv.images.readers.found import FoundImage, get_times
 from synthdiv.images.readers.sources import find_images
 from synthdiv.images.transfer_sets import list_torchvision, split_evenly, write_digits
 from synthdiv.prompts.class_tables import ClassRow
@@ -95,7 +95,7 @@ def list_images(
 
 def _describe_file(path: str, class_id: int) -> FoundImage:
     metadata = os.stat(path)
-    return FoundImage(class_id, path, path, 0, metadata.st_size, metadata.st_mtime_ns)
+    return FoundImage(class_id, path, path, 0, metadata.st_size, get_times(metadata))
 
 
 def _select(images: list[FoundImage], chosen: Iterable[bool], value: bool) -> list[FoundImage]:

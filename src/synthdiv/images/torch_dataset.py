@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from synthdiv.core.errors import StudyError
-from synthdiv.images.archive import read_bytes
+from synthdiv.images.archive import read_image
 from synthdiv.images.flags import decode_image
 
 
@@ -21,8 +20,8 @@ class ImageDataset(Dataset):
     Parameters
     ----------
     rows : mapping of column name to sequence
-        ``file``, ``offset``, ``size`` and ``class_id``, each a list, a numpy array or a pyarrow column. An array of a
-        million numbers is one buffer that the loader's workers share.
+        From :func:`synthdiv.images.index.locate_images`: ``file``, ``offset``, ``size``, ``digest`` and ``class_id``. A
+        column of a million numbers is one buffer that the loader's workers share.
     transform : callable
         From an RGB image to a value that the loader can collate.
     """
@@ -36,14 +35,8 @@ class ImageDataset(Dataset):
 
     def __getitem__(self, n: int) -> tuple[Any, int]:
         rows = self.rows
-        file, offset = str(rows["file"][n]), int(rows["offset"][n])
-        try:
-            image = decode_image(read_bytes(file, offset, int(rows["size"][n])))
-        except ValueError as error:
-            raise StudyError(
-                f"the image at byte {offset} of {file} decoded when it was indexed, but no longer does ({error}). If the "
-                "file is in the archive, delete it: the next run says how to restore it"
-            ) from None
+        place = str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])
+        image = decode_image(read_image(*place, bytes(rows["digest"][n])))
         return self.transform(image), int(rows["class_id"][n])
 
 

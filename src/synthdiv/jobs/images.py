@@ -101,6 +101,12 @@ def list_generator_files(study: Study, generator: str) -> list[str]:
     return list_model_files(spec.model, spec.lora)
 
 
+def list_checker_files(study: Study, **names: str) -> list[str]:
+    """List the safety checker's files, if it is a folder: changed weights flag other images."""
+    run, _ = find_run(study, names)
+    return list_model_files(study.config.generators[find_generator(study, run.dataset, run.split)].safety_checker)
+
+
 @plans(list_generators)
 def fingerprint_generator(study: Study, generator: str) -> FingerprintGenerator:
     """Plan the fingerprint of a generator."""

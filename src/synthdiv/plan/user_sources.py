@@ -41,8 +41,16 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
     StudyError
         If there is nothing at the path, the form is not recognised, or Snakemake would not take a name as it is.
     """
-    path, labels = (source, None) if isinstance(source, str) else (source.path, source.labels)
+    path, labels, label = (source, None, None) if isinstance(source, str) else (source.path, source.labels, source.label)
     _check_characters(path, labels or "")
+    described = _describe_files(source, path, labels, keys)
+    if label is not None and described.form in ("folder", "idx"):
+        what = "folders, whose names are the classes" if described.form == "folder" else "an IDX file, which has no columns"
+        raise StudyError(f"`label: {label}` would have no effect: {path} has {what}")
+    return described.model_copy(update={"label": label})
+
+
+def _describe_files(source: str | ImageLocation, path: str, labels: str | None, keys: list[str]) -> ImageFiles:
     if os.path.isdir(path) and labels:
         if not os.path.isfile(labels):
             raise StudyError(f"the file of labels {labels} does not exist")

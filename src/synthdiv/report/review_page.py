@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 from PIL import Image
 
-from synthdiv.images.archive import read_bytes
+from synthdiv.images.archive import read_image
 from synthdiv.images.flags import decode_image
 from synthdiv.report.pages import make_page
 
@@ -141,7 +141,7 @@ def _describe_interval(row: Mapping[str, Any]) -> str:
 def _show_image(image: Mapping[str, Any], predicted_class: int | None, class_id: int, names: Mapping[int, str]) -> str:
     kind = "unclassified" if predicted_class is None else "right" if predicted_class == class_id else "wrong"
     caption = "excluded: " + ", ".join(image["flags"]) if predicted_class is None else names[predicted_class]
-    source = make_data_uri(read_bytes(image["file"], image["offset"], image["size"]))
+    source = make_data_uri(read_image(image["file"], image["offset"], image["size"], image["digest"]))
     return f'<figure class="{kind}"><img src="{source}" alt=""><figcaption>{escape(caption)}</figcaption></figure>'
 
 

@@ -44,8 +44,8 @@ def rows(tmp_path_factory, natural):
 
     path = tmp_path_factory.mktemp("block") / "block.tar"
     write_block(path, [(f"{n:04d}", "png", data, {"n": n}) for n, data in enumerate(natural[0])])
-    columns = zip(*((s.file, s.offset, s.size, -1) for s in read_block(path)), strict=True)
-    return dict(zip(("file", "offset", "size", "class_id"), columns, strict=True))
+    columns = zip(*((s.file, s.offset, s.size, s.digest, -1) for s in read_block(path)), strict=True)
+    return dict(zip(("file", "offset", "size", "digest", "class_id"), columns, strict=True))
 
 
 def take(rows, chosen):

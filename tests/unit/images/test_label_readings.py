@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
 
+from synthdiv.config.sets import ImageLocation
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.readers.sources import find_images
@@ -165,3 +166,36 @@ def test_files_that_are_no_images_are_logged_by_suffix(tmp_path, caplog):
     members = [("boot/1.jpe", ENCODED[0]), ("boot/1.txt", b"a boot"), ("boot/2.heic", b""), ("boot/1.cls", b"0")]
     assert list_classes(write_tar(tmp_path / "a.tar", members)) == [0]
     assert "a.tar has 2 files that are no images by their suffix, and are left out: 1 .txt, 1 .heic" in caplog.text
+
+
+@pytest.mark.parametrize(("label", "class_id"), [("species", 1), ("cls", 0), ("class_id", 0), ("key", 1)])
+def test_the_config_names_the_label_of_a_sample(tmp_path, label, class_id):
+    source = write_sample(tmp_path, png=ENCODED[0], cls=b"0", json=encode(species="shirt", class_id=0, key="1"))
+    assert list_classes(source.model_copy(update={"label": label})) == [class_id]
+    with pytest.raises(
+        StudyError, match=r"boot/000000001\.png: the sample has no JSON with the key 'genus', which the config"
+    ):
+        find_images(source.model_copy(update={"label": "genus"}), CLASSES)
+
+
+def test_the_config_names_the_column_of_labels(tmp_path):
+    """A column of another name, and one of two that may be meant."""
+    columns = {"image": ENCODED[:2], "label": [0, 0], "key": ["shirt", "boot"], "species": ["shirt", "shirt"]}
+    lines = ["file_name,label,key,species", "val_00.PNG,0,shirt,shirt", "val_01.PNG,0,boot,shirt"]
+    for source in (write_parquet(tmp_path / "images.parquet", **columns), write_flat(tmp_path, lines, ENCODED[:2])):
+        with pytest.raises(StudyError, match="label"):
+            find_images(source, CLASSES)
+        for label, expected in (("species", [1, 1]), ("key", [1, 0]), ("label", [0, 0])):
+            assert list_classes(source.model_copy(update={"label": label})) == expected
+        with pytest.raises(StudyError, match=r"genus.*it has (the columns )?(image|file_name), label, key, species"):
+            find_images(source.model_copy(update={"label": "genus"}), CLASSES)
+
+
+def test_a_label_that_would_have_no_effect_is_refused(tmp_path):
+    for row in CLASSES:
+        (tmp_path / row.key).mkdir()
+    source = ImageLocation(path=str(tmp_path), label="species")
+    with pytest.raises(
+        StudyError, match="`label: species` would have no effect: .* has folders, whose names are the classes"
+    ):
+        describe_images(source, [row.key for row in CLASSES])

@@ -17,7 +17,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.archive import read_bytes
+from synthdiv.images.archive import digest_bytes, read_bytes, read_image
 from synthdiv.images.flags import decode_image
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.natural_index import choose_images, count_images, index_images
@@ -44,6 +44,25 @@ def encode(pixels):
 
 
 ENCODED = [encode(pixels) for pixels in PIXELS]
+RAW = [b"P5 4 5 255\n" + pixels.tobytes() for pixels in PIXELS]
+"""The images in a format whose files all have the same size."""
+PLACE = ("file", "offset", "size", "digest")
+
+
+def replace_by_older(path, data):
+    other = path.with_name(".other")
+    other.write_bytes(data)
+    os.utime(other, (1, 1))
+    os.replace(other, path)
+
+
+def overwrite_in_place(path, data):
+    """With the size, the modification time and the inode of the former file."""
+    metadata = path.stat()
+    path.write_bytes(data)
+    os.utime(path, ns=(metadata.st_atime_ns, metadata.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (metadata.st_size, metadata.st_mtime_ns, metadata.st_ino)
 
 
 def write_folders(folder, images=ENCODED, labels=LABELS):
@@ -269,10 +288,32 @@ def test_decoded_images_are_not_decoded_again(tmp_path, monkeypatch):
     assert len(decoded) == 6
     broken.write_bytes(ENCODED[3])
     rows = index(find_images(source, CLASSES), tmp_path)
-    assert sorted(decoded[6:]) == sorted([ENCODED[0], ENCODED[3], ENCODED[4]])  # the class of the repaired image
+    assert decoded[6:] == [ENCODED[3]]
     assert index(find_images(source, CLASSES), tmp_path) == rows
-    assert len(decoded) == 9
+    assert len(decoded) == 7
     assert len(list((tmp_path / "checked").iterdir())) == len(CLASSES)
+
+
+@pytest.mark.parametrize("replace", [replace_by_older, overwrite_in_place])
+def test_an_image_with_other_bytes_is_decoded_again(tmp_path, replace):
+    source = write_folders(tmp_path, images=RAW)
+    rows = index(find_images(source, CLASSES), tmp_path)
+    path = tmp_path / "shirt" / "03.PNG"
+    (before,) = (row for row in rows if row["file"] == str(path))
+    assert read_image(*(before[name] for name in PLACE)) == RAW[3]
+    replace(path, RAW[4])
+    with pytest.raises(StudyError, match=r"03\.PNG: the image at byte 0 is not the one that was indexed"):
+        read_image(*(before[name] for name in PLACE))
+    after = index(find_images(source, CLASSES), tmp_path)
+    assert [row for row in after if row not in rows] == [before | {"digest": digest_bytes(RAW[4])}]
+
+
+def test_damaged_results_of_decoding_are_not_used(tmp_path):
+    source = write_folders(tmp_path)
+    rows = index(find_images(source, CLASSES), tmp_path)
+    path = tmp_path / "checked" / "1.json"
+    path.write_bytes(path.read_bytes().replace(b'"maximum": ', b'"maximum": -'))
+    assert index(find_images(source, CLASSES), tmp_path) == rows
 
 
 def test_an_interrupted_job_keeps_the_classes_that_it_decoded(tmp_path):

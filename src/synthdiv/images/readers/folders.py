@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, is_image_name
+from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, get_times, is_image_name
 from synthdiv.images.readers.label_files import read_labels
 
 
@@ -58,10 +58,12 @@ def _describe_file(class_id: int, entry: os.DirEntry[str]) -> FoundImage:
     except UnicodeEncodeError:
         raise StudyError(f"the name of the image {os.fsencode(entry.path)!r} is not UTF-8: rename it") from None
     metadata = entry.stat()
-    return FoundImage(class_id, entry.path, entry.path, 0, metadata.st_size, metadata.st_mtime_ns)
+    return FoundImage(class_id, entry.path, entry.path, 0, metadata.st_size, get_times(metadata))
 
 
-def find_in_flat_folder(folder: str, path: str, labels: Labels, others: Counter[str]) -> Iterator[FoundImage]:
+def find_in_flat_folder(
+    folder: str, path: str, labels: Labels, others: Counter[str], label: str | None = None
+) -> Iterator[FoundImage]:
     """Find all images of one folder, with their classes in a file of labels, and count the other files by their suffixes.
 
     Raises
@@ -73,6 +75,6 @@ def find_in_flat_folder(folder: str, path: str, labels: Labels, others: Counter[
     images = [entry for entry in entries if is_image_name(entry.name)]
     others.update(get_suffix(entry.name) for entry in entries if not is_image_name(entry.name) and entry.is_file())
     names = [entry.name for entry in images]
-    for entry, class_id in zip(images, read_labels(path, names, labels), strict=True):
+    for entry, class_id in zip(images, read_labels(path, names, labels, label), strict=True):
         if class_id is not None:
             yield _describe_file(class_id, entry)

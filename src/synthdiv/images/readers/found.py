@@ -34,8 +34,8 @@ def get_suffix(name: str) -> str:
 class FoundImage:
     """A natural image: its class, the name for sorting and messages, and the location of its bytes.
 
-    The image is ``size`` bytes of ``file`` from ``offset``, or the ``row`` of ``file``; the file was last modified at
-    ``changed`` (nanoseconds).
+    The image is ``size`` bytes of ``file`` from ``offset``, or the ``row`` of ``file``; ``changed`` has the file's times,
+    from :func:`get_times`.
     """
 
     class_id: int
@@ -43,8 +43,16 @@ class FoundImage:
     file: str
     offset: int = 0
     size: int = 0
-    changed: int = 0
+    changed: tuple[int, int] = (0, 0)
     row: int | None = None
+
+
+def get_times(metadata: os.stat_result) -> tuple[int, int]:
+    """Return when a file's content and its inode were last changed, in nanoseconds.
+
+    Nobody can set the second one: it changes even if a file is overwritten and given its former size and modification time.
+    """
+    return metadata.st_mtime_ns, metadata.st_ctime_ns
 
 
 class Labels:

@@ -23,7 +23,7 @@ Row = tuple[int, list[str]]
 """The number of a line, and its values."""
 
 
-def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]:
+def read_labels(path: str, names: list[str], labels: Labels, label: str | None = None) -> list[int | None]:
     """Read the class of every image of a folder.
 
     Parameters
@@ -37,6 +37,8 @@ def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]
         The images' names, sorted.
     labels : Labels
         The meaning of labels.
+    label : str, optional
+        The column of classes, which the header must have. Default is the only one with one of the usual names.
 
     Returns
     -------
@@ -52,8 +54,8 @@ def read_labels(path: str, names: list[str], labels: Labels) -> list[int | None]
     lines = [one for one in enumerate(read_text(path, "file of labels").splitlines(), start=1) if one[1].strip()]
     known = {*names, *(os.path.splitext(name)[0] for name in names)}
     first = lines[0][1] if lines else ""
-    if "," in first or "\t" in first:
-        pairs = _read_csv(path, lines, "\t" if "\t" in first else ",", known)
+    if "," in first or "\t" in first or label is not None:
+        pairs = _read_csv(path, lines, "\t" if "\t" in first else ",", known, label)
     elif any(_names_image(line, known) for _, line in lines):
         pairs = [_split(path, number, line) for number, line in lines]
     else:
@@ -80,13 +82,15 @@ def _split(path: str, number: int, line: str) -> tuple[int, str, str]:
     return number, words[0], words[1]
 
 
-def _read_csv(path: str, lines: Sequence[tuple[int, str]], delimiter: str, known: set[str]) -> list[tuple[int, str, str]]:
+def _read_csv(
+    path: str, lines: Sequence[tuple[int, str]], delimiter: str, known: set[str], column: str | None
+) -> list[tuple[int, str, str]]:
     """Return the number of the line, the image's name and the class of each row."""
     rows = list(_parse(path, lines, delimiter))
     number, head = rows[0]
     image, label = 0, 1
-    if head[0] not in known and not is_image_name(head[0]):
-        image, label = _find_columns(path, head)
+    if column is not None or (head[0] not in known and not is_image_name(head[0])):
+        image, label = _find_columns(path, head, column)
         rows = rows[1:]
     elif len(head) != 2:
         columns = f"{IMAGE_COLUMNS[0]}{delimiter}{LABEL_NAMES[0]}"
@@ -111,9 +115,10 @@ def _parse(path: str, lines: Sequence[tuple[int, str]], delimiter: str) -> Itera
         raise StudyError(f"{path}, line {numbers[reader.line_num - 1]}: {error}") from None
 
 
-def _find_columns(path: str, head: list[str]) -> tuple[int, int]:
+def _find_columns(path: str, head: list[str], label: str | None) -> tuple[int, int]:
     found = []
-    for what, known in (("image's name", IMAGE_COLUMNS), ("class", (*LABEL_NAMES, BOXES))):
+    classes = (*LABEL_NAMES, BOXES) if label is None else (label,)
+    for what, known in (("image's name", IMAGE_COLUMNS), ("class", classes)):
         own = [name for name in head if name in known]
         if not own:
             raise StudyError(
@@ -121,7 +126,10 @@ def _find_columns(path: str, head: list[str]) -> tuple[int, int]:
                 f"{what} ({', '.join(known)}); it has the columns {', '.join(head)}"
             )
         if len(own) > 1:
-            raise StudyError(f"{path} has the columns {' and '.join(own)}, and either may be the {what}: remove one")
+            raise StudyError(
+                f"{path} has the columns {' and '.join(own)}, and either may be the {what}: remove one"
+                f"{', or name it with `label:`' if what == 'class' else ''}"
+            )
         found.append(head.index(own[0]))
     return found[0], found[1]
 

@@ -14,7 +14,7 @@ from synthdiv.images.readers.found import LABEL_NAMES, FoundImage, Labels
 PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
 
 
-def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, list[str]]:
+def _open_parquet(path: str, label: str | None = None) -> tuple[pq.ParquetFile, str, list[str]]:
     """Open the file, and name its column of encoded images, and those that may hold classes."""
     try:
         file = pq.ParquetFile(path)
@@ -22,18 +22,20 @@ def _open_parquet(path: str) -> tuple[pq.ParquetFile, str, list[str]]:
         raise StudyError(f"{path} is not a readable Parquet file: {error}") from None
     names = file.schema_arrow.names
     image = next((name for name in PARQUET_IMAGES if name in names), None)
-    columns = [name for name in LABEL_NAMES if name in names]
+    columns = [name for name in (LABEL_NAMES if label is None else (label,)) if name in names]
     if image is None or not columns:
         raise StudyError(
-            f"{path} needs a column of encoded images (image) and of classes (class_id or key); it has {', '.join(names)}"
+            f"{path} needs a column of encoded images (image) and of classes ({label or 'class_id or key'}); "
+            f"it has {', '.join(names)}"
         )
     return file, image, columns
 
 
-def find_in_parquet(path: str, labels: Labels) -> Iterator[FoundImage]:
+def find_in_parquet(path: str, labels: Labels, label: str | None = None) -> Iterator[FoundImage]:
     """Find the images of a file by row.
 
-    Of several columns that may hold classes, those count whose values are all classes: a sample's own key is none.
+    Of several columns that may hold classes, those count whose values are all classes: a sample's own key is none. If the
+    config names the column, it alone counts.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def find_in_parquet(path: str, labels: Labels) -> Iterator[FoundImage]:
         If it cannot be read, has no column of images or of classes, a label names no class, or two columns name different
         classes.
     """
-    file, _, columns = _open_parquet(path)
+    file, _, columns = _open_parquet(path, label)
     readings = {}
     for column in columns:
         try:

@@ -58,11 +58,13 @@ def find_images(
         parts = [partial(find_in_class_folder, class_ids[key], path, counter) for key, path, counter in folders]
     elif form == "flat":
         assert source.labels is not None
-        parts = [partial(find_in_flat_folder, paths[0], source.labels, labels, others[0])]
+        parts = [partial(find_in_flat_folder, paths[0], source.labels, labels, others[0], source.label)]
     elif form == "tar":
-        parts = [partial(find_in_tar, path, labels, counter) for path, counter in zip(paths, others, strict=True)]
+        parts = [
+            partial(find_in_tar, path, labels, counter, source.label) for path, counter in zip(paths, others, strict=True)
+        ]
     elif form == "parquet":
-        parts = [partial(find_in_parquet, path, labels) for path in paths]
+        parts = [partial(find_in_parquet, path, labels, source.label) for path in paths]
     else:
         assert source.labels is not None
         parts = [partial(find_in_idx, paths[0], source.labels, labels)]

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import check_tar_end
-from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, is_image_name
+from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, get_times, is_image_name
 
 LARGEST_LABEL = 2**20
 JSON_NAMES = ("class_key", "class_id", "key")
@@ -28,11 +28,11 @@ class _Sample:
     readings: dict[str, Any] = field(default_factory=dict)
 
 
-def find_in_tar(path: str, labels: Labels, others: Counter[str]) -> Iterator[FoundImage]:
+def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | None = None) -> Iterator[FoundImage]:
     """Find the images of a tar. Members with the same key form a sample; its class is in .cls, .json or the folder's name.
 
     A JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, is no class. Members that are neither
-    images nor classes are counted by their suffixes.
+    images nor classes are counted by their suffixes. If the config names the JSON's key, or "cls", it alone counts.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str]) -> Iterator[Fou
         If the file is not a complete, uncompressed tar, a sample has two images or two classes, or a label is unreadable or
         names no class.
     """
-    changed = os.stat(path).st_mtime_ns
+    changed = get_times(os.stat(path))
     samples: dict[str, _Sample] = {}
     try:
         with tarfile.open(path, "r:") as tar:
@@ -49,7 +49,7 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str]) -> Iterator[Fou
                 last = member
                 if any(part.startswith(".") and part.strip(".") for part in member.name.split("/")):
                     continue  # hidden, as in folders
-                if not _add_member(path, tar, member, samples):
+                if not _add_member(path, tar, member, samples, label):
                     others[get_suffix(member.name)] += 1
             if last is not None:
                 check_tar_end(path, last)
@@ -59,13 +59,18 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str]) -> Iterator[Fou
         if sample.image is None:
             continue
         name, offset, size = sample.image
+        if label is not None and not sample.readings:
+            where = "no .cls" if label == "cls" else f"no JSON with the key {label!r}"
+            raise StudyError(f"{path}, {name}: the sample has {where}, which the config names as its `label:`")
         readings = sample.readings or {"its folder": Path(name).parent.name}
         class_id = labels.choose(readings, f"{path}, {name}")
         if class_id is not None:
             yield FoundImage(class_id, f"{path}/{name}", path, offset, size, changed)
 
 
-def _add_member(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, samples: dict[str, _Sample]) -> bool:
+def _add_member(
+    path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, samples: dict[str, _Sample], label: str | None
+) -> bool:
     """Add a member to its sample, and say whether it is an image, a class or a folder."""
     folder, _, base = member.name.rpartition("/")
     stem, _, extension = base.partition(".")
@@ -83,20 +88,21 @@ def _add_member(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, sample
             )
         sample.image = (member.name, member.offset_data, member.size)
     elif extension in ("cls", "json"):
-        sample.readings |= _read_classes(path, tar, member, stem)
+        sample.readings |= _read_classes(path, tar, member, stem, label)
     return is_image or extension in ("cls", "json")
 
 
-def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, stem: str) -> dict[str, Any]:
+def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, stem: str, label: str | None) -> dict[str, Any]:
     if member.size > LARGEST_LABEL:
         raise StudyError(f"{path}, {member.name}: a label of {member.size:,} bytes is too large")
     content = tar.extractfile(member)
     try:
         text = content.read().decode() if content else ""
         if member.name.endswith(".cls"):
-            return {"its .cls": text}
+            return {"its .cls": text} if label in (None, "cls") else {}
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
-    given = {name: metadata[name] for name in JSON_NAMES if name in metadata} if isinstance(metadata, dict) else {}
-    return {f"its .json ({name})": value for name, value in given.items() if (name, value) != ("key", stem)}
+    names = JSON_NAMES if label is None else () if label == "cls" else (label,)
+    given = {name: metadata[name] for name in names if name in metadata} if isinstance(metadata, dict) else {}
+    return {f"its .json ({name})": value for name, value in given.items() if label or (name, value) != ("key", stem)}

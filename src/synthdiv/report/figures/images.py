@@ -14,7 +14,7 @@ from PIL import Image
 from synthdiv.analysis.prompt_probes import SCHEMA as PROBES
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
-from synthdiv.images.archive import read_bytes
+from synthdiv.images.archive import read_image
 from synthdiv.images.flags import decode_image
 from synthdiv.images.index import read_index, select_images
 from synthdiv.report.figures.style import DPI, spread_evenly
@@ -83,7 +83,7 @@ def paste_images(
 
 def read_tile(row: Mapping[str, Any]) -> Image.Image:
     """Return the image of an index row at the size of a contact sheet."""
-    image = decode_image(read_bytes(row["file"], row["offset"], row["size"]))
+    image = decode_image(read_image(row["file"], row["offset"], row["size"], row["digest"]))
     resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
     return image.resize((CELL, CELL), resample)
 

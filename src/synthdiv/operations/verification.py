@@ -1,0 +1,137 @@
+"""Check that the files of a study are still what its jobs wrote, and its images those that were indexed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow.parquet as pq
+from tqdm import tqdm
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.jobs import WROTE
+from synthdiv.core.manifests import hash_file
+from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
+from synthdiv.images.index import METADATA_KEY, read_index
+
+Item = TypeVar("Item")
+IMAGES_PER_TASK = 500
+
+
+@dataclass
+class Verification:
+    """What was checked, and what is wrong.
+
+    Attributes
+    ----------
+    files, images, blocks : int
+        How many were checked.
+    problems : list of str
+        A sentence each.
+    unknown : list of str
+        Files of the study that no job says it wrote.
+    """
+
+    files: int = 0
+    images: int = 0
+    blocks: int = 0
+    problems: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+
+
+def verify_study(results: Path, *, threads: int) -> Verification:
+    """Check every file of a study, and every image that its indices name, against the digests written with them.
+
+    Parameters
+    ----------
+    results : Path
+        The study's folder, ``results/<study>``, as the jobs know it.
+    threads : int
+        Number of files to read at once.
+    """
+    found = Verification()
+    written = {Path(file): digest for file, digest in list_written(results)}
+    found.files, problems = len(written), _check_all("files", _check_file, sorted(written.items()), threads)
+    found.unknown = sorted(map(str, set(_list_results(results)) - written.keys()))
+    images = sorted(_list_images(results, problems))
+    blocks = sorted({Path(file) for file, *_ in images if BLOCK.fullmatch(Path(file).name)})
+    tasks = [images[start : start + IMAGES_PER_TASK] for start in range(0, len(images), IMAGES_PER_TASK)]
+    problems += _check_all("blocks", _check_block, blocks, threads) + _check_all("images", _check_images, tasks, threads)
+    found.images, found.blocks, found.problems = len(images), len(blocks), list(dict.fromkeys(problems))
+    return found
+
+
+def list_written(results: Path) -> Iterator[tuple[str, str]]:
+    """Yield the files that jobs wrote and their SHA-256, as the jobs' logs say.
+
+    Raises
+    ------
+    StudyError
+        If a log is damaged.
+    """
+    for log in sorted((results / "logs").rglob("*.log")):
+        lines = re.findall(rf"{re.escape(WROTE)}(.*)$", log.read_text(errors="replace"), flags=re.MULTILINE)
+        try:
+            yield from ((row["file"], row["sha256"]) for row in (json.loads(lines[-1]) if lines else ()))
+        except (ValueError, TypeError, KeyError):
+            raise StudyError(f"the log {log} is damaged: delete it to check the other files") from None
+
+
+def _list_results(results: Path) -> Iterator[Path]:
+    """List the files of a study that jobs write, without logs, times, what Snakemake writes, and what decoding kept."""
+    for path in results.rglob("*"):
+        parts = path.relative_to(results).parts
+        kept = any(part.startswith(".") or part.endswith(".checked") for part in parts)
+        if len(parts) > 1 and parts[0] not in ("logs", "benchmarks") and not kept and path.is_file():
+            yield path
+
+
+def _list_images(results: Path, problems: list[str]) -> Iterator[tuple[Any, ...]]:
+    """Yield the places and digests of all images that a study's indices name, each once."""
+    places: set[tuple[Any, ...]] = set()
+    for path in sorted((results / "images").rglob("*.parquet")):
+        try:
+            if METADATA_KEY in (pq.read_schema(path).metadata or {}):
+                columns = (read_index(path)[name].to_pylist() for name in ("file", "offset", "size", "digest"))
+                places.update(zip(*columns, strict=True))
+        except (OSError, ValueError, StudyError) as error:
+            problems.append(str(error))
+    yield from places
+
+
+def _check_all(what: str, check: Callable[[Item], Iterable[str]], items: Sequence[Item], threads: int) -> list[str]:
+    with ThreadPoolExecutor(threads) as pool:
+        results = tqdm(pool.map(check, items), total=len(items), desc=f"verify {what}", mininterval=2)
+        return [problem for problems in results for problem in problems]
+
+
+def _check_file(item: tuple[Path, str]) -> Iterator[str]:
+    path, digest = item
+    try:
+        if hash_file(path) != digest:
+            yield f"{path} is not what its job wrote. This makes it again: snakemake --profile local --force {path}"
+    except FileNotFoundError:
+        yield f"{path} is missing"
+    except OSError as error:
+        yield f"{path} cannot be read: {error.strerror}"
+
+
+def _check_block(path: Path) -> Iterator[str]:
+    try:
+        read_block(path)
+        check_padding(path)
+    except (StudyError, OSError) as error:
+        yield str(error)
+
+
+def _check_images(places: Sequence[tuple[Any, ...]]) -> Iterator[str]:
+    for place in places:
+        try:
+            read_image(*place)
+        except StudyError as error:
+            yield str(error)
