@@ -36,6 +36,8 @@ def test_the_tables(finished):
     assert len(per_class) == 12 * 4
     flags = pl.read_csv(tables / "flags.csv")
     assert flags["n_images"].sum() == 5 * 40 + 8 + 12  # sets, a subset, a prompt probe
+    natural = pl.read_csv(tables / "natural_images.csv")
+    assert natural.select("n_found", "n_used", "n_not_chosen", "n_left_out").sum().row(0) == (24 + 16 + 8, 24 + 16 + 8, 0, 0)
     audit = pl.read_csv(tables / "audit.csv")
     assert audit["source"].unique().to_list() == ["this study"]
     assert "contradiction" not in audit["verdict"]

@@ -4,12 +4,14 @@
 2. generate_images generates the missing images of a dataset's shard, and writes its index; generate_review and
    generate_prompt_probe those of a review and of a prompt probe, in splits of their own.
 3. index_images indexes the images of a natural set or of a transfer set, and decodes each once.
-4. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
+4. tabulate_natural_images tabulates what was found in the natural sets, and what of it is used.
+5. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
 """
 
 
 localrules:
     count_flags,
+    tabulate_natural_images,
 
 
 rule fingerprint_generator:
@@ -126,6 +128,25 @@ rule index_images:
         "Index the images of {wildcards.indexed}"
     script:
         "../scripts/index_images.py"
+
+
+rule tabulate_natural_images:
+    input:
+        counts=from_plan(images.list_natural_counts),
+    output:
+        table="<results>/tables/natural_images.csv",
+    log:
+        "<logs>/tabulate_natural_images.log",
+    benchmark:
+        "<benchmarks>/tabulate_natural_images.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(images.tabulate_natural_images),
+    message:
+        "Tabulate the images found in the natural sets"
+    script:
+        "../scripts/tabulate_natural_images.py"
 
 
 rule count_flags:

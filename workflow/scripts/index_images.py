@@ -7,8 +7,8 @@ Outputs: index, one row per image; counts, a CSV of the numbers of images by cla
 import time
 from pathlib import Path
 
-from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
-from synthdiv.images.natural_index import write_splits
+from synthdiv.core.jobs import Script, announce, find_class_table, report_work, run_as_job
+from synthdiv.images.natural_index import summarise_images, write_splits
 from synthdiv.images.splits import find_splits
 from synthdiv.jobs.images import IndexImages
 
@@ -38,6 +38,8 @@ def main(job: IndexImages, smk: Script) -> None:
         on_undecodable=job.on_undecodable,
         threads=smk.threads,
     )
+    for split, (found, chosen, left_out) in splits.items():
+        announce(summarise_images(job.name, split, found, chosen, left_out))
     report_work(number, time.monotonic() - start)
 
 

@@ -29,7 +29,7 @@ from synthdiv.core.tables import write_table
 from synthdiv.images.archive import digest_bytes, locate_block, mark_use, name_member, read_block, read_bytes, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import write_index
-from synthdiv.images.readers.found import FoundImage
+from synthdiv.images.readers.found import FoundImage, LeftOut
 from synthdiv.images.readers.sources import read_rows
 from synthdiv.prompts.class_tables import ClassRow
 
@@ -47,6 +47,8 @@ COUNTS = {
     "n_chosen": pl.Int64,
     "n_undecodable": pl.Int64,
     "undecodable": pl.String,
+    "n_left_out": pl.Int64,
+    "left_out": pl.String,
 }
 
 
@@ -56,6 +58,10 @@ class ChosenImage:
 
     image: FoundImage
     index: int
+
+
+SplitImages = tuple[list[FoundImage], list[ChosenImage], LeftOut]
+"""The images of a split: all that were found, those chosen, and the numbers of files that were left out."""
 
 
 def choose_images(
@@ -175,7 +181,7 @@ def index_images(
 
 
 def write_splits(
-    splits: Mapping[str, tuple[list[FoundImage], list[ChosenImage]]],
+    splits: Mapping[str, SplitImages],
     classes: list[ClassRow],
     *,
     name: str,
@@ -190,8 +196,7 @@ def write_splits(
 
     Parameters
     ----------
-    splits : mapping of split to (found, chosen)
-        All images found, and those chosen.
+    splits : mapping of split to SplitImages
     classes : list of ClassRow
         The set's classes.
     name : str
@@ -218,11 +223,11 @@ def write_splits(
             on_undecodable=on_undecodable,
             threads=threads,
         )
-        for split, (_, chosen) in splits.items()
+        for split, (_, chosen, _) in splits.items()
     ]
     number = write_index(index, chain.from_iterable(rows), {"set": name})
     table = pl.read_parquet(index, columns=["class_id", "split", "index", "flags"])
-    tables = [count_images(found, chosen, table, classes, split) for split, (found, chosen) in splits.items()]
+    tables = [count_images(*images, table, classes, split) for split, images in splits.items()]
     write_table(pl.concat(tables), counts)
     return number
 
@@ -320,9 +325,14 @@ def _copy_block(
 
 
 def count_images(
-    found: Iterable[FoundImage], chosen: Iterable[ChosenImage], index: pl.DataFrame, classes: list[ClassRow], split: str
+    found: Iterable[FoundImage],
+    chosen: Iterable[ChosenImage],
+    left_out: LeftOut,
+    index: pl.DataFrame,
+    classes: list[ClassRow],
+    split: str,
 ) -> pl.DataFrame:
-    """Count the images of each class in one split of a set.
+    """Count the images of each class in one split of a set, and the files that are left out.
 
     Parameters
     ----------
@@ -330,6 +340,8 @@ def count_images(
         All images found.
     chosen : iterable of ChosenImage
         The images chosen.
+    left_out : Counter
+        From :func:`synthdiv.images.readers.sources.find_images`.
     index : polars.DataFrame
         Their index: columns class_id, split, index, flags.
     classes : list of ClassRow
@@ -340,24 +352,40 @@ def count_images(
     Returns
     -------
     polars.DataFrame
-        One row per class with chosen images: split, class_id, key, n_found, n_chosen (images chosen),
-        n_undecodable, undecodable (their names).
+        One row per class with chosen images, and one without a class if files that belong to no class's folder are left out:
+        split, class_id, key, n_found, n_chosen (images chosen), n_undecodable, undecodable (their names), n_left_out,
+        left_out (why).
     """
     undecodable = index.filter((pl.col("split") == split) & pl.col("flags").list.contains("undecodable"))
     places = set(undecodable.select("class_id", "index").iter_rows())
-    n_found, n_chosen, names = (
-        Counter(image.class_id for image in found),
-        Counter[int](),
-        defaultdict[int, list[str]](list),
-    )
+    n_found, n_chosen = Counter(image.class_id for image in found), Counter[int]()
+    names, reasons = defaultdict[int | None, list[str]](list), defaultdict[int | None, Counter[str]](Counter)
     for one in chosen:
         n_chosen[one.image.class_id] += 1
         if (one.image.class_id, one.index) in places:
             names[one.image.class_id].append(one.image.name)
-    rows = [
-        (split, n, classes[n].key, n_found[n], n_chosen[n], len(names[n]), "; ".join(names[n])) for n in sorted(n_chosen)
+    for (class_id, reason), count in left_out.items():
+        reasons[class_id][reason or "without a suffix"] += count
+    rows: list[tuple[Any, ...]] = [
+        (split, n, classes[n].key, n_found[n], n_chosen[n], len(names[n]), "; ".join(names[n]), *_list_reasons(reasons[n]))
+        for n in sorted(n_chosen)
     ]
+    if None in reasons:
+        rows.append((split, None, None, 0, 0, 0, "", *_list_reasons(reasons[None])))
     return pl.DataFrame(rows, schema=COUNTS, orient="row")
+
+
+def summarise_images(name: str, split: str, found: list[FoundImage], chosen: list[ChosenImage], left_out: LeftOut) -> str:
+    """Say in a sentence how many images of a set's split were found and are used, and which other files were left out."""
+    reasons = Counter[str]()
+    for (_, reason), count in left_out.items():
+        reasons[reason or "without a suffix"] += count
+    others = f"; left out: {_list_reasons(reasons)[1]}" if reasons else ""
+    return f"{name}, {split}: {len(found):,} images found, {len(chosen):,} used{others}"
+
+
+def _list_reasons(reasons: Counter[str]) -> tuple[int, str]:
+    return reasons.total(), ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
 
 
 def _guess_extension(data: bytes) -> str:

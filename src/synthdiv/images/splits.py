@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from synthdiv.config.problems import about
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles, ImageSource
-from synthdiv.images.natural_index import ChosenImage, choose_images
-from synthdiv.images.readers.found import FoundImage, get_times
+from synthdiv.images.natural_index import SplitImages, choose_images
+from synthdiv.images.readers.found import FoundImage, LeftOut, get_times
 from synthdiv.images.readers.sources import find_images
 from synthdiv.images.transfer_sets import list_torchvision, split_evenly, write_digits
 from synthdiv.prompts.class_tables import ClassRow
@@ -20,7 +21,7 @@ ImagesBySplit = dict[str, list[FoundImage]]
 
 def find_splits(
     source: ImageSource, *, name: str, class_table: str, digits: Path | str, seed: int, threads: int
-) -> tuple[list[ClassRow], dict[str, tuple[list[FoundImage], list[ChosenImage]]]]:
+) -> tuple[list[ClassRow], dict[str, SplitImages]]:
     """Find the images of each split of a set, and choose those that are used.
 
     Parameters
@@ -42,15 +43,18 @@ def find_splits(
     -------
     classes : list of ClassRow
         The set's classes.
-    splits : dict of split to (found, chosen)
-        All images found, and those chosen.
+    splits : dict of split to (found, chosen, left out)
+        All images found, those chosen, and the numbers of files that are no images of these classes.
 
     Raises
     ------
     StudyError
         If the set does not exist, cannot be read in its form, lacks images, or, as a transfer set, has only one class.
     """
-    classes, images = list_images(source, name=name, class_table=class_table, digits=digits, seed=seed, threads=threads)
+    left_out: dict[str, LeftOut] = {split: Counter() for split, _ in source.files}
+    classes, images = list_images(
+        source, name=name, class_table=class_table, digits=digits, seed=seed, threads=threads, left_out=left_out
+    )
     splits = {}
     for split, found in images.items():
         class_ids: Iterable[int] | None = source.class_ids
@@ -59,12 +63,19 @@ def find_splits(
             class_ids = sorted({image.class_id for image in found})
         counts = source.images_per_class.get(split)
         chosen = choose_images(found, classes, set_name=name, split=split, counts=counts, seed=seed, class_ids=class_ids)
-        splits[split] = found, chosen
+        splits[split] = found, chosen, left_out.get(split, Counter())
     return classes, splits
 
 
 def list_images(
-    source: ImageSource, *, name: str, class_table: str, digits: Path | str, seed: int, threads: int
+    source: ImageSource,
+    *,
+    name: str,
+    class_table: str,
+    digits: Path | str,
+    seed: int,
+    threads: int,
+    left_out: Mapping[str, LeftOut],
 ) -> tuple[list[ClassRow], ImagesBySplit]:
     """Return the classes of a set, and all its images by split; as for :func:`find_splits`."""
     if "torchvision" in source.library:
@@ -78,7 +89,9 @@ def list_images(
         assert source.classes is not None
         classes = source.classes.read(class_table)
         listed = {
-            split: find_images(files, classes, threads=threads, ignore_others=source.ignore_other_classes)
+            split: find_images(
+                files, classes, threads=threads, ignore_others=source.ignore_other_classes, left_out=left_out[split]
+            )
             for split, files in source.files
         }
     if not source.makes_evaluation:

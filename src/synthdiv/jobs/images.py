@@ -84,6 +84,20 @@ class IndexImages(Job):
     archive: str
 
 
+class TabulateNaturalImages(Job):
+    """The natural sets, and the classes.
+
+    Attributes
+    ----------
+    sets : tuple of str
+    classes : ClassColumns
+        Their names.
+    """
+
+    sets: tuple[str, ...]
+    classes: ClassColumns
+
+
 class CountFlags(Job):
     """The flags that exclude an image."""
 
@@ -196,8 +210,9 @@ def list_transfer(study: Study) -> list[Wildcards]:
 
 def list_indexed(study: Study) -> list[Wildcards]:
     """List the natural sets and the transfer sets, as paths of their indices."""
-    natural = [name for name, entry in study.sets.items() if entry.images is not None]
-    names = [f"natural/{name}" for name in natural] + [f"transfer/{name}" for name in list_transfer_sets(study)]
+    names = [f"natural/{name}" for name in list_natural_sets(study)] + [
+        f"transfer/{name}" for name in list_transfer_sets(study)
+    ]
     return [{"indexed": name} for name in names]
 
 
@@ -245,6 +260,22 @@ def _describe_transfer(study: Study, name: str) -> ImageSource:
         classes=classes,
         makes_evaluation=True,
     )
+
+
+def list_natural_sets(study: Study) -> list[str]:
+    """List the natural sets."""
+    return [name for name, entry in study.sets.items() if entry.images is not None]
+
+
+def list_natural_counts(study: Study) -> list[str]:
+    """List the image counts of the natural sets."""
+    return [f"<results>/images/natural/{name}.csv" for name in list_natural_sets(study)]
+
+
+@plans(once_if(list_natural_sets))
+def tabulate_natural_images(study: Study) -> TabulateNaturalImages:
+    """Plan the table of the files found in the natural sets."""
+    return TabulateNaturalImages(sets=tuple(list_natural_sets(study)), classes=describe_classes(study, "name"))
 
 
 def list_all_indices(study: Study) -> list[str]:

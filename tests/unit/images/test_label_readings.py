@@ -2,6 +2,7 @@
 
 import json
 import unicodedata
+from collections import Counter
 
 import pytest
 from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
@@ -9,6 +10,8 @@ from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
 from synthdiv.config.sets import ImageLocation
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
+from synthdiv.images.natural_index import summarise_images
+from synthdiv.images.readers.found import OTHER_CLASS
 from synthdiv.images.readers.sources import find_images
 from synthdiv.plan.user_sources import describe_images
 from synthdiv.prompts.class_tables import ClassRow, read_classes
@@ -153,19 +156,34 @@ def test_a_class_folder_may_be_spelled_in_composed_or_decomposed_characters(tmp_
     assert first == second == str(tmp_path / unicodedata.normalize(form, "café"))
 
 
-def test_files_that_are_no_images_are_logged_by_suffix(tmp_path, caplog):
+def test_files_that_are_not_taken_are_counted_by_suffix_and_class(tmp_path):
     for name in ("boot", "shirt"):
         (tmp_path / name).mkdir()
         for suffix in (".JFIF", ".pgm", ".heic", ".HEIC", ".txt", ""):
             (tmp_path / name / f"1{suffix}").write_bytes(ENCODED[0])
     source = ImageFiles(form="folder", paths=(str(tmp_path / "boot"), str(tmp_path / "shirt")), keys=("boot", "shirt"))
-    assert list_classes(source) == [0, 0, 1, 1]
-    counts = "8 files that are no images by their suffix, and are left out: 4 .heic, 2 .txt, 2 without a suffix"
-    assert f"{tmp_path} has {counts}" in caplog.text
-    caplog.clear()
-    members = [("boot/1.jpe", ENCODED[0]), ("boot/1.txt", b"a boot"), ("boot/2.heic", b""), ("boot/1.cls", b"0")]
-    assert list_classes(write_tar(tmp_path / "a.tar", members)) == [0]
-    assert "a.tar has 2 files that are no images by their suffix, and are left out: 1 .txt, 1 .heic" in caplog.text
+    left_out = Counter()
+    found = find_images(source, CLASSES, left_out=left_out)
+    assert [image.class_id for image in found] == [0, 0, 1, 1]
+    assert left_out == {(class_id, suffix): n for class_id in (0, 1) for suffix, n in ((".heic", 2), (".txt", 1), ("", 1))}
+    text = summarise_images("Own-IM", "train", found, [], left_out)
+    assert text == "Own-IM, train: 4 images found, 0 used; left out: 4 .heic, 2 .txt, 2 without a suffix"
+
+
+def test_images_of_other_classes_are_counted(tmp_path):
+    members = [("boot/1.jpe", ENCODED[0]), ("boot/1.txt", b"a boot"), ("boot/2.heic", b""), ("boot/1.cls", b"boot")]
+    members += [("cat/2.png", ENCODED[1]), ("cat/2.cls", b"cat")]
+    columns = {"image": ENCODED[:3], "key": ["boot", "cat", "dog"]}
+    flat = write_flat(tmp_path, ["val_00.PNG,boot", "val_01.PNG,cat"], ENCODED[:2])
+    sources = {
+        flat: {(None, OTHER_CLASS): 1},
+        write_tar(tmp_path / "a.tar", members): {(None, ".txt"): 1, (None, ".heic"): 1, (None, OTHER_CLASS): 1},
+        write_parquet(tmp_path / "a.parquet", **columns): {(None, OTHER_CLASS): 2},
+    }
+    for source, expected in sources.items():
+        left_out = Counter()
+        assert [image.class_id for image in find_images(source, CLASSES, ignore_others=True, left_out=left_out)] == [0]
+        assert left_out == expected
 
 
 @pytest.mark.parametrize(("label", "class_id"), [("species", 1), ("cls", 0), ("class_id", 0), ("key", 1)])
@@ -196,6 +214,6 @@ def test_a_label_that_would_have_no_effect_is_refused(tmp_path):
         (tmp_path / row.key).mkdir()
     source = ImageLocation(path=str(tmp_path), label="species")
     with pytest.raises(
-        StudyError, match="`label: species` would have no effect: .* has folders, whose names are the classes"
+        StudyError, match=r"`label: species` would have no effect: .* has folders, whose names are the classes"
     ):
         describe_images(source, [row.key for row in CLASSES])

@@ -7,6 +7,7 @@ import os
 import random
 import struct
 import tarfile
+from collections import Counter
 
 import numpy as np
 import polars as pl
@@ -353,15 +354,16 @@ def test_closing_the_rows_stops_decoding(tmp_path):
 
 def test_found_chosen_and_undecodable_images_are_counted(tmp_path):
     source = write_folders(tmp_path, [*ENCODED[:2], b"", *ENCODED[3:]])
-    found = find_images(source, CLASSES)
+    left_out = Counter()
+    found = find_images(source, CLASSES, left_out=left_out)
     rows = index(found, tmp_path, on_undecodable="flag", count={"shirt": 2})
     chosen = choose(found, count={"shirt": 2})
-    counts = count_images(found, chosen, pl.DataFrame(rows), CLASSES, "train")
+    counts = count_images(found, chosen, left_out, pl.DataFrame(rows), CLASSES, "train")
     assert counts.rows() == [
-        ("train", 0, "boot", 3, 3, 1, str(tmp_path / "boot" / "02.PNG")),
-        ("train", 1, "shirt", 3, 2, 0, ""),
+        ("train", 0, "boot", 3, 3, 1, str(tmp_path / "boot" / "02.PNG"), 1, "1 .txt"),
+        ("train", 1, "shirt", 3, 2, 0, "", 0, ""),
     ]
-    assert count_images(found, chosen[::-1], pl.DataFrame(rows), CLASSES, "train").equals(counts)
+    assert count_images(found, chosen[::-1], left_out, pl.DataFrame(rows), CLASSES, "train").equals(counts)
 
 
 def test_black_and_uniform_images_are_flagged(tmp_path):

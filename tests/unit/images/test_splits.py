@@ -1,5 +1,7 @@
 """The images of natural and transfer sets by split, and the choice of those that are used."""
 
+from collections import Counter, defaultdict
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -34,7 +36,9 @@ def make_transfer_set(folder, counts, **splits):
 
 
 def find(source, tmp_path, *, function=list_images, seed=1):
-    return function(source, name="x", class_table="unused.csv", digits=tmp_path / "digits.parquet", seed=seed, threads=1)
+    options = {"left_out": defaultdict(Counter)} if function is list_images else {}
+    digits = tmp_path / "digits.parquet"
+    return function(source, name="x", class_table="unused.csv", digits=digits, seed=seed, threads=1, **options)
 
 
 def count(splits):
@@ -72,8 +76,8 @@ def test_the_digits_of_scikit_learn_are_split(tmp_path):
 def test_a_class_of_one_image_is_only_in_the_training_split_of_a_transfer_set(tmp_path):
     source = make_transfer_set(tmp_path, {"cat": 10, "eel": 1})
     _, splits = find(source, tmp_path, function=find_splits)
-    assert count({split: found for split, (found, _) in splits.items()}) == {"train": [7, 1], "evaluation": [3]}
-    assert {split: len(chosen) for split, (_, chosen) in splits.items()} == {"train": 8, "evaluation": 3}
+    assert count({split: found for split, (found, *_) in splits.items()}) == {"train": [7, 1], "evaluation": [3]}
+    assert {split: len(chosen) for split, (_, chosen, _) in splits.items()} == {"train": 8, "evaluation": 3}
 
 
 def test_an_existing_evaluation_split_is_kept_whole(tmp_path):
@@ -92,8 +96,8 @@ def test_a_natural_set_is_reduced_in_the_splits_that_are_not_used_whole(tmp_path
     )
     classes, splits = find(source, tmp_path, function=find_splits)
     assert [(row.class_id, row.key, row.name) for row in classes] == [(0, "boot", "ankle boot"), (1, "coat", "coat")]
-    assert count({split: found for split, (found, _) in splits.items()}) == {"train": [6, 6], "evaluation": [3, 4]}
-    chosen = {split: [one.image for one in chosen] for split, (_, chosen) in splits.items()}
+    assert count({split: found for split, (found, *_) in splits.items()}) == {"train": [6, 6], "evaluation": [3, 4]}
+    chosen = {split: [one.image for one in chosen] for split, (_, chosen, _) in splits.items()}
     assert count(chosen) == {"train": [2, 6], "evaluation": [3, 4]}
 
 

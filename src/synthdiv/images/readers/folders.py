@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, get_times, is_image_name
+from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
 from synthdiv.images.readers.label_files import read_labels
 
 
@@ -76,5 +76,7 @@ def find_in_flat_folder(
     others.update(get_suffix(entry.name) for entry in entries if not is_image_name(entry.name) and entry.is_file())
     names = [entry.name for entry in images]
     for entry, class_id in zip(images, read_labels(path, names, labels, label), strict=True):
-        if class_id is not None:
+        if class_id is None:
+            others[OTHER_CLASS] += 1
+        else:
             yield _describe_file(class_id, entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from synthdiv.prompts.class_tables import ClassRow
 
 IMAGE_SUFFIXES = frozenset(suffix for suffix, name in Image.registered_extensions().items() if name in FORMATS)
 """Suffixes of the formats that are decoded."""
+OTHER_CLASS = "of another class"
+"""Why an image is left out with ``ignore_other_classes``."""
+LeftOut = Counter[tuple[int | None, str]]
+"""Numbers of files that are not taken: by class, if their folder tells it, and by suffix or :data:`OTHER_CLASS`."""
 LABEL_NAMES = ("class_id", "class_key", "key", "label", "class")
 """Names of a column of classes."""
 

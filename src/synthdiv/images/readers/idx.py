@@ -6,6 +6,7 @@ import gzip
 import io
 import math
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import FoundImage, Labels
+from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -38,7 +39,7 @@ def read_idx(path: str) -> np.ndarray:
     return np.frombuffer(data, np.uint8, offset=header).reshape(shape)
 
 
-def find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[FoundImage]:
+def find_in_idx(path: str, labels_path: str, labels: Labels, others: Counter[str]) -> Iterator[FoundImage]:
     """Find the images of an IDX file by row, and their classes in another.
 
     Raises
@@ -57,7 +58,9 @@ def find_in_idx(path: str, labels_path: str, labels: Labels) -> Iterator[FoundIm
         raise StudyError(f"{path} holds {len(images)} images, but {labels_path} {len(given)} labels")
     for row, label in enumerate(given):
         class_id = labels.find(label, f"{labels_path}, row {row}")
-        if class_id is not None:
+        if class_id is None:
+            others[OTHER_CLASS] += 1
+        else:
             yield FoundImage(class_id, f"{path}/{row:09d}", path, row=row)
 
 

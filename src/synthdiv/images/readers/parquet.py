@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.readers.found import LABEL_NAMES, FoundImage, Labels
+from synthdiv.images.readers.found import LABEL_NAMES, OTHER_CLASS, FoundImage, Labels
 
 PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
 
@@ -31,7 +32,7 @@ def _open_parquet(path: str, label: str | None = None) -> tuple[pq.ParquetFile, 
     return file, image, columns
 
 
-def find_in_parquet(path: str, labels: Labels, label: str | None = None) -> Iterator[FoundImage]:
+def find_in_parquet(path: str, labels: Labels, others: Counter[str], label: str | None = None) -> Iterator[FoundImage]:
     """Find the images of a file by row.
 
     Of several columns that may hold classes, those count whose values are all classes: a sample's own key is none. If the
@@ -55,7 +56,9 @@ def find_in_parquet(path: str, labels: Labels, label: str | None = None) -> Iter
     for row, values in enumerate(zip(*readings.values(), strict=True)):
         places = {f"the column {name}": value for name, value in zip(readings, values, strict=True)}
         class_id = labels.choose(places, f"{path}, row {row}")
-        if class_id is not None:
+        if class_id is None:
+            others[OTHER_CLASS] += 1
+        else:
             yield FoundImage(class_id, f"{path}/{row:09d}", path, row=row)
 
 

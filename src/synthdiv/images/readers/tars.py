@@ -13,7 +13,7 @@ from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import check_tar_end
-from synthdiv.images.readers.found import FoundImage, Labels, get_suffix, get_times, is_image_name
+from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
 
 LARGEST_LABEL = 2**20
 JSON_NAMES = ("class_key", "class_id", "key")
@@ -64,7 +64,9 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | No
             raise StudyError(f"{path}, {name}: the sample has {where}, which the config names as its `label:`")
         readings = sample.readings or {"its folder": Path(name).parent.name}
         class_id = labels.choose(readings, f"{path}, {name}")
-        if class_id is not None:
+        if class_id is None:
+            others[OTHER_CLASS] += 1
+        else:
             yield FoundImage(class_id, f"{path}/{name}", path, offset, size, changed)
 
 
