@@ -8,7 +8,7 @@ import pytest
 from synthdiv.operations.verification import list_written, verify_study
 
 RESULTS = Path("results/small")
-ROUNDS = 4
+ROUNDS = 5
 
 
 def list_stored():
