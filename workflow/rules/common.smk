@@ -27,7 +27,7 @@ from synthdiv.config.loading import check_files
 from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
-from synthdiv.core.results_format import check_results_format
+from synthdiv.core.results_format import check_results_format, write_results_format
 from synthdiv.jobs import (
     audit,
     classifiers,
@@ -50,6 +50,7 @@ from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.review import plan_review
 from synthdiv.plan.sets import list_encoders, list_grammar_sets
+from synthdiv.plan.study_record import check_record, write_record
 from synthdiv.plan.transfer import list_transfer_sets
 
 # for envs/synthdiv.post-deploy.sh
@@ -83,8 +84,11 @@ try:
             "the config is empty: a workflow that uses this one as a module gives it one, by `config: config`"
         )
     STUDY = load_study(config, CONFIG_FILES)
+    RESULTS = Path("results", STUDY.name)
     if workflow.is_main_process:
-        check_results_format(Path("results", STUDY.name))
+        check_results_format(RESULTS)
+        if warning := check_record(RESULTS, STUDY, CONFIG_FILES):
+            logger.warning(warning)
     if needs_user_files():
         check_sources(STUDY, CONFIG_FILES, config)
     if workflow.is_main_process and "review" in sys.argv:
@@ -109,6 +113,15 @@ def check_cluster():
     except StudyError as error:
         stop(error)
     cluster.outlast_outages()
+
+
+def record_study():
+    """Record before the first job of which config, seed and classes the results are."""
+    try:
+        write_results_format(RESULTS)
+        write_record(RESULTS, STUDY, CONFIG_FILES)
+    except StudyError as error:
+        stop(error)
 
 
 def check_inputs():

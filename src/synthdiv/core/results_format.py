@@ -13,6 +13,10 @@ from synthdiv.core.files import replace_atomically
 RESULTS_FORMAT = 3
 """Increase this when files, columns or their meaning change, so that results of an older version are never half read."""
 FILE = "format"
+RECORD = "study.json"
+"""The record of the study; its contents are those of :mod:`synthdiv.plan.study_record`."""
+NO_RESULTS = ("logs", "benchmarks", "calibration.json", FILE, RECORD)
+"""What a folder of results contains apart from results."""
 
 
 def check_results_format(results: Path) -> None:
@@ -29,7 +33,7 @@ def check_results_format(results: Path) -> None:
         If it contains results of another format, or without one.
     """
     path = results / FILE
-    found = path.read_text().strip() if path.exists() else "1" if _holds_results(results) else str(RESULTS_FORMAT)
+    found = path.read_text().strip() if path.exists() else "1" if has_results(results) else str(RESULTS_FORMAT)
     if found != str(RESULTS_FORMAT):
         raise StudyError(
             f"{results} holds results of format {found}, and this version writes format {RESULTS_FORMAT}: move the folder "
@@ -46,6 +50,7 @@ def write_results_format(results: Path) -> None:
             temporary.write_text(f"{RESULTS_FORMAT}\n")
 
 
-def _holds_results(results: Path) -> bool:
-    folders = [path for path in results.glob("*") if path.name not in ("logs", "benchmarks")]
-    return any(path.is_file() for folder in folders for path in (folder, *folder.rglob("*")))
+def has_results(results: Path) -> bool:
+    """Return whether a study's folder contains results: more than logs, a calibration and records."""
+    parts = [path for path in results.glob("*") if path.name not in NO_RESULTS]
+    return any(path.is_file() for part in parts for path in (part, *part.rglob("*")))
