@@ -71,6 +71,35 @@ def test_a_study_with_every_edit_runs_to_its_end(place):
     check_unused(place)
 
 
+def test_the_grid_counts_no_stale_result_as_done(place):
+    """Only Snakemake knows that these files are of an earlier prompt, or of an earlier setting."""
+    before = read_grid(place)
+    assert all(row.count("✓") == 4 for row in before["Experiments"])
+    assert all(row.split()[2] == row.split()[3] for row in before["Embeddings"])
+    assert all(row.split()[2] == row.split()[3] for row in before["Classifiers"])
+    edit_override(place)
+    place.config["embedding_classifiers"] = {"knn": [1]}
+    place.config["classifiers"]["tuned"]["recipe"] = RECIPE | {"label_smoothing": 0.1}
+    place.write_config()
+    after, planned = read_grid(place), list_jobs(place.plan().stdout)
+    marks = {row.split()[0]: row.count("✓") for row in after["Experiments"]}
+    stale = {name: sum(f"Score reference {name} x query" in job for job in planned) for name in marks}
+    assert marks == {name: 4 - count for name, count in stale.items()}
+    assert 0 < sum(marks.values()) < 12
+    done = {tuple(row.split()[:2]): row.split()[2:4] for row in after["Embeddings"]}
+    assert done["clip", "disamb/g2.5"] == ["2", "1"]
+    assert done["clip", "synset/g7.5"] == ["2", "2"]
+    done = {tuple(row.split()[:2]): row.split()[2:4] for row in after["Classifiers"]}
+    assert done["tiny", "Natural-IM"] == ["1", "1"]
+    assert done["tiny", "Mixed"] == done["tuned", "Natural-IM"] == ["1", "0"]
+
+
+def read_grid(place):
+    """Run target grid, and return the rows of each of its tables."""
+    parts = re.split(r"\n\n+", place.run("grid").stdout)
+    return {part.split()[0]: part.splitlines()[2:] for part in parts if part.strip()}
+
+
 def check_unused(place):
     """Check that exactly the unused files are removed from the archive: every index still finds its images."""
     indices = sorted((place.results / "images").rglob("*.parquet"))

@@ -177,6 +177,11 @@ def from_paper(function):
     return ask
 
 
+def list_options(wildcards):
+    """Return the options of Snakemake's command line, without targets."""
+    return [one for one in sys.argv[1:] if one not in workflow.dag_settings.targets]
+
+
 def growing(base):
     """Return memory or time that grows with each attempt, since the previous request may have been too small."""
 
