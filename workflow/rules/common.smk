@@ -43,6 +43,7 @@ from synthdiv.jobs import (
     transfer,
 )
 from synthdiv.jobs import report as report_jobs
+from synthdiv.operations.locks import keep_locks_of_others
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import list_metric_references
@@ -57,6 +58,8 @@ from synthdiv.plan.transfer import list_transfer_sets
 os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
 # waiting threads sleep and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+keep_locks_of_others()
 
 PAPER = REPOSITORY / audit.PAPER
 CONFIG_FILES = [str(path) for path in workflow.configfiles]
