@@ -43,6 +43,7 @@ from synthdiv.jobs import (
     transfer,
 )
 from synthdiv.jobs import report as report_jobs
+from synthdiv.operations.command_line import check_capacity
 from synthdiv.operations.locks import keep_locks_of_others
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_evaluations
@@ -81,6 +82,7 @@ def needs_user_files():
 try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
+        check_capacity(workflow.resource_settings)
         check_files(CONFIG_FILES)
     if not config:
         raise StudyError(
