@@ -50,7 +50,8 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 def run_as_job(kind: type[AnyJob]) -> Callable[[Callable[[AnyJob, Script], None]], Callable[..., None]]:
     """Turn a script's main function into the job of its rule.
 
-    Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged.
+    Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged;
+    likewise of a PermissionError, since any file may belong to another user.
 
     Parameters
     ----------
@@ -192,6 +193,12 @@ def _report_error(kind: type[BaseException], error: BaseException, traceback: Tr
     _failed = True
     if issubclass(kind, StudyError):
         print(f"error: {error}", file=sys.stderr)
+    elif isinstance(error, PermissionError):
+        print(
+            f"error: {error.filename or error}: Permission denied. It may belong to another user: ask for permission to "
+            "read and write it, or name another place in the config (key archive for the archive of images)",
+            file=sys.stderr,
+        )
     else:
         sys.__excepthook__(kind, error, traceback)
 
