@@ -45,6 +45,7 @@ from synthdiv.jobs import (
 from synthdiv.jobs import report as report_jobs
 from synthdiv.operations.command_line import check_capacity
 from synthdiv.operations.locks import keep_locks_of_others
+from synthdiv.operations.software import describe_changes
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import list_metric_references
@@ -74,6 +75,12 @@ def stop(error):
     raise SystemExit(1)
 
 
+def warn(message):
+    """Show a warning, if there is one."""
+    if message is not None:
+        logger.warning(message)
+
+
 def needs_user_files():
     """Return whether this is the main process with other targets than these (Snakemake parses targets later)."""
     return workflow.is_main_process and PLANNING_TARGETS.isdisjoint(sys.argv)
@@ -92,8 +99,9 @@ try:
     RESULTS = Path("results", STUDY.name)
     if workflow.is_main_process:
         check_results_format(RESULTS)
-        if warning := check_record(RESULTS, STUDY, CONFIG_FILES):
-            logger.warning(warning)
+        warn(check_record(RESULTS, STUDY, CONFIG_FILES))
+        if not workflow.deployment_settings.deployment_method:  # otherwise, jobs have other packages than this process
+            warn(describe_changes(STUDY, RESULTS))
     if needs_user_files():
         check_sources(STUDY, CONFIG_FILES, config)
     if workflow.is_main_process and "review" in sys.argv:

@@ -35,8 +35,8 @@ def check_installation(repository: Path) -> None:
         )
     if braces := re.search(r"[{}]", str(repository)):
         raise StudyError(
-            f"{repository} has {braces[0]!r} in its path, and Snakemake takes braces for wildcards: move the clone to a path "
-            "that has none"
+            f"{repository} has {braces[0]!r} in its path, which Snakemake takes for a wildcard: move the clone to a path "
+            "without braces"
         )
     own = repository.resolve() / "src" / "synthdiv"
     if own == PACKAGE:

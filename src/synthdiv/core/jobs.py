@@ -22,6 +22,7 @@ from threadpoolctl import threadpool_limits
 from synthdiv.core.errors import StudyError
 from synthdiv.core.installation import check_installation
 from synthdiv.core.job import Job
+from synthdiv.core.provenance.environments import record_environment
 from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,8 @@ def run_as_job(kind: type[AnyJob]) -> Callable[[Callable[[AnyJob, Script], None]
         @functools.wraps(main)
         def run(smk: Script | None = None) -> None:
             given = _start_script(smk)
+            if smk is None:
+                record_environment(Path("results", given.config["study"]), given.config, find_repository(given))
             main(kind.from_params(given.params.job), given)
 
         return run
@@ -95,8 +98,13 @@ def _start_script(smk: Script | None) -> Script:
     limit_threads(given.threads)
     write_results_format(Path("results", given.config["study"]))
     if smk is None:
-        check_installation(Path(given.scriptdir).resolve().parents[1])
+        check_installation(find_repository(given))
     return given
+
+
+def find_repository(smk: Script) -> Path:
+    """Return the clone whose script is running."""
+    return Path(smk.scriptdir).resolve().parents[1]
 
 
 def find_class_table(smk: Script) -> str:

@@ -19,7 +19,9 @@ OTHERWISE = (
 FILE = "format"
 RECORD = "study.json"
 """The record of the study; its contents are those of :mod:`synthdiv.plan.study_record`."""
-NO_RESULTS = ("logs", "benchmarks", "calibration.json", FILE, RECORD)
+ENVIRONMENTS = "environments"
+"""The folder of the environments in which results were computed; see :mod:`synthdiv.core.provenance.environments`."""
+NO_RESULTS = ("logs", "benchmarks", "calibration.json", ENVIRONMENTS, FILE, RECORD)
 """What a folder of results contains apart from results."""
 
 

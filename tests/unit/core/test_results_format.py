@@ -27,7 +27,7 @@ def test_results_without_a_format_have_the_first(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "reason"), [(None, "cannot be read: Is a directory"), (b"\xff", "is not UTF-8 text")], ids=["folder", "bytes"]
+    ("content", "reason"), [(None, "cannot be read: Is a directory"), (b"\xff", "is not UTF-8")], ids=["folder", "bytes"]
 )
 def test_a_damaged_format_is_rejected_with_what_to_do(tmp_path, content, reason):
     path = tmp_path / "format"
