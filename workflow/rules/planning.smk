@@ -58,6 +58,7 @@ rule grid:
         mem_mb=4000,
         runtime=30,
     params:
+        folder=workflow.rundir,
         options=list_options,
     message:
         "Print the experiment grid"

@@ -31,7 +31,7 @@ def main(smk: Script) -> None:
     """Print the grid."""
     study = load_study(smk.config)
     results = Path("results", study.name)
-    planned, problem = ask_snakemake(smk.params.options)
+    planned, problem = ask_snakemake(smk.params.folder, smk.params.options)
     progress, rates = GenerationProgress(study, results, planned), Rates(study, results)
     embeddings = tabulate_embeddings(study, results, rates, planned)
     classifiers = tabulate_classifiers(study, results, rates, planned)
@@ -63,10 +63,10 @@ def main(smk: Script) -> None:
         )
 
 
-def ask_snakemake(options: Sequence[str]) -> tuple[frozenset[str], str | None]:
+def ask_snakemake(folder: str, options: Sequence[str]) -> tuple[frozenset[str], str | None]:
     """Return the files that Snakemake would write, or none and the reason why it cannot say so yet."""
     try:
-        return list_planned_files(options), None
+        return list_planned_files(folder, options), None
     except StudyError as error:
         return frozenset(), str(error)
 

@@ -18,13 +18,15 @@ from synthdiv.core.errors import StudyError
 TARGET = "report"
 
 
-def list_planned_files(options: Sequence[str]) -> frozenset[str]:
+def list_planned_files(folder: str, options: Sequence[str]) -> frozenset[str]:
     """Return the files that Snakemake would write: those that are missing, and those that an edit made stale.
 
     Parameters
     ----------
+    folder : str
+        The folder in which Snakemake was started, where its relative options start.
     options : sequence of str
-        The options of Snakemake's command line, without targets.
+        The options of its command line, without targets.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def list_planned_files(options: Sequence[str]) -> frozenset[str]:
         If Snakemake cannot plan the study, for example because natural images are missing; the message is Snakemake's.
     """
     command = [sys.executable, "-m", __name__, *options]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise StudyError(done.stdout.strip() or done.stderr.strip())
     return frozenset(json.loads(done.stdout))
