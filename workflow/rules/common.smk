@@ -100,9 +100,8 @@ try:
     if workflow.is_main_process:
         check_results_format(RESULTS)
         warn(check_record(RESULTS, STUDY, CONFIG_FILES))
-        if (
-            not workflow.deployment_settings.deployment_method
-        ):  # otherwise, jobs have other packages than this process
+        # in conda environments and containers, jobs have other packages than this process
+        if not workflow.deployment_settings.deployment_method:
             warn(describe_changes(STUDY, RESULTS))
     if needs_user_files():
         check_sources(STUDY, CONFIG_FILES, config)
