@@ -47,6 +47,7 @@ include: "workflow/rules/targets.smk"
 onstart:
     check_inputs()
     check_cluster()
+    record_study()
 
 
 localrules:

@@ -12,6 +12,7 @@ from traps import Trap, accept, make_study, refusal, write_bytes
 from synthdiv.core.errors import StudyError
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.embeddings.user_tables import import_embeddings
+from synthdiv.plan.review import read_columns
 from synthdiv.prompts.class_tables import read_classes
 
 HEADER = "class_id,key,name,lemmas\n"
@@ -225,3 +226,10 @@ def test_an_invalid_npy_is_refused_and_never_unpickled(tmp_path, monkeypatch, ma
     assert "mine.npy" in str(caught.value)
     assert message in str(caught.value)
     assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize("content", ["", "\ufeff", "\n"])
+def test_an_emptied_csv_of_overrides_has_the_required_columns(tmp_path, content):
+    """A review copies the columns of the overrides; it may be planned while somebody edits them."""
+    write_bytes(tmp_path / "overrides.csv", content)
+    assert read_columns(tmp_path / "overrides.csv") == ["key", "prompt"]

@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from itertools import islice
@@ -26,12 +27,14 @@ from standin import generate_run, make_config
 from traps import CALL, untouched
 from workplace import REPOSITORY
 
+from synthdiv.core import jobs
 from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.tables import write_table
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import read_index
+from synthdiv.operations.cleanup import find_users, list_files
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
@@ -323,3 +326,82 @@ def test_a_small_difference_between_clocks_is_accepted(tmp_path):
     os.utime(late, (time.time() + 3600,) * 2)
     with pytest.raises(StudyError, match=rf"reset the file's time: touch '{late}'$"):
         check_clock([str(late), str(missing)])
+
+
+# Files of other users
+
+
+@contextmanager
+def another_user():
+    """Give this process the rights of another user: root may read and write everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def shared(standin, tmp_path, monkeypatch):
+    """Return a study's folder that every user may enter, unlike pytest's, and the config of the study."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o777)
+        for path in tmp_path.iterdir():
+            shutil.copy(path, folder)
+        config = json.loads(json.dumps(standin | {"archive": "archive"}).replace(str(tmp_path), "."))
+        monkeypatch.chdir(folder)
+        generate_all(config, Path("results/a.parquet"))
+        (folder / "results").chmod(0o777)
+        yield folder, config
+        monkeypatch.chdir(tmp_path)
+
+
+@contextmanager
+def closed(path):
+    """Take all rights to a file or folder from other users."""
+    path.chmod(0)
+    try:
+        with another_user():
+            yield
+    finally:
+        path.chmod(0o755)
+
+
+def report(error, capsys):
+    """Return what a job's log says of an error."""
+    jobs._report_error(type(error), error, None)
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("part", [".", "family", "block"])
+def test_an_archive_of_another_user_is_named(shared, capsys, part):
+    folder, config = shared
+    (folder / "results" / "a.parquet").unlink()
+    block = min(Path("archive").rglob("*.tar"))
+    path = {".": Path("archive"), "family": block.parents[1], "block": block}[part]
+    with closed(path), pytest.raises((PermissionError, StudyError)) as caught:
+        generate_all(config, Path("results/a.parquet"))
+    message = report(caught.value, capsys)
+    assert "Permission denied" in message
+    assert str(path) in message
+    assert "Traceback" not in message
+
+
+def test_an_archive_of_another_user_may_lack_the_mark_of_its_use(shared):
+    """Like a read-only archive that has all images already."""
+    with closed(Path("archive/used_by")):
+        assert generate_all(shared[1], Path("results/b.parquet")).generated == 0
+
+
+@pytest.mark.parametrize("part", [".", "used_by", "family", "folder"])
+def test_an_unreadable_archive_is_not_taken_for_an_empty_one(shared, part):
+    """Otherwise, images that another folder needs would count as unused."""
+    archive = Path("archive")
+    block = min(archive.rglob("*.tar"))
+    path = {".": archive, "used_by": archive / "used_by", "family": block.parents[1], "folder": block.parent}[part]
+    with closed(path), pytest.raises(StudyError, match=r"archive.* cannot be read: Permission denied"):
+        find_users("archive"), list(list_files("archive"))

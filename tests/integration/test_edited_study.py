@@ -29,6 +29,8 @@ from small_study import (
 from workplace import DEMO
 
 from synthdiv.images.index import read_index
+from synthdiv.jobs.rules import list_jobs as list_planned
+from synthdiv.plan.loading import load_study
 
 EDITED = ("disamb/g2.5", "disamb/g7.5", "promptaug/g2.5")
 """Generation runs with another sneaker prompt, in shard c0-2, after the edit of its override."""
@@ -69,6 +71,64 @@ def test_a_study_with_every_edit_runs_to_its_end(place):
     place.run("all", "review")
     assert "Nothing to be done" in place.plan("all", "review").stdout
     check_unused(place)
+
+
+def test_the_grid_counts_no_stale_result_as_done(place):
+    """Only Snakemake knows that these files are of an earlier prompt, or of an earlier setting."""
+    before = read_grid(place)
+    assert all(row.count("✓") == 4 for row in before["Experiments"])
+    assert all(row.split()[2] == row.split()[3] for row in before["Embeddings"])
+    assert all(row.split()[2] == row.split()[3] for row in before["Classifiers"])
+    edit_override(place)
+    place.config["embedding_classifiers"] = {"knn": [1]}
+    place.config["classifiers"]["tuned"]["recipe"] = RECIPE | {"label_smoothing": 0.1}
+    place.write_config()
+    after, planned = read_grid(place), list_jobs(place.plan().stdout)
+    marks = {row.split()[0]: row.count("✓") for row in after["Experiments"]}
+    stale = {name: sum(f"Score reference {name} x query" in job for job in planned) for name in marks}
+    assert marks == {name: 4 - count for name, count in stale.items()}
+    assert 0 < sum(marks.values()) < 12
+    done = {tuple(row.split()[:2]): row.split()[2:4] for row in after["Embeddings"]}
+    assert done["clip", "disamb/g2.5"] == ["2", "1"]
+    assert done["clip", "synset/g7.5"] == ["2", "2"]
+    done = {tuple(row.split()[:2]): row.split()[2:4] for row in after["Classifiers"]}
+    assert done["tiny", "Natural-IM"] == ["1", "1"]
+    assert done["tiny", "Mixed"] == done["tuned", "Natural-IM"] == ["1", "0"]
+
+
+def read_grid(place):
+    """Run target grid, and return the rows of each of its tables."""
+    parts = re.split(r"\n\n+", place.run("grid").stdout)
+    return {part.split()[0]: part.splitlines()[2:] for part in parts if part.strip()}
+
+
+def test_each_way_to_compute_again_with_other_software_plans_its_jobs(place):
+    for path in (place.results / "environments").iterdir():
+        path.write_text(re.sub('"(torch|diffusers)": "[^"]+"', r'"\1": "0.1"', path.read_text()))
+    output = place.plan().stdout
+    assert re.search(r"since the last run of small: torch was 0.1 and is [\d.]+\S*; diffusers was 0.1 and is \d", output)
+    assert "Nothing to be done" in output
+    (rules,) = re.findall(r"add --forcerun ([a-z_ ]+)$", output, flags=re.MULTILINE)
+    jobs = load_jobs(place.config)
+    planned = {
+        (job.rule.name, *job.wildcards) for job, why in place.list_reasons("--forcerun", *rules.split()).items() if why
+    }
+    assert {job for job in jobs if job[0] in rules.split()} <= planned
+    assert {rule for rule, *_ in jobs if rule.startswith("embed_")} == set(rules.split()) & {rule for rule, *_ in jobs}
+    place.config["archive"] = "elsewhere"
+    place.write_config()
+    planned = {(job.rule.name, *job.wildcards) for job, why in place.list_reasons().items() if why}
+    assert {job for job in jobs if job[0].startswith("generate_")} <= planned
+    place.config["archive"] = "archive"
+    place.write_config()
+    shutil.rmtree(place.results / "classifiers")
+    planned = {(job.rule.name, *job.wildcards) for job, why in place.list_reasons().items() if why}
+    assert {job for job in jobs if job[0] in ("train_classifier", "evaluate_classifier")} <= planned
+
+
+def load_jobs(config):
+    """List a study's jobs, each as its rule and the values of its wildcards."""
+    return {(rule, *values.split()) for rule, values in list_planned(load_study(config))}
 
 
 def check_unused(place):

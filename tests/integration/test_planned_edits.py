@@ -3,12 +3,12 @@
 import pytest
 from edits import edit
 
+from synthdiv.core.results_format import RECORD
 from synthdiv.jobs.rules import list_jobs
 from synthdiv.plan.loading import load_study
 
 EDITS = [
     {"classes": "./classes.csv"},
-    {"seed": 4},
     {"noise": "shared"},
     {"generators/tiny/steps": 3},
     {"image_format/format": "webp"},
@@ -42,20 +42,33 @@ def name_job(rule, values):
     return rule.replace("plot_geometry", "plot_figure"), tuple(values)
 
 
-@pytest.mark.parametrize("changes", EDITS, ids=lambda changes: next(iter(changes)))
-def test_snakemake_repeats_the_jobs_whose_params_an_edit_changes(finished, changes):
-    """It does not look at the params of a job whose input another job writes."""
-    config = edit(finished.config, changes)
-    before, after = list_jobs(load_study(finished.config)), list_jobs(load_study(config))
+def check_repeated_jobs(place, config):
+    """Check that Snakemake repeats the jobs whose params an edit of a finished study changes.
+
+    It does not look at the params of a job whose input another job writes.
+    """
+    before, after = list_jobs(load_study(place.config)), list_jobs(load_study(config))
     changed = {
         name_job(rule, values.split()) for rule, values in before if before[rule, values] != after.get((rule, values))
     }
-    reasons = {name_job(job.rule.name, job.wildcards): why for job, why in finished.list_reasons(config=config).items()}
+    reasons = {name_job(job.rule.name, job.wildcards): why for job, why in place.list_reasons(config=config).items()}
     assert reasons.keys() <= {name_job(rule, values.split()) for rule, values in before | after}
     assert [job for job in changed & reasons.keys() if reasons[job] is None] == []
     assert {job for job, why in reasons.items() if why is not None and why.params_changed} <= changed
     if not changed and before.keys() == after.keys():
         assert [job for job, why in reasons.items() if why is not None and not why.input_changed] == []
+
+
+@pytest.mark.parametrize("changes", EDITS, ids=lambda changes: next(iter(changes)))
+def test_snakemake_repeats_the_jobs_whose_params_an_edit_changes(finished, changes):
+    check_repeated_jobs(finished, edit(finished.config, changes))
+
+
+def test_another_seed_is_refused_until_the_record_is_deleted(place):
+    config = edit(place.config, {"seed": 4})
+    assert "small holds results of study small with seed 3" in place.plan(check=False, config=config).stdout
+    (place.results / RECORD).unlink()
+    check_repeated_jobs(place, config)
 
 
 def list_contents(place):
@@ -71,9 +84,10 @@ def swap_names(place):
 
 
 def change(place, changes):
-    """Edit the config."""
+    """Edit the config, on purpose even if the results are of another seed then."""
     place.config = edit(place.config, changes)
     place.write_config()
+    (place.results / RECORD).unlink()
 
 
 INCREMENTAL = [
@@ -106,6 +120,7 @@ def test_an_edit_and_its_return_give_the_tables_of_a_fresh_run(place, edit_study
     place.config = config
     place.write_config()
     (place.folder / "classes.csv").write_text(classes)
+    (place.results / RECORD).unlink()
     place.run()
     again = list_contents(place)
     assert [name for name in fresh if again[name] != fresh[name]] == []

@@ -28,7 +28,7 @@ from synthdiv.config.loading import check_files
 from synthdiv.core.clock import check_clock
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
-from synthdiv.core.results_format import check_results_format
+from synthdiv.core.results_format import check_results_format, write_results_format
 from synthdiv.core.stamps import stamp_paths
 from synthdiv.jobs import (
     audit,
@@ -45,6 +45,9 @@ from synthdiv.jobs import (
     transfer,
 )
 from synthdiv.jobs import report as report_jobs
+from synthdiv.operations.command_line import check_capacity
+from synthdiv.operations.locks import keep_locks_of_others
+from synthdiv.operations.software import describe_changes
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import list_metric_references
@@ -52,12 +55,15 @@ from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.review import plan_review
 from synthdiv.plan.sets import list_encoders, list_grammar_sets
+from synthdiv.plan.study_record import check_record, write_record
 from synthdiv.plan.transfer import list_transfer_sets
 
 # for envs/synthdiv.post-deploy.sh
 os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
 # waiting threads sleep and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+keep_locks_of_others()
 
 PAPER = REPOSITORY / audit.PAPER
 CONFIG_FILES = [str(path) for path in workflow.configfiles]
@@ -78,6 +84,12 @@ def stop(error):
     raise SystemExit(1)
 
 
+def warn(message):
+    """Show a warning, if there is one."""
+    if message is not None:
+        logger.warning(message)
+
+
 def needs_user_files():
     """Return whether this is the main process with other targets than these (Snakemake parses targets later)."""
     return workflow.is_main_process and PLANNING_TARGETS.isdisjoint(sys.argv)
@@ -86,14 +98,20 @@ def needs_user_files():
 try:
     check_installation(REPOSITORY)
     if workflow.is_main_process:
+        check_capacity(workflow.resource_settings)
         check_files(CONFIG_FILES)
     if not config:
         raise StudyError(
             "the config is empty: a workflow that uses this one as a module gives it one, by `config: config`"
         )
     STUDY = load_study(config, CONFIG_FILES)
+    RESULTS = Path("results", STUDY.name)
     if workflow.is_main_process:
-        check_results_format(Path("results", STUDY.name))
+        check_results_format(RESULTS)
+        warn(check_record(RESULTS, STUDY, CONFIG_FILES))
+        # in conda environments and containers, jobs have other packages than this process
+        if not workflow.deployment_settings.deployment_method:
+            warn(describe_changes(STUDY, RESULTS))
     if needs_user_files():
         check_sources(STUDY, CONFIG_FILES, config)
     if workflow.is_main_process and "review" in sys.argv:
@@ -118,6 +136,15 @@ def check_cluster():
     except StudyError as error:
         stop(error)
     cluster.outlast_outages()
+
+
+def record_study():
+    """Record before the first job of which config, seed and classes the results are."""
+    try:
+        write_results_format(RESULTS)
+        write_record(RESULTS, STUDY, CONFIG_FILES)
+    except StudyError as error:
+        stop(error)
 
 
 def check_inputs():
@@ -184,6 +211,11 @@ def from_paper(function):
         return [str(PAPER / name) for name in function(STUDY)]
 
     return ask
+
+
+def list_options(wildcards):
+    """Return the options of Snakemake's command line, without targets."""
+    return [one for one in sys.argv[1:] if one not in workflow.dag_settings.targets]
 
 
 def growing(base):

@@ -1,13 +1,15 @@
 """Print the experiment grid: the study's parts, what is done, the images to generate and why, and the cost.
 
-Inputs: none; the config and its existing results.
+Inputs: none; the config, its existing results, and which of them Snakemake would write again.
 Outputs: none.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
+from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import (
@@ -18,6 +20,7 @@ from synthdiv.operations.grid import (
     tabulate_generation,
 )
 from synthdiv.operations.rates import Rates
+from synthdiv.operations.snakemake_plan import list_planned_files
 from synthdiv.operations.text_tables import render_table
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.loading import load_study
@@ -28,12 +31,14 @@ def main(smk: Script) -> None:
     """Print the grid."""
     study = load_study(smk.config)
     results = Path("results", study.name)
-    progress, rates = GenerationProgress(study, results), Rates(study, results)
-    embeddings, classifiers = tabulate_embeddings(study, results, rates), tabulate_classifiers(study, results, rates)
+    planned, problem = ask_snakemake(smk.params.folder, smk.params.options)
+    progress, rates = GenerationProgress(study, results, planned), Rates(study, results)
+    embeddings = tabulate_embeddings(study, results, rates, planned)
+    classifiers = tabulate_classifiers(study, results, rates, planned)
     generates = bool(progress.runs)
     shards = f", {len(next(iter(list_shards(study).values())).class_ids):,} a shard" if generates or len(embeddings) else ""
     announce(f"\nStudy {study.name}: {len(study.classes):,} classes{shards}\n")
-    natural = describe_sources(study, results)
+    natural = describe_sources(study, results, planned)
     if natural:
         announce("Natural images\n" + "".join(f"  {line}\n" for line in natural))
     if generates:
@@ -45,12 +50,25 @@ def main(smk: Script) -> None:
         announce("Images to generate, and why\n" + "".join(f"  {line}\n" for line in reasons))
     if len(embeddings):
         announce(f"Embeddings of images\n{render_table(embeddings)}\n")
-    experiments = render_table(tabulate_experiments(study, results))
+    experiments = render_table(tabulate_experiments(study, results, planned))
     announce(f"Experiments (reference x query, numbered; ✓ is done)\n{experiments}\n")
     if len(classifiers):
         announce(f"Classifiers\n{render_table(classifiers)}\n")
     if generates or len(embeddings) or len(classifiers):
         announce(rates.describe())
+    if problem:
+        announce(
+            "Snakemake cannot plan this study yet, so results of before an edit may count as done:\n"
+            + "".join(f"  {line}\n" for line in problem.splitlines())
+        )
+
+
+def ask_snakemake(folder: str, options: Sequence[str]) -> tuple[frozenset[str], str | None]:
+    """Return the files that Snakemake would write, or none and the reason why it cannot say so yet."""
+    try:
+        return list_planned_files(folder, options), None
+    except StudyError as error:
+        return frozenset(), str(error)
 
 
 if __name__ == "__main__":

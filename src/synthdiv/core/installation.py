@@ -25,18 +25,23 @@ def check_installation(repository: Path) -> None:
     Raises
     ------
     StudyError
-        If the Python's path has to be quoted in a shell, which Snakemake does not do, or the package was imported from
-        another clone, or is a different copy.
+        If the Python's path has to be quoted in a shell, which Snakemake does not do; if the clone's path has braces, which
+        Snakemake takes for wildcards; or if the package was imported from another clone, or is a different copy.
     """
     if special := re.search(r"""[\s"'`$&;()<>|\\]""", sys.executable):
         raise StudyError(
             f"Snakemake cannot start jobs with the Python {sys.executable}, because its path contains {special[0]!r}: move "
             "the clone, or its environment, to a path without spaces and special characters"
         )
+    if braces := re.search(r"[{}]", str(repository)):
+        raise StudyError(
+            f"{repository} has {braces[0]!r} in its path, which Snakemake takes for a wildcard: move the clone to a path "
+            "without braces"
+        )
     own = repository.resolve() / "src" / "synthdiv"
     if own == PACKAGE:
         return
-    if "site-packages" not in PACKAGE.parts:
+    if PACKAGE.parent.name == "src" and (PACKAGE.parents[1] / "Snakefile").exists():
         raise StudyError(
             f"this workflow is in {repository}, but the package synthdiv was imported from {PACKAGE}, another clone: "
             f"activate {repository}/.venv, which `make environment` sets up, or use the Python environment of that clone"

@@ -23,6 +23,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.installation import check_installation
 from synthdiv.core.job import Job
 from synthdiv.core.manifests import describe_files
+from synthdiv.core.provenance.environments import record_environment
 from synthdiv.core.results_format import write_results_format
 
 logger = logging.getLogger(__name__)
@@ -52,7 +53,8 @@ AnyJob = TypeVar("AnyJob", bound=Job)
 def run_as_job(kind: type[AnyJob]) -> Callable[[Callable[[AnyJob, Script], None]], Callable[..., None]]:
     """Turn a script's main function into the job of its rule.
 
-    Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged.
+    Its output goes to the job's log, it uses the rule's number of threads, and of a StudyError only the message is logged;
+    likewise of a PermissionError, since any file may belong to another user.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def run_as_job(kind: type[AnyJob]) -> Callable[[Callable[[AnyJob, Script], None]
         @functools.wraps(main)
         def run(smk: Script | None = None) -> None:
             given = _start_script(smk)
+            if smk is None:
+                record_environment(Path("results", given.config["study"]), given.config, find_repository(given))
             main(kind.from_params(given.params.job), given)
 
         return run
@@ -96,8 +100,13 @@ def _start_script(smk: Script | None) -> Script:
     limit_threads(given.threads)
     write_results_format(Path("results", given.config["study"]))
     if smk is None:
-        check_installation(Path(given.scriptdir).resolve().parents[1])
+        check_installation(find_repository(given))
     return given
+
+
+def find_repository(smk: Script) -> Path:
+    """Return the clone whose script is running."""
+    return Path(smk.scriptdir).resolve().parents[1]
 
 
 def find_class_table(smk: Script) -> str:
@@ -196,6 +205,12 @@ def _report_error(kind: type[BaseException], error: BaseException, traceback: Tr
     _failed = True
     if issubclass(kind, StudyError):
         print(f"error: {error}", file=sys.stderr)
+    elif isinstance(error, PermissionError):
+        print(
+            f"error: {error.filename or error}: Permission denied. It may belong to another user: ask for permission to "
+            "read and write it, or name another place in the config (key archive for the archive of images)",
+            file=sys.stderr,
+        )
     else:
         sys.__excepthook__(kind, error, traceback)
 

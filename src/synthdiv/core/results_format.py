@@ -8,11 +8,21 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import replace_atomically
+from synthdiv.core.files import read_text, replace_atomically
 
 RESULTS_FORMAT = 4
 """Increase this when files, columns or their meaning change, so that results of an older version are never half read."""
+OTHERWISE = (
+    "move the folder away or delete it, or give the study another name (generated images stay in the archive and are used "
+    "again)"
+)
 FILE = "format"
+RECORD = "study.json"
+"""The record of the study; its contents are those of :mod:`synthdiv.plan.study_record`."""
+ENVIRONMENTS = "environments"
+"""The folder of the environments in which results were computed; see :mod:`synthdiv.core.provenance.environments`."""
+NO_RESULTS = ("logs", "benchmarks", "calibration.json", ENVIRONMENTS, FILE, RECORD)
+"""What a folder of results contains apart from results."""
 
 
 def check_results_format(results: Path) -> None:
@@ -29,12 +39,18 @@ def check_results_format(results: Path) -> None:
         If it contains results of another format, or without one.
     """
     path = results / FILE
-    found = path.read_text().strip() if path.exists() else "1" if _holds_results(results) else str(RESULTS_FORMAT)
+    found = _read_format(path) if path.exists() else "1" if has_results(results) else str(RESULTS_FORMAT)
     if found != str(RESULTS_FORMAT):
         raise StudyError(
-            f"{results} holds results of format {found}, and this version writes format {RESULTS_FORMAT}: move the folder "
-            "away or delete it, or give the study another name (generated images stay in the archive and are used again)"
+            f"{results} holds results of format {found}, and this version writes format {RESULTS_FORMAT}: {OTHERWISE}"
         )
+
+
+def _read_format(path: Path) -> str:
+    try:
+        return read_text(path, "record of the results' format").strip()
+    except StudyError as error:
+        raise StudyError(f"{error}; so it is unknown which version wrote {path.parent}: {OTHERWISE}") from None
 
 
 def write_results_format(results: Path) -> None:
@@ -46,6 +62,7 @@ def write_results_format(results: Path) -> None:
             temporary.write_text(f"{RESULTS_FORMAT}\n")
 
 
-def _holds_results(results: Path) -> bool:
-    folders = [path for path in results.glob("*") if path.name not in ("logs", "benchmarks")]
-    return any(path.is_file() for folder in folders for path in (folder, *folder.rglob("*")))
+def has_results(results: Path) -> bool:
+    """Return whether a study's folder contains results: more than logs, a calibration and records."""
+    parts = [path for path in results.glob("*") if path.name not in NO_RESULTS]
+    return any(path.is_file() for part in parts for path in (part, *part.rglob("*")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
+from synthdiv.core.provenance.versions import GENERATION, read_versions
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import read_index, read_metadata, write_index
@@ -154,7 +156,7 @@ def fill_block(
     """
     if block.path.exists():
         return
-    image_format = job.image_format
+    image_format, versions = job.image_format, read_versions(GENERATION)
     encoded = [(image.read(), image.metadata) for image in copied]
     for n, image in enumerate(images, start=len(copied)):
         metadata = {
@@ -165,6 +167,7 @@ def fill_block(
             "prompt": block.prompts[n],
             "seed": block.seeds[n],
             "guidance_scale": job.guidance_scale,
+            "versions": versions,
             **measure_image(image),
         }
         encoded.append((encode_image(image, image_format), metadata))
@@ -248,6 +251,9 @@ def generate_shard(
         generated, copied = generate_blocks(job, dataset, missing, load_generate(), writers=writers)
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
+    versions = _list_distinct(row.pop("versions") for row in rows)
+    if len(versions) > 1:
+        logger.warning("the images were generated with different software: %s", "; ".join(map(json.dumps, versions)))
     metadata = {
         "dataset": job.prompts.name,
         "guidance_scale": job.guidance_scale,
@@ -259,6 +265,7 @@ def generate_shard(
         "noise": job.noise,
         "prompts": {dataset.classes[n].key: make_digest(dataset.describe_class(n)) for n in job.prompts.class_ids},
         "seed": job.seed,
+        "versions": versions,
     }
     write_index(path, rows, metadata)
     logger.info("generated %d images, copied %d, found %d", generated, copied, found)
@@ -284,9 +291,15 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
             "size": stored[n].size,
             "digest": stored[n].digest,
             "flags": flags[n],
+            "versions": stored[n].metadata.get("versions"),
         }
         for n, index in enumerate(block.indices)
     ]
+
+
+def _list_distinct(versions: Iterable[dict[str, str] | None]) -> list[dict[str, str] | None]:
+    """List the versions of packages that generated some images; None for images that do not say so."""
+    return [json.loads(text) for text in sorted({json.dumps(one, sort_keys=True) for one in versions})]
 
 
 def regenerate_image(

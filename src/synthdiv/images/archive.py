@@ -62,12 +62,12 @@ def mark_use(archive: Path | str) -> None:
     """Record in the archive that the working folder's indices may refer to its images, for target ``list_unused``."""
     folder = os.getcwd()
     mark = Path(archive, MARKS, f"{hashlib.sha256(folder.encode()).hexdigest()[:16]}.txt")
-    if not mark.exists():
-        try:
+    try:
+        if not mark.exists():
             with replace_atomically(mark) as temporary:
                 temporary.write_text(f"{folder}\n")
-        except StudyError as error:  # a read-only archive that has all images already
-            logger.warning("target list_unused will not know of this study's use of the archive: %s", error)
+    except (StudyError, PermissionError) as error:  # a read-only archive that has all images already
+        logger.warning("target list_unused will not know of this study's use of the archive: %s", error)
 
 
 def name_member(class_key: str, split: str, index: int) -> str:

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import read_text
 from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import BLOCK, MARKS
 from synthdiv.images.index import METADATA_KEY
@@ -31,6 +32,7 @@ from synthdiv.plan.study import Study
 YOUNG = 7 * 24 * 3600
 """Age in seconds below which a file is young."""
 LEFTOVER = re.compile(r"\.[0-9a-f]{64}\.tar\..+\.tmp")  # of a job that was killed while it wrote a block
+PART = re.compile("[0-9a-f]{2}")  # a folder of blocks
 STATES = ("in an index", "planned", "young", "unused")
 
 
@@ -45,19 +47,45 @@ class ArchiveFile:
 
 
 def find_users(archive: Path | str) -> dict[Path, Path]:
-    """Find the folders in which the workflow ran with an archive, by their marks."""
-    return {mark: Path(mark.read_text().rstrip("\n")) for mark in sorted(Path(archive, MARKS).glob("*.txt"))}
+    """Find the folders in which the workflow ran with an archive, by their marks.
+
+    Raises
+    ------
+    StudyError
+        If they can't be read.
+    """
+    marks = [path for path in _list_folder(Path(archive, MARKS)) if path.suffix == ".txt"]
+    return {mark: Path(read_text(mark, "mark of the archive's use").rstrip("\n")) for mark in marks}
 
 
 def list_files(archive: Path | str) -> Iterator[ArchiveFile]:
-    """Yield all blocks of an archive and the leftovers of killed jobs; other files are not the workflow's."""
-    for folder in sorted(Path(archive).glob("*/[0-9a-f][0-9a-f]")):
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if BLOCK.fullmatch(entry.name) or LEFTOVER.fullmatch(entry.name):
-                    with suppress(FileNotFoundError):  # a job has just finished writing it
-                        status = entry.stat()
-                        yield ArchiveFile(Path(entry.path), folder.parent.name, status.st_size, status.st_mtime)
+    """Yield all blocks of an archive and the leftovers of killed jobs; other files are not the workflow's.
+
+    Raises
+    ------
+    StudyError
+        If a folder of the archive can't be read.
+    """
+    families = [path for path in _list_folder(Path(archive)) if path.is_dir()]
+    for folder in (path for family in families for path in _list_folder(family) if PART.fullmatch(path.name)):
+        for path in _list_folder(folder):
+            if BLOCK.fullmatch(path.name) or LEFTOVER.fullmatch(path.name):
+                with suppress(FileNotFoundError):  # a job has just finished writing it
+                    status = path.stat()
+                    yield ArchiveFile(path, folder.parent.name, status.st_size, status.st_mtime)
+
+
+def _list_folder(folder: Path) -> list[Path]:
+    """List a folder of an archive; it may be missing, but a folder that can't be read must not pass for an empty one."""
+    try:
+        return sorted(folder.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise StudyError(
+            f"the archive's folder {folder} cannot be read: {error.strerror}. It may belong to another user: ask for "
+            "permission to read it"
+        ) from None
 
 
 def list_indices(folder: Path) -> Iterator[Path]:

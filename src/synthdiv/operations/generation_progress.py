@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.study import Study
 
 EDITED = "prompt edited"
+CHANGED = "the generator's files have changed, and perhaps its images"
 SHOWN = 12
 """Maximum number of edited classes that are named."""
 
@@ -51,17 +52,25 @@ class GenerationProgress:
         The study.
     results : Path or str
         Its folder of results.
+    planned : container of str
+        Files that Snakemake would write again.
     """
 
-    def __init__(self, study: Study, results: Path | str) -> None:
+    def __init__(self, study: Study, results: Path | str, planned: Container[str] = ()) -> None:
         self.study = study
         self.results = Path(results)
+        self.planned = planned
 
     @cached_property
     def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Fingerprints of the generators that already have one."""
         paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config.generators}
         return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+
+    @cached_property
+    def changed_generators(self) -> set[str]:
+        """Generators whose fingerprint Snakemake would write again, so that it is unknown which images are theirs."""
+        return {name for name in self.fingerprints if str(self.results / "generators" / f"{name}.json") in self.planned}
 
     @cached_property
     def runs(self) -> list[GenerationRun]:
@@ -105,7 +114,7 @@ class GenerationProgress:
                     done = total
                 elif owner != run:
                     reused = owner.collection
-                elif fingerprint is not None:
+                elif fingerprint is not None and reason != CHANGED:
                     done = count_generated(job, dataset, class_id, fingerprint)
                 states.append(ClassState(total, done, reused, reason if done < total else None))
         return states
@@ -127,6 +136,10 @@ class GenerationProgress:
             return f"{EDITED}: {key} {study.classes[class_id].name}{self._show_edit(run, class_id, path)}"
         if dict(dataset.images_per_class) != metadata["images_per_class"]:
             return "another number of images"
+        if generator in self.changed_generators:
+            return CHANGED
+        if str(path) in self.planned:
+            return "not in the archive, and the job runs again"
         return None
 
     def _show_edit(self, run: GenerationRun, class_id: int, path: Path) -> str:

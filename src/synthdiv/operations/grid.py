@@ -1,11 +1,14 @@
-"""The experiment grid: tables of a study's parts, with what is done and what the rest costs."""
+"""The experiment grid: tables of a study's parts, with what is done and what the rest costs.
+
+A result is done if it exists and Snakemake would not write it again: ``planned`` has the files that it would write.
+"""
 
 from __future__ import annotations
 
 import glob
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,9 +18,10 @@ from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale
 from synthdiv.images.transfer_sets import locate_parts
+from synthdiv.jobs.classifiers import list_evaluated_weights
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.rates import Rates
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, split_seeds
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices, list_shards
 from synthdiv.plan.parts import USER_PROVIDED
@@ -52,7 +56,7 @@ def tabulate_generation(study: Study, progress: GenerationProgress, rates: Rates
     return pl.DataFrame(rows)
 
 
-def tabulate_embeddings(study: Study, results: Path, rates: Rates) -> pl.DataFrame:
+def tabulate_embeddings(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
     """One row per encoder and image set: tables done, images, and hours of the remaining work."""
     rows = []
     for encoder in study.config.encoders:
@@ -61,7 +65,7 @@ def tabulate_embeddings(study: Study, results: Path, rates: Rates) -> pl.DataFra
             if collection.startswith(f"{USER_PROVIDED}/"):
                 continue
             folder = results / "embeddings" / encoder / collection
-            done = sum((folder / f"{name}.parquet").exists() for name in list_shards(study))
+            done = sum(_is_done(folder / f"{name}.parquet", planned) for name in list_shards(study))
             images = _count_images(study, results, collection, SPLITS)
             left = 1 - done / len(list_shards(study))
             hours = None if images is None else round(images * left / rate / 3600, 1)
@@ -77,23 +81,25 @@ def tabulate_embeddings(study: Study, results: Path, rates: Rates) -> pl.DataFra
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def tabulate_experiments(study: Study, results: Path) -> pl.DataFrame:
+def tabulate_experiments(study: Study, results: Path, planned: Container[str]) -> pl.DataFrame:
     """The matrix, one row per reference and one column per query: each experiment's number, with a ✓ if it is done."""
     encoder = list_encoders(study)[0]
     cells: dict[str, dict[str, str]] = {}
     for one in list_encoder_experiments(study, encoder):
-        done = (results / "experiments" / encoder / one.reference / f"{one.query}.parquet").exists()
+        done = _is_done(results / "experiments" / encoder / one.reference / f"{one.query}.parquet", planned)
         cells.setdefault(one.reference, {})[one.query] = f"{one.number}{' ✓' if done else ''}"
     return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
 
-def tabulate_classifiers(study: Study, results: Path, rates: Rates) -> pl.DataFrame:
+def tabulate_classifiers(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
     """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
     rows = []
     for name, training in list_evaluations(study):
         entry, recipe = study.config.classifiers[name], study.recipes[name]
         runs = [one for one in list_training_runs(study) if (one.classifier, one.training) == (name, training)]
-        done = sum((results / "classifiers" / one.folder / "model.safetensors").exists() for one in runs)
+        stale = _find_stale_seeds(study, results, name, training, planned)
+        finished = [one for one in runs if one.seed not in stale]
+        done = sum((results / "classifiers" / one.folder / "model.safetensors").exists() for one in finished)
         images = _count_trained(study, results, training, recipe) if runs else 0
         rate = rates.images_per_second("classifiers", name)
         hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
@@ -107,6 +113,20 @@ def tabulate_classifiers(study: Study, results: Path, rates: Rates) -> pl.DataFr
         "hours": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _find_stale_seeds(
+    study: Study, results: Path, classifier: str, training: str, planned: Container[str]
+) -> frozenset[int]:
+    """Find the seeds whose training job would run: a job writes its models into one manifest."""
+    manifests = list_evaluated_weights(study, classifier, training)
+    paths = [manifest.replace("<results>", str(results)) for manifest in manifests]
+    jobs = zip(split_seeds(study, classifier), paths, strict=True) if paths else ()
+    return frozenset(seed for seeds, path in jobs if path in planned for seed in seeds)
+
+
+def _is_done(path: Path, planned: Container[str]) -> bool:
+    return path.exists() and str(path) not in planned
 
 
 def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -> float | None:
@@ -137,13 +157,13 @@ def _count_images(study: Study, results: Path, collection: str, splits: Sequence
     return rows.select(pl.len()).collect().item()
 
 
-def describe_sources(study: Study, results: Path | str) -> list[str]:
+def describe_sources(study: Study, results: Path, planned: Container[str]) -> list[str]:
     """Return one line per natural or transfer set and split: its location, and whether it is there and indexed."""
     lines = []
     entries: list[tuple[str, str, SetEntry | TransferSet]] = [("natural", *one) for one in study.sets.items()]
     entries += [("transfer", *one) for one in list_transfer_sets(study).items()]
     for kind, name, entry in entries:
-        indexed = Path(results, "images", kind, f"{name}.parquet").exists()
+        indexed = _is_done(results / "images" / kind / f"{name}.parquet", planned)
         for split, source in (entry.images.list_splits() if entry.images is not None else {}).items():
             path = source if isinstance(source, str) else source.path
             there = os.path.exists(path) or glob.has_magic(path)

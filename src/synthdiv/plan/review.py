@@ -6,14 +6,19 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import csv
+import io
 from functools import cache
 from pathlib import Path
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import read_text
 from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.parts import Reviewer
 from synthdiv.plan.sets import find_natural_images, list_encoders, list_text_encoders
 from synthdiv.plan.study import Study
+
+OVERRIDE_COLUMNS = ["key", "prompt"]
+"""The columns that every CSV of overrides has."""
 
 
 @cache
@@ -79,8 +84,7 @@ def find_overrides(study: Study, dataset: str) -> str | None:
 
 
 def read_columns(path: Path | str | None) -> list[str]:
-    """Read the columns of a CSV of overrides; without a file, return the required columns."""
+    """Read the columns of a CSV of overrides; without a file or a header, return the required columns."""
     if path is None:
-        return ["key", "prompt"]
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file))
+        return OVERRIDE_COLUMNS
+    return list(csv.DictReader(io.StringIO(read_text(path, "prompt overrides"), newline="")).fieldnames or OVERRIDE_COLUMNS)

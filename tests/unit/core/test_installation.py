@@ -1,5 +1,6 @@
 """Test which package a workflow accepts as its own."""
 
+import re
 import shutil
 import sys
 
@@ -20,6 +21,8 @@ def make_package(folder):
 def clones(tmp_path, monkeypatch):
     """Two identical clones; Python has imported the second one's package."""
     packages = [make_package(tmp_path / name / "src") for name in ("one", "two")]
+    for name in ("one", "two"):
+        (tmp_path / name / "Snakefile").touch()
     monkeypatch.setattr(installation, "PACKAGE", packages[1])
     return tmp_path / "one", tmp_path / "two"
 
@@ -35,9 +38,11 @@ def test_an_identical_package_of_another_clone_is_rejected(clones):
         installation.check_installation(clones[0])
 
 
+@pytest.mark.parametrize("folder", ["site-packages", "target"])
 @pytest.mark.parametrize("change", ["core/errors.py", "core/new.py"])
-def test_an_installed_copy_must_be_identical(clones, tmp_path, monkeypatch, change):
-    copy = tmp_path / "site-packages" / "synthdiv"
+def test_an_installed_copy_must_be_identical(clones, tmp_path, monkeypatch, change, folder):
+    """Also one that `pip install --target` put into any folder."""
+    copy = tmp_path / folder / "synthdiv"
     shutil.copytree(clones[0] / "src" / "synthdiv", copy)
     monkeypatch.setattr(installation, "PACKAGE", copy)
     (clones[0] / "src" / "synthdiv" / ".DS_Store").write_text("no code")
@@ -47,6 +52,15 @@ def test_an_installed_copy_must_be_identical(clones, tmp_path, monkeypatch, chan
         StudyError, match=rf"in {copy.parent} differs from that of {clones[0]} \(in {change}\), whose code has changed"
     ):
         installation.check_installation(clones[0])
+
+
+@pytest.mark.parametrize("name", ["a{x}b", "{", "}"])
+def test_a_clone_with_braces_in_its_path_is_refused(clones, tmp_path, monkeypatch, name):
+    """Snakemake would take them for a wildcard in the paths of its scripts."""
+    own = make_package(tmp_path / name / "src")
+    monkeypatch.setattr(installation, "PACKAGE", own)
+    with pytest.raises(StudyError, match=f"{re.escape(str(tmp_path / name))} has .* in its path, .* move the clone"):
+        installation.check_installation(tmp_path / name)
 
 
 def test_a_python_that_snakemake_cannot_start_is_refused(clones, monkeypatch):

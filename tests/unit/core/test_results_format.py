@@ -26,6 +26,17 @@ def test_results_without_a_format_have_the_first(tmp_path):
         check_results_format(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("content", "reason"), [(None, "cannot be read: Is a directory"), (b"\xff", "is not UTF-8")], ids=["folder", "bytes"]
+)
+def test_a_damaged_format_is_rejected_with_what_to_do(tmp_path, content, reason):
+    path = tmp_path / "format"
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(StudyError, match=f"the record of the results' format {path} {reason}") as caught:
+        check_results_format(tmp_path)
+    assert "move the folder away or delete it" in str(caught.value)
+
+
 def test_another_format_is_rejected_and_not_overwritten(tmp_path):
     (tmp_path / "format").write_text("99\n")
     write_results_format(tmp_path)

@@ -11,9 +11,11 @@ import pytest
 from PIL import Image
 from standin import FINGERPRINT, generate, generate_run, make_config
 
+from synthdiv.core.provenance.versions import read_versions
+from synthdiv.generation import shards
 from synthdiv.generation.shards import iter_blocks, regenerate_image
 from synthdiv.images.archive import read_block, read_bytes
-from synthdiv.images.index import read_index
+from synthdiv.images.index import read_index, read_metadata
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import find_prompts, list_shards
 from synthdiv.plan.loading import load_study
@@ -102,6 +104,28 @@ def test_every_stored_image_names_itself(config, tmp_path):
         named = {name: row[name] for name in ("split", "index", "prompt", "seed")} | {"class_key": key}
         assert stored[place].items() >= named.items()
         assert members[place] == f"{key}-{row['split']}-{row['index']:06d}.png"
+
+
+def test_images_and_their_index_tell_the_versions_that_generated_them(config, tmp_path, monkeypatch, caplog):
+    """Images that are found or copied keep theirs, and the versions change no block's name."""
+    now, later = read_versions(["diffusers", "torch"]), {"diffusers": "99", "torch": "99"}
+    run(config | {"images_per_class": {"train": 70, "evaluation": 10}}, "synset", tmp_path / "a.parquet")
+    names = {path.name for path in (tmp_path / "archive").rglob("*.tar")}
+    monkeypatch.setattr(shards, "read_versions", lambda packages: later)
+    assert run(config, "synset", tmp_path / "b.parquet").generated == 3 * 50
+    assert read_metadata(tmp_path / "a.parquet")["versions"] == [now]
+    assert read_metadata(tmp_path / "b.parquet")["versions"] == [now, later]
+    assert "the images were generated with different software: " in caplog.text
+    assert names <= {path.name for path in (tmp_path / "archive").rglob("*.tar")}
+    rows = read_index(tmp_path / "b.parquet").to_pylist()
+    (block,) = (row["file"] for row in rows if (row["class_id"], row["index"]) == (0, 60))
+    assert [image.metadata["versions"] for image in read_block(block)] == [now] * 20 + [later] * 30
+
+
+def test_images_of_an_archive_without_versions_are_used(config, tmp_path, monkeypatch):
+    monkeypatch.setattr(shards, "read_versions", lambda packages: None)
+    run(config, "synset", tmp_path / "a.parquet")
+    assert read_metadata(tmp_path / "a.parquet")["versions"] == [None]
 
 
 @pytest.mark.parametrize("train", [110, 40])  # part of an incomplete block, and of a full one

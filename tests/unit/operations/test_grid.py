@@ -59,7 +59,7 @@ def test_a_training_on_some_classes_of_each_part_costs_the_same_as_one_on_a_whol
     study = load_study(yaml.safe_load(Path("config/demo_interventions.yaml").read_text()))
     rates = {"small": {"images_per_s": 1 / 3600}}
     (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
-    trainings = tabulate_classifiers(study, tmp_path, Rates(study, tmp_path))
+    trainings = tabulate_classifiers(study, tmp_path, Rates(study, tmp_path), ())
     assert len(trainings) == 8
     assert trainings["hours"].to_list() == pytest.approx([3 * 14 * 1000] * 8)
 
@@ -81,10 +81,11 @@ def generate_all(config):
             generate_run(study, run, shard, path)
 
 
-def read_grid(config):
+def read_grid(config, planned=()):
     study = load_study(config)
-    table = tabulate_images(study, "results")
-    return table.select("done", "reused", "to_generate").rows(), GenerationProgress(study, "results").list_reasons()
+    progress = GenerationProgress(study, "results", planned)
+    table = tabulate_generation(study, progress, Rates(study, "results"))
+    return table.select("done", "reused", "to_generate").rows(), progress.list_reasons()
 
 
 def test_planned_done_and_reused_images(config):
@@ -112,9 +113,32 @@ def test_finished_work_takes_no_more_hours(config, tmp_path):
     study, results = load_study(config), Path("results")
     rates = Rates(study, results)
     assert tabulate_images(study, results)["hours"].to_list() == [0, 70]
-    embeddings = tabulate_embeddings(study, results, rates)
+    embeddings = tabulate_embeddings(study, results, rates, ())
     assert embeddings.select("tables", "done", "images", "hours").rows() == [(3, 1, 210, 140)]
-    assert tabulate_classifiers(study, results, rates).select("trainings", "done", "hours").rows() == [(3, 1, 2 * 180)]
+    assert tabulate_classifiers(study, results, rates, ()).select("trainings", "done", "hours").rows() == [(3, 1, 2 * 180)]
+    planned = {"results/embeddings/clip/synset/g7.5/c1-1.parquet", "results/classifiers/small/Synset-IM/weights_2.json"}
+    assert tabulate_embeddings(study, results, rates, planned)["done"].to_list() == [0]
+    assert tabulate_classifiers(study, results, rates, planned).select("done", "hours").rows() == [(0, 3 * 180)]
+    another = {"results/classifiers/small/Synset-IM/weights_1.json"}
+    assert tabulate_classifiers(study, results, rates, another)["done"].to_list() == [1]
+
+
+def test_images_that_snakemake_plans_again_are_done_if_the_archive_has_them(config):
+    generate_all(config)
+    study, index = load_study(config), "results/images/synset/g7.5/c0-2.parquet"
+    assert read_grid(config, {index}) == ([(210, 0, 0), (210, 0, 0)], [])
+    lost, *_ = sorted(Path(study.config.archive).glob("*/*/*.tar"))
+    lost.unlink()
+    (counts, *_), reasons = read_grid(config, {index})
+    assert counts[2] > 0
+    assert "synset/g7.5: 1 classes not in the archive, and the job runs again" in reasons
+
+
+def test_no_image_is_done_while_its_generator_must_be_read_again(config):
+    generate_all(config)
+    counts, reasons = read_grid(config, {"results/generators/gen.json"})
+    assert counts == [(0, 0, 210), (0, 140, 70)]
+    assert reasons[0] == "synset/g7.5: 3 classes the generator's files have changed, and perhaps its images"
 
 
 def test_an_edited_prompt_is_named_with_its_earlier_text(config, tmp_path):

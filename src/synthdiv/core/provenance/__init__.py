@@ -1,0 +1,1 @@
+"""With which software, machine and config results were computed."""
