@@ -1,0 +1,175 @@
+"""Thumbnails: each image at 16 x 16 pixels, with a digest of its file, to find images that are the same picture.
+
+Two thumbnails are compared by the correlation of their pixels after each channel's mean is subtracted: it does not change
+with brightness, contrast or tint, and little with noise and compression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from synthdiv.core.errors import StudyError
+from synthdiv.core.files import replace_atomically
+from synthdiv.core.tables import check_columns, refuse_damage
+from synthdiv.images.archive import read_bytes
+from synthdiv.images.flags import UNIFORM_DEVIATION, decode_image
+
+SIDE = 16
+"""Pixels of a thumbnail's side: 8 tell fewer images apart, and 32 keep more of the noise of compression."""
+ROWS = 8192
+"""Images that are shrunk, and vectors that are made, at once."""
+DIGEST = 16
+"""Bytes of a digest."""
+PLACE = ("class_id", "split", "index", "file", "offset", "size")
+SCHEMA = pa.schema(
+    [
+        pa.field("class_id", pa.int32(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("index", pa.int32(), nullable=False),
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("digest", pa.binary(DIGEST), nullable=False),
+        pa.field("pixels", pa.binary(3 * SIDE * SIDE), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Thumbnails:
+    """The thumbnails of one split of a set.
+
+    Attributes
+    ----------
+    rows : polars.DataFrame
+        class_id, index, file, offset, size and digest of each image, sorted by class_id and index.
+    pixels : uint8 array of shape (n, SIDE, SIDE, 3)
+    """
+
+    rows: pl.DataFrame
+    pixels: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def list_textured(self) -> np.ndarray:
+        """Return the numbers of the images that are not nearly uniform: others have no structure to compare."""
+        parts = range(0, len(self), ROWS)
+        deviations = [self.pixels[n : n + ROWS].astype(np.float32).std(axis=(1, 2)).max(axis=1) for n in parts]
+        return np.flatnonzero(np.concatenate([*deviations, np.zeros(0, np.float32)]) > UNIFORM_DEVIATION)
+
+
+def digest_bytes(data: bytes) -> bytes:
+    """Return the first 16 bytes of the SHA-256 of an encoded image."""
+    return hashlib.sha256(data).digest()[:DIGEST]
+
+
+def shrink_image(image: Image.Image, side: int = SIDE) -> np.ndarray:
+    """Return an RGB image at ``side`` x ``side`` pixels, each the mean of its area: uint8 array of shape (side, side, 3)."""
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX))
+
+
+def read_image(row: Mapping[str, Any]) -> tuple[bytes, Image.Image]:
+    """Return the bytes and the decoded image at the place that an index row gives.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read or decoded.
+    """
+    data = read_bytes(row["file"], row["offset"], row["size"])
+    try:
+        return data, decode_image(data)
+    except ValueError as error:
+        raise StudyError(
+            f"the image at byte {row['offset']} of {row['file']} decoded when it was indexed, but no longer does ({error}): "
+            "run the study again"
+        ) from None
+
+
+def _describe_image(row: dict[str, Any]) -> dict[str, Any]:
+    data, image = read_image(row)
+    return row | {"digest": digest_bytes(data), "pixels": shrink_image(image).tobytes()}
+
+
+def write_thumbnails(path: Path | str, images: pa.Table, threads: int) -> None:
+    """Write the thumbnails and digests of the rows of an index.
+
+    Parameters
+    ----------
+    path : Path or str
+        A Parquet file.
+    images : pyarrow.Table
+        Rows of an index.
+    threads : int
+        Threads that read and decode.
+    """
+    rows = images.select(list(PLACE))
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        replace_atomically(path) as temporary,
+        pq.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+    ):
+        for start in range(0, len(rows), ROWS):
+            found = pool.map(_describe_image, rows.slice(start, ROWS).to_pylist())
+            writer.write_table(pa.Table.from_pylist(list(found), schema=SCHEMA))
+
+
+def read_thumbnails(path: Path | str, split: str) -> Thumbnails:
+    """Read the thumbnails of a split.
+
+    Raises
+    ------
+    StudyError
+        If the file is damaged.
+    """
+    with refuse_damage(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        check_columns(file.schema_arrow, SCHEMA)
+        parts = [_select(batch, split) for batch in file.iter_batches(batch_size=ROWS, use_threads=False)]
+    empty = Thumbnails(_to_frame(SCHEMA.empty_table()), np.zeros((0, SIDE, SIDE, 3), np.uint8))
+    rows, pixels = pl.concat([empty.rows, *(one.rows for one in parts)]), [empty.pixels, *(one.pixels for one in parts)]
+    order = rows.select(pl.arg_sort_by("class_id", "index")).to_series().to_numpy()
+    return Thumbnails(rows[order], np.concatenate(pixels)[order])
+
+
+def _select(batch: pa.RecordBatch, split: str) -> Thumbnails:
+    chosen = batch.filter(pa.compute.equal(batch["split"], split))
+    pixels = np.frombuffer(b"".join(chosen["pixels"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE, 3)
+    return Thumbnails(_to_frame(pa.Table.from_batches([chosen])), pixels)
+
+
+def _to_frame(table: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(table.drop_columns(["split", "pixels"]))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def standardise(pixels: np.ndarray) -> np.ndarray:
+    """Return images as unit vectors, with each channel's mean subtracted; their products are correlations.
+
+    Parameters
+    ----------
+    pixels : array of shape (n, height, width, 3)
+
+    Returns
+    -------
+    float32 array of shape (n, height * width * 3)
+        Zeros for an image whose channels are constant.
+    """
+    wide = pixels.astype(np.float32)
+    wide -= wide.mean(axis=(1, 2), keepdims=True)
+    flat = wide.reshape(len(wide), math.prod(wide.shape[1:]))
+    lengths = np.linalg.norm(flat, axis=1, keepdims=True)
+    return flat / np.where(lengths > 0, lengths, 1)
