@@ -40,6 +40,8 @@ CROPS = 300
 """Maximum number of natural images that set the limit of crops: each is decoded."""
 SHOWN = 8
 """Pairs of the kind "nearest" by thumbnails, and as many by embeddings."""
+LOWEST = 0.9
+"""The least limit of thumbnails and of crops: few, varied images would set one that is exceeded by images of one style."""
 HIGHEST = 1 - 1e-7
 """The highest similarity whose inverse hyperbolic tangent is used."""
 SCHEMA = {"number": pl.Int64, "other": pl.Int64, "kind": pl.String, "correlation": pl.Float64}
@@ -93,13 +95,13 @@ def find_limits(natural: ImageSplit) -> Limits:
     by_thumbnail = _find_other_half(thumbnails, make_vectors(thumbnails))
     if (by_thumbnail.numbers < 0).all():
         return Limits()
-    limit = _find_limit(by_thumbnail.similarities, FALSE_SHARE)
+    limit = max(LOWEST, _find_limit(by_thumbnail.similarities, FALSE_SHARE))
     if embeddings is None:
         return Limits(limit)
     near = _find_other_half(thumbnails, embeddings)
     chosen = np.flatnonzero(near.numbers >= 0)[:: max(1, (near.numbers >= 0).sum() // CROPS)]
     crops = match_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
-    return Limits(limit, _find_limit(near.similarities, CANDIDATES), _find_limit(crops, FALSE_SHARE))
+    return Limits(limit, _find_limit(near.similarities, CANDIDATES), max(LOWEST, _find_limit(crops, FALSE_SHARE)))
 
 
 def _find_other_half(thumbnails: Thumbnails, vectors: Vectors) -> Similar:

@@ -21,6 +21,8 @@ from synthdiv.report.figures.style import DPI, spread_evenly
 
 CELL = 128  # pixels of an image on a contact sheet
 SHOWN = 10  # images of each prompt of a probe
+PAIRS = 5  # of similar images of two splits
+COMPARISONS = 16  # of two splits whose most similar images are shown
 
 
 def plot_contact_sheet(
@@ -143,6 +145,49 @@ def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
         "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
         "centroid-shift": f"{row['centroid_shift']:.4f}",
     }
+
+
+def choose_similar(pairs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Choose the most similar pairs of each two splits; those with duplicates first, and few of each."""
+    by_splits = pairs.with_columns(is_duplicate=pl.col("kind") != "nearest").sort(
+        "is_duplicate", "correlation", descending=True, nulls_last=True, maintain_order=True
+    )
+    groups = by_splits.partition_by("set", "split", "other_set", "other_split", maintain_order=True)
+    return [group.head(PAIRS) for group in groups[:COMPARISONS]]
+
+
+def plot_similar(groups: Sequence[pl.DataFrame]) -> Figure:
+    """Lay out the most similar images of each two splits as pairs, with what kind of pair each is.
+
+    Parameters
+    ----------
+    groups : sequence of polars.DataFrame
+        From :func:`choose_similar`.
+    """
+    if not groups:
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, "no images to compare", ha="center", va="center")
+        return figure
+    places = ("file", "offset", "size")
+    cells, labels = [], []
+    for group in groups:
+        rows = group.rows(named=True)
+        cells.append([[row, {name: row[f"other_{name}"] for name in places}] for row in rows])
+        labels.append("{set}, {split}\nin {other_set}, {other_split}".format(**rows[0]))
+    columns = [f"pair {n + 1}" for n in range(max(map(len, groups)))]
+    figure = paste_images(cells, labels, columns, 2)
+    for r, group in enumerate(groups):
+        for c, row in enumerate(group.iter_rows(named=True)):
+            text = row["kind"] if row["correlation"] is None else f"{row['kind']} {row['correlation']:.3f}"
+            place = (c * (2 * CELL + CELL // 6) + CELL, r * CELL + CELL - 2)
+            box = {"facecolor": "white", "pad": 1, "edgecolor": "none"}
+            figure.axes[0].text(*place, text, ha="center", va="bottom", size=6, bbox=box)
+    return figure
+
+
+def draw_similar(files: Any) -> Figure:
+    """Draw the most similar images of each two splits."""
+    return plot_similar(choose_similar(read_table(files.pairs)))
 
 
 def draw_contact_sheet(
