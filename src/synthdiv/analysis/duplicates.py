@@ -64,7 +64,7 @@ class ImageSplit:
 
 @dataclass(frozen=True)
 class Limits:
-    """Similarities above which two images are taken for the same picture; nothing exceeds 1.
+    """Similarities above which two images count as the same picture; nothing exceeds 1.
 
     Attributes
     ----------

@@ -117,7 +117,7 @@ def _describe_pairs(one: ComparedSplits, images: ImageSplit, others: ImageSplit,
     own = images.thumbnails.rows[numbers].select(PLACE)
     other = others.thumbnails.rows[partners].select(pl.col(PLACE).name.prefix("other_"))
     names = [pl.lit(value).alias(name) for name, value in vars(one).items()]
-    cosines = pl.Series("cosine", measure_cosines(images.embeddings, numbers, others.embeddings, partners))
+    cosines = pl.Series("cosine", measure_cosines(images.embeddings, numbers, others.embeddings, partners)).fill_nan(None)
     table = pl.concat([own, other, found.select("kind", "correlation")], how="horizontal")
     return table.with_columns(*names, cosines).select(pl.col(name).cast(kind) for name, kind in PAIRS.items())
 
