@@ -32,8 +32,8 @@ KINDS = ("exact", "near", "crop")
 """Of duplicates; pairs of the kind "nearest" are the most similar ones below the limits."""
 FALSE_SHARE = 0.001
 """Share of natural images that may exceed a limit although no other image is the same picture."""
-CANDIDATES = 0.01
-"""Share of natural images that may be compared as crops; the limit of crops follows."""
+CANDIDATES = 0.1
+"""Share of natural images whose most similar image of another class would be compared as a crop."""
 SAMPLE = 10_000
 """Maximum number of natural images that set the limits of thumbnails and embeddings."""
 CROPS = 300
