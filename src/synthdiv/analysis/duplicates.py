@@ -99,7 +99,8 @@ def find_limits(natural: ImageSplit) -> Limits:
     if embeddings is None:
         return Limits(limit)
     near = _find_other_half(thumbnails, embeddings)
-    chosen = np.flatnonzero(near.numbers >= 0)[:: max(1, (near.numbers >= 0).sum() // CROPS)]
+    found = np.flatnonzero(near.numbers >= 0)
+    chosen = found[:: -(-len(found) // CROPS)]
     crops = match_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
     return Limits(limit, _find_limit(near.similarities, CANDIDATES), max(LOWEST, _find_limit(crops, FALSE_SHARE)))
 
@@ -147,26 +148,50 @@ def find_duplicates(
         thumbnails or, for a crop, of one image with a part of the other. An image has at most one row.
     """
     own, theirs = images.thumbnails, others.thumbnails
+    found = _Pairs(len(own))
     exact = match_digests(own.rows["digest"], theirs.rows["digest"], same=same)
+    found.add("exact", np.flatnonzero(exact >= 0), exact, np.ones(len(own)))
     blocks = (block for mirrored in (False, True) for block in make_vectors(own, mirrored=mirrored))
     alike = find_similar(len(own), blocks, make_vectors(theirs), same=same)
-    kinds = np.where(alike.similarities > limits.correlation, "near", "").astype(object)
-    kinds[exact >= 0] = "exact"
-    partners = np.where(exact >= 0, exact, alike.numbers)
-    correlations = np.where(exact >= 0, 1.0, alike.similarities)
+    found.add("near", np.flatnonzero(alike.similarities > limits.correlation), *alike)
     if near is not None:
-        candidates = np.flatnonzero((kinds == "") & (near.similarities > limits.cosine))
-        matches = match_crops(own.rows[candidates], theirs.rows[near.numbers[candidates]])
-        crops = candidates[matches > limits.crop_correlation]
-        kinds[crops], partners[crops] = "crop", near.numbers[crops]
-        correlations[crops] = matches[matches > limits.crop_correlation]
-        shown = _find_highest(near.similarities, kinds == "")
-        kinds[shown], partners[shown] = "nearest", near.numbers[shown]
-        correlations[shown] = correlate_thumbnails(own.pixels[shown], theirs.pixels[partners[shown]])
-    kinds[_find_highest(alike.similarities, kinds == "")] = "nearest"
-    listed = np.flatnonzero(kinds != "")
-    columns = (listed, partners[listed], kinds[listed], correlations[listed])
-    return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
+        _add_crops(found, own, theirs, near, limits)
+        shown = _find_highest(near.similarities, found.is_free)
+        correlations = np.full(len(own), np.nan)
+        correlations[shown] = correlate_thumbnails(own.pixels[shown], theirs.pixels[near.numbers[shown]])
+        found.add("nearest", shown, near.numbers, correlations)
+    found.add("nearest", _find_highest(alike.similarities, found.is_free), *alike)
+    return found.tabulate()
+
+
+class _Pairs:
+    """For each image the other one that it resembles, if it resembles one."""
+
+    def __init__(self, count: int) -> None:
+        self.kinds = np.full(count, "", dtype=object)
+        self.others, self.correlations = np.full(count, -1), np.full(count, np.nan)
+
+    @property
+    def is_free(self) -> np.ndarray:
+        """Whether each image resembles none so far: bool array of shape (n,)."""
+        return self.kinds == ""
+
+    def add(self, kind: str, numbers: np.ndarray, others: np.ndarray, correlations: np.ndarray) -> None:
+        """Add the pairs of some images, except of those that have one; the arrays are for all images."""
+        chosen = numbers[self.is_free[numbers]]
+        self.kinds[chosen], self.others[chosen], self.correlations[chosen] = kind, others[chosen], correlations[chosen]
+
+    def tabulate(self) -> pl.DataFrame:
+        listed = np.flatnonzero(~self.is_free)
+        columns = (listed, self.others[listed], self.kinds[listed], self.correlations[listed])
+        return pl.DataFrame(dict(zip(SCHEMA, columns, strict=True)), schema=SCHEMA)
+
+
+def _add_crops(found: _Pairs, own: Thumbnails, theirs: Thumbnails, near: Similar, limits: Limits) -> None:
+    candidates = np.flatnonzero(found.is_free & (near.similarities > limits.cosine))
+    matches = np.full(len(own), np.nan)
+    matches[candidates] = match_crops(own.rows[candidates], theirs.rows[near.numbers[candidates]])
+    found.add("crop", np.flatnonzero(matches > limits.crop_correlation), near.numbers, matches)
 
 
 def _find_highest(similarities: np.ndarray, allowed: np.ndarray) -> np.ndarray:
