@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.tables import check_columns, refuse_damage
+from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
 from synthdiv.images.archive import read_bytes
 from synthdiv.images.flags import UNIFORM_DEVIATION, decode_image
 
 SIDE = 16
 """Pixels of a thumbnail's side: 8 tell fewer images apart, and 32 keep more of the noise of compression."""
-ROWS = 8192
-"""Images that are shrunk, and vectors that are made, at once."""
+BATCH = 8192
+"""Images that are shrunk or read at once."""
 DIGEST = 16
 """Bytes of a digest."""
 PLACE = ("class_id", "split", "index", "file", "offset", "size")
@@ -66,8 +67,8 @@ class Thumbnails:
 
     def list_textured(self) -> np.ndarray:
         """Return the numbers of the images that are not nearly uniform: others have no structure to compare."""
-        parts = range(0, len(self), ROWS)
-        deviations = [self.pixels[n : n + ROWS].astype(np.float32).std(axis=(1, 2)).max(axis=1) for n in parts]
+        parts = range(0, len(self), BATCH)
+        deviations = [self.pixels[n : n + BATCH].astype(np.float32).std(axis=(1, 2)).max(axis=1) for n in parts]
         return np.flatnonzero(np.concatenate([*deviations, np.zeros(0, np.float32)]) > UNIFORM_DEVIATION)
 
 
@@ -117,14 +118,15 @@ def write_thumbnails(path: Path | str, images: pa.Table, threads: int) -> None:
         Threads that read and decode.
     """
     rows = images.select(list(PLACE))
+    schema = SCHEMA.with_metadata({ROWS: str(len(rows)).encode()})
     with (
         ThreadPoolExecutor(threads) as pool,
         replace_atomically(path) as temporary,
-        pq.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
+        pq.ParquetWriter(temporary, schema, compression="zstd", write_page_checksum=True) as writer,
     ):
-        for start in range(0, len(rows), ROWS):
-            found = pool.map(_describe_image, rows.slice(start, ROWS).to_pylist())
-            writer.write_table(pa.Table.from_pylist(list(found), schema=SCHEMA))
+        for start in range(0, len(rows), BATCH):
+            found = pool.map(_describe_image, rows.slice(start, BATCH).to_pylist())
+            writer.write_table(pa.Table.from_pylist(list(found), schema=schema))
 
 
 def read_thumbnails(path: Path | str, split: str) -> Thumbnails:
@@ -137,7 +139,11 @@ def read_thumbnails(path: Path | str, split: str) -> Thumbnails:
     """
     with refuse_damage(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
         check_columns(file.schema_arrow, SCHEMA)
-        parts = [_select(batch, split) for batch in file.iter_batches(batch_size=ROWS, use_threads=False)]
+        parts, count = [], 0
+        for batch in file.iter_batches(batch_size=BATCH, use_threads=False):
+            parts.append(_select(batch, split))
+            count += len(batch)
+        check_rows(file.schema_arrow, count)
     empty = Thumbnails(_to_frame(SCHEMA.empty_table()), np.zeros((0, SIDE, SIDE, 3), np.uint8))
     rows, pixels = pl.concat([empty.rows, *(one.rows for one in parts)]), [empty.pixels, *(one.pixels for one in parts)]
     order = rows.select(pl.arg_sort_by("class_id", "index")).to_series().to_numpy()
@@ -145,7 +151,7 @@ def read_thumbnails(path: Path | str, split: str) -> Thumbnails:
 
 
 def _select(batch: pa.RecordBatch, split: str) -> Thumbnails:
-    chosen = batch.filter(pa.compute.equal(batch["split"], split))
+    chosen = batch.filter(pc.equal(batch["split"], split))
     pixels = np.frombuffer(b"".join(chosen["pixels"].to_pylist()), np.uint8).reshape(-1, SIDE, SIDE, 3)
     return Thumbnails(_to_frame(pa.Table.from_batches([chosen])), pixels)
 

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from conftest import compress_picture, draw_picture, make_image_set
 from PIL import Image
@@ -67,6 +68,13 @@ def test_uniform_images_are_left_out(tmp_path):
 def test_a_damaged_table_is_refused(tmp_path):
     (tmp_path / "a.parquet").write_bytes(b"nothing")
     with pytest.raises(StudyError, match="is damaged"):
+        read_thumbnails(tmp_path / "a.parquet", "train")
+
+
+def test_a_table_that_lost_rows_is_refused(tmp_path):
+    write_thumbnails(tmp_path / "a.parquet", read_index(make_image_set(tmp_path, "A")), threads=1)
+    pq.write_table(pq.read_table(tmp_path / "a.parquet").slice(1), tmp_path / "a.parquet")
+    with pytest.raises(StudyError, match="35 rows are left"):
         read_thumbnails(tmp_path / "a.parquet", "train")
 
 
