@@ -103,7 +103,7 @@ def find_similar(count: int, images: Iterable[Embeddings], others: Vectors, *, s
         places = np.arange(len(block)), column
         better = (found.indices[places] >= 0) & ~(found.cosines[places] <= similarities[block.indices])
         numbers[block.indices[better]] = found.indices[places][better]
-        similarities[block.indices[better]] = np.minimum(found.cosines[places][better], 1)
+        similarities[block.indices[better]] = found.cosines[places][better]
     return Similar(numbers, similarities)
 
 

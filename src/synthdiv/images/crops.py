@@ -32,7 +32,7 @@ def match_crop(first: Image.Image, second: Image.Image) -> float:
     J. P. Lewis, "Fast template matching" (1995): normalised cross-correlation, with sums of squares from running sums.
     """
     one, other = (image.resize((LARGE, LARGE), Image.Resampling.BOX) for image in (first, second))
-    return max(_search(one, other), _search(other, one))
+    return min(1.0, max(_search(one, other), _search(other, one)))  # fp32 rounds above 1
 
 
 def _search(crop: Image.Image, whole: Image.Image) -> float:

@@ -140,6 +140,15 @@ def test_the_same_images_to_train_and_to_evaluate_are_all_counted(natural, limit
     assert pairs["file"].to_list() == pairs["other_file"].to_list()
 
 
+def test_copies_of_images_that_are_there_twice_are_not_authentic(natural, limits):
+    block = next(iter(natural.embeddings))[np.repeat(np.arange(40), 2)]
+    twice = Vectors(lambda: iter([Embeddings(block.class_ids, np.arange(80), block.vectors, block.lengths)]))
+    images = ImageSplit(natural.thumbnails, twice)
+    one = ComparedSplits(set="G", split="train", other_set="N", other_split="train")
+    counts, _ = compare_splits(one, images, ImageSplit(*vars(images).values()), limits, measure_authenticity=True)
+    assert counts["authenticity"].to_list() == [0]
+
+
 def test_an_empty_split_has_no_duplicates(natural, limits):
     empty = ImageSplit(Thumbnails(natural.thumbnails.rows.clear(), natural.thumbnails.pixels[:0]), None)
     one = ComparedSplits(set="N", split="evaluation", other_set="N", other_split="train")
