@@ -54,6 +54,27 @@ def classes_csv(tmp_path):
     return path
 
 
+def draw_picture(seed, size=64):
+    """Make an RGB picture with structure at all scales, as photographs have."""
+    from PIL import Image
+
+    generator = np.random.default_rng(seed)
+    layers = []
+    for side in (3, 6, 12, 24):
+        coarse = Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8))
+        layers.append(np.asarray(coarse.resize((size, size), Image.Resampling.BICUBIC), dtype=float))
+    return Image.fromarray(np.mean(layers, axis=0).astype(np.uint8))
+
+
+def compress_picture(image):
+    """Return a picture as it is after JPEG compression of quality 50."""
+    from PIL import Image
+
+    data = io.BytesIO()
+    image.save(data, "JPEG", quality=50)
+    return Image.open(data).convert("RGB")
+
+
 def make_image_set(folder, name, *, classes=3, train=8, evaluation=4, size=32, seed=0):
     """Write blocks and an index of noisy images whose mean colour shows their class; return the index's path."""
     from PIL import Image

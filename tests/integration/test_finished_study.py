@@ -106,6 +106,37 @@ def test_the_other_tables(finished):
     assert by_encoder.drop("encoder").equals(pl.read_csv(tables / "experiments.csv"))
 
 
+def test_the_leakage_between_the_sets(finished):
+    tables = finished.results / "tables"
+    leakage = pl.read_csv(tables / "leakage.csv", infer_schema_length=None)
+    splits = leakage.select("set", "split", "other_set", "other_split").rows()
+    assert len(set(splits)) == len(splits)
+    generated = [
+        name for name in finished.config["sets"] if name.endswith("-IM") and name not in ("Natural-IM", "Subset-IM")
+    ]
+    assert set(splits) == {
+        *(("Natural-IM", split, "Natural-IM", split) for split in ("train", "evaluation")),
+        ("Subset-IM", "evaluation", "Subset-IM", "evaluation"),
+        *(
+            (name, "evaluation", other, "train")
+            for name in ("Natural-IM", "Subset-IM")
+            for other in ["Natural-IM", *generated]
+        ),
+        *((name, "evaluation", name, "train") for name in generated),
+        *((name, "train", "Natural-IM", "train") for name in generated),
+    }
+    assert leakage["n_exact"].sum() == 0
+    authentic = leakage.filter(pl.col("authenticity").is_not_null())
+    assert set(authentic["set"]) == {"Natural-IM", *generated}
+    assert set(authentic["other_set"]) == {"Natural-IM"}
+    pairs = pl.read_parquet(tables / "duplicates.parquet")
+    assert len(pairs.filter(pl.col("kind") != "nearest")) == leakage["n_duplicates"].sum()
+    accuracy = pl.read_csv(tables / "leakage_accuracy.csv", infer_schema_length=None)
+    keys = ["classifier", "train_set", "evaluation_set"]
+    means = pl.read_csv(tables / "classifier_means.csv").filter(pl.col("classifier") != "ready")
+    assert accuracy.select(*keys, "top1").rows() == means.select(*keys, "top1").rows()
+
+
 def test_the_report_in_a_browser(finished, tmp_path):
     report = tmp_path / "report.html"
     finished.run("--report", str(report))

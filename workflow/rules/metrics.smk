@@ -1,4 +1,4 @@
-"""Metrics of whole sets: the diversity of each, its distance from a reference, and both along the guidance scale.
+"""Metrics of whole sets: diversity, distance from a reference, both along the guidance scale, and images that sets share.
 
 1. measure_set measures the diversity of one image set.
 2. compare_sets compares a set with a reference at equal images per class.
@@ -6,11 +6,17 @@
 4. measure_spread measures the distance of each image of a set to its class centroid, for every dataset with image sets at
    several guidance scales, including sets that are not in the matrix.
 5. tabulate_guidance tabulates this and the accuracies by guidance scale, and compares the scales image by image.
+6. shrink_images makes the thumbnails of a set, with a digest of each image.
+7. find_duplicates finds the images of a set that it has twice, or that other sets have too.
+8. tabulate_leakage counts them, and lists the pairs.
+9. score_without_leaks tabulates the accuracy of classifiers with and without evaluation images that were trained on.
 """
 
 
 localrules:
     tabulate_metrics,
+    tabulate_leakage,
+    score_without_leaks,
 
 
 rule measure_set:
@@ -141,3 +147,93 @@ rule tabulate_guidance:
         "Tabulate the metrics by guidance scale"
     script:
         "../scripts/tabulate_guidance.py"
+
+
+rule shrink_images:
+    input:
+        indices=from_plan(files.find_set_indices),
+    output:
+        thumbnails=ensure("<results>/thumbnails/{set_name}.parquet", non_empty=True),
+    log:
+        "<logs>/shrink_images/{set_name}.log",
+    benchmark:
+        "<benchmarks>/shrink_images/{set_name}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: from_plan(experiments.count_scoring_threads)
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        job=job_of(metrics.shrink_images),
+    message:
+        "Make the thumbnails of {wildcards.set_name}"
+    script:
+        "../scripts/shrink_images.py"
+
+
+rule find_duplicates:
+    input:
+        thumbnails=from_plan(metrics.list_compared_thumbnails),
+        embeddings=from_plan(metrics.list_compared_embeddings),
+    output:
+        counts="<results>/duplicates/{set_name}/counts.parquet",
+        pairs="<results>/duplicates/{set_name}/pairs.parquet",
+    log:
+        "<logs>/find_duplicates/{set_name}.log",
+    benchmark:
+        "<benchmarks>/find_duplicates/{set_name}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: from_plan(experiments.count_scoring_threads)
+    resources:
+        turn=1,
+        mem_mb=growing(8000),
+        runtime=growing(480),
+    params:
+        job=job_of(metrics.find_duplicates),
+    message:
+        "Find duplicates of images of {wildcards.set_name}"
+    script:
+        "../scripts/find_duplicates.py"
+
+
+rule tabulate_leakage:
+    input:
+        counts=from_plan(metrics.list_duplicate_counts),
+        pairs=from_plan(metrics.list_duplicate_pairs),
+    output:
+        table="<results>/tables/leakage.csv",
+        pairs="<results>/tables/duplicates.parquet",
+    log:
+        "<logs>/tabulate_leakage.log",
+    benchmark:
+        "<benchmarks>/tabulate_leakage.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(metrics.tabulate_leakage),
+    message:
+        "Tabulate the duplicates"
+    script:
+        "../scripts/tabulate_leakage.py"
+
+
+rule score_without_leaks:
+    input:
+        pairs="<results>/tables/duplicates.parquet",
+        predictions=from_plan(metrics.list_trained_predictions),
+    output:
+        table="<results>/tables/leakage_accuracy.csv",
+    log:
+        "<logs>/score_without_leaks.log",
+    benchmark:
+        "<benchmarks>/score_without_leaks.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(metrics.score_without_leaks),
+    message:
+        "Tabulate accuracies without leaked evaluation images"
+    script:
+        "../scripts/score_without_leaks.py"

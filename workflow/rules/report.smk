@@ -18,6 +18,8 @@ rule write_summary:
             "classifier_means.csv",
             "classifier_differences.csv",
             "transfer_means.csv",
+            "leakage.csv",
+            "leakage_accuracy.csv",
             "audit.csv",
             "claims.csv",
         ),

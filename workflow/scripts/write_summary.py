@@ -17,6 +17,8 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
+    summarise_leakage,
+    summarise_leaked_accuracy,
     summarise_split,
     summarise_transfer,
     write_page,
@@ -35,6 +37,11 @@ def main(job: WriteSummary, smk: Script) -> None:
         parts.append(("Diversity of the sets", summarise_diversity(tables["centroid_distance"], natural)))
         found = summarise_experiments(tables["experiments"], tables["experiment_differences"], natural)
         parts.append(("Recognition of natural images", found))
+    if "leakage" in tables:
+        found = summarise_leakage(tables["leakage"])
+        if "leakage_accuracy" in tables:
+            found += summarise_leaked_accuracy(tables["leakage_accuracy"])
+        parts.append(("Images that sets share", found))
     if natural is not None and "classifier_means" in tables:
         found = summarise_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
         parts.append(("Accuracy when trained on them", found))

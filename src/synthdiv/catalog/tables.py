@@ -6,6 +6,7 @@ from synthdiv.catalog import (
     cause_tables,
     check_tables,
     classifier_tables,
+    leakage_tables,
     matrix_tables,
     prompt_tables,
     set_tables,
@@ -21,6 +22,7 @@ TABLES: dict[str, Table] = {
         cause_tables,
         prompt_tables,
         classifier_tables,
+        leakage_tables,
         transfer_tables,
         check_tables,
     )

@@ -225,6 +225,24 @@ def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:
     )
 
 
+def select_rows(blocks: Iterable[Embeddings], class_ids: np.ndarray, indices: np.ndarray) -> Embeddings:
+    """Return the rows with the given classes and indices, sorted by these.
+
+    Parameters
+    ----------
+    blocks : iterable of Embeddings
+        Not empty.
+    class_ids, indices : int64 arrays of shape (m,)
+    """
+    wanted = _join_keys(class_ids, indices)
+    joined = join_embeddings([block[np.isin(_join_keys(block.class_ids, block.indices), wanted)] for block in blocks])
+    return joined[np.lexsort((joined.indices, joined.class_ids))]
+
+
+def _join_keys(class_ids: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    return (class_ids << 32) + indices
+
+
 def read_metadata(path: Path | str) -> dict[str, Any]:
     """Read a table's metadata about its encoder."""
     return json.loads(pq.read_schema(path).metadata[METADATA_KEY])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,13 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from PIL import Image
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
-from synthdiv.images.archive import DIGEST_SIZE
+from synthdiv.images.archive import DIGEST_SIZE, read_image
+from synthdiv.images.flags import decode_image
 
 SCHEMA = pa.schema(
     [
@@ -113,6 +115,17 @@ def select_images(
     if split is not None:
         selected &= pl.col("split") == split
     return table.filter(pa.array(frame.select(selected).to_series().to_numpy()))
+
+
+def load_image(row: Mapping[str, Any]) -> Image.Image:
+    """Read and decode the image of an index's row.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, or is not the one that was indexed.
+    """
+    return decode_image(read_image(row["file"], row["offset"], row["size"], row["digest"]))
 
 
 def locate_images(table: pa.Table) -> dict[str, Any]:

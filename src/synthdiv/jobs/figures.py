@@ -203,6 +203,20 @@ FIGURES = {
             "order of their names."
         ),
     ),
+    "similar_images": Figure(
+        title="Most similar images of two splits",
+        part="2 Images",
+        draw="images:draw_similar",
+        inputs={"pairs": "duplicates.parquet"},
+        caption=(
+            "A row is a pair of splits. The left image of each pair is of the first split; the right one is the image of "
+            "the second split that is the most similar to it. *exact* is the same file, *near* the same picture (even if "
+            "mirrored, compressed or noisy), *crop* a part of the other, and *nearest* none of these, by the limits in "
+            "``tables/leakage.csv``: a person decides. The number is the correlation of the two thumbnails or, for a crop, "
+            "that with a part of the other image. Rows with duplicates come first; "
+            "all pairs are in ``tables/duplicates.parquet``."
+        ),
+    ),
     "experiments": Figure(
         title="Reference x query matrix",
         part="3 Matrix",

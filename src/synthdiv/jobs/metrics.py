@@ -1,4 +1,4 @@
-"""The jobs of metrics.smk: metrics of sets, alone and against a reference, and along the guidance scale.
+"""The jobs of metrics.smk: metrics of sets, alone, against a reference, and along the guidance scale; leakage.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
@@ -6,12 +6,23 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 from synthdiv.core.job import Job, Part
+from synthdiv.jobs.files import find_set_embeddings
+from synthdiv.jobs.images import list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
+from synthdiv.plan.classifiers import list_evaluations, list_training_sources
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.parts import SweepMetric
-from synthdiv.plan.sets import choose_features, list_encoders, list_image_sets
+from synthdiv.plan.sets import (
+    choose_features,
+    find_natural_images,
+    is_evaluation_only,
+    list_encoded_sets,
+    list_encoders,
+    list_image_sets,
+    list_splits,
+)
 from synthdiv.plan.study import Study
 from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.prompts.class_columns import ClassColumns
@@ -115,6 +126,68 @@ class TabulateGuidance(Job):
     generated_by: dict[str, str]
     generators: tuple[str, ...]
     classes: ClassColumns
+
+
+class ShrinkImages(Job):
+    """The flags that exclude an image."""
+
+    exclude_flags: tuple[str, ...]
+
+
+class ComparedSplits(Part):
+    """Two splits whose images are compared; the same one twice for duplicates within it.
+
+    Attributes
+    ----------
+    set, split : str
+        The images that are counted.
+    other_set, other_split : str
+        Those that they may be duplicates of.
+    """
+
+    set: str
+    split: str
+    other_set: str
+    other_split: str
+
+
+class FindDuplicates(Job):
+    """The splits that are compared.
+
+    Attributes
+    ----------
+    natural : str
+        The set whose training split sets the limits.
+    sets : tuple of str
+        The sets, in the order of the thumbnails.
+    embedded : tuple of str
+        Those with embeddings, in the order of the embeddings.
+    comparisons : tuple of ComparedSplits
+    """
+
+    natural: str
+    sets: tuple[str, ...]
+    embedded: tuple[str, ...]
+    comparisons: tuple[ComparedSplits, ...]
+
+
+class TabulateLeakage(Job):
+    """The tables of leakage, which the inputs decide."""
+
+
+class ScoreWithoutLeaks(Job):
+    """The evaluations, in the order of the inputs.
+
+    Attributes
+    ----------
+    evaluations : tuple of (str, str)
+        Classifier and training set.
+    sources : tuple of tuple of str
+        The sets whose training images each of these was trained on.
+    """
+
+    evaluations: tuple[tuple[str, str], ...]
+    sources: tuple[tuple[str, ...], ...]
 
 
 def list_measured(study: Study) -> list[Wildcards]:
@@ -223,4 +296,119 @@ def tabulate_guidance(study: Study) -> TabulateGuidance:
         generated_by={name: find_generator(study, name) for name in find_sweeps(study)},
         generators=tuple(_list_sweep_generators(study)),
         classes=describe_classes(study, "name"),
+    )
+
+
+def list_stored_sets(study: Study) -> list[str]:
+    """List the sets whose images are compared: none if the study has no natural training images, which set the limits.
+
+    Sets of prompts, and sets with user-provided embeddings alone, have no images to compare.
+    """
+    if find_natural_images(study) is None:
+        return []
+    return [name for name, entry in study.sets.items() if entry.kind == "image" and entry.embeddings is None]
+
+
+def list_stored(study: Study) -> list[Wildcards]:
+    """List these sets, as wildcards."""
+    return [{"set_name": name} for name in list_stored_sets(study)]
+
+
+@plans(list_stored)
+def shrink_images(study: Study, set_name: str) -> ShrinkImages:
+    """Plan the thumbnails of a set."""
+    return ShrinkImages(exclude_flags=list_excluded(study))
+
+
+def list_compared_splits(study: Study, set_name: str) -> list[ComparedSplits]:
+    """List the splits that are compared because of a set.
+
+    Each split of a natural set with itself; evaluation splits with the set's training split: its own, those of natural sets,
+    and those that classifiers are evaluated on; and its training split with the first natural set's.
+    """
+    natural, own = find_natural_images(study), study.sets[set_name]
+    assert natural is not None
+    inside = [(set_name, split, set_name, split) for split in list_splits(study, set_name)] if own.images is not None else []
+    if is_evaluation_only(study, set_name):
+        return _make_comparisons(inside)
+    evaluated = [name for entry in study.config.classifiers.values() for name in entry.evaluate]
+    others = [name for name, entry in study.sets.items() if entry.images is not None]
+    names = dict.fromkeys([set_name, *others, *(name for name in evaluated if name in list_stored_sets(study))])
+    across = [(name, "evaluation", set_name, "train") for name in names]
+    return _make_comparisons(inside + across + ([(set_name, "train", natural, "train")] if set_name != natural else []))
+
+
+def _make_comparisons(found: list[tuple[str, str, str, str]]) -> list[ComparedSplits]:
+    return [ComparedSplits(set=one[0], split=one[1], other_set=one[2], other_split=one[3]) for one in found]
+
+
+def _list_compared_sets(study: Study, set_name: str) -> list[str]:
+    """List the sets of these comparisons, and the natural set, whose training split sets the limits."""
+    names = (name for one in list_compared_splits(study, set_name) for name in (one.set, one.other_set))
+    return list(dict.fromkeys([find_natural_images(study) or "", *names]))
+
+
+def _list_compared_embedded(study: Study, set_name: str) -> list[str]:
+    embedded = list_encoded_sets(study, list_encoders(study)[0])
+    return [name for name in _list_compared_sets(study, set_name) if name in embedded]
+
+
+def list_compared_thumbnails(study: Study, set_name: str) -> list[str]:
+    """List the thumbnails of each compared set."""
+    return [f"<results>/thumbnails/{name}.parquet" for name in _list_compared_sets(study, set_name)]
+
+
+def list_compared_embeddings(study: Study, set_name: str) -> list[str]:
+    """List the file that represents the embeddings of each compared set that has some."""
+    return [find_set_embeddings(study, name) for name in _list_compared_embedded(study, set_name)]
+
+
+@plans(list_stored)
+def find_duplicates(study: Study, set_name: str) -> FindDuplicates:
+    """Plan the search for duplicates of a set's images."""
+    natural = find_natural_images(study)
+    assert natural is not None
+    return FindDuplicates(
+        natural=natural,
+        sets=tuple(_list_compared_sets(study, set_name)),
+        embedded=tuple(_list_compared_embedded(study, set_name)),
+        comparisons=tuple(list_compared_splits(study, set_name)),
+    )
+
+
+def list_duplicate_counts(study: Study) -> list[str]:
+    """List the numbers of duplicates of each set."""
+    return [f"<results>/duplicates/{name}/counts.parquet" for name in list_stored_sets(study)]
+
+
+def list_duplicate_pairs(study: Study) -> list[str]:
+    """List the pairs of each set."""
+    return [f"<results>/duplicates/{name}/pairs.parquet" for name in list_stored_sets(study)]
+
+
+@plans(once_if(list_stored_sets))
+def tabulate_leakage(study: Study) -> TabulateLeakage:
+    """Plan the tables of leakage."""
+    return TabulateLeakage()
+
+
+def list_trained_evaluations(study: Study) -> list[tuple[str, str]]:
+    """List the evaluations of classifiers that the study trains: the training images of others are unknown."""
+    if not list_stored_sets(study):
+        return []
+    return [one for one in list_evaluations(study) if study.config.classifiers[one[0]].train]
+
+
+def list_trained_predictions(study: Study) -> list[str]:
+    """List the predictions of these evaluations."""
+    return [f"<results>/evaluations/{classifier}/{name}.parquet" for classifier, name in list_trained_evaluations(study)]
+
+
+@plans(once_if(list_trained_evaluations))
+def score_without_leaks(study: Study) -> ScoreWithoutLeaks:
+    """Plan the table of accuracies without leaked evaluation images."""
+    evaluations = list_trained_evaluations(study)
+    return ScoreWithoutLeaks(
+        evaluations=tuple(evaluations),
+        sources=tuple(tuple(list_training_sources(study, *one)) for one in evaluations),
     )

@@ -42,6 +42,14 @@ def list_parts(study: Study, training: str) -> list[MixturePart]:
     return study.mixtures.get(training, [MixturePart(set=training)])
 
 
+def list_training_sources(study: Study, classifier: str, training: str) -> list[str]:
+    """List the sets whose images a classifier is trained on, and was trained on before if its weights are another's."""
+    names = [part.set for part in list_parts(study, training)]
+    earlier = study.config.classifiers[classifier].init_from
+    before = [] if earlier is None else list_training_sources(study, earlier.classifier, earlier.train)
+    return list(dict.fromkeys(names + before))
+
+
 def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
     """Return the part of a recipe that decides a training run: without the evaluation's keys, if no set is monitored."""
     recipe = study.recipes[classifier].to_dict()

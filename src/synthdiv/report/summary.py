@@ -188,6 +188,50 @@ def _describe_difference(changed: pl.DataFrame, column: str, own: object, other:
     return None
 
 
+def summarise_leakage(leakage: pl.DataFrame) -> list[str]:
+    """Summarise which images splits share, leaked evaluation images first, copies of natural images and repetitions next."""
+    found = leakage.filter(pl.col("n_duplicates") > 0)
+    is_leak = (pl.col("split") == "evaluation") & (pl.col("other_split") == "train")
+    is_repetition = (pl.col("set") == pl.col("other_set")) & (pl.col("split") == pl.col("other_split"))
+    parts = (found.filter(is_leak), found.filter(~is_leak & ~is_repetition), found.filter(is_repetition))
+    endings = (
+        "are also in the training split of {other_set}",
+        "are also natural images of {other_set}'s training split",
+        "are there more than once",
+    )
+    sentences = [
+        _describe_duplicates(row, ending)
+        for part, ending in zip(parts, endings, strict=True)
+        for row in part.iter_rows(named=True)
+    ]
+    return sentences or ["No image is in two of the compared splits, or twice in one."]
+
+
+def _describe_duplicates(row: Mapping, ending: str) -> str:
+    kinds = {"n_exact": "as the same file", "n_near": "as the same picture", "n_crops": "as a crop"}
+    counts = ", ".join(f"{row[column]} {words}" for column, words in kinds.items() if row[column])
+    split = {"train": "training", "evaluation": "evaluation"}[row["split"]]
+    bounds = span(row["duplicate_share_low"], row["duplicate_share_high"])
+    share = f"{percent(row['duplicate_share'])}{bounds}"
+    return f"{share} of the {split} images of {row['set']} {ending.format(**row)}: {counts} (of {row['n_images']})."
+
+
+def summarise_leaked_accuracy(accuracy: pl.DataFrame) -> list[str]:
+    """Summarise the accuracies on evaluation sets with leaked images, with and without these."""
+    sentences = []
+    for row in accuracy.filter(pl.col("n_leaked") > 0).iter_rows(named=True):
+        without = "no image is left without them"
+        if row["top1_without"] is not None:
+            bounds = span(row["top1_without_low"], row["top1_without_high"])
+            without = f"{percent(row['top1_without'])}{bounds} without them"
+        sentences.append(
+            f"{row['classifier']} trained on {row['train_set']} was trained on {row['n_leaked']} of the "
+            f"{row['n_evaluation']} evaluation images of {row['evaluation_set']}: it reaches "
+            f"{percent(row['top1'])} with them, {without}."
+        )
+    return sentences
+
+
 def summarise_claims(claims: pl.DataFrame) -> list[str]:
     """Summarise which published claims hold and fail, one sentence per claim; each comparison is in claims.csv."""
     sentences = []

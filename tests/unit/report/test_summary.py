@@ -10,6 +10,8 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
+    summarise_leakage,
+    summarise_leaked_accuracy,
     summarise_split,
     summarise_transfer,
     write_page,
@@ -202,3 +204,45 @@ def test_only_contradictions_of_the_audit_are_reported():
         }
     )
     assert summarise_audit(audit) == ["paper, identity, row 8: off by 7 %"]
+
+
+def make_leakage(**changes):
+    row = {"set": "N", "split": "evaluation", "other_set": "N", "other_split": "train", "n_images": 200, "n_exact": 2}
+    row |= {"n_near": 1, "n_crops": 1, "n_duplicates": 4, "duplicate_share": 0.02}
+    return row | {"duplicate_share_low": 0.008, "duplicate_share_high": 0.05} | changes
+
+
+def test_leaked_images_come_first_and_say_how_they_were_found():
+    rows = [
+        make_leakage(split="train", n_near=0, n_crops=0),
+        make_leakage(set="A", split="train"),
+        make_leakage(),
+        make_leakage(set="B", n_duplicates=0),
+    ]
+    assert summarise_leakage(pl.DataFrame(rows)) == [
+        "2.0 % [0.8, 5.0] of the evaluation images of N are also in the training split of N: 2 as the same file, 1 as the "
+        "same picture, 1 as a crop (of 200).",
+        "2.0 % [0.8, 5.0] of the training images of A are also natural images of N's training split: 2 as the same file, 1 "
+        "as the same picture, 1 as a crop (of 200).",
+        "2.0 % [0.8, 5.0] of the training images of N are there more than once: 2 as the same file (of 200).",
+    ]
+
+
+def test_without_leaked_images_the_summary_says_so():
+    assert summarise_leakage(pl.DataFrame([make_leakage(n_duplicates=0)])) == [
+        "No image is in two of the compared splits, or twice in one."
+    ]
+
+
+def test_accuracies_with_leaked_images_are_reported_without_them():
+    head = {"classifier": "c", "train_set": "A", "evaluation_set": "N", "n_evaluation": 100, "top1": 0.9}
+    rows = [
+        head | {"n_leaked": 10, "top1_without": 0.8, "top1_without_low": 0.7, "top1_without_high": 0.87},
+        head | {"n_leaked": 0, "top1_without": 0.9, "top1_without_low": 0.8, "top1_without_high": 0.95},
+        head | {"n_leaked": 100, "top1_without": None, "top1_without_low": None, "top1_without_high": None},
+    ]
+    begin = "c trained on A was trained on {} of the 100 evaluation images of N: it reaches 90.0 % with them, "
+    assert summarise_leaked_accuracy(pl.DataFrame(rows)) == [
+        begin.format(10) + "80.0 % [70.0, 87.0] without them.",
+        begin.format(100) + "no image is left without them.",
+    ]

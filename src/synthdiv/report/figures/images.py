@@ -14,13 +14,13 @@ from PIL import Image
 from synthdiv.analysis.prompt_probes import SCHEMA as PROBES
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
-from synthdiv.images.archive import read_image
-from synthdiv.images.flags import decode_image
-from synthdiv.images.index import read_index, select_images
+from synthdiv.images.index import load_image, read_index, select_images
 from synthdiv.report.figures.style import DPI, spread_evenly
 
 CELL = 128  # pixels of an image on a contact sheet
 SHOWN = 10  # images of each prompt of a probe
+PAIRS = 5  # of similar images of two splits
+COMPARISONS = 16  # of two splits whose most similar images are shown
 
 
 def plot_contact_sheet(
@@ -83,7 +83,7 @@ def paste_images(
 
 def read_tile(row: Mapping[str, Any]) -> Image.Image:
     """Return the image of an index row at the size of a contact sheet."""
-    image = decode_image(read_image(row["file"], row["offset"], row["size"], row["digest"]))
+    image = load_image(row)
     resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
     return image.resize((CELL, CELL), resample)
 
@@ -143,6 +143,54 @@ def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
         "1000 x Centroid\nDistance": show("centroid_distance", 2, 1000),
         "centroid-shift": f"{row['centroid_shift']:.4f}",
     }
+
+
+def choose_similar(pairs: pl.DataFrame) -> list[pl.DataFrame]:
+    """Choose the most similar pairs of each two splits; those with duplicates first, and few of each."""
+    by_splits = pairs.with_columns(is_duplicate=pl.col("kind") != "nearest").sort(
+        "is_duplicate", "correlation", descending=True, nulls_last=True, maintain_order=True
+    )
+    groups = by_splits.partition_by("set", "split", "other_set", "other_split", maintain_order=True)
+    return [group.head(PAIRS) for group in groups[:COMPARISONS]]
+
+
+def plot_similar(groups: Sequence[pl.DataFrame]) -> Figure:
+    """Lay out the most similar images of each two splits as pairs, with what kind of pair each is.
+
+    Parameters
+    ----------
+    groups : sequence of polars.DataFrame
+        From :func:`choose_similar`.
+    """
+    if not groups:
+        figure = Figure(figsize=(5, 1))
+        figure.text(0.5, 0.5, "no images to compare", ha="center", va="center")
+        return figure
+    cells, labels = [], []
+    for group in groups:
+        rows = group.rows(named=True)
+        cells.append([_locate_pair(row) for row in rows])
+        labels.append("{set}, {split}\nin {other_set}, {other_split}".format(**rows[0]))
+    columns = [f"pair {n + 1}" for n in range(max(map(len, groups)))]
+    figure = paste_images(cells, labels, columns, 2)
+    for r, group in enumerate(groups):
+        for c, row in enumerate(group.iter_rows(named=True)):
+            text = row["kind"] if row["correlation"] is None else f"{row['kind']} {row['correlation']:.3f}"
+            place = (c * (2 * CELL + CELL // 6) + CELL, r * CELL + CELL - 2)
+            box = {"facecolor": "white", "pad": 1, "edgecolor": "none"}
+            figure.axes[0].text(*place, text, ha="center", va="bottom", size=6, bbox=box)
+    return figure
+
+
+def _locate_pair(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the places of the two images of a pair, as rows of an index."""
+    pair = [{name: row[f"{prefix}{name}"] for name in ("file", "offset", "size", "digest")} for prefix in ("", "other_")]
+    return [one | {"digest": bytes.fromhex(one["digest"])} for one in pair]
+
+
+def draw_similar(files: Any) -> Figure:
+    """Draw the most similar images of each two splits."""
+    return plot_similar(choose_similar(read_table(files.pairs)))
 
 
 def draw_contact_sheet(

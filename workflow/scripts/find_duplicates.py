@@ -1,0 +1,34 @@
+"""Find images that a set has twice, or that other sets have too.
+
+Inputs: thumbnails and embeddings of the compared sets.
+Outputs: counts, one row per comparison of two splits; pairs, one row per image that another one resembles.
+"""
+
+import polars as pl
+
+from synthdiv.analysis.duplicates import find_limits
+from synthdiv.analysis.leakage import compare_splits, read_split
+from synthdiv.core.jobs import Script, run_as_job
+from synthdiv.core.tables import write_table
+from synthdiv.jobs.metrics import FindDuplicates
+
+
+@run_as_job(FindDuplicates)
+def main(job: FindDuplicates, smk: Script) -> None:
+    """Find the limits, compare the splits and write the counts and pairs."""
+    thumbnails = dict(zip(job.sets, smk.input.thumbnails, strict=True))
+    embeddings = dict(zip(job.embedded, smk.input.embeddings, strict=True))
+    natural = read_split(thumbnails[job.natural], embeddings.get(job.natural), "train")
+    limits, found = find_limits(natural), []
+    for one in job.comparisons:
+        same = (one.set, one.split) == (one.other_set, one.other_split)
+        images = read_split(thumbnails[one.set], embeddings.get(one.set), one.split)
+        others = images if same else read_split(thumbnails[one.other_set], embeddings.get(one.other_set), one.other_split)
+        is_natural = (one.other_set, one.other_split) == (job.natural, "train") and not same
+        found.append(compare_splits(one, images, others, limits, measure_authenticity=is_natural))
+    write_table(pl.concat([counts for counts, _ in found]), smk.output.counts)
+    write_table(pl.concat([pairs for _, pairs in found]), smk.output.pairs)
+
+
+if __name__ == "__main__":
+    main()
