@@ -15,6 +15,7 @@ import polars as pl
 
 from synthdiv.embeddings.table import Embeddings, EmbeddingTables, join_embeddings, make_unit
 from synthdiv.images.crops import match_crop
+from synthdiv.images.index import load_image
 from synthdiv.images.thumbnails import Thumbnails, standardise
 from synthdiv.metrics.neighbours import find_nearest, split_rows
 
