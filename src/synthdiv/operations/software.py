@@ -48,5 +48,8 @@ def _list_ways(study: Study, results: Path, changed: set[str]) -> list[str]:
     if study.config.encoders and changed & {"torch", "open_clip_torch", "timm"}:
         ways.append(f"embeddings: add --forcerun {EMBEDDING_RULES}")
     if any(entry.train for entry in study.config.classifiers.values()) and changed & {"torch", "timm"}:
-        ways.append(f"classifiers: delete {results / 'classifiers'}. --forcerun repeats no finished training run")
+        ways.append(
+            f"classifiers: delete {results / 'classifiers'}, and add --forcerun train_classifier, which alone repeats no "
+            "finished training run"
+        )
     return ways
