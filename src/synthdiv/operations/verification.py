@@ -16,6 +16,7 @@ from tqdm import tqdm
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import WROTE
 from synthdiv.core.manifests import hash_file
+from synthdiv.core.results_format import NO_RESULTS
 from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
 from synthdiv.images.index import METADATA_KEY, read_index
 
@@ -83,11 +84,11 @@ def list_written(results: Path) -> Iterator[tuple[str, str]]:
 
 
 def _list_results(results: Path) -> Iterator[Path]:
-    """List the files of a study that jobs write, without logs, times, what Snakemake writes, and what decoding kept."""
+    """List the results of a study in folders, without what decoding kept for the next run, and Snakemake's report."""
     for path in results.rglob("*"):
         parts = path.relative_to(results).parts
         kept = any(part.startswith(".") or part.endswith(".checked") for part in parts)
-        if len(parts) > 1 and parts[0] not in ("logs", "benchmarks") and not kept and path.is_file():
+        if len(parts) > 1 and parts[0] not in NO_RESULTS and not kept and path.is_file():
             yield path
 
 
