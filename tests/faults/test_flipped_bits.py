@@ -29,7 +29,7 @@ def read_table(path):
 def write_images(path):
     rows = [
         {"class_id": n % 3, "split": "train", "index": n, "prompt": f"image {n}", "seed": n, "file": f"{n // 20}.tar"}
-        | {"offset": 512 * n, "size": 100 + n, "flags": ["black"] if n % 7 == 0 else []}
+        | {"offset": 512 * n, "size": 100 + n, "digest": bytes([n] * 16), "flags": ["black"] if n % 7 == 0 else []}
         for n in range(60)
     ]
     write_index(path, rows, {"set": "a"})

@@ -15,6 +15,7 @@ from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.embeddings.prompt_checks import load_encoder_tokenizer
 from synthdiv.embeddings.table import EmbeddingTables, write_embeddings
+from synthdiv.images.archive import digest_bytes
 from synthdiv.images.index import read_index, write_index
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_generation_runs, list_shards
@@ -70,6 +71,7 @@ def test_tables_and_indices_do_not_change_a_text(tmp_path, text):
     with open(tmp_path / "prompts.csv", newline="", encoding="utf-8") as file:
         assert next(csv.DictReader(file))["prompt"] == text
     row = {"class_id": 0, "split": "train", "index": 0, "prompt": text, "seed": 1, "file": "a", "offset": 0, "size": 1}
+    row |= {"digest": bytes(16)}
     write_index(tmp_path / "index.parquet", [row | {"flags": []}], {"prompts": {text: make_digest(text)}})
     assert read_index(tmp_path / "index.parquet")["prompt"].to_pylist() == [text]
     write_embeddings(tmp_path / "e.parquet", [0], ["train"], [0], np.ones((1, 2)), [1.0], {"text": text})
@@ -123,7 +125,8 @@ def test_a_text_can_label_the_rows_of_a_figure(tmp_path, text):
     tile = np.asarray(Image.new("RGB", (8, 8)))
     location = {"file": str(tmp_path / "a.png"), "offset": 0}
     Image.fromarray(tile).save(location["file"])
-    row = location | {"size": (tmp_path / "a.png").stat().st_size}
+    data = (tmp_path / "a.png").read_bytes()
+    row = location | {"size": len(data), "digest": digest_bytes(data)}
     save_figure(paste_images([[[row]]], [text[:60]], [text[:60]], 1), tmp_path / "figure.png")
     assert Image.open(tmp_path / "figure.png").size[0] > 100
 

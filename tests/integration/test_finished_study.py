@@ -157,7 +157,7 @@ def test_the_report_in_a_browser(finished, tmp_path):
     }
     assert all(size > 50 for part in shown.values() for size in part.values())
     with open_page(report, PHONE) as driver:
-        read_part(driver, "2 Images")
+        read_part(driver, "7 Geometry")
         close_menu(driver)
         (figure,) = wait_for(driver, "div.p-3 > img")
         wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to close

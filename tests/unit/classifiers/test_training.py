@@ -274,13 +274,13 @@ def test_what_decides_the_weights_trains_again(training, tmp_path, index):
     assert is_repeated(class_keys=["red", "green", "violet"])
     assert is_repeated(monitored=[str(index)])
     changed = tmp_path / "changed.parquet"
-    for edit in ({"changed": 5}, {"file": "elsewhere.tar"}):
-        rows = [row | (edit if n == 3 else {}) for n, row in enumerate(read_index(index).to_pylist())]
-        if "file" in edit:
-            (tmp_path / "elsewhere.tar").write_bytes(Path(rows[0]["file"]).read_bytes())
-            rows[3]["file"] = str(tmp_path / "elsewhere.tar")
-        write_index(changed, rows, {})
-        assert is_repeated(parts=[Part("Colours-IM", [changed])])
+    rows = read_index(index).to_pylist()
+    (tmp_path / "elsewhere.tar").write_bytes(Path(rows[3]["file"]).read_bytes())
+    write_index(changed, [*rows[:3], rows[3] | {"file": str(tmp_path / "elsewhere.tar")}, *rows[4:]], {})
+    assert not is_repeated(parts=[Part("Colours-IM", [changed])])
+    other = {name: rows[4][name] for name in ("file", "offset", "size", "digest")}
+    write_index(changed, [*rows[:3], rows[3] | other, *rows[4:]], {})
+    assert is_repeated(parts=[Part("Colours-IM", [changed])])
     damaged = bytearray(training.model.read_bytes())
     damaged[-1] ^= 1
     training.model.write_bytes(damaged)

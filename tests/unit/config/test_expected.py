@@ -62,7 +62,7 @@ def find(*path):
             ("generators", "x"),
             "a mapping with keys such as model, revision, variant, dtype, steps, width (config/README.md has all)",
         ),
-        (("sets", "x", "images", "train"), "text or a mapping with the keys path, labels, folders"),
+        (("sets", "x", "images", "train"), "text or a mapping with the keys path, labels, label, folders"),
     ],
     ids=lambda one: ".".join(map(str, one)) if isinstance(one, tuple) else "",
 )

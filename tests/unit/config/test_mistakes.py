@@ -145,8 +145,8 @@ MISTAKES = {
     ),
     "a typo in a key of a location": (
         "natural/val",
-        "{path: natural/val, label: val.txt}",
-        "line 32: sets.Natural.images.evaluation.label: there is no such key; did you mean labels?",
+        "{path: natural/val, lables: val.txt}",
+        "line 32: sets.Natural.images.evaluation.lables: there is no such key; did you mean labels?",
     ),
     "a list for text": (
         "dataset: synset",
