@@ -14,9 +14,10 @@ from typing import Any
 from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, MultiCrop, Recipe
-from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.fingerprints import PROBE, format_scale
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
+from synthdiv.plan.generation import find_generator, list_generation_runs
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
@@ -174,6 +175,18 @@ def _check_generators(study: Study) -> Problems:
         looks_like_path = spec.model.startswith((".", "/", "resources/")) or spec.model.count("/") != 1
         if looks_like_path and not Path(spec.model).is_dir() and "/" in spec.model:
             yield Problem(("generators", name, "model"), f"the folder {spec.model} does not exist")
+        scales = _list_scales(study, name)
+        if spec.negative_prompt and scales and max(scales) <= 1:
+            message = "it would have no effect: at guidance scales of 1 and below, as all of this generator's are, there is "
+            yield Problem(("generators", name, "negative_prompt"), message + "no guidance away from a prompt")
+
+
+def _list_scales(study: Study, generator: str) -> list[float]:
+    """List the guidance scales at which a generator generates images of datasets and prompt probes."""
+    config = study.config
+    scales = [one.guidance_scale for one in list_generation_runs(study) if find_generator(study, one.dataset) == generator]
+    probes = {name: one.guidance_scale for name, one in config.prompt_probes.items()}
+    return scales + [scale for name, scale in probes.items() if find_generator(study, name, PROBE) == generator]
 
 
 def _check_encoders(study: Study) -> Problems:

@@ -655,3 +655,14 @@ def test_a_mistake_in_a_mapping_that_is_used_twice_is_named_where_it_is_written(
         "  study.yaml, line 8: generators.sd15.steps is 'none': write an integer from 1",
         "  study.yaml, line 8: generators.fast.steps is 'none': write an integer from 1",
     ]
+
+
+@pytest.mark.parametrize(("scales", "is_refused"), [([1.0], True), ([1.0, 2.5], False), ([], False)])
+def test_a_negative_prompt_without_guidance_is_refused(scales, is_refused):
+    generator = {"model": "sd/plain", "steps": 4, "width": 64, "height": 64, "negative_prompt": "blur"}
+    dataset = {"builder": "lemmas", "generator": "plain", "guidance_scales": scales}
+    if not is_refused:
+        load("study.yaml", generators={"plain": generator}, datasets={"plain": dataset})
+        return
+    message = refusal("study.yaml", generators={"plain": generator}, datasets={"plain": dataset})
+    assert "generators.plain.negative_prompt: it would have no effect: at guidance scales of 1 and below" in message
