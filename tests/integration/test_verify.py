@@ -32,12 +32,15 @@ def test_verify_finds_every_flipped_byte(place, monkeypatch):
     stored, generator = list_stored(), np.random.default_rng(0)
     assert {path.suffix for path in stored} >= {".csv", ".json", ".parquet", ".npz", ".png", ".safetensors", ".tar", ".html"}
     assert len(stored) * ROUNDS >= 1000
-    for _ in range(ROUNDS):
-        kept = {path: flip(path, generator) for path in stored}
+    # the images that a damaged index names are unknown
+    indices = [path for path in stored if path.suffix == ".parquet" and path.parts[2] == "images"]
+    others = [path for path in stored if path not in indices]
+    for chosen in (indices, others) * ROUNDS:
+        kept = {path: flip(path, generator) for path in chosen}
         problems = verify_study(RESULTS, threads=2).problems
         for path, data in kept.items():
             path.write_bytes(data)
-        assert [path for path in stored if not any(str(path) in problem for problem in problems)] == []
+        assert [path for path in chosen if not any(str(path) in problem for problem in problems)] == []
 
 
 def test_verify_finds_exchanged_and_missing_files(place):
