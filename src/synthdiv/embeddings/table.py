@@ -244,5 +244,12 @@ def _join_keys(class_ids: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Read a table's metadata about its encoder."""
-    return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+    """Read a table's metadata about its encoder.
+
+    Raises
+    ------
+    StudyError
+        If the table is damaged.
+    """
+    with refuse_damage(path):
+        return json.loads(pq.read_schema(path).metadata[METADATA_KEY])

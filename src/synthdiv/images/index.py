@@ -87,8 +87,15 @@ def read_index(path: Path | str) -> pa.Table:
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Read the metadata that all images of an index share: for generated ones the recipe and the guidance scale."""
-    return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
+    """Read the metadata that all images of an index share: for generated ones the recipe and the guidance scale.
+
+    Raises
+    ------
+    StudyError
+        If the index is damaged.
+    """
+    with refuse_damage(path):
+        return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 
 
 def select_images(

@@ -17,6 +17,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import WROTE
 from synthdiv.core.manifests import hash_file
 from synthdiv.core.results_format import NO_RESULTS
+from synthdiv.core.tables import refuse_damage
 from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
 from synthdiv.images.index import METADATA_KEY, read_index
 
@@ -97,10 +98,12 @@ def _list_images(results: Path, problems: list[str]) -> Iterator[tuple[Any, ...]
     places: set[tuple[Any, ...]] = set()
     for path in sorted((results / "images").rglob("*.parquet")):
         try:
-            if METADATA_KEY in (pq.read_schema(path).metadata or {}):
+            with refuse_damage(path):
+                is_index = METADATA_KEY in (pq.read_schema(path).metadata or {})
+            if is_index:
                 columns = (read_index(path)[name].to_pylist() for name in ("file", "offset", "size", "digest"))
                 places.update(zip(*columns, strict=True))
-        except (OSError, ValueError, StudyError) as error:
+        except StudyError as error:
             problems.append(str(error))
     yield from places
 
