@@ -6,7 +6,7 @@ Outputs: counts, one row per comparison of two splits; pairs, one row per image 
 
 import polars as pl
 
-from synthdiv.analysis.duplicates import find_limits
+from synthdiv.analysis.duplicates import find_limits, raise_limits
 from synthdiv.analysis.leakage import compare_splits, read_split
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import write_table
@@ -24,8 +24,9 @@ def main(job: FindDuplicates, smk: Script) -> None:
         same = (one.set, one.split) == (one.other_set, one.other_split)
         images = read_split(thumbnails[one.set], embeddings.get(one.set), one.split)
         others = images if same else read_split(thumbnails[one.other_set], embeddings.get(one.other_set), one.other_split)
-        is_natural = (one.other_set, one.other_split) == (job.natural, "train") and not same
-        found.append(compare_splits(one, images, others, limits, measure_authenticity=is_natural))
+        is_natural = (one.other_set, one.other_split) == (job.natural, "train")
+        own = limits if is_natural else raise_limits(limits, others)
+        found.append(compare_splits(one, images, others, own, measure_authenticity=is_natural and not same))
     write_table(pl.concat([counts for counts, _ in found]), smk.output.counts)
     write_table(pl.concat([pairs for _, pairs in found]), smk.output.pairs)
 

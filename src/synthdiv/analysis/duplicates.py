@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import polars as pl
@@ -103,6 +103,24 @@ def find_limits(natural: ImageSplit) -> Limits:
     chosen = found[:: -(-len(found) // CROPS)]
     crops = match_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
     return Limits(limit, _find_limit(near.similarities, CANDIDATES), max(LOWEST, _find_limit(crops, FALSE_SHARE)))
+
+
+def raise_limits(natural: Limits, others: ImageSplit) -> Limits:
+    """Raise the limits of the natural set to those of the images that are searched.
+
+    In a set of one style, such as objects on a black background, different images are more alike than in the natural set.
+
+    Parameters
+    ----------
+    natural : Limits
+        From :func:`find_limits` of the natural set.
+    others : ImageSplit
+        The images that are searched. If they are of a single class, the limits stay.
+    """
+    own = find_limits(others)
+    if own == Limits():
+        return natural
+    return Limits(*map(max, astuple(natural), astuple(own)))
 
 
 def _find_other_half(thumbnails: Thumbnails, vectors: Vectors) -> Similar:

@@ -6,7 +6,7 @@ import pytest
 from conftest import compress_picture, draw_picture
 from PIL import Image
 
-from synthdiv.analysis.duplicates import KINDS, ImageSplit, Limits, find_duplicates, find_limits
+from synthdiv.analysis.duplicates import KINDS, ImageSplit, Limits, find_duplicates, find_limits, raise_limits
 from synthdiv.analysis.leakage import compare_splits, score_without_leaks
 from synthdiv.analysis.similar_images import Vectors, find_similar, match_digests
 from synthdiv.embeddings.table import Embeddings
@@ -186,3 +186,20 @@ def test_accuracies_with_and_without_leaked_images():
     (row,) = score_without_leaks(predictions, pairs.with_columns(kind=pl.lit("exact")), ["A", "B", "C"]).rows(named=True)
     assert (row["n_leaked"], row["top1_without"]) == (4, None)
     assert set(KINDS) == {"exact", "near", "crop"}
+
+
+def test_a_set_of_one_style_has_limits_of_its_own(tmp_path, natural):
+    """Different pictures on one frame, which most of their pixels show."""
+
+    def draw(seed):
+        framed = draw_picture(1000)
+        framed.paste(draw_picture(seed, size=16), (24, 24))
+        return framed
+
+    styled = make_split(tmp_path / "styled", [draw(n) for n in range(80)])
+    limits = find_limits(natural)
+    raised = raise_limits(limits, styled)
+    assert raised.correlation > limits.correlation
+    assert set(find(styled, styled, limits, same=True)["kind"]) & {"near"}
+    assert not set(find(styled, styled, raised, same=True)["kind"]) & {"near"}
+    assert raise_limits(raised, natural).correlation == raised.correlation
