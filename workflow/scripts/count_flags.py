@@ -12,8 +12,9 @@ from synthdiv.catalog.writing import write_result
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
+from synthdiv.core.tables import read_metadata
 from synthdiv.images.flags import FLAGS
-from synthdiv.images.index import read_index, read_metadata
+from synthdiv.images.index import read_index
 from synthdiv.jobs.images import CountFlags
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,10 +10,13 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
 
+METADATA_KEY = b"synthdiv"
+"""The key of what a Parquet file of images or embeddings says of all its rows."""
 ROWS = b"rows"
 """The key of the number of rows in a Parquet file's metadata."""
 
@@ -57,6 +61,23 @@ def check_rows(schema: pa.Schema, rows: int) -> None:
     """
     if (schema.metadata or {}).get(ROWS) != str(rows).encode():
         raise ValueError(f"{rows} rows are left")
+
+
+def make_metadata(metadata: Mapping[str, Any], rows: int) -> dict[bytes, bytes]:
+    """Make the metadata of a Parquet file: what it says of all its rows, and their number."""
+    return {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode(), ROWS: str(rows).encode()}
+
+
+def read_metadata(path: Path | str) -> dict[str, Any]:
+    """Read what a Parquet file with :func:`make_metadata` says of all its rows: the recipe of images, or an encoder.
+
+    Raises
+    ------
+    StudyError
+        If the file is damaged.
+    """
+    with refuse_damage(path):
+        return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 
 
 def write_table(table: pl.DataFrame, path: Path | str) -> None:

@@ -7,7 +7,6 @@ user-provided ones as fp64.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
+from synthdiv.core.tables import check_columns, check_rows, make_metadata, refuse_damage
 
-METADATA_KEY = b"synthdiv"
 ROW_GROUP = 8192
 
 
@@ -86,9 +84,10 @@ def write_embeddings(
     order = sorted(
         range(len(class_ids)), key=lambda n: (row_seeds[n], class_ids[n], splits[n] != "train", splits[n], indices[n])
     )
-    own = {METADATA_KEY: json.dumps(dict(metadata), sort_keys=True).encode(), ROWS: str(len(order)).encode()}
     kind = pa.from_numpy_dtype(vectors.dtype)
-    schema = _make_schema(kind, vectors.shape[1], with_seeds=seeds is not None).with_metadata(own)
+    schema = _make_schema(kind, vectors.shape[1], with_seeds=seeds is not None).with_metadata(
+        make_metadata(metadata, len(order))
+    )
     columns = {
         "seed": pa.array([int(row_seeds[n]) for n in order], pa.int64()),
         "class_id": pa.array([int(class_ids[n]) for n in order], pa.int32()),
@@ -241,15 +240,3 @@ def select_rows(blocks: Iterable[Embeddings], class_ids: np.ndarray, indices: np
 
 def _join_keys(class_ids: np.ndarray, indices: np.ndarray) -> np.ndarray:
     return (class_ids << 32) + indices
-
-
-def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Read a table's metadata about its encoder.
-
-    Raises
-    ------
-    StudyError
-        If the table is damaged.
-    """
-    with refuse_damage(path):
-        return json.loads(pq.read_schema(path).metadata[METADATA_KEY])

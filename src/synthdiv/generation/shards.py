@@ -18,9 +18,10 @@ from tqdm import tqdm
 
 from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
 from synthdiv.core.provenance.versions import GENERATION, read_versions
+from synthdiv.core.tables import read_metadata
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
-from synthdiv.images.index import read_index, read_metadata, write_index
+from synthdiv.images.index import read_index, write_index
 from synthdiv.jobs.images import GenerateImages
 from synthdiv.prompts.datasets import Dataset
 

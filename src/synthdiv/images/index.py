@@ -7,7 +7,6 @@ file is a block of the archive, a natural image or a user-provided tar.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Iterable, Mapping
 from itertools import islice
@@ -22,7 +21,7 @@ from PIL import Image
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
-from synthdiv.core.tables import ROWS, check_columns, check_rows, refuse_damage
+from synthdiv.core.tables import check_columns, check_rows, make_metadata, refuse_damage
 from synthdiv.images.archive import DIGEST_SIZE, read_image
 from synthdiv.images.flags import decode_image
 
@@ -40,7 +39,6 @@ SCHEMA = pa.schema(
         pa.field("flags", pa.list_(pa.string()), nullable=False),
     ]
 )
-METADATA_KEY = b"synthdiv"
 
 
 ROWS_PER_BATCH = 10_000
@@ -64,8 +62,7 @@ def write_index(path: Path | str, rows: Iterable[dict[str, Any]], metadata: dict
     assert isinstance(frame, pl.DataFrame)
     order = frame.select(pl.arg_sort_by("class_id", pl.col("split") != "train", "split", "index")).to_series()
     table = table.take(order.to_arrow())
-    own = {METADATA_KEY: json.dumps(metadata, sort_keys=True).encode(), ROWS: str(len(table)).encode()}
-    table = table.replace_schema_metadata(own)
+    table = table.replace_schema_metadata(make_metadata(metadata, len(table)))
     with replace_atomically(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
     return table.num_rows
@@ -84,18 +81,6 @@ def read_index(path: Path | str) -> pa.Table:
         check_columns(table.schema, SCHEMA)
         check_rows(table.schema, len(table))
         return table
-
-
-def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Read the metadata that all images of an index share: for generated ones the recipe and the guidance scale.
-
-    Raises
-    ------
-    StudyError
-        If the index is damaged.
-    """
-    with refuse_damage(path):
-        return json.loads(pq.read_schema(path).metadata[METADATA_KEY])
 
 
 def select_images(

@@ -16,7 +16,7 @@ from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe, split_seeds
 from synthdiv.plan.experiments import list_comparisons
-from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets
+from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
 
@@ -404,6 +404,6 @@ def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
     return MeasureExchangeRate(
         runs=list_runs(study),
         train_sets=tuple(name for name in list_training_sets(study) if name in study.mixtures or name in mixed),
-        natural=tuple(name for name, entry in study.sets.items() if entry.images is not None),
+        natural=tuple(list_natural_sets(study)),
         evaluations=_find_evaluation_sets(study),
     )

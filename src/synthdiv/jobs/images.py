@@ -16,7 +16,7 @@ from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
-from synthdiv.plan.sets import find_class_ids, find_natural_files, list_splits, read_natural_counts
+from synthdiv.plan.sets import find_class_ids, find_natural_files, list_natural_sets, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import (
     find_transfer_files,
@@ -260,11 +260,6 @@ def _describe_transfer(study: Study, name: str) -> ImageSource:
         classes=classes,
         makes_evaluation=True,
     )
-
-
-def list_natural_sets(study: Study) -> list[str]:
-    """List the natural sets."""
-    return [name for name, entry in study.sets.items() if entry.images is not None]
 
 
 def list_natural_counts(study: Study) -> list[str]:

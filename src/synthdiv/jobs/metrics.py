@@ -21,6 +21,7 @@ from synthdiv.plan.sets import (
     list_encoded_sets,
     list_encoders,
     list_image_sets,
+    list_natural_sets,
     list_splits,
 )
 from synthdiv.plan.study import Study
@@ -332,8 +333,9 @@ def list_compared_splits(study: Study, set_name: str) -> list[ComparedSplits]:
     if is_evaluation_only(study, set_name):
         return _make_comparisons(inside)
     evaluated = [name for entry in study.config.classifiers.values() for name in entry.evaluate]
-    others = [name for name, entry in study.sets.items() if entry.images is not None]
-    names = dict.fromkeys([set_name, *others, *(name for name in evaluated if name in list_stored_sets(study))])
+    names = dict.fromkeys(
+        [set_name, *list_natural_sets(study), *(name for name in evaluated if name in list_stored_sets(study))]
+    )
     across = [(name, "evaluation", set_name, "train") for name in names]
     return _make_comparisons(inside + across + ([(set_name, "train", natural, "train")] if set_name != natural else []))
 

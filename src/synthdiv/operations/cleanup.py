@@ -21,9 +21,9 @@ from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text
+from synthdiv.core.tables import METADATA_KEY
 from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import BLOCK, MARKS
-from synthdiv.images.index import METADATA_KEY
 from synthdiv.jobs.images import plan_generation
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices

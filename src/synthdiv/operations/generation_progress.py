@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from synthdiv.core.fingerprints import make_digest
+from synthdiv.core.tables import read_metadata
 from synthdiv.generation.shards import count_generated
-from synthdiv.images.index import read_metadata
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import (
     find_generator,

@@ -17,9 +17,9 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import WROTE
 from synthdiv.core.manifests import hash_file
 from synthdiv.core.results_format import NO_RESULTS
-from synthdiv.core.tables import refuse_damage
+from synthdiv.core.tables import METADATA_KEY, refuse_damage
 from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
-from synthdiv.images.index import METADATA_KEY, read_index
+from synthdiv.images.index import read_index
 
 Item = TypeVar("Item")
 IMAGES_PER_TASK = 500

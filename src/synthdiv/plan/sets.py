@@ -154,6 +154,11 @@ def list_prompt_sets(study: Study, dataset: str) -> list[str]:
     return [name for name, entry in study.sets.items() if entry.kind == "prompt" and entry.dataset == dataset]
 
 
+def list_natural_sets(study: Study) -> list[str]:
+    """List the natural sets."""
+    return [name for name, entry in study.sets.items() if entry.images is not None]
+
+
 @cache
 def find_natural_images(study: Study) -> str | None:
     """Return the first set of natural images that has a training split."""

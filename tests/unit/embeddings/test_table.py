@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.embeddings.table import EmbeddingTables, read_metadata, write_embeddings
+from synthdiv.core.tables import read_metadata
+from synthdiv.embeddings.table import EmbeddingTables, write_embeddings
 from synthdiv.embeddings.user_tables import import_embeddings
 
 SPLITS = ("train", "evaluation")

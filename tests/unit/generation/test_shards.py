@@ -12,10 +12,11 @@ from PIL import Image
 from standin import FINGERPRINT, generate, generate_run, make_config
 
 from synthdiv.core.provenance.versions import read_versions
+from synthdiv.core.tables import read_metadata
 from synthdiv.generation import shards
 from synthdiv.generation.shards import iter_blocks, regenerate_image
 from synthdiv.images.archive import read_block, read_bytes
-from synthdiv.images.index import read_index, read_metadata
+from synthdiv.images.index import read_index
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import find_prompts, list_shards
 from synthdiv.plan.loading import load_study

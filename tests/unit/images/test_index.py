@@ -5,7 +5,8 @@ import random
 import pyarrow as pa
 import pytest
 
-from synthdiv.images.index import digest_images, read_index, read_metadata, select_images, write_index
+from synthdiv.core.tables import read_metadata
+from synthdiv.images.index import digest_images, read_index, select_images, write_index
 
 SPLITS = ("train", "evaluation", "probe")  # other splits follow in the order of their names
 
