@@ -191,6 +191,28 @@ def make_spec(model, **changes):
     return Generator.model_validate(spec).to_dict()
 
 
+def make_checker(folder, limit):
+    """Write a safety checker with random weights, which flags an image whose similarity to a concept reaches the limit."""
+    import torch
+    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
+    from transformers import CLIPConfig, CLIPImageProcessor
+
+    torch.manual_seed(0)
+    vision = {
+        "hidden_size": 16,
+        "intermediate_size": 16,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "image_size": 32,
+        "patch_size": 8,
+    }
+    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=8))
+    checker.concept_embeds_weights.data.fill_(limit)
+    checker.special_care_embeds_weights.data.fill_(limit)
+    checker.save_pretrained(folder)
+    CLIPImageProcessor(size=32, crop_size=32).save_pretrained(folder)
+
+
 @pytest.fixture
 def workplace(tmp_path):
     """Return a function that makes a :class:`Workplace` from a config."""

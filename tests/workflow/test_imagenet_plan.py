@@ -13,11 +13,13 @@ from synthdiv.plan.loading import load_study
 
 JOBS = {
     "fingerprint_generator": 1,
+    "try_generator": 1,
     "index_images": 1,
     "generate_images": 1000,  # 10 generation runs in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,
     "score_experiment": 60,  # the matrix's 36 and those of the sweeps
+    "try_recipe": 2,
     "train_classifier": 5,
     "evaluate_classifier": 6,
     "audit_tables": 1,

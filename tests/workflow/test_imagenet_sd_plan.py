@@ -18,9 +18,11 @@ from synthdiv.plan.user_sources import find_timm_subset
 JOBS = {
     "imagenet_sd": {
         "fingerprint_generator": 1,
+        "try_generator": 1,
         "index_images": 15,  # ImageNet, the four evaluation-only sets and ten transfer sets
         "generate_images": 160,  # 8 generation runs in 20 shards
         "embed_images": 180,  # and ImageNet's
+        "try_recipe": 2,
         "train_classifier": 15,
         "evaluate_classifier": 15,
         "compare_published": 1,

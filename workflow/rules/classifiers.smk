@@ -1,10 +1,11 @@
 """Classifiers: accuracy when trained on a set (the paper's Tables 1 and 2).
 
-1. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
-2. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
-3. tabulate_classifiers makes the tables from them.
-4. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
-5. measure_exchange_rate measures how many natural images a training set is worth.
+1. try_recipe updates a classifier once.
+2. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
+3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
+4. tabulate_classifiers makes the tables from them.
+5. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
+6. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
 
@@ -14,8 +15,38 @@ localrules:
     measure_exchange_rate,
 
 
+rule try_recipe:
+    input:
+        pretrained=from_plan(classifiers.list_pretrained_files),
+    output:
+        trial="<results>/trials/classifiers/{classifier}.json",
+    log:
+        "<logs>/try_recipe/{classifier}.log",
+    benchmark:
+        "<benchmarks>/try_recipe/{classifier}.jsonl"
+    # what cannot work should fail before anything else is computed
+    priority: 1
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: from_plan(embeddings.count_embedding_threads)
+    resources:
+        device=STUDY.config.device,
+        gpu=from_plan(images.count_gpus),
+        mem_mb=growing(32000),
+        runtime=growing(60),
+    params:
+        job=job_of(classifiers.try_recipe),
+        stamps=stamps_of(classifiers.list_pretrained_files),
+    message:
+        "Try the recipe of {wildcards.classifier}"
+    script:
+        "../scripts/try_recipe.py"
+
+
 rule train_classifier:
     input:
+        # a new trial changes no weight
+        trial=ancient("<results>/trials/classifiers/{classifier}.json"),
         indices=from_plan(classifiers.list_training_indices),
         initial=from_plan(classifiers.list_initial_weights),
         monitored=from_plan(classifiers.list_monitored_indices),
@@ -51,6 +82,7 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
+        trial=ancient("<results>/trials/classifiers/{classifier}.json"),
         models=from_plan(classifiers.list_evaluated_weights),
         indices=from_plan(classifiers.list_evaluation_indices),
         pretrained=from_plan(classifiers.list_pretrained_files),

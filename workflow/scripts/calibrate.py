@@ -4,15 +4,13 @@ Inputs: none; the config's generators, encoders and classifiers.
 Outputs: calibration, a JSON file.
 """
 
-import json
 import platform
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from synthdiv.core.devices import claim_device
-from synthdiv.core.files import replace_atomically
+from synthdiv.core.files import write_json
 from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.calibration import measure_classifier, measure_encoder, measure_generator
 from synthdiv.plan.loading import load_study
@@ -44,8 +42,7 @@ def main(smk: Script) -> None:
                 found = measure_classifier(recipe.to_dict(), len(study.classes), entry.processes, device)
                 calibration["classifiers"][classifier] = found
                 announce(f"classifier {classifier}: {found['images_per_s']} images/s")
-    with replace_atomically(smk.output.calibration) as temporary:
-        Path(temporary).write_text(json.dumps(calibration, indent=2) + "\n")
+    write_json(calibration, smk.output.calibration)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ class Generator(ConfigPart):
     scheduler: str | None = None
     """A diffusers scheduler class that replaces the model's own, such as DDIMScheduler."""
     scheduler_options: Arguments = Field({})
-    """Values that replace those of the scheduler's configuration, by key."""
+    """Values that replace those of the scheduler's configuration, by key. Each must change the images."""
     negative_prompt: str = ""
     """What the images must not show; used only if the guidance scale is above 1."""
     lora: str | None = None
@@ -50,7 +50,7 @@ class Generator(ConfigPart):
     """Whether to compile the denoising model (torch.compile). This takes minutes at the start of each job, but makes
     generation faster. It changes the images, so it is part of an image's identity."""
     arguments: Arguments = Field({})
-    """Further arguments of the pipeline's call."""
+    """Further arguments of the pipeline's call. Each must change the images."""
     safety_checker: str | None = None
     """A Stable Diffusion safety checker (hub name or folder) that flags images as nsfw. Images are never blanked."""
 

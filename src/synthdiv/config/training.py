@@ -125,9 +125,9 @@ class Recipe(ConfigPart):
     label_smoothing: Below1 = 0.0
     """The share of the target that is spread over all classes."""
     optimizer: Arguments = Field({"opt": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0001})
-    """Arguments of timm.optim.create_optimizer_v2."""
+    """Arguments of timm.optim.create_optimizer_v2. Each must have an effect."""
     schedule: Arguments = Field({"sched": "cosine"})
-    """Arguments of timm.scheduler.create_scheduler_v2, apart from its length."""
+    """Arguments of timm.scheduler.create_scheduler_v2, apart from its length. Each must have an effect."""
     warmup: Below1 = 0.0
     """The share of the steps in which the learning rate rises to its value."""
     ema_decay: Annotated[float, Field(gt=0, lt=1)] | None = None

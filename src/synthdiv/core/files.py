@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import glob
+import json
 import logging
 import os
 import re
@@ -11,6 +12,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from synthdiv.core.errors import StudyError
 
@@ -81,6 +83,12 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
     """
     with _write_atomically(path, os.replace) as temporary:
         yield temporary
+
+
+def write_json(value: Any, path: Path | str) -> None:
+    """Write a JSON file atomically, for people to read too."""
+    with replace_atomically(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _create(temporary: Path, path: Path) -> None:

@@ -41,6 +41,26 @@ class TrainingPart(Part):
     class_ids: tuple[int, ...] | None
 
 
+class TryRecipe(Job):
+    """A trial of a classifier's recipe.
+
+    Attributes
+    ----------
+    recipe : dict
+        The config's recipe.
+    trained : bool
+        Whether it is trained, or its pretrained weights are used as they are.
+    processes : int
+        How many processes train it, which share a batch.
+    classes : ClassColumns
+    """
+
+    recipe: dict[str, Any]
+    trained: bool
+    processes: int
+    classes: ClassColumns
+
+
 class TrainClassifier(Job):
     """What decides a classifier's weights, with each of some seeds, and what is measured while it is trained.
 
@@ -174,6 +194,23 @@ class MeasureExchangeRate(Job):
     train_sets: tuple[str, ...]
     natural: tuple[str, ...]
     evaluations: dict[str, str]
+
+
+def list_classifiers(study: Study) -> list[Wildcards]:
+    """List the classifiers."""
+    return [{"classifier": name} for name in study.config.classifiers]
+
+
+@plans(list_classifiers)
+def try_recipe(study: Study, classifier: str) -> TryRecipe:
+    """Plan the trial of a classifier's recipe."""
+    entry = study.config.classifiers[classifier]
+    return TryRecipe(
+        recipe=study.recipes[classifier].to_dict(),
+        trained=bool(entry.train),
+        processes=entry.processes,
+        classes=describe_classes(study, "key"),
+    )
 
 
 def list_trained(study: Study) -> list[Wildcards]:

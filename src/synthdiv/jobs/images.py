@@ -13,7 +13,14 @@ from synthdiv.images.image_source import ImageSource
 from synthdiv.jobs.files import find_indices, list_collections, list_model_files
 from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.generation import find_generator, find_owner, find_run, list_generation_runs, list_shards
+from synthdiv.plan.generation import (
+    find_generator,
+    find_owner,
+    find_run,
+    list_generation_runs,
+    list_guidance_scales,
+    list_shards,
+)
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_class_ids, find_natural_files, list_natural_sets, list_splits, read_natural_counts
@@ -33,6 +40,21 @@ class FingerprintGenerator(Job):
     """A generator, as the config describes it."""
 
     generator: dict[str, Any]
+
+
+class TryGenerator(Job):
+    """A trial of a generator.
+
+    Attributes
+    ----------
+    generator : dict
+        The config's entry.
+    guidance_scales : tuple of float
+        The lowest and the highest at which it generates.
+    """
+
+    generator: dict[str, Any]
+    guidance_scales: tuple[float, ...]
 
 
 class GenerateImages(Job):
@@ -115,6 +137,12 @@ def list_generator_files(study: Study, generator: str) -> list[str]:
     return list_model_files(spec.model, spec.lora)
 
 
+def list_tried_files(study: Study, generator: str) -> list[str]:
+    """List the files that a trial of a generator uses, if they are in folders: also its safety checker's."""
+    spec = study.config.generators[generator]
+    return list_model_files(spec.model, spec.lora, spec.safety_checker)
+
+
 def list_checker_files(study: Study, **names: str) -> list[str]:
     """List the safety checker's files, if it is a folder: changed weights flag other images."""
     run, _ = find_run(study, names)
@@ -125,6 +153,21 @@ def list_checker_files(study: Study, **names: str) -> list[str]:
 def fingerprint_generator(study: Study, generator: str) -> FingerprintGenerator:
     """Plan the fingerprint of a generator."""
     return FingerprintGenerator(generator=study.config.generators[generator].to_dict())
+
+
+def list_tried_generators(study: Study) -> list[Wildcards]:
+    """List the generators that generate images."""
+    return [{"generator": name} for name in study.config.generators if list_guidance_scales(study, name)]
+
+
+@plans(list_tried_generators)
+def try_generator(study: Study, generator: str) -> TryGenerator:
+    """Plan the trial of a generator."""
+    scales = list_guidance_scales(study, generator)
+    return TryGenerator(
+        generator=study.config.generators[generator].to_dict(),
+        guidance_scales=tuple(sorted({min(scales), max(scales)})),
+    )
 
 
 def count_gpus(study: Study) -> int:
@@ -150,6 +193,12 @@ def find_fingerprint(study: Study, **names: str) -> str:
     """Return the fingerprint of the generator of a dataset, of a reviewed set or of a prompt probe."""
     run, _ = find_run(study, names)
     return f"<results>/generators/{find_generator(study, run.dataset, run.split)}.json"
+
+
+def find_trial(study: Study, **names: str) -> str:
+    """Return the trial of the generator of a dataset, of a reviewed set or of a prompt probe."""
+    run, _ = find_run(study, names)
+    return f"<results>/trials/generators/{find_generator(study, run.dataset, run.split)}.json"
 
 
 def list_owner_indices(study: Study, dataset: str, scale: str, shard: str) -> list[str]:

@@ -26,6 +26,13 @@ def list_generation_runs(study: Study) -> list[GenerationRun]:
     ]
 
 
+def list_guidance_scales(study: Study, generator: str) -> list[float]:
+    """List the guidance scales at which a generator generates images of datasets and of prompt probes."""
+    probes = [GenerationRun(name, probe.guidance_scale, PROBE) for name, probe in study.config.prompt_probes.items()]
+    runs = [*list_generation_runs(study), *probes]
+    return [run.guidance_scale for run in runs if find_generator(study, run.dataset, run.split) == generator]
+
+
 @cache
 def list_shards(study: Study) -> dict[str, Shard]:
     """List the shards of the classes, by name."""

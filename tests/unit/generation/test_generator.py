@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch._dynamo.utils
-from conftest import make_spec, make_tiny_unet
+from conftest import make_checker, make_spec, make_tiny_unet
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file, save_file
 from workplace import DEMO
@@ -246,28 +246,12 @@ def test_a_folder_with_two_loras_is_refused(tiny_pipeline, tmp_path, lora):
 
 
 def test_the_safety_checker_flags_images_without_changing_them(tmp_path, images):
-    from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
     from PIL import Image
-    from transformers import CLIPConfig, CLIPImageProcessor
 
-    torch.manual_seed(0)
-    vision = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "image_size": 32,
-        "patch_size": 8,
-    }
-    checker = StableDiffusionSafetyChecker(CLIPConfig(vision_config=vision, projection_dim=8))
-    checker.concept_embeds_weights.data.fill_(100.0)  # no similarity reaches this
-    checker.special_care_embeds_weights.data.fill_(100.0)
-    checker.save_pretrained(tmp_path)
-    CLIPImageProcessor(size=32, crop_size=32).save_pretrained(tmp_path)
+    make_checker(tmp_path, 100.0)
     pil_images = [Image.fromarray(image) for image in images]
     assert SafetyChecker(str(tmp_path), CPU).check_images(pil_images) == [False] * 6
-    checker.concept_embeds_weights.data.fill_(-100.0)  # every similarity does
-    checker.save_pretrained(tmp_path)
+    make_checker(tmp_path, -100.0)
     assert SafetyChecker(str(tmp_path), CPU).check_images(pil_images) == [True] * 6
     assert all(np.array_equal(np.asarray(p), image) for p, image in zip(pil_images, images, strict=True))
 

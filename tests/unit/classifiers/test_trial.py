@@ -1,0 +1,90 @@
+"""Test the trial of a recipe: what would fail or have no effect in a training is an error before it."""
+
+import pytest
+import torch
+import yaml
+from conftest import make_recipe
+from workplace import REPOSITORY
+
+from synthdiv.classifiers.trial import try_recipe
+from synthdiv.config.training import Recipe
+from synthdiv.core.errors import StudyError
+
+CPU = torch.device("cpu")
+KEYS = ["shirt", "coat", "bag"]
+SGD = {"opt": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0001}
+
+
+def attempt(*, trained=True, processes=1, **changes):
+    return try_recipe(make_recipe(**changes), KEYS, trained=trained, processes=processes, device=CPU)
+
+
+def test_a_recipe_is_tried_with_the_batch_of_one_process():
+    assert attempt(batch_size=8)["batch"] == 8
+    assert attempt(batch_size=8, processes=2)["batch"] == 4
+    assert attempt(batch_size=8, device_batch_size=2)["batch"] == 2
+
+
+REFUSED = {
+    "batch normalisation of one image": (
+        {"batch_size": 1, "model_options": {}},
+        "the model test_resnet cannot be trained with its recipe: Expected more than 1 value per channel",
+    ),
+    "mixup of an odd batch": (
+        {"batch_size": 3, "mixup": {"mixup_alpha": 0.2}},
+        "the model test_resnet cannot be trained with its recipe: Batch size should be even when using this",
+    ),
+    "an unknown augmentation": (
+        {"augmentation": {"colour_jitter": 0.4}},
+        "timm refuses the recipe's augmentation",
+    ),
+    "missing weights": ({"pretrained": "nowhere.safetensors"}, "timm could not build the classifier 'test_resnet'"),
+    "a momentum that Adam does not have": (
+        {"optimizer": {"opt": "adamw", "lr": 0.001, "momentum": 0.95}},
+        "optimizer.momentum had no effect with the optimizer adamw and the schedule cosine; remove it",
+    ),
+    "a rate of warm-up without warm-up": (
+        {"schedule": {"sched": "cosine", "warmup_lr": 0.001}},
+        "schedule.warmup_lr had no effect",
+    ),
+    "milestones of another schedule": (
+        {"schedule": {"sched": "cosine", "decay_milestones": [3, 6]}},
+        "schedule.decay_milestones had no effect",
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_a_training_would_refuse_or_ignore_is_refused(changes, message):
+    with pytest.raises(StudyError) as caught:
+        attempt(**changes)
+    assert message in str(caught.value)
+
+
+ACCEPTED = {
+    "defaults": {"optimizer": {**SGD, "momentum": 0.9}, "schedule": {"sched": "cosine", "min_lr": 0.0}},
+    "an optimizer's own defaults": {"optimizer": {"opt": "adamw", "lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8}},
+    "layers with rates of their own": {"optimizer": {**SGD, "layer_decay": 0.7}},
+    "a warm-up": {"warmup": 0.5, "schedule": {"sched": "cosine", "warmup_lr": 0.001, "min_lr": 0.0001}},
+    "steps down": {"schedule": {"sched": "multistep", "decay_milestones": [3, 6], "decay_rate": 0.5}},
+    "crops and mixup": {"multi_crop": {"local": {"number": 2, "size": 16}}, "mixup": {"mixup_alpha": 0.2}},
+    "a moving average": {"ema_decay": 0.9, "label_smoothing": 0.1, "augmentation": {"re_prob": 0.5}},
+}
+
+
+@pytest.mark.parametrize("changes", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_has_an_effect_is_accepted(changes):
+    assert attempt(**changes)["parameters"] > 0
+
+
+def test_pretrained_weights_are_tried_as_they_are():
+    with pytest.raises(StudyError, match="has 1000 outputs, but the study has 3 classes"):
+        attempt(trained=False, model_options={})
+    assert attempt(trained=False, model_options={"num_classes": 3})["batch"] == 2
+
+
+@pytest.mark.parametrize("path", sorted(REPOSITORY.glob("resources/recipes/*.yaml")), ids=lambda path: path.stem)
+def test_the_recipes_of_the_papers_have_no_idle_option(path):
+    changes = {"image_size": 64, "evaluation_size": 64, "batch_size": 2, "device_batch_size": None, "precision": "fp32"}
+    recipe = Recipe.model_validate(yaml.safe_load(path.read_text()) | changes).to_dict()
+    assert try_recipe(recipe, KEYS, trained=True, processes=1, device=CPU)["batch"] == 2
