@@ -20,8 +20,8 @@ from synthdiv.analysis.similar_images import (
     correlate_thumbnails,
     find_similar,
     make_vectors,
-    match_crops,
     match_digests,
+    match_stored_crops,
 )
 from synthdiv.embeddings.table import join_embeddings
 from synthdiv.images.thumbnails import Thumbnails
@@ -101,7 +101,7 @@ def find_limits(natural: ImageSplit) -> Limits:
     near = _find_other_half(thumbnails, embeddings)
     found = np.flatnonzero(near.numbers >= 0)
     chosen = found[:: -(-len(found) // CROPS)]
-    crops = match_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
+    crops = match_stored_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
     return Limits(limit, _find_limit(near.similarities, CANDIDATES), max(LOWEST, _find_limit(crops, FALSE_SHARE)))
 
 
@@ -208,7 +208,7 @@ class _Pairs:
 def _add_crops(found: _Pairs, own: Thumbnails, theirs: Thumbnails, near: Similar, limits: Limits) -> None:
     candidates = np.flatnonzero(found.is_free & (near.similarities > limits.cosine))
     matches = np.full(len(own), np.nan)
-    matches[candidates] = match_crops(own.rows[candidates], theirs.rows[near.numbers[candidates]])
+    matches[candidates] = match_stored_crops(own.rows[candidates], theirs.rows[near.numbers[candidates]])
     found.add("crop", np.flatnonzero(matches > limits.crop_correlation), near.numbers, matches)
 
 

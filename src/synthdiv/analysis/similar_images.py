@@ -14,13 +14,15 @@ import numpy as np
 import polars as pl
 
 from synthdiv.embeddings.table import Embeddings, EmbeddingTables, join_embeddings, make_unit
-from synthdiv.images.crops import match_crop
+from synthdiv.images.crops import match_crops
 from synthdiv.images.index import load_image
 from synthdiv.images.thumbnails import Thumbnails, standardise
 from synthdiv.metrics.neighbours import find_nearest, split_rows
 
 BLOCK = 32768
 """Images that are searched at once: memory does not grow with their number."""
+PAIRS = 64
+"""Pairs that are decoded and compared as crops at once."""
 
 
 class Similar(NamedTuple):
@@ -131,7 +133,7 @@ def match_digests(digests: pl.Series, others: pl.Series, *, same: bool) -> np.nd
     return numbers
 
 
-def match_crops(images: pl.DataFrame, others: pl.DataFrame) -> np.ndarray:
+def match_stored_crops(images: pl.DataFrame, others: pl.DataFrame) -> np.ndarray:
     """Return how well one image of each pair matches a part of the other.
 
     Parameters
@@ -143,8 +145,11 @@ def match_crops(images: pl.DataFrame, others: pl.DataFrame) -> np.ndarray:
     -------
     float64 array of shape (n,)
     """
-    pairs = zip(images.iter_rows(named=True), others.iter_rows(named=True), strict=True)
-    return np.array([match_crop(*map(load_image, pair)) for pair in pairs], dtype=np.float64)
+    found = [np.zeros(0)]
+    for part in split_rows(len(images), PAIRS):
+        firsts, seconds = ([load_image(row) for row in rows[part].iter_rows(named=True)] for rows in (images, others))
+        found.append(match_crops(firsts, seconds))
+    return np.concatenate(found)
 
 
 def correlate_thumbnails(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -6,9 +6,11 @@ highest correlation counts, over all sides and places, for both images as the cr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from PIL import Image
+from scipy.fft import irfft2, rfft2
 
 from synthdiv.images.thumbnails import shrink_image, standardise
 
@@ -22,41 +24,61 @@ MIN_DEVIATION = 1.0
 """The least standard deviation, of 255, of a place that is compared."""
 
 
-def match_crop(first: Image.Image, second: Image.Image) -> float:
+def match_crops(firsts: Sequence[Image.Image], seconds: Sequence[Image.Image]) -> np.ndarray:
     """Return how well one of two images matches a part of the other: the highest correlation, at most 1.
 
     Crops that change the ratio of width to height by more than a few percent are not found.
 
+    Parameters
+    ----------
+    firsts, seconds : sequences of n images
+        The two images of each pair. Memory grows with their number: some 0.2 MB a pair.
+
+    Returns
+    -------
+    float64 array of shape (n,)
+
     References
     ----------
-    J. P. Lewis, "Fast template matching" (1995): normalised cross-correlation, with sums of squares from running sums.
+    J. P. Lewis, "Fast template matching" (1995): normalised cross-correlation by Fourier transforms, with sums of squares
+    from running sums.
     """
-    one, other = (image.resize((LARGE, LARGE), Image.Resampling.BOX) for image in (first, second))
-    return min(1.0, max(_search(one, other), _search(other, one)))  # fp32 rounds above 1
+    ones, others = ([image.resize((LARGE, LARGE), Image.Resampling.BOX) for image in images] for images in (firsts, seconds))
+    return np.minimum(1, np.maximum(_search(ones, others), _search(others, ones)))  # fp32 rounds above 1
 
 
-def _search(crop: Image.Image, whole: Image.Image) -> float:
-    """Return the highest correlation of a crop, or its mirror image, with a part of the whole."""
-    area = shrink_image(whole, WHOLE).astype(np.float32)
-    return max(_correlate(shrink_image(crop, side), area) for side in SIDES)
+def _search(crops: Sequence[Image.Image], wholes: Sequence[Image.Image]) -> np.ndarray:
+    """Return the highest correlation of each crop, or its mirror image, with a part of its whole."""
+    areas = np.stack([shrink_image(whole, WHOLE) for whole in wholes]).astype(np.float32)
+    areas -= areas.mean(axis=(1, 2), keepdims=True)
+    areas = np.ascontiguousarray(areas.transpose(0, 3, 1, 2))
+    spectra = rfft2(areas)
+    sums = _sum_corners(areas), _sum_corners((areas**2).sum(axis=1))
+    best = np.full(len(areas), -1.0)
+    for side in SIDES:
+        crop = np.stack([shrink_image(one, side) for one in crops])
+        template = standardise(crop).reshape(crop.shape).transpose(0, 3, 1, 2)
+        lengths = np.maximum(_measure_places(*sums, side), MIN_DEVIATION * side)
+        for one in (template, template[..., ::-1]):
+            products = (spectra * rfft2(one, s=(WHOLE, WHOLE)).conj()).sum(axis=1)
+            # a transform is periodic, but no place where the template lies within the area meets its repetition
+            correlations = irfft2(products, s=(WHOLE, WHOLE))[:, : WHOLE - side + 1, : WHOLE - side + 1] / lengths
+            best = np.maximum(best, correlations.max(axis=(1, 2)))
+    return best
 
 
-def _correlate(crop: np.ndarray, area: np.ndarray) -> float:
-    side = len(crop)
-    templates = standardise(np.stack([crop, crop[:, ::-1]]))
-    places = sliding_window_view(area, (side, side), axis=(0, 1)).transpose(0, 1, 3, 4, 2)
-    products = places.reshape(-1, templates.shape[1]) @ templates.T  # the templates have mean 0
-    lengths = np.maximum(_measure_places(area, side), MIN_DEVIATION * side)
-    return float((products / lengths.reshape(-1, 1)).max())
+def _sum_corners(values: np.ndarray) -> np.ndarray:
+    """Return the sums of all rectangles from the first corner of an area, in fp64."""
+    sums = values.astype(np.float64).cumsum(axis=-2).cumsum(axis=-1)
+    return np.pad(sums, [(0, 0)] * (values.ndim - 2) + [(1, 0), (1, 0)])
 
 
-def _measure_places(area: np.ndarray, side: int) -> np.ndarray:
-    """Return the length of each place's pixels without the channels' means."""
-    wide = area.astype(np.float64)
-    squares = _sum_places(wide**2, side) - _sum_places(wide, side) ** 2 / side**2
-    return np.sqrt(np.maximum(squares.sum(axis=2), 0))
+def _measure_places(sums: np.ndarray, squares: np.ndarray, side: int) -> np.ndarray:
+    """Return the length of each place's pixels without the channels' means: float64 array of shape (n, places, places)."""
+    lengths = _sum_places(squares, side) - (_sum_places(sums, side) ** 2).sum(axis=1) / side**2
+    return np.sqrt(np.maximum(lengths, 0))
 
 
-def _sum_places(values: np.ndarray, side: int) -> np.ndarray:
-    sums = np.pad(values.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0), (0, 0)))
-    return sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+def _sum_places(corners: np.ndarray, side: int) -> np.ndarray:
+    rows = corners[..., side:, :] - corners[..., :-side, :]
+    return rows[..., side:] - rows[..., :-side]

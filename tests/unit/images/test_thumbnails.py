@@ -1,6 +1,7 @@
 """Thumbnails: their vectors, their table, and crops."""
 
 import io
+import itertools
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ from PIL import Image
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import digest_bytes, read_bytes
-from synthdiv.images.crops import match_crop
+from synthdiv.images.crops import LARGE, MIN_DEVIATION, SIDES, WHOLE, match_crops
 from synthdiv.images.index import read_index
 from synthdiv.images.thumbnails import SIDE, read_thumbnails, shrink_image, standardise, write_thumbnails
 
@@ -85,12 +86,42 @@ def test_a_crop_matches_its_image_in_either_order(share, mirrored):
     side = round(image.width * share)
     crop = image.crop((5, 2, 5 + side, 2 + side)).resize(image.size)
     crop = crop.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if mirrored else crop
-    assert match_crop(crop, image) > 0.93
-    assert match_crop(crop, image) == match_crop(image, crop)
-    assert match_crop(crop, draw_picture(3)) < 0.85
+    found = match_crops([crop, image, crop], [image, crop, draw_picture(3)])
+    assert found[0] > 0.93
+    assert found[0] == found[1]
+    assert found[2] < 0.85
+    assert match_crops([crop], [image]) == pytest.approx(found[:1], abs=1e-6)
 
 
 def test_a_match_is_at_most_1_also_for_constant_images():
     flat = Image.new("RGB", (40, 40), "white")
-    assert match_crop(flat, flat) == 0
-    assert match_crop(flat, draw_picture(0)) <= 1
+    same, different = match_crops([flat, flat], [flat, draw_picture(0)])
+    assert same == 0
+    assert different <= 1
+
+
+def test_a_crop_matches_as_well_as_at_the_best_place():
+    """The correlation at every side and place, one by one."""
+    image, other = draw_picture(4), draw_picture(5)
+    crop = image.crop((9, 4, 56, 51))
+    (found,) = match_crops([crop], [other])
+    (planted,) = match_crops([crop], [image])
+    assert found == pytest.approx(correlate_every_place(crop, other), abs=1e-5)
+    assert planted == pytest.approx(correlate_every_place(crop, image), abs=1e-5)
+
+
+def correlate_every_place(first, second):
+    best = -1.0
+    large = [image.resize((LARGE, LARGE), Image.Resampling.BOX) for image in (first, second)]
+    for crop, whole in (large, large[::-1]):
+        area = np.asarray(whole.resize((WHOLE, WHOLE), Image.Resampling.BOX), dtype=float)
+        for side in SIDES:
+            part = np.asarray(crop.resize((side, side), Image.Resampling.BOX), dtype=float)
+            for template in (part, part[:, ::-1]):
+                wanted = template - template.mean(axis=(0, 1))
+                for top, left in itertools.product(range(WHOLE - side + 1), repeat=2):
+                    place = area[top : top + side, left : left + side]
+                    place = place - place.mean(axis=(0, 1))
+                    lengths = np.linalg.norm(wanted) * max(np.linalg.norm(place), MIN_DEVIATION * side)
+                    best = max(best, (wanted * place).sum() / lengths)
+    return best
