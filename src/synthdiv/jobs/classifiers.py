@@ -10,7 +10,7 @@ from typing import Any
 
 from synthdiv.config.training import MixturePart
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.files import find_set_indices, list_model_files
+from synthdiv.jobs.files import find_set_indices
 from synthdiv.jobs.images import count_gpus, list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
@@ -18,6 +18,7 @@ from synthdiv.plan.classifiers import list_evaluations, list_parts, list_trainin
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
+from synthdiv.plan.user_sources import list_files_of_models
 from synthdiv.prompts.class_columns import ClassColumns
 
 
@@ -267,7 +268,7 @@ def list_monitored_indices(study: Study, classifier: str) -> list[str]:
 def list_pretrained_files(study: Study, classifier: str) -> list[str]:
     """List the pretrained weights of a recipe, if they are files."""
     recipe = study.recipes[classifier]
-    return list_model_files(recipe.model, recipe.pretrained)
+    return list_files_of_models(recipe.model, recipe.pretrained)
 
 
 @plans(list_trained)

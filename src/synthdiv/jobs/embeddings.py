@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from synthdiv.core.job import Job
-from synthdiv.jobs.files import find_embeddings, find_index, list_image_collections, list_model_files
+from synthdiv.jobs.files import find_embeddings, find_index, list_image_collections
 from synthdiv.jobs.images import list_excluded, list_prompt_probes, list_transfer
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts
 from synthdiv.jobs.rules import Wildcards, plans
@@ -21,6 +21,7 @@ from synthdiv.plan.sets import (
     list_text_encoders,
 )
 from synthdiv.plan.study import Study
+from synthdiv.plan.user_sources import list_files_of_models
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
@@ -79,7 +80,7 @@ class ImportEmbeddings(Job):
 def list_encoder_files(study: Study, encoder: str) -> list[str]:
     """List an encoder's files, if its model or weights are files: changed weights make another encoder."""
     spec = study.config.encoders[encoder]
-    return list_model_files(spec.model, spec.pretrained)
+    return list_files_of_models(spec.model, spec.pretrained)
 
 
 def count_embedding_threads(study: Study) -> int:

@@ -125,15 +125,3 @@ def find_results(study: Study, *files: str) -> list[str]:
 def list_results(study: Study, *rules: str) -> list[str]:
     """List the results tables that a study has of some rules, each once."""
     return find_results(study, *(f"{name}.{one.files[0]}" for name, one in TABLES.items() if one.rule in rules))
-
-
-def list_model_files(*names: str | bool | None) -> list[str]:
-    """List the files of models whose names are files or folders, not names in a library or hub."""
-    paths = [Path(name) for name in names if name and isinstance(name, str)]
-    return sorted(
-        str(path)
-        for name in paths
-        if name.exists()
-        for path in ([name] if name.is_file() else name.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    )

@@ -10,7 +10,7 @@ from typing import Any
 from synthdiv.core.fingerprints import RECIPE_VERSION, format_scale
 from synthdiv.core.job import Job
 from synthdiv.images.image_source import ImageSource
-from synthdiv.jobs.files import find_indices, list_collections, list_model_files
+from synthdiv.jobs.files import find_indices, list_collections
 from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.generation import (
@@ -32,6 +32,7 @@ from synthdiv.plan.transfer import (
     list_transfer_sets,
     read_transfer_classes,
 )
+from synthdiv.plan.user_sources import list_files_of_models
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
 
@@ -134,19 +135,19 @@ def list_generators(study: Study) -> list[Wildcards]:
 def list_generator_files(study: Study, generator: str) -> list[str]:
     """List a generator's files, if it is a folder: changed weights make another generator."""
     spec = study.config.generators[generator]
-    return list_model_files(spec.model, spec.lora)
+    return list_files_of_models(spec.model, spec.lora)
 
 
 def list_tried_files(study: Study, generator: str) -> list[str]:
     """List the files that a trial of a generator uses, if they are in folders: also its safety checker's."""
     spec = study.config.generators[generator]
-    return list_model_files(spec.model, spec.lora, spec.safety_checker)
+    return list_files_of_models(spec.model, spec.lora, spec.safety_checker)
 
 
 def list_checker_files(study: Study, **names: str) -> list[str]:
     """List the safety checker's files, if it is a folder: changed weights flag other images."""
     run, _ = find_run(study, names)
-    return list_model_files(study.config.generators[find_generator(study, run.dataset, run.split)].safety_checker)
+    return list_files_of_models(study.config.generators[find_generator(study, run.dataset, run.split)].safety_checker)
 
 
 @plans(list_generators)

@@ -14,10 +14,10 @@ from typing import Any
 from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, MultiCrop, Recipe
-from synthdiv.core.fingerprints import PROBE, format_scale
+from synthdiv.core.fingerprints import format_scale
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
-from synthdiv.plan.generation import find_generator, list_generation_runs
+from synthdiv.plan.generation import list_guidance_scales
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
@@ -36,7 +36,7 @@ from synthdiv.plan.sets import (
 )
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import find_transfer_files, find_transfer_root, list_transfer_sets
-from synthdiv.plan.user_sources import check_images
+from synthdiv.plan.user_sources import check_characters, check_images, list_files_of_models
 from synthdiv.prompts.class_tables import ClassRow
 
 Problems = Iterator[Problem]
@@ -175,18 +175,10 @@ def _check_generators(study: Study) -> Problems:
         looks_like_path = spec.model.startswith((".", "/", "resources/")) or spec.model.count("/") != 1
         if looks_like_path and not Path(spec.model).is_dir() and "/" in spec.model:
             yield Problem(("generators", name, "model"), f"the folder {spec.model} does not exist")
-        scales = _list_scales(study, name)
+        scales = list_guidance_scales(study, name)
         if spec.negative_prompt and scales and max(scales) <= 1:
             message = "it would have no effect: at guidance scales of 1 and below, as all of this generator's are, there is "
             yield Problem(("generators", name, "negative_prompt"), message + "no guidance away from a prompt")
-
-
-def _list_scales(study: Study, generator: str) -> list[float]:
-    """List the guidance scales at which a generator generates images of datasets and prompt probes."""
-    config = study.config
-    scales = [one.guidance_scale for one in list_generation_runs(study) if find_generator(study, one.dataset) == generator]
-    probes = {name: one.guidance_scale for name, one in config.prompt_probes.items()}
-    return scales + [scale for name, scale in probes.items() if find_generator(study, name, PROBE) == generator]
 
 
 def _check_encoders(study: Study) -> Problems:
@@ -401,7 +393,7 @@ def _check_features(study: Study) -> Problems:
 
 
 def check_sources(study: Study, files: Iterable[str] = (), given: Any = None) -> None:
-    """Check that the user-provided images and embeddings exist.
+    """Check that the user-provided images and embeddings exist, and that Snakemake takes the names of models' files.
 
     Parameters
     ----------
@@ -414,13 +406,27 @@ def check_sources(study: Study, files: Iterable[str] = (), given: Any = None) ->
     Raises
     ------
     StudyError
-        If a file or a class's folder is missing or empty.
+        If a file or a class's folder is missing or empty, or the name of a file has brackets.
     """
     with locate_problems(list(files), given):
         _check_sources(study)
 
 
+def _list_models(study: Study) -> Iterator[tuple[Keys, Any]]:
+    """List the keys of the config that name models, with what they name."""
+    entries: dict[Keys, Any] = {("generators", name): entry for name, entry in study.config.generators.items()}
+    entries |= {("encoders", name): entry for name, entry in study.config.encoders.items()}
+    entries |= {("classifiers", name, "recipe"): recipe for name, recipe in study.recipes.items()}
+    for where, entry in entries.items():
+        for key in ("model", "lora", "safety_checker", "pretrained"):
+            if key in type(entry).model_fields:
+                yield (*where, key), getattr(entry, key)
+
+
 def _check_sources(study: Study) -> None:
+    for where, model in _list_models(study):
+        with about(where):
+            check_characters(*list_files_of_models(model))
     for name, transfer_set in list_transfer_sets(study).items():
         if transfer_set.torchvision is not None:
             find_transfer_root(study, name)

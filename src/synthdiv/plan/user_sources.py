@@ -42,7 +42,7 @@ def describe_images(source: str | ImageLocation, keys: list[str]) -> ImageFiles:
         If there is nothing at the path, the form is not recognised, or Snakemake would not take a name as it is.
     """
     path, labels, label = (source, None, None) if isinstance(source, str) else (source.path, source.labels, source.label)
-    _check_characters(path, labels or "")
+    check_characters(path, labels or "")
     described = _describe_files(source, path, labels, keys)
     if label is not None and described.form in ("folder", "idx"):
         what = "folders, whose names are the classes" if described.form == "folder" else "an IDX file, which has no columns"
@@ -62,10 +62,10 @@ def _describe_files(source: str | ImageLocation, path: str, labels: str | None, 
             unknown = next((key for key in keys if key not in folders), None)
             if unknown is not None:
                 raise StudyError(f"{source.folders} has no class with the key {unknown!r}")
-        _check_characters(*folders.values())
+        check_characters(*folders.values())
         return ImageFiles(form="folder", paths=tuple(_find_folder(path, folders[key]) for key in keys), keys=tuple(keys))
     paths = find_files(path)
-    _check_characters(*paths)
+    check_characters(*paths)
     missing = next((path for path in paths if not os.path.exists(path)), None if paths else path)
     if missing is not None:
         raise StudyError(f"{missing} does not exist")
@@ -81,8 +81,14 @@ def _describe_files(source: str | ImageLocation, path: str, labels: str | None, 
     raise StudyError(f"{path} is not a folder, .tar, .parquet or IDX (…-ubyte, …-ubyte.gz) file")
 
 
-def _check_characters(*names: str) -> None:
-    """Check that Snakemake takes names of files and folders as they are, which it does not if they have brackets."""
+def check_characters(*names: str) -> None:
+    """Check that Snakemake takes names of files and folders as they are, which it does not if they have brackets.
+
+    Raises
+    ------
+    StudyError
+        If one has.
+    """
     for name in names:
         bracket = re.search(r"[{}<>]", name)
         if bracket is not None:
@@ -133,10 +139,22 @@ def find_embeddings(source: str | EmbeddingTables) -> list[str]:
         found = find_files(path)
         if not found:
             raise StudyError(f"nothing matches {path}")
-        _check_characters(*found)
+        check_characters(*found)
         files += found
         files += [os.path.splitext(path)[0] + ".csv" for path in found if path.endswith(".npy")]
     return files
+
+
+def list_files_of_models(*names: str | bool | None) -> list[str]:
+    """List the files of models whose names are files or folders, not names in a library or hub."""
+    paths = [Path(name) for name in names if name and isinstance(name, str)]
+    return sorted(
+        str(path)
+        for name in paths
+        if name.exists()
+        for path in ([name] if name.is_file() else name.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    )
 
 
 def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str) -> list[int]:

@@ -279,6 +279,24 @@ def test_an_invalid_config_is_rejected_with_one_sentence(demo, path, value, mess
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "generators.tiny-sd.lora",
+        "generators.tiny-sd.safety_checker",
+        "encoders.tiny-clip.pretrained",
+        "classifiers.#.recipe.model",
+    ],
+)
+def test_files_of_models_whose_names_snakemake_would_expand_are_rejected(demo, path, tmp_path):
+    (tmp_path / "m{x}").mkdir()
+    (tmp_path / "m{x}" / "model.safetensors").touch()
+    path = path.replace("#", next(iter(demo["classifiers"])))
+    set_at(demo, path, str(tmp_path / "m{x}"))
+    with pytest.raises(StudyError, match=rf"{path}: \S+ contains '{{', which Snakemake reads as part of a placeholder"):
+        check_sources(load_study(demo))
+
+
 def test_missing_and_empty_folders_of_natural_images_are_rejected(demo, tmp_path):
     for row in load_study(demo).classes[:-1]:
         (tmp_path / row.key).mkdir()
