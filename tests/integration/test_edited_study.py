@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from conftest import make_checker
 from safetensors.torch import load_file
 from small_study import (
     CLASS_IDS,
@@ -178,6 +179,27 @@ def test_changed_sources_that_are_no_newer_than_the_results_plan_their_jobs(plac
     assert "Nothing to be done" in place.plan().stdout
     replace_by_older(image, image.read_bytes()[:-1])
     assert index in list_jobs(place.plan().stdout)
+
+
+def test_a_safety_checkers_changed_weights_flag_the_images_again(tmp_path):
+    """The images stay, as do the times of the checker's files."""
+    place = make_place(tmp_path, classes_per_shard=4, experiments={}, contact_sheets={})
+    place.config["generators"]["tiny"]["safety_checker"] = "checker"
+    place.config["sets"] = {"Synset-IM": place.config["sets"]["Synset-IM"]}
+    place.config["datasets"] = {"synset": place.config["datasets"]["synset"]}
+    place.write_config()
+    make_checker(tmp_path / "checker", 100.0)  # similarities are -1 to 1
+    weights = tmp_path / "checker" / "model.safetensors"
+    earlier = weights.stat().st_mtime - 1000
+    place.run("generate")
+    index = place.results / "images" / "synset" / "g7.5" / "c0-3.parquet"
+    assert read_index(index)["flags"].to_pylist() == [[]] * 40
+    make_checker(tmp_path / "checker", -100.0)
+    os.utime(weights, (earlier, earlier))
+    assert list_generated(place.plan("generate")) == ["Generate synset at guidance scale 7.5, classes c0-3"]
+    place.run("generate")
+    assert read_index(index)["flags"].to_pylist() == [["nsfw"]] * 40
+    assert count_generated(place)["synset/g7.5/c0-3"] == (0, 0, 40)
 
 
 def test_an_edited_prompt_of_a_probe_generates_only_that_prompt(place):

@@ -2,6 +2,7 @@
 
 import pytest
 from edits import edit
+from PIL import Image
 
 from synthdiv.core.results_format import RECORD
 from synthdiv.jobs.rules import list_jobs
@@ -90,16 +91,23 @@ def change(place, changes):
     (place.results / RECORD).unlink()
 
 
+def leave_out_a_black_image(place):
+    """Make a natural image black, and leave such images out."""
+    path = min(place.folder.glob("natural/train/bag/*.png"))
+    Image.new("RGB", Image.open(path).size).save(path)
+    change(place, {"exclude_flags": ["black"]})
+
+
 INCREMENTAL = [
     pytest.param(swap_names, id="a class's name"),
     pytest.param(lambda place: change(place, {"embedding_classifiers/knn": [1]}), id="classifiers on embeddings"),
+    pytest.param(leave_out_a_black_image, id="an image left out", marks=pytest.mark.full),
     *(
         pytest.param(lambda place, one=one: change(place, one), id=next(iter(one)), marks=pytest.mark.full)
         for one in (
             {"seed": 4},
             {"generators/tiny/steps": 3},
             {"encoders/clip/batch_size": 2},
-            {"exclude_flags": ["uniform"]},
             {"sets/PromptAug-PRMT/kind": "image", "sets/PromptAug-PRMT/guidance_scale": 2.5},
             {"prompt_probes/bag/prompts": ["bag", "sack"]},
             {"embedding_classifiers/mixture_components": 1},
@@ -113,13 +121,16 @@ INCREMENTAL = [
 def test_an_edit_and_its_return_give_the_tables_of_a_fresh_run(place, edit_study):
     """The study before the edit is a fresh run of the config after the return."""
     fresh, config = list_contents(place), place.config
-    classes = (place.folder / "classes.csv").read_text()
+    sources = [place.folder / "classes.csv", *place.folder.glob("natural/*/*/*.png")]
+    before = {path: path.read_bytes() for path in sources}
     edit_study(place)
     place.run()
     assert list_contents(place) != fresh
     place.config = config
     place.write_config()
-    (place.folder / "classes.csv").write_text(classes)
+    for path, content in before.items():
+        if path.read_bytes() != content:
+            path.write_bytes(content)
     (place.results / RECORD).unlink()
     place.run()
     again = list_contents(place)

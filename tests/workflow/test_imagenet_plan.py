@@ -13,7 +13,6 @@ from synthdiv.plan.loading import load_study
 
 JOBS = {
     "fingerprint_generator": 1,
-    "try_generator": 1,
     "index_images": 1,
     "generate_images": 1000,  # 10 generation runs in 100 shards
     "embed_images": 1100,  # and ImageNet's

@@ -115,10 +115,9 @@ def test_without_prompt_probes_no_job_for_them_is_planned(workplace, demo_config
 @pytest.mark.parametrize("reviewed_by", ["classifier", "natural images", "prompts"])
 def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, demo_config, reviewed_by):
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
-    expected = {"generate_review": 2, "write_review": 1, "review": 1, "write_manifest": 1}
-    expected |= {"fingerprint_generator": 1, "try_generator": 1}
+    expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
     if reviewed_by == "classifier":
-        expected |= {"classify_review": 1, "train_classifier": 1, "try_recipe": 1, "index_images": 1}
+        expected |= {"classify_review": 1, "train_classifier": 1, "index_images": 1}
     else:
         del demo_config["classifiers"]
         expected |= {"match_review": 1, "embed_images": 2, "write_manifest": 3}
@@ -166,7 +165,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_without_slurm(tmp_path):
 @pytest.mark.parametrize(
     ("target", "rules", "not_rules", "figures"),
     [
-        ("generate", {"generate_images", "index_images", "try_generator"}, {"embed_images", "score_experiment"}, []),
+        ("generate", {"generate_images", "index_images", "fingerprint_generator"}, {"embed_images", "score_experiment"}, []),
         ("embed", {"embed_images", "embed_prompts"}, {"score_experiment"}, []),
         (
             "classifiers",

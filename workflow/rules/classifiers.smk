@@ -1,6 +1,6 @@
 """Classifiers: accuracy when trained on a set (the paper's Tables 1 and 2).
 
-1. try_recipe updates a classifier once.
+1. try_recipe updates a classifier once, to see whether its recipe works.
 2. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
 3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
 4. tabulate_classifiers makes the tables from them.
@@ -19,7 +19,7 @@ rule try_recipe:
     input:
         pretrained=from_plan(classifiers.list_pretrained_files),
     output:
-        trial="<results>/trials/classifiers/{classifier}.json",
+        trial="<results>/trials/{classifier}.json",
     log:
         "<logs>/try_recipe/{classifier}.log",
     benchmark:
@@ -45,8 +45,6 @@ rule try_recipe:
 
 rule train_classifier:
     input:
-        # a new trial changes no weight
-        trial=ancient("<results>/trials/classifiers/{classifier}.json"),
         indices=from_plan(classifiers.list_training_indices),
         initial=from_plan(classifiers.list_initial_weights),
         monitored=from_plan(classifiers.list_monitored_indices),
@@ -82,7 +80,6 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
-        trial=ancient("<results>/trials/classifiers/{classifier}.json"),
         models=from_plan(classifiers.list_evaluated_weights),
         indices=from_plan(classifiers.list_evaluation_indices),
         pretrained=from_plan(classifiers.list_pretrained_files),

@@ -1,6 +1,6 @@
 """Images: generated ones as blocks in the archive, natural ones in their own files; both with index tables.
 
-1. fingerprint_generator identifies a generator by its weights and scheduler; try_generator generates an image with it.
+1. fingerprint_generator identifies a generator by its weights and scheduler, and tries it.
 2. generate_images generates the missing images of a dataset's shard, and writes its index; generate_review and
    generate_prompt_probe those of a review and of a prompt probe, in splits of their own.
 3. index_images indexes the images of a natural set or of a transfer set, and decodes each once.
@@ -23,29 +23,6 @@ rule fingerprint_generator:
         "<logs>/fingerprint_generator/{generator}.log",
     benchmark:
         "<benchmarks>/fingerprint_generator/{generator}.jsonl"
-    conda:
-        "../../envs/synthdiv.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(60),
-    params:
-        job=job_of(images.fingerprint_generator),
-        stamps=stamps_of(images.list_generator_files),
-    message:
-        "Fingerprint the generator {wildcards.generator}"
-    script:
-        "../scripts/fingerprint_generator.py"
-
-
-rule try_generator:
-    input:
-        files=from_plan(images.list_tried_files),
-    output:
-        trial="<results>/trials/generators/{generator}.json",
-    log:
-        "<logs>/try_generator/{generator}.log",
-    benchmark:
-        "<benchmarks>/try_generator/{generator}.jsonl"
     # what cannot work should fail before anything else is computed
     priority: 1
     conda:
@@ -56,20 +33,18 @@ rule try_generator:
         mem_mb=growing(16000),
         runtime=growing(60),
     params:
-        job=job_of(images.try_generator),
-        stamps=stamps_of(images.list_tried_files),
+        job=job_of(images.fingerprint_generator),
+        stamps=stamps_of(images.list_generator_files),
     message:
-        "Try the generator {wildcards.generator}"
+        "Fingerprint and try the generator {wildcards.generator}"
     script:
-        "../scripts/try_generator.py"
+        "../scripts/fingerprint_generator.py"
 
 
 rule generate_images:
     input:
         sources=ancient(from_plan(prompts.list_sources)),
         fingerprint=from_plan(images.find_fingerprint),
-        # a new trial changes no image
-        trial=ancient(from_plan(images.find_trial)),
         owners=from_plan(images.list_owner_indices),
     output:
         index=ensure(
@@ -101,7 +76,6 @@ use rule generate_images as generate_review with:
     input:
         sources=ancient(from_plan(prompts.list_set_sources)),
         fingerprint=from_plan(images.find_fingerprint),
-        trial=ancient(from_plan(images.find_trial)),
     output:
         index=ensure(
             "<results>/images/review/{set_name}/{shard}.parquet", non_empty=True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,10 +19,11 @@ from synthdiv.generation.generator import Generator, SafetyChecker, make_schedul
 logger = logging.getLogger(__name__)
 
 PROMPT, SEED = "a photo", 0
+GUIDED, UNGUIDED = 7.5, 1.0
 
 
-def try_generator(spec: Mapping[str, Any], guidance_scales: Sequence[float], device: torch.device) -> dict[str, Any]:
-    """Generate an image at each guidance scale, with all settings and without each of them.
+def try_generator(spec: Mapping[str, Any], device: torch.device, *, guided: bool) -> dict[str, Any]:
+    """Generate an image with all settings, and one without each of them.
 
     A pipeline ignores some settings in silence: most schedulers, for example, have no use for the argument ``eta``. The
     images are generated one by one, by a model that is not compiled.
@@ -31,17 +32,16 @@ def try_generator(spec: Mapping[str, Any], guidance_scales: Sequence[float], dev
     ----------
     spec : mapping
         An entry of the config's ``generators``.
-    guidance_scales : sequence of float
-        A setting must change the image at one of them.
     device : torch.device
         The device to compute on.
+    guided : bool
+        Whether to generate at guidance scale 7.5; otherwise at 1, which is without guidance.
 
     Returns
     -------
     dict
-        ``guidance_scales``; ``changes``: for each setting by its name, the mean absolute difference that it makes to the
-        image's values of 0 to 255, at the guidance scale where that is largest; and ``unsafe``: whether the safety checker,
-        if there is one, flags the image of each scale.
+        ``guidance_scale``; ``changes``: for each setting by its name, the mean absolute difference that it makes to the
+        image's values of 0 to 255; and with a safety checker ``unsafe``: whether it flags the image.
 
     Raises
     ------
@@ -49,29 +49,27 @@ def try_generator(spec: Mapping[str, Any], guidance_scales: Sequence[float], dev
         If the model or its safety checker cannot be loaded, if the model cannot generate with these settings, or if a
         setting changes nothing.
     """
-    spec = {**spec, "batch_size": 1, "compile": False}
+    spec, scale = {**spec, "batch_size": 1, "compile": False}, GUIDED if guided else UNGUIDED
     generator = Generator(spec, device)
     kind, scheduler = type(generator.pipeline), type(generator.pipeline.scheduler)
-    images = _generate(generator, guidance_scales)
+    image = _generate(generator, scale)
     del generator  # its memory is needed for the next one
     changes = {}
-    if all(image.getcolors(maxcolors=1) for image in images):
-        logger.warning("the images of this trial have one colour, which hides whether a setting changes them")
+    if image.getcolors(maxcolors=1):
+        logger.warning("the image of this trial has one colour, which hides whether a setting changes it")
     else:
         for name, reduced in list_reduced_settings(spec, kind):
-            others = _generate(Generator(reduced, device), guidance_scales)
-            changes[name] = max(map(_measure_change, images, others))
+            changes[name] = _measure_change(image, _generate(Generator(reduced, device), scale))
     idle = [name for name, change in changes.items() if change == 0]
     if idle:
-        scales = " and ".join(map(format_scale, guidance_scales))
         raise StudyError(
-            f"the generator {spec['model']}: {' and '.join(idle)} had no effect: at guidance scale {scales}, the image of a "
-            f"trial is the same without. {kind.__name__} with {scheduler.__name__} does not use it; remove it"
+            f"the generator {spec['model']}: {' and '.join(idle)} had no effect: at guidance scale {format_scale(scale)}, "
+            f"the image of a trial is the same without. {kind.__name__} with {scheduler.__name__} does not use it; remove it"
         )
-    tried = {"guidance_scales": list(guidance_scales), "changes": changes}
+    trial = {"guidance_scale": scale, "changes": changes}
     if spec["safety_checker"] is not None:
-        tried["unsafe"] = SafetyChecker(spec["safety_checker"], device).check_images(images)
-    return tried
+        (trial["unsafe"],) = SafetyChecker(spec["safety_checker"], device).check_images([image])
+    return trial
 
 
 def list_reduced_settings(spec: Mapping[str, Any], pipeline: type) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -96,8 +94,9 @@ def _leave_out(settings: Mapping[str, Any], left_out: str) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != left_out}
 
 
-def _generate(generator: Generator, guidance_scales: Sequence[float]) -> list[Image.Image]:
-    return [image for scale in guidance_scales for image in generator.generate_images([PROMPT], [SEED], scale)]
+def _generate(generator: Generator, guidance_scale: float) -> Image.Image:
+    (image,) = generator.generate_images([PROMPT], [SEED], guidance_scale)
+    return image
 
 
 def _measure_change(one: Image.Image, other: Image.Image) -> float:

@@ -214,6 +214,11 @@ def try_recipe(study: Study, classifier: str) -> TryRecipe:
     )
 
 
+def list_trials(study: Study) -> list[str]:
+    """List the trials of the classifiers' recipes."""
+    return [f"<results>/trials/{name}.json" for name in study.config.classifiers]
+
+
 def list_trained(study: Study) -> list[Wildcards]:
     """List the training jobs."""
     return [

@@ -38,24 +38,18 @@ from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
 
 
 class FingerprintGenerator(Job):
-    """A generator, as the config describes it."""
-
-    generator: dict[str, Any]
-
-
-class TryGenerator(Job):
-    """A trial of a generator.
+    """A generator, to be identified and tried.
 
     Attributes
     ----------
     generator : dict
         The config's entry.
-    guidance_scales : tuple of float
-        The lowest and the highest at which it generates.
+    guided : bool
+        Whether it generates at a guidance scale above 1.
     """
 
     generator: dict[str, Any]
-    guidance_scales: tuple[float, ...]
+    guided: bool
 
 
 class GenerateImages(Job):
@@ -138,12 +132,6 @@ def list_generator_files(study: Study, generator: str) -> list[str]:
     return list_files_of_models(spec.model, spec.lora)
 
 
-def list_tried_files(study: Study, generator: str) -> list[str]:
-    """List the files that a trial of a generator uses, if they are in folders: also its safety checker's."""
-    spec = study.config.generators[generator]
-    return list_files_of_models(spec.model, spec.lora, spec.safety_checker)
-
-
 def list_checker_files(study: Study, **names: str) -> list[str]:
     """List the safety checker's files, if it is a folder: changed weights flag other images."""
     run, _ = find_run(study, names)
@@ -153,21 +141,9 @@ def list_checker_files(study: Study, **names: str) -> list[str]:
 @plans(list_generators)
 def fingerprint_generator(study: Study, generator: str) -> FingerprintGenerator:
     """Plan the fingerprint of a generator."""
-    return FingerprintGenerator(generator=study.config.generators[generator].to_dict())
-
-
-def list_tried_generators(study: Study) -> list[Wildcards]:
-    """List the generators that generate images."""
-    return [{"generator": name} for name in study.config.generators if list_guidance_scales(study, name)]
-
-
-@plans(list_tried_generators)
-def try_generator(study: Study, generator: str) -> TryGenerator:
-    """Plan the trial of a generator."""
-    scales = list_guidance_scales(study, generator)
-    return TryGenerator(
+    return FingerprintGenerator(
         generator=study.config.generators[generator].to_dict(),
-        guidance_scales=tuple(sorted({min(scales), max(scales)})),
+        guided=any(scale > 1 for scale in list_guidance_scales(study, generator)),
     )
 
 
@@ -194,12 +170,6 @@ def find_fingerprint(study: Study, **names: str) -> str:
     """Return the fingerprint of the generator of a dataset, of a reviewed set or of a prompt probe."""
     run, _ = find_run(study, names)
     return f"<results>/generators/{find_generator(study, run.dataset, run.split)}.json"
-
-
-def find_trial(study: Study, **names: str) -> str:
-    """Return the trial of the generator of a dataset, of a reviewed set or of a prompt probe."""
-    run, _ = find_run(study, names)
-    return f"<results>/trials/generators/{find_generator(study, run.dataset, run.split)}.json"
 
 
 def list_owner_indices(study: Study, dataset: str, scale: str, shard: str) -> list[str]:

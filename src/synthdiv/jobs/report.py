@@ -9,6 +9,7 @@ import re
 
 from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
+from synthdiv.jobs.classifiers import list_trials
 from synthdiv.jobs.figures import list_figures, name_figures
 from synthdiv.jobs.files import has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
@@ -103,7 +104,8 @@ def list_report_results(study: Study) -> list[str]:
     """List everything that the report shows of the study itself."""
     figures = name_figures(study, [name for name in list_figures(study) if name != "jobs"])
     pages = ["<results>/summary.html", *(f"<results>/tables/{one['page']}.html" for one in list_pages(study))]
-    return list_report_tables(study) + figures + [f"<results>/prompts/{name}.csv" for name in study.datasets] + pages
+    prompts = [f"<results>/prompts/{name}.csv" for name in study.datasets]
+    return list_trials(study) + list_report_tables(study) + figures + prompts + pages
 
 
 @plans()
@@ -130,4 +132,4 @@ def list_transfer_results(study: Study) -> list[str]:
 def list_classifier_results(study: Study) -> list[str]:
     """List the results of the target classifiers."""
     figures = ["classifiers", "training", "exchange_rate", "predictors"]
-    return list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)
+    return list_trials(study) + list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)
