@@ -63,6 +63,8 @@ def test_the_order_of_user_provided_embeddings_changes_no_byte_of_any_table(tmp_
 
 def test_user_provided_embeddings_need_no_model(tmp_path):
     place = make_own_place(tmp_path / "place")
+    train, evaluation = (place.folder / f"two_{split}.parquet" for split in ("train", "evaluation"))
+    pl.concat([pl.read_parquet(train)[10:13], pl.read_parquet(evaluation)[3:]]).write_parquet(evaluation)  # all of class 0
     done = place.run()
     assert "generate_images" not in done.stdout
     assert "embed_class_texts" not in done.stdout
@@ -70,6 +72,17 @@ def test_user_provided_embeddings_need_no_model(tmp_path):
     causes = pl.read_csv(tables / "causes.csv")
     assert set(causes["set"]) == {"Two-IM"}  # compared with the first set
     assert causes["retrieval"].null_count() == 4  # no encoder embeds texts
+    leakage = pl.read_csv(tables / "leakage.csv").filter(pl.col("n_duplicates") > 0)
+    tie = [(name, split, name, split, 2) for name in ("One-IM", "Two-IM") for split in ("evaluation", "train")]
+    assert sorted(leakage.select("set", "split", "other_set", "other_split", "n_exact").rows()) == sorted(
+        [*tie, ("Two-IM", "evaluation", "Two-IM", "train", 3)]
+    )
+    pairs = pl.read_parquet(tables / "duplicates.parquet")
+    assert pairs["kind"].to_list() == ["exact"] * 11
+    assert (
+        "evaluation images of Two-IM are also in the training split of Two-IM: 3 with an equal vector"
+        in (place.results / "summary.html").read_text()
+    )
     place.run("--report", "report.html")
     shown, errors, requests = read_report(place.folder / "report.html")
     assert not errors + requests

@@ -6,7 +6,7 @@ Outputs: counts, one row per comparison of two splits; pairs, one row per image 
 
 import polars as pl
 
-from synthdiv.analysis.duplicates import find_limits, raise_limits
+from synthdiv.analysis.duplicates import Limits, find_limits, raise_limits
 from synthdiv.analysis.leakage import compare_splits, read_split
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import write_table
@@ -18,12 +18,15 @@ def main(job: FindDuplicates, smk: Script) -> None:
     """Find the limits, compare the splits and write the counts and pairs."""
     thumbnails = dict(zip(job.sets, smk.input.thumbnails, strict=True))
     embeddings = dict(zip(job.embedded, smk.input.embeddings, strict=True))
-    natural = read_split(thumbnails[job.natural], embeddings.get(job.natural), "train")
-    limits, found = find_limits(natural), []
+    limits, found = Limits(), []
+    if job.natural is not None:
+        limits = find_limits(read_split(thumbnails[job.natural], embeddings.get(job.natural), "train"))
     for one in job.comparisons:
         same = (one.set, one.split) == (one.other_set, one.other_split)
-        images = read_split(thumbnails[one.set], embeddings.get(one.set), one.split)
-        others = images if same else read_split(thumbnails[one.other_set], embeddings.get(one.other_set), one.other_split)
+        images = read_split(thumbnails.get(one.set), embeddings.get(one.set), one.split)
+        others = images
+        if not same:
+            others = read_split(thumbnails.get(one.other_set), embeddings.get(one.other_set), one.other_split)
         is_natural = (one.other_set, one.other_split) == (job.natural, "train")
         own = limits if is_natural else raise_limits(limits, others)
         found.append(compare_splits(one, images, others, own, measure_authenticity=is_natural and not same))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import polars as pl
 from synthdiv.analysis.duplicates import KINDS, ImageSplit, Limits, find_duplicates
 from synthdiv.analysis.similar_images import BLOCK, Similar, Vectors, find_similar, measure_cosines, number_embeddings
 from synthdiv.core.manifests import read_manifest
-from synthdiv.embeddings.table import EmbeddingTables
-from synthdiv.images.thumbnails import read_thumbnails
+from synthdiv.embeddings.table import Embeddings, EmbeddingTables
+from synthdiv.images.archive import digest_bytes
+from synthdiv.images.thumbnails import SIDE, Thumbnails, read_thumbnails
 from synthdiv.jobs.metrics import ComparedSplits
 from synthdiv.metrics.authenticity import find_authentic
 from synthdiv.metrics.neighbours import Neighbours
@@ -44,18 +45,34 @@ SCORES: dict[str, Any] = {
 }
 
 
-def read_split(thumbnails: Path | str, embeddings: Path | str | None, split: str) -> ImageSplit:
+def read_split(thumbnails: Path | str | None, embeddings: Path | str | None, split: str) -> ImageSplit:
     """Read the thumbnails of a split; its embeddings, if there are any, are read when they are needed.
+
+    Of a split with embeddings alone, equal vectors count as the same file.
 
     Raises
     ------
     StudyError
         If a file is damaged.
     """
-    images = read_thumbnails(thumbnails, split)
-    if embeddings is None:
-        return ImageSplit(images, None)
-    return ImageSplit(images, number_embeddings(EmbeddingTables(read_manifest(embeddings), split, rows=BLOCK)))
+    tables = None if embeddings is None else EmbeddingTables(read_manifest(embeddings), split, rows=BLOCK)
+    if thumbnails is None:
+        return ImageSplit(_describe_vectors(tables or ()), None)
+    return ImageSplit(read_thumbnails(thumbnails, split), None if tables is None else number_embeddings(tables))
+
+
+def _describe_vectors(blocks: Iterable[Embeddings]) -> Thumbnails:
+    """Return blank thumbnails of images without files, whose digests are those of their vectors."""
+    rows = pl.DataFrame(
+        [
+            {"class_id": class_id, "index": index, "digest": digest_bytes(vector.tobytes())}
+            for block in blocks
+            for class_id, index, vector in zip(block.class_ids.tolist(), block.indices.tolist(), block.vectors, strict=True)
+        ],
+        schema={"class_id": pl.Int32, "index": pl.Int32, "digest": pl.Binary},
+    )
+    blank = np.broadcast_to(np.zeros((1, SIDE, SIDE, 3), np.uint8), (len(rows), SIDE, SIDE, 3))
+    return Thumbnails(rows.with_columns(file=pl.lit(None, pl.String), offset=None, size=None), blank)
 
 
 def compare_splits(
@@ -81,7 +98,9 @@ def compare_splits(
     if images.embeddings is not None and others.embeddings is not None:
         near = find_similar(len(images.thumbnails), images.embeddings, others.embeddings, same=same)
     found = find_duplicates(images, others, near, limits, same=same)
-    row = vars(one) | _count(found["kind"], len(images.thumbnails), len(others.thumbnails)) | _describe_limits(limits)
+    row = vars(one) | _count(found["kind"], len(images.thumbnails), len(others.thumbnails))
+    if images.thumbnails.have_files:
+        row |= _describe_limits(limits)
     if measure_authenticity and near is not None and others.embeddings is not None:
         row |= _measure_authenticity(near, others.embeddings)
     return pl.DataFrame([row], schema=COUNTS), _describe_pairs(one, images, others, found)

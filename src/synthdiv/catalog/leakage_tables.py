@@ -18,10 +18,10 @@ PLACE: Columns = (
     integer("index", "number of the image in its class and split"),
 )
 FILE: Columns = (
-    Column("file", "file of the image"),
+    Column("file", "file of the image; empty, like its place, if it is known by its vector alone"),
     integer("offset", "place of the image's first byte in the file"),
     integer("size", "number of the image's bytes"),
-    Column("digest", "the first 16 bytes of their SHA-256, in hexadecimal digits"),
+    Column("digest", "the first 16 bytes of their SHA-256, or of that of the vector, in hexadecimal digits"),
 )
 
 
@@ -40,7 +40,7 @@ TABLES = (
             *SPLITS,
             integer("n_images", "number of images that are counted"),
             integer("n_others", "number of images that they are searched in"),
-            integer("n_exact", "number of images whose file is also there"),
+            integer("n_exact", "number of images whose file is also there; with embeddings alone, whose vector is"),
             integer("n_near", "number of others that are there as the same picture, mirrored, compressed or with noise"),
             integer("n_crops", "number of others that are a crop of a picture there, or the other way round"),
             integer("n_duplicates", "number of all these images"),
@@ -60,7 +60,8 @@ TABLES = (
         note=(
             "Images are evaluation images that are searched in a training split (leakage), training images that are "
             "searched in the natural training split (copies of natural images), or images of a natural split that is "
-            "searched for images that it has twice. Sets of prompts, and sets with embeddings alone, are left out."
+            "searched for images that it has twice. Sets of prompts are left out. Of sets with embeddings alone, which are "
+            "compared with each other, only equal vectors are found, so their rows have no limits."
         ),
         rule="tabulate_leakage",
         part="2 Images",

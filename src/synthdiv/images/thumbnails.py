@@ -51,7 +51,8 @@ class Thumbnails:
     Attributes
     ----------
     rows : polars.DataFrame
-        class_id, index, file, offset, size and digest of each image, sorted by class_id and index.
+        class_id, index, file, offset, size and digest of each image, sorted by class_id and index; file, offset and size are
+        null for images that are known by their vectors alone.
     pixels : uint8 array of shape (n, SIDE, SIDE, 3)
     """
 
@@ -60,6 +61,11 @@ class Thumbnails:
 
     def __len__(self) -> int:
         return len(self.pixels)
+
+    @property
+    def have_files(self) -> bool:
+        """Whether the images have files."""
+        return not self.rows["file"].has_nulls()
 
     def list_textured(self) -> np.ndarray:
         """Return the numbers of the images that are not nearly uniform: others have no structure to compare."""

@@ -5,6 +5,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+from synthdiv.core.fingerprints import SPLITS
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_set_embeddings
 from synthdiv.jobs.images import list_excluded
@@ -157,16 +158,16 @@ class FindDuplicates(Job):
 
     Attributes
     ----------
-    natural : str
-        The set whose training split sets the limits.
+    natural : str or None
+        The set whose training split sets the limits; None for sets with embeddings alone, of which equal vectors are found.
     sets : tuple of str
-        The sets, in the order of the thumbnails.
+        The sets with images, in the order of the thumbnails.
     embedded : tuple of str
         Those with embeddings, in the order of the embeddings.
     comparisons : tuple of ComparedSplits
     """
 
-    natural: str
+    natural: str | None
     sets: tuple[str, ...]
     embedded: tuple[str, ...]
     comparisons: tuple[ComparedSplits, ...]
@@ -301,10 +302,7 @@ def tabulate_guidance(study: Study) -> TabulateGuidance:
 
 
 def list_stored_sets(study: Study) -> list[str]:
-    """List the sets whose images are compared: none if the study has no natural training images, which set the limits.
-
-    Sets of prompts, and sets with user-provided embeddings alone, have no images to compare.
-    """
+    """List the sets whose images are compared: none if the study has no natural training images, which set the limits."""
     if find_natural_images(study) is None:
         return []
     return [name for name, entry in study.sets.items() if entry.kind == "image" and entry.embeddings is None]
@@ -321,15 +319,35 @@ def shrink_images(study: Study, set_name: str) -> ShrinkImages:
     return ShrinkImages(exclude_flags=list_excluded(study))
 
 
+def list_vector_sets(study: Study) -> list[str]:
+    """List the sets of images with user-provided embeddings alone, of which equal vectors are found."""
+    return [name for name, entry in study.sets.items() if entry.kind == "image" and entry.embeddings is not None]
+
+
+def list_searched_sets(study: Study) -> list[str]:
+    """List the sets in which duplicates are searched."""
+    return list_stored_sets(study) + list_vector_sets(study)
+
+
+def list_searched(study: Study) -> list[Wildcards]:
+    """List these sets, as wildcards."""
+    return [{"set_name": name} for name in list_searched_sets(study)]
+
+
 def list_compared_splits(study: Study, set_name: str) -> list[ComparedSplits]:
     """List the splits that are compared because of a set.
 
     Each split of a natural set with itself; evaluation splits with the set's training split: its own, those of natural sets,
-    and those that classifiers are evaluated on; and its training split with the first natural set's.
+    and those that classifiers are evaluated on; and its training split with the first natural set's. Of sets with embeddings
+    alone, each split with itself, and the evaluation splits of all of them with the set's training split.
     """
     natural, own = find_natural_images(study), study.sets[set_name]
+    splits = list_splits(study, set_name) if own.images is not None else SPLITS if own.embeddings is not None else ()
+    inside = [(set_name, split, set_name, split) for split in splits]
+    if own.embeddings is not None:
+        names = dict.fromkeys([set_name, *list_vector_sets(study)])
+        return _make_comparisons(inside + [(name, "evaluation", set_name, "train") for name in names])
     assert natural is not None
-    inside = [(set_name, split, set_name, split) for split in list_splits(study, set_name)] if own.images is not None else []
     if is_evaluation_only(study, set_name):
         return _make_comparisons(inside)
     evaluated = [name for entry in study.config.classifiers.values() for name in entry.evaluate]
@@ -346,8 +364,13 @@ def _make_comparisons(found: list[tuple[str, str, str, str]]) -> list[ComparedSp
 
 def _list_compared_sets(study: Study, set_name: str) -> list[str]:
     """List the sets of these comparisons, and the natural set, whose training split sets the limits."""
-    names = (name for one in list_compared_splits(study, set_name) for name in (one.set, one.other_set))
-    return list(dict.fromkeys([find_natural_images(study) or "", *names]))
+    names = [name for one in list_compared_splits(study, set_name) for name in (one.set, one.other_set)]
+    return list(dict.fromkeys([*_list_natural(study, set_name), *names]))
+
+
+def _list_natural(study: Study, set_name: str) -> list[str]:
+    natural = find_natural_images(study)
+    return [] if natural is None or study.sets[set_name].embeddings is not None else [natural]
 
 
 def _list_compared_embedded(study: Study, set_name: str) -> list[str]:
@@ -356,8 +379,8 @@ def _list_compared_embedded(study: Study, set_name: str) -> list[str]:
 
 
 def list_compared_thumbnails(study: Study, set_name: str) -> list[str]:
-    """List the thumbnails of each compared set."""
-    return [f"<results>/thumbnails/{name}.parquet" for name in _list_compared_sets(study, set_name)]
+    """List the thumbnails of each compared set that has images."""
+    return [f"<results>/thumbnails/{name}.parquet" for name in _list_compared_stored(study, set_name)]
 
 
 def list_compared_embeddings(study: Study, set_name: str) -> list[str]:
@@ -365,14 +388,16 @@ def list_compared_embeddings(study: Study, set_name: str) -> list[str]:
     return [find_set_embeddings(study, name) for name in _list_compared_embedded(study, set_name)]
 
 
-@plans(list_stored)
+def _list_compared_stored(study: Study, set_name: str) -> list[str]:
+    return [name for name in _list_compared_sets(study, set_name) if name in list_stored_sets(study)]
+
+
+@plans(list_searched)
 def find_duplicates(study: Study, set_name: str) -> FindDuplicates:
     """Plan the search for duplicates of a set's images."""
-    natural = find_natural_images(study)
-    assert natural is not None
     return FindDuplicates(
-        natural=natural,
-        sets=tuple(_list_compared_sets(study, set_name)),
+        natural=next(iter(_list_natural(study, set_name)), None),
+        sets=tuple(_list_compared_stored(study, set_name)),
         embedded=tuple(_list_compared_embedded(study, set_name)),
         comparisons=tuple(list_compared_splits(study, set_name)),
     )
@@ -380,15 +405,15 @@ def find_duplicates(study: Study, set_name: str) -> FindDuplicates:
 
 def list_duplicate_counts(study: Study) -> list[str]:
     """List the numbers of duplicates of each set."""
-    return [f"<results>/duplicates/{name}/counts.parquet" for name in list_stored_sets(study)]
+    return [f"<results>/duplicates/{name}/counts.parquet" for name in list_searched_sets(study)]
 
 
 def list_duplicate_pairs(study: Study) -> list[str]:
     """List the pairs of each set."""
-    return [f"<results>/duplicates/{name}/pairs.parquet" for name in list_stored_sets(study)]
+    return [f"<results>/duplicates/{name}/pairs.parquet" for name in list_searched_sets(study)]
 
 
-@plans(once_if(list_stored_sets))
+@plans(once_if(list_searched_sets))
 def tabulate_leakage(study: Study) -> TabulateLeakage:
     """Plan the tables of leakage."""
     return TabulateLeakage()

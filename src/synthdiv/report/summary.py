@@ -208,7 +208,8 @@ def summarise_leakage(leakage: pl.DataFrame) -> list[str]:
 
 
 def _describe_duplicates(row: Mapping, ending: str) -> str:
-    kinds = {"n_exact": "as the same file", "n_near": "as the same picture", "n_crops": "as a crop"}
+    same = "as the same file" if row["correlation_limit"] is not None else "with an equal vector"
+    kinds = {"n_exact": same, "n_near": "as the same picture", "n_crops": "as a crop"}
     counts = ", ".join(f"{row[column]} {words}" for column, words in kinds.items() if row[column])
     split = {"train": "training", "evaluation": "evaluation"}[row["split"]]
     bounds = span(row["duplicate_share_low"], row["duplicate_share_high"])

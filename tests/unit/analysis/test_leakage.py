@@ -3,16 +3,17 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import compress_picture, draw_picture
+from conftest import compress_picture, draw_picture, make_unit
 from PIL import Image
 
 from synthdiv.analysis.duplicates import KINDS, ImageSplit, Limits, find_duplicates, find_limits, raise_limits
-from synthdiv.analysis.leakage import compare_splits, score_without_leaks
+from synthdiv.analysis.leakage import compare_splits, read_split, score_without_leaks
 from synthdiv.analysis.similar_images import Vectors, find_similar, match_digests
-from synthdiv.embeddings.table import Embeddings
+from synthdiv.embeddings.table import Embeddings, write_embeddings
 from synthdiv.images.archive import digest_bytes
 from synthdiv.images.thumbnails import Thumbnails, shrink_image
 from synthdiv.jobs.metrics import ComparedSplits
+from synthdiv.report.figures.images import choose_similar
 
 SIZE = 64
 CLASSES = 4
@@ -157,6 +158,20 @@ def test_an_empty_split_has_no_duplicates(natural, limits):
         counts, pairs = compare_splits(one, images, others, limits, measure_authenticity=True)
         assert counts["n_duplicates"].to_list() == [0]
         assert not len(pairs)
+
+
+def test_equal_vectors_of_images_without_files_are_exact_duplicates(tmp_path):
+    vectors = make_unit(np.random.default_rng(0).normal(size=(10, 8)))
+    vectors[6] = vectors[4]
+    class_ids, indices, splits = [0, 0, 1, 1, 2] * 2, [0, 1, 0, 1, 0] * 2, ["train"] * 5 + ["evaluation"] * 5
+    write_embeddings(tmp_path / "user.parquet", class_ids, splits, indices, vectors, np.ones(10), {})
+    train, evaluation = (read_split(None, tmp_path / "user.parquet", split) for split in ("train", "evaluation"))
+    one = ComparedSplits(set="U", split="evaluation", other_set="U", other_split="train")
+    counts, pairs = compare_splits(one, evaluation, train, Limits(), measure_authenticity=False)
+    assert counts.select("n_images", "n_others", "n_exact", "n_duplicates", "correlation_limit").row(0) == (5, 5, 1, 1, None)
+    assert pairs.select("class_id", "index", "other_class_id", "other_index", "kind").rows() == [(0, 1, 2, 0, "exact")]
+    assert pairs["file"].null_count() == pairs["other_file"].null_count() == 1
+    assert choose_similar(pairs) == []
 
 
 def test_accuracies_with_and_without_leaked_images():

@@ -208,7 +208,7 @@ def test_only_contradictions_of_the_audit_are_reported():
 
 def make_leakage(**changes):
     row = {"set": "N", "split": "evaluation", "other_set": "N", "other_split": "train", "n_images": 200, "n_exact": 2}
-    row |= {"n_near": 1, "n_crops": 1, "n_duplicates": 4, "duplicate_share": 0.02}
+    row |= {"n_near": 1, "n_crops": 1, "n_duplicates": 4, "duplicate_share": 0.02, "correlation_limit": 0.9}
     return row | {"duplicate_share_low": 0.008, "duplicate_share_high": 0.05} | changes
 
 
@@ -218,10 +218,12 @@ def test_leaked_images_come_first_and_say_how_they_were_found():
         make_leakage(set="A", split="train"),
         make_leakage(),
         make_leakage(set="B", n_duplicates=0),
+        make_leakage(set="U", other_set="U", n_near=0, n_crops=0, correlation_limit=None),
     ]
     assert summarise_leakage(pl.DataFrame(rows)) == [
         "2.0 % [0.8, 5.0] of the evaluation images of N are also in the training split of N: 2 as the same file, 1 as the "
         "same picture, 1 as a crop (of 200).",
+        "2.0 % [0.8, 5.0] of the evaluation images of U are also in the training split of U: 2 with an equal vector (of 200).",
         "2.0 % [0.8, 5.0] of the training images of A are also natural images of N's training split: 2 as the same file, 1 "
         "as the same picture, 1 as a crop (of 200).",
         "2.0 % [0.8, 5.0] of the training images of N are there more than once: 2 as the same file (of 200).",

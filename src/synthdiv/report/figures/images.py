@@ -146,9 +146,11 @@ def _describe_prompt(row: Mapping[str, Any]) -> dict[str, str]:
 
 
 def choose_similar(pairs: pl.DataFrame) -> list[pl.DataFrame]:
-    """Choose the most similar pairs of each two splits; those with duplicates first, and few of each."""
-    by_splits = pairs.with_columns(is_duplicate=pl.col("kind") != "nearest").sort(
-        "is_duplicate", "correlation", descending=True, nulls_last=True, maintain_order=True
+    """Choose the most similar pairs of images of each two splits; those with duplicates first, and few of each."""
+    by_splits = (
+        pairs.filter(pl.col("file").is_not_null())
+        .with_columns(is_duplicate=pl.col("kind") != "nearest")
+        .sort("is_duplicate", "correlation", descending=True, nulls_last=True, maintain_order=True)
     )
     groups = by_splits.partition_by("set", "split", "other_set", "other_split", maintain_order=True)
     return [group.head(PAIRS) for group in groups[:COMPARISONS]]
