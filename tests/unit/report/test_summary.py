@@ -223,7 +223,8 @@ def test_leaked_images_come_first_and_say_how_they_were_found():
     assert summarise_leakage(pl.DataFrame(rows)) == [
         "2.0 % [0.8, 5.0] of the evaluation images of N are also in the training split of N: 2 as the same file, 1 as the "
         "same picture, 1 as a crop (of 200).",
-        "2.0 % [0.8, 5.0] of the evaluation images of U are also in the training split of U: 2 with an equal vector (of 200).",
+        "2.0 % [0.8, 5.0] of the evaluation images of U are also in the training split of U: 2 with an equal vector (of "
+        "200).",
         "2.0 % [0.8, 5.0] of the training images of A are also natural images of N's training split: 2 as the same file, 1 "
         "as the same picture, 1 as a crop (of 200).",
         "2.0 % [0.8, 5.0] of the training images of N are there more than once: 2 as the same file (of 200).",
