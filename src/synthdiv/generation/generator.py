@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -143,6 +144,21 @@ def _describe_settings(spec: Mapping[str, Any], pipeline: Any) -> str:
     return f"the generator {spec['model']} cannot generate with the scheduler {type(pipeline.scheduler).__name__}{arguments}"
 
 
+class FirstWarning(logging.Filter):
+    """Let the first of messages through that differ only after a colon: diffusers warns of each prompt that is too long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return whether no message has begun like this one."""
+        beginning = record.getMessage().partition(":")[0]
+        is_new = beginning not in self.seen
+        self.seen.add(beginning)
+        return is_new
+
+
 class Generator:
     """A loaded pipeline.
 
@@ -192,6 +208,9 @@ class Generator:
                 f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
             ) from error
         self._check_arguments()
+        for handler in logging.getLogger("diffusers").handlers:
+            if not any(isinstance(one, FirstWarning) for one in handler.filters):
+                handler.addFilter(FirstWarning())
         self.pipeline.set_progress_bar_config(disable=True)
         if spec["compile"]:
             denoiser = getattr(self.pipeline, self.family.denoiser)

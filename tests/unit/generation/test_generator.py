@@ -3,6 +3,7 @@
 import functools
 import io
 import json
+import logging
 import shutil
 
 import numpy as np
@@ -66,6 +67,20 @@ def test_prompts_are_encoded_once_and_in_full_batches(tiny_pipeline, monkeypatch
     prompts = ["bag", "bag", "coat", "bag", "bag", "dress", "sandal", "top", "top", "shirt"]
     assert len(list(generator.generate_images(prompts, range(10), 2.5))) == 10
     assert encoded == [["bag", "coat", "dress", "sandal"], ["top", "shirt", "shirt", "shirt"]]
+
+
+def test_many_long_prompts_are_warned_of_once(tiny_pipeline):
+    class Lines(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+
+    lines, handler = [], Lines()
+    logging.getLogger("diffusers").addHandler(handler)
+    try:
+        generate(make_spec(tiny_pipeline), [f"photo {n}" + " of a coat" * 40 for n in range(5)], range(5), 7.5)
+    finally:
+        logging.getLogger("diffusers").removeHandler(handler)
+    assert [line.partition(" because")[0] for line in lines] == ["The following part of your input was truncated"]
 
 
 def test_an_image_does_not_depend_on_threads():
