@@ -231,6 +231,17 @@ def test_a_sweep_without_prompts_natural_images_or_classifiers_lacks_their_metri
     assert "tabulate_guidance" not in count_jobs(place.plan().stdout)
 
 
+@pytest.mark.parametrize(("device", "gpus"), [("cpu", 0), ("cuda", 1)])
+def test_neighbours_are_searched_on_the_scoring_device(workplace, demo_config, device, gpus):
+    place = workplace(demo_config | {"scoring_device": device})
+    found = {
+        job.rule.name: (job.resources["device"], job.resources["gpu"])
+        for job in place.list_jobs()
+        if job.rule.name in ("score_experiment", "classify_embeddings", "find_duplicates")
+    }
+    assert found == dict.fromkeys(["score_experiment", "classify_embeddings", "find_duplicates"], (device, gpus))
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

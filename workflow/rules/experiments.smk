@@ -32,6 +32,8 @@ rule score_experiment:
         "../../envs/synthdiv.yaml"
     threads: from_plan(experiments.count_scoring_threads)
     resources:
+        device=STUDY.config.scoring_device,
+        gpu=from_plan(experiments.count_scoring_gpus),
         turn=1,
         mem_mb=growing(4000),
         runtime=growing(120),
@@ -110,6 +112,8 @@ rule classify_embeddings:
         "../../envs/synthdiv.yaml"
     threads: from_plan(experiments.count_scoring_threads)
     resources:
+        device=STUDY.config.scoring_device,
+        gpu=from_plan(experiments.count_scoring_gpus),
         mem_mb=growing(16000),
         runtime=growing(480),
     params:

@@ -187,6 +187,8 @@ rule find_duplicates:
         "../../envs/synthdiv.yaml"
     threads: from_plan(experiments.count_scoring_threads)
     resources:
+        device=STUDY.config.scoring_device,
+        gpu=from_plan(experiments.count_scoring_gpus),
         turn=1,
         mem_mb=growing(8000),
         runtime=growing(480),

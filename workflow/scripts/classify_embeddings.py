@@ -9,6 +9,7 @@ import polars as pl
 
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
+from synthdiv.core.scoring_device import claim_scoring_device
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.jobs.experiments import ClassifyEmbeddings
@@ -25,15 +26,20 @@ def main(job: ClassifyEmbeddings, smk: Script) -> None:
         with np.load(smk.input.probe[0], allow_pickle=False) as stored:
             probe = dict(stored)
     totals = sum_classes(reference, job.n_classes)
-    classify = fit_classifiers(reference, totals, probe=probe, seed=job.seed, **job.options)
     n_train = int(totals.counts.sum())
     tables = []
-    for name, path in zip(job.queries, smk.input.queries, strict=True):
-        query = EmbeddingTables(read_manifest(path), "evaluation").read()
-        for classifier, predicted in classify(query).items():
-            columns = {"class_id": query.class_ids, "index": query.indices, "predicted": predicted}
-            head = [pl.lit(classifier).alias("classifier"), pl.lit(name).alias("query"), pl.lit(n_train).alias("n_train")]
-            tables.append(pl.DataFrame(columns).cast(pl.Int32).select(*head, pl.all()))
+    with claim_scoring_device(smk.resources.device) as device:
+        classify = fit_classifiers(reference, totals, probe=probe, seed=job.seed, device=device, **job.options)
+        for name, path in zip(job.queries, smk.input.queries, strict=True):
+            query = EmbeddingTables(read_manifest(path), "evaluation").read()
+            for classifier, predicted in classify(query).items():
+                columns = {"class_id": query.class_ids, "index": query.indices, "predicted": predicted}
+                head = [
+                    pl.lit(classifier).alias("classifier"),
+                    pl.lit(name).alias("query"),
+                    pl.lit(n_train).alias("n_train"),
+                ]
+                tables.append(pl.DataFrame(columns).cast(pl.Int32).select(*head, pl.all()))
     write_table(pl.concat(tables), smk.output.predictions)
 
 

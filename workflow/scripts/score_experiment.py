@@ -7,6 +7,7 @@ Outputs: predictions, one row per query.
 from synthdiv.analysis.experiments import score_experiment
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
+from synthdiv.core.scoring_device import claim_scoring_device
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.jobs.experiments import ScoreExperiment
@@ -15,13 +16,15 @@ from synthdiv.jobs.experiments import ScoreExperiment
 @run_as_job(ScoreExperiment)
 def main(job: ScoreExperiment, smk: Script) -> None:
     """Read both sets, classify the queries and write the predictions."""
-    predictions = score_experiment(
-        EmbeddingTables(read_manifest(smk.input.reference), "train"),
-        EmbeddingTables(read_manifest(smk.input.query), "evaluation").read(),
-        job.n_classes,
-        query_kind=job.query_kind,
-        names=(job.reference, job.query),
-    )
+    with claim_scoring_device(smk.resources.device) as device:
+        predictions = score_experiment(
+            EmbeddingTables(read_manifest(smk.input.reference), "train"),
+            EmbeddingTables(read_manifest(smk.input.query), "evaluation").read(),
+            job.n_classes,
+            query_kind=job.query_kind,
+            names=(job.reference, job.query),
+            device=device,
+        )
     write_table(predictions, smk.output.predictions)
 
 

@@ -81,7 +81,7 @@ class Limits:
     crop_correlation: float = 1.0
 
 
-def find_limits(natural: ImageSplit) -> Limits:
+def find_limits(natural: ImageSplit, *, device: str = "cpu") -> Limits:
     """Find the limits from natural images and their most similar images of other classes, which cannot be the same picture.
 
     The classes are divided into two halves, and each image's most similar one in the other half is found.
@@ -90,22 +90,24 @@ def find_limits(natural: ImageSplit) -> Limits:
     ----------
     natural : ImageSplit
         The training split of the natural set. If it has a single class, only equal files are duplicates.
+    device : str
+        A torch device, on which the most similar images are searched.
     """
     thumbnails, embeddings = natural.thumbnails, natural.embeddings
-    by_thumbnail = _find_other_half(thumbnails, make_vectors(thumbnails))
+    by_thumbnail = _find_other_half(thumbnails, make_vectors(thumbnails), device)
     if (by_thumbnail.numbers < 0).all():
         return Limits()
     limit = max(LOWEST, _find_limit(by_thumbnail.similarities, FALSE_SHARE))
     if embeddings is None:
         return Limits(limit)
-    near = _find_other_half(thumbnails, embeddings)
+    near = _find_other_half(thumbnails, embeddings, device)
     found = np.flatnonzero(near.numbers >= 0)
     chosen = found[:: -(-len(found) // CROPS)]
     crops = match_stored_crops(thumbnails.rows[chosen], thumbnails.rows[near.numbers[chosen]])
     return Limits(limit, _find_limit(near.similarities, CANDIDATES), max(LOWEST, _find_limit(crops, FALSE_SHARE)))
 
 
-def raise_limits(natural: Limits, others: ImageSplit) -> Limits:
+def raise_limits(natural: Limits, others: ImageSplit, *, device: str = "cpu") -> Limits:
     """Raise the limits of the natural set to those of the images that are searched.
 
     In a set of one style, such as objects on a black background, different images are more alike than in the natural set.
@@ -116,14 +118,16 @@ def raise_limits(natural: Limits, others: ImageSplit) -> Limits:
         From :func:`find_limits` of the natural set.
     others : ImageSplit
         The images that are searched. If they are of a single class, the limits stay.
+    device : str
+        As for :func:`find_limits`.
     """
-    own = find_limits(others)
+    own = find_limits(others, device=device)
     if own == Limits():
         return natural
     return Limits(*map(max, astuple(natural), astuple(own)))
 
 
-def _find_other_half(thumbnails: Thumbnails, vectors: Vectors) -> Similar:
+def _find_other_half(thumbnails: Thumbnails, vectors: Vectors, device: str) -> Similar:
     """Find the most similar image in the other half of the classes for a sample of the images."""
     class_ids, indices = (thumbnails.rows[name].to_numpy().astype(np.int64) for name in ("class_id", "index"))
     halves = np.unique(class_ids, return_inverse=True)[1] % 2
@@ -133,7 +137,7 @@ def _find_other_half(thumbnails: Thumbnails, vectors: Vectors) -> Similar:
         blocks = list(vectors.select(sample[halves[sample] == half]))
         others = vectors.select(np.flatnonzero(halves != half))
         if blocks:
-            own = find_similar(len(thumbnails), [join_embeddings(blocks)], others, same=False)
+            own = find_similar(len(thumbnails), [join_embeddings(blocks)], others, same=False, device=device)
             found.numbers[own.numbers >= 0] = own.numbers[own.numbers >= 0]
             found.similarities[own.numbers >= 0] = own.similarities[own.numbers >= 0]
     return found
@@ -146,7 +150,7 @@ def _find_limit(similarities: np.ndarray, false_share: float) -> float:
 
 
 def find_duplicates(
-    images: ImageSplit, others: ImageSplit, near: Similar | None, limits: Limits, *, same: bool
+    images: ImageSplit, others: ImageSplit, near: Similar | None, limits: Limits, *, same: bool, device: str = "cpu"
 ) -> pl.DataFrame:
     """Find the images of a split that are also among some others.
 
@@ -158,6 +162,8 @@ def find_duplicates(
     limits : Limits
     same : bool
         Whether both are the same split.
+    device : str
+        A torch device, on which the most similar thumbnails are searched.
 
     Returns
     -------
@@ -170,7 +176,7 @@ def find_duplicates(
     exact = match_digests(own.rows["digest"], theirs.rows["digest"], same=same)
     found.add("exact", np.flatnonzero(exact >= 0), exact, np.ones(len(own)))
     blocks = (block for mirrored in (False, True) for block in make_vectors(own, mirrored=mirrored))
-    alike = find_similar(len(own), blocks, make_vectors(theirs), same=same)
+    alike = find_similar(len(own), blocks, make_vectors(theirs), same=same, device=device)
     found.add("near", np.flatnonzero(alike.similarities > limits.correlation), *alike)
     if near is not None:
         _add_crops(found, own, theirs, near, limits)

@@ -76,7 +76,13 @@ def _describe_vectors(blocks: Iterable[Embeddings]) -> Thumbnails:
 
 
 def compare_splits(
-    one: ComparedSplits, images: ImageSplit, others: ImageSplit, limits: Limits, *, measure_authenticity: bool
+    one: ComparedSplits,
+    images: ImageSplit,
+    others: ImageSplit,
+    limits: Limits,
+    *,
+    measure_authenticity: bool,
+    device: str = "cpu",
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Find the images of a split that are also in another, or twice in the same.
 
@@ -88,6 +94,8 @@ def compare_splits(
     limits : Limits
     measure_authenticity : bool
         Whether the other split is the training split of the natural set, against which authenticity is measured.
+    device : str
+        A torch device, on which the most similar images are searched.
 
     Returns
     -------
@@ -96,13 +104,13 @@ def compare_splits(
     """
     same, near = images is others, None
     if images.embeddings is not None and others.embeddings is not None:
-        near = find_similar(len(images.thumbnails), images.embeddings, others.embeddings, same=same)
-    found = find_duplicates(images, others, near, limits, same=same)
+        near = find_similar(len(images.thumbnails), images.embeddings, others.embeddings, same=same, device=device)
+    found = find_duplicates(images, others, near, limits, same=same, device=device)
     row = vars(one) | _count(found["kind"], len(images.thumbnails), len(others.thumbnails))
     if images.thumbnails.have_files:
         row |= _describe_limits(limits)
     if measure_authenticity and near is not None and others.embeddings is not None:
-        row |= _measure_authenticity(near, others.embeddings)
+        row |= _measure_authenticity(near, others.embeddings, device)
     return pl.DataFrame([row], schema=COUNTS), _describe_pairs(one, images, others, found)
 
 
@@ -125,9 +133,11 @@ def _describe_limits(limits: Limits) -> dict[str, float]:
     return {f"{name}_limit": value for name, value in vars(limits).items()}
 
 
-def _measure_authenticity(near: Similar, references: Vectors) -> dict[str, Any]:
+def _measure_authenticity(near: Similar, references: Vectors, device: str) -> dict[str, Any]:
     numbers = near.numbers[:, None]
-    found = find_authentic(Neighbours(np.zeros_like(numbers), numbers, near.similarities[:, None]), references)
+    found = find_authentic(
+        Neighbours(np.zeros_like(numbers), numbers, near.similarities[:, None]), references, device=device
+    )
     return _describe_share("authenticity", int(found.sum()), len(found))
 
 

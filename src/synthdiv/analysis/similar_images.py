@@ -85,7 +85,7 @@ def make_vectors(thumbnails: Thumbnails, *, mirrored: bool = False) -> Vectors:
     return Vectors(read)
 
 
-def find_similar(count: int, images: Iterable[Embeddings], others: Vectors, *, same: bool) -> Similar:
+def find_similar(count: int, images: Iterable[Embeddings], others: Vectors, *, same: bool, device: str = "cpu") -> Similar:
     """Find the other image with the highest cosine of each of some images.
 
     Parameters
@@ -98,10 +98,12 @@ def find_similar(count: int, images: Iterable[Embeddings], others: Vectors, *, s
         Those to search.
     same : bool
         Whether they are of the same split, so that an image is not its own neighbour.
+    device : str
+        A torch device.
     """
     numbers, similarities = np.full(count, -1), np.full(count, np.nan)
     for block in images:
-        found = find_nearest(block, others, 1 + same)
+        found = find_nearest(block, others, 1 + same, device=device)
         column = (found.indices[:, 0] == block.indices).astype(int) if same else 0
         places = np.arange(len(block)), column
         better = (found.indices[places] >= 0) & ~(found.cosines[places] <= similarities[block.indices])

@@ -41,6 +41,9 @@ class StudyConfig(ConfigPart):
     """Where models run: auto uses a GPU if there is one. For a full study, use cuda, so that a job that finds no GPU stops
     at once. On a machine without a GPU, use cpu: each job then generates images on one thread, and as many jobs run in
     parallel as there are cores."""
+    scoring_device: Literal["auto", "cpu", "cuda"] = "cpu"
+    """Where neighbours are searched: for experiments, embedding classifiers and duplicates. A GPU finds exactly the same
+    ones. It is worth its queue for sets of some 100,000 images and more."""
     noise: Literal["per_class", "shared"] = "per_class"
     """Whether image i starts from different noise in each class (per_class), or from the same noise in all classes
     (shared)."""

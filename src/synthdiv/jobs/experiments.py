@@ -138,6 +138,11 @@ def count_scoring_threads(study: Study) -> int:
     return 1 if references < 100_000 else 8
 
 
+def count_scoring_gpus(study: Study) -> int:
+    """Return the number of GPUs of a job that searches neighbours."""
+    return 0 if study.config.scoring_device == "cpu" else 1
+
+
 @plans(list_scored)
 def score_experiment(study: Study, encoder: str, reference: str, query: str) -> ScoreExperiment:
     """Plan an experiment."""

@@ -28,7 +28,12 @@ MAX_LEFT_OUT = 200
 
 
 def classify_knn(
-    reference: Iterable[Embeddings], query: Embeddings, ks: Sequence[int], *, center: np.ndarray | None = None
+    reference: Iterable[Embeddings],
+    query: Embeddings,
+    ks: Sequence[int],
+    *,
+    center: np.ndarray | None = None,
+    device: str = "cpu",
 ) -> dict[str, np.ndarray]:
     """Classify queries by the vote of their k nearest references, for several k.
 
@@ -39,7 +44,7 @@ def classify_knn(
     query : Embeddings
         n vectors.
     ks : sequence of int
-    center : float64 array of shape (d,), optional
+    center, device
         As for :func:`synthdiv.metrics.neighbours.find_nearest`.
 
     Returns
@@ -47,7 +52,7 @@ def classify_knn(
     dict of str to int64 array of shape (n,)
         Predicted classes, by "knn<k>".
     """
-    found = find_nearest(query, reference, max(ks), center=center).class_ids
+    found = find_nearest(query, reference, max(ks), center=center, device=device).class_ids
     return {f"knn{k}": vote(found[:, :k]) for k in ks}
 
 
@@ -280,6 +285,7 @@ def fit_classifiers(
     density: bool,
     probe: Mapping[str, Any] | None,
     seed: int,
+    device: str = "cpu",
 ) -> Callable[[Embeddings], dict[str, np.ndarray]]:
     """Fit all requested classifiers to a reference set.
 
@@ -296,6 +302,8 @@ def fit_classifiers(
         From :func:`train_linear_probe`.
     seed : int
         Seed of the mixtures' initial values.
+    device : str
+        A torch device, on which neighbours are searched.
 
     Returns
     -------
@@ -311,7 +319,7 @@ def fit_classifiers(
     variance = choose_bandwidth(whole) if whole is not None and density else None
 
     def classify(query: Embeddings) -> dict[str, np.ndarray]:
-        found = classify_knn(reference, query, knn, center=totals.mean) if knn else {}
+        found = classify_knn(reference, query, knn, center=totals.mean, device=device) if knn else {}
         found["lda"] = discriminant.classify(query)
         if mixtures is not None:
             found["gaussian_mixture"] = mixtures.classify(query)

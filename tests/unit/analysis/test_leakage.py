@@ -203,6 +203,17 @@ def test_accuracies_with_and_without_leaked_images():
     assert set(KINDS) == {"exact", "near", "crop"}
 
 
+@pytest.mark.gpu
+def test_a_gpu_finds_the_same_duplicates(natural, limits):
+    assert find_limits(natural, device="cuda") == limits
+    one = ComparedSplits(set="N", split="train", other_set="N", other_split="train")
+    pairs = [
+        compare_splits(one, natural, natural, limits, measure_authenticity=False, device=name) for name in ("cpu", "cuda")
+    ]
+    assert pairs[0][0].equals(pairs[1][0])
+    assert pairs[0][1].equals(pairs[1][1])
+
+
 def test_a_set_of_one_style_has_limits_of_its_own(tmp_path, natural):
     """Different pictures on one frame, which most of their pixels show."""
 
