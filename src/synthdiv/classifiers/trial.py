@@ -64,8 +64,14 @@ def try_recipe(
         steps = recipe.get("steps", STEPS)
         learner = Learner(reduced, len(class_keys), steps, seed=0, initial=None, process=Process(0, 1, device))
         _check_effects(recipe, learner.model, steps)
-        with explain_refusal(f"the model {recipe['model']} cannot be trained with its recipe"):
-            learner.update(_load_noise(recipe, learner.model, used, device))
+        try:
+            with explain_refusal(f"the model {recipe['model']} cannot be trained with its recipe"):
+                learner.update(_load_noise(recipe, learner.model, used, device))
+        except torch.OutOfMemoryError as error:
+            raise StudyError(
+                f"the model {recipe['model']} cannot be trained with {used} images at once: {device} has too little memory; "
+                "set the recipe's device_batch_size to a smaller number"
+            ) from error
         model = learner.final.eval()
     else:
         (model,), _ = load_classifiers(recipe, class_keys, [None], device)

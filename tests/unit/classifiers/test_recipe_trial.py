@@ -6,6 +6,7 @@ import yaml
 from conftest import make_recipe
 from workplace import REPOSITORY
 
+from synthdiv.classifiers.training.learner import Learner
 from synthdiv.classifiers.trial import try_recipe
 from synthdiv.config.training import Recipe
 from synthdiv.core.errors import StudyError
@@ -59,6 +60,17 @@ def test_what_a_training_would_refuse_or_ignore_is_refused(changes, message):
     with pytest.raises(StudyError) as caught:
         attempt(**changes)
     assert message in str(caught.value)
+
+
+def test_a_batch_that_does_not_fit_into_the_gpu_is_a_sentence(monkeypatch):
+    """A GPU that is too small cannot exist here, so its error is raised by hand."""
+
+    def run_out(*arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Learner, "update", run_out)
+    with pytest.raises(StudyError, match=r"cannot be trained with 8 images at once: cpu has too little memory; set the"):
+        attempt(batch_size=8)
 
 
 ACCEPTED = {
