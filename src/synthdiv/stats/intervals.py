@@ -39,9 +39,9 @@ def wilson_interval(successes: float, count: float) -> tuple[float, float]:
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
     share, spread = successes / count, Z * Z / count
-    middle = (share + spread / 2) / (1 + spread)
-    half = Z * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    half = spread / 2 + Z * math.sqrt(share * (1 - share) / count + spread / (4 * count))
+    # the smaller root of a quadratic equation for successes and for failures, in the form in which nothing cancels
+    return share**2 / (share + half), 1 - (1 - share) ** 2 / (1 - share + half)
 
 
 def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, float]:

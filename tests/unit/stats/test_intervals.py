@@ -8,6 +8,7 @@ from scipy import stats
 
 from synthdiv.stats.differences import Difference, adjust_p_values, compare_means, compare_proportions, correct_rows
 from synthdiv.stats.intervals import (
+    Z,
     jackknife_interval,
     mean_interval,
     new_classes_interval,
@@ -19,6 +20,14 @@ from synthdiv.stats.intervals import (
 def test_wilson_matches_scipy(successes, count):
     expected = stats.binomtest(successes, count).proportion_ci(method="wilson")
     assert wilson_interval(successes, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 10, 96, 1000, 12.5])
+def test_wilson_bounds_of_no_success_and_of_no_failure_are_exact(count):
+    low, high = wilson_interval(0, count)
+    assert low == 0
+    assert high == pytest.approx(Z * Z / (count + Z * Z), rel=1e-14)
+    assert wilson_interval(count, count) == (pytest.approx(1 - high, rel=1e-14), 1)
 
 
 def test_the_mean_of_one_class_has_the_normal_interval():
