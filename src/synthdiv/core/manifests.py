@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
@@ -29,16 +30,36 @@ def describe_files(paths: Iterable[Path | str]) -> list[dict[str, str]]:
         if path.is_file():
             rows.append({"file": str(path), "sha256": hash_file(path)})
             content = json.loads(path.read_bytes()) if path.suffix == ".json" else None
-            if isinstance(content, list) and all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in content):
+            if _is_manifest(content):
                 rows += content
     return rows
 
 
+def _is_manifest(content: Any) -> bool:
+    return isinstance(content, list) and all(isinstance(row, dict) and row.keys() == {"file", "sha256"} for row in content)
+
+
+def _read_rows(path: Path | str) -> list[dict[str, str]]:
+    try:
+        rows = json.loads(Path(path).read_bytes())
+    except ValueError:
+        rows = None
+    if not _is_manifest(rows):
+        raise StudyError(f"the manifest {path} is damaged: delete it and run the study again")
+    return rows
+
+
 def read_manifest(path: Path | str) -> list[str]:
-    """Return the paths of the files in a manifest; of a table, its own path."""
+    """Return the paths of the files in a manifest; of a table, its own path.
+
+    Raises
+    ------
+    StudyError
+        If the manifest is damaged.
+    """
     if Path(path).suffix != ".json":
         return [str(path)]
-    return [row["file"] for row in json.loads(Path(path).read_text())]
+    return [row["file"] for row in _read_rows(path)]
 
 
 def read_checked(paths: Iterable[Path | str]) -> list[str]:
@@ -47,11 +68,12 @@ def read_checked(paths: Iterable[Path | str]) -> list[str]:
     Raises
     ------
     StudyError
-        If a file is missing, or another one; the message names it and the command that makes it again.
+        If a file is missing, or another one (the message names it and the command that makes it again), or a manifest is
+        damaged.
     """
     files = []
     for path in paths:
-        for row in json.loads(Path(path).read_text()):
+        for row in _read_rows(path):
             file = row["file"]
             if not Path(file).exists() or hash_file(file) != row["sha256"]:
                 wrong = "has changed since it was written" if Path(file).exists() else "is missing"

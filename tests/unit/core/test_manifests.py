@@ -35,6 +35,18 @@ def test_a_manifest_changes_with_a_tables_content_and_not_with_its_time(tables, 
     assert manifest.read_bytes() != before
 
 
+@pytest.mark.parametrize("read", [read_manifest, lambda path: read_checked([path])], ids=["as it is", "checked"])
+@pytest.mark.parametrize(
+    ("before", "after"), [(b'"sha256"', b'"sha25v"'), (b'"file"', b'"fild"'), (b'"', b"'"), (b"c5-9", b"\xe35-9")]
+)
+def test_a_damaged_manifest_is_refused(tables, tmp_path, read, before, after):
+    path = tmp_path / "weights_0.json"
+    write_manifest(tables, path)
+    path.write_bytes(path.read_bytes().replace(before, after, 1))
+    with pytest.raises(StudyError, match=r"^the manifest \S+/weights_0.json is damaged: delete it and run the study again$"):
+        read(path)
+
+
 def test_a_listed_file_that_is_missing_or_another_is_refused(tables, tmp_path):
     manifest = tmp_path / "weights_1.json"
     write_manifest(tables, manifest)
