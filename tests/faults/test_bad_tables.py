@@ -126,10 +126,10 @@ SPLITS = ["train"] * 4 + ["evaluation"] * 4
 VECTORS = np.arange(1, 41, dtype=np.float32).reshape(8, 5)
 
 
-def write_table(path, vectors=VECTORS, kind=None):
+def write_table(path, vectors=VECTORS, kind=None, **options):
     kind = kind or pa.list_(pa.from_numpy_dtype(vectors.dtype))
     columns = {"class_id": CLASSES, "split": SPLITS, "embedding": pa.array(list(vectors), kind)}
-    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False)
+    pq.write_table(pa.table(columns), path, compression="none", use_dictionary=False, **options)
     return path
 
 
@@ -156,6 +156,7 @@ PARQUET = {
     "zeros in the first page's header": damage(at=4, put=bytes(40)),
     "a text": lambda data: b"class_id,embedding\n",
     "empty": lambda data: b"",
+    "invalid UTF-8 in a column's name": lambda data: data.replace(b"class_id", b"\xe3lass_id"),
     "invalid UTF-8": lambda data: data.replace(b"train", b"\xff\xfe\xff\xfe\xff"),
 }
 
@@ -167,6 +168,15 @@ def test_a_damaged_parquet_is_refused(tmp_path, apply):
     with pytest.raises(StudyError, match=r"mine\.parquet is not a readable Parquet file: "):
         import_and_read(path, tmp_path)
     assert not (tmp_path / "results").exists()
+
+
+def test_a_flipped_bit_in_a_page_with_a_checksum_is_refused(tmp_path):
+    path = write_table(tmp_path / "mine.parquet", write_page_checksum=True)
+    content, value = path.read_bytes(), VECTORS[4].tobytes()
+    path.write_bytes(content.replace(value, bytes([value[0] ^ 1]) + value[1:]))
+    assert path.read_bytes() != content
+    with pytest.raises(StudyError, match=r"mine\.parquet is not a readable Parquet file: .*CRC"):
+        import_and_read(path, tmp_path)
 
 
 def test_a_parquet_of_half_precision_is_read(tmp_path):

@@ -135,9 +135,9 @@ def _number_rows(ids: np.ndarray, splits: list[str], at: np.ndarray, rows: np.nd
 
 def _read_parquet(file: str) -> dict[str, Any]:
     try:
-        table = pq.read_table(file)
+        table = pq.read_table(file, page_checksum_verification=True)
         table.validate(full=True)
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StudyError(f"{file} is not a readable Parquet file: {error}") from None
     for name in ("class_id", "embedding"):
         if name not in table.column_names:
