@@ -119,6 +119,18 @@ def test_a_prompt_table_that_is_not_a_parquet_is_refused(tmp_path, monkeypatch, 
     assert "the prompt table table.parquet is not a readable Parquet file" in refusal(config, tmp_path)
 
 
+@pytest.mark.parametrize("name", [b"key", b"a hat"], ids=["a column's name", "a page"])
+def test_a_flipped_bit_in_a_prompt_table_is_refused(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    config = make_study(tmp_path)
+    columns = {"key": ["hat", "bag"], "prompt": ["a hat", "a bag"]}
+    pq.write_table(pa.table(columns), "table.parquet", compression="none", use_dictionary=False, write_page_checksum=True)
+    content = (tmp_path / "table.parquet").read_bytes()
+    (tmp_path / "table.parquet").write_bytes(content.replace(name, bytes([name[0] ^ 0x80]) + name[1:]))
+    config["datasets"]["mine"] = {"builder": "table", "table": "table.parquet"}
+    assert "the prompt table table.parquet is not a readable Parquet file" in refusal(config, tmp_path)
+
+
 # User-provided embeddings
 
 CLASSES = [0, 0, 1, 1] * 2

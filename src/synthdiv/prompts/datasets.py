@@ -353,10 +353,10 @@ def _read_table(path: Path) -> list[dict[str, str]]:
         if not path.exists():
             raise StudyError(f"the prompt table {path} does not exist")
         try:
-            table = pq.ParquetFile(path).read()
-        except (pa.ArrowException, OSError) as error:
+            table = pq.ParquetFile(path, page_checksum_verification=True).read().to_pylist()
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise StudyError(f"the prompt table {path} is not a readable Parquet file: {error}") from None
-        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table.to_pylist()]
+        rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table]
     else:
         rows = [row for _, row in read_csv_rows(path, required=("prompt",), what="prompt table")]
     if not rows or "prompt" not in rows[0] or not {"key", "class_id"} & set(rows[0]):

@@ -22,7 +22,7 @@ from synthdiv.images.archive import digest_bytes, read_bytes, read_image
 from synthdiv.images.flags import decode_image
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.natural_index import choose_images, count_images, index_images
-from synthdiv.images.readers.sources import find_images
+from synthdiv.images.readers.sources import find_images, read_rows
 from synthdiv.prompts.class_tables import ClassRow
 
 CLASSES = [ClassRow(0, "boot", "ankle boot", "", "", ""), ClassRow(1, "shirt", "shirt", "", "", "")]
@@ -434,6 +434,17 @@ def test_subsets_differ_by_seed_split_and_class(tmp_path, many):
     assert numbers(index(found, tmp_path, count=7, split="evaluation")) != first
     assert [n for class_id, n in first if class_id == 0] != [n for class_id, n in first if class_id == 1]
     assert numbers(index(found, tmp_path, count=20)) == [(class_id, n) for class_id in range(2) for n in range(20)]
+
+
+@pytest.mark.parametrize("name", [b"class_id", ENCODED[1]], ids=["a column's name", "a page"])
+def test_a_flipped_bit_in_a_parquet_is_refused(tmp_path, name):
+    path = tmp_path / "a.parquet"
+    table = pa.table({"class_id": [0, 1], "image": ENCODED[:2]})
+    pq.write_table(table, path, compression="none", use_dictionary=False, write_page_checksum=True, write_statistics=False)
+    path.write_bytes(path.read_bytes().replace(name, bytes([name[0] ^ 0x80]) + name[1:]))
+    with pytest.raises(StudyError, match=r"a\.parquet is (not a readable Parquet file|damaged, near row 0): "):
+        find_images(ImageFiles(form="parquet", paths=(str(path),)), CLASSES)
+        list(read_rows(str(path)))
 
 
 def test_a_numeric_key_takes_precedence_over_a_class_id(tmp_path):

@@ -18,10 +18,10 @@ PARQUET_IMAGES = ("image", "jpg", "png", "bytes")
 def _open_parquet(path: str, label: str | None = None) -> tuple[pq.ParquetFile, str, list[str]]:
     """Open the file, and name its column of encoded images, and those that may hold classes."""
     try:
-        file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        file = pq.ParquetFile(path, page_checksum_verification=True)
+        names = file.schema_arrow.names
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StudyError(f"{path} is not a readable Parquet file: {error}") from None
-    names = file.schema_arrow.names
     image = next((name for name in PARQUET_IMAGES if name in names), None)
     columns = [name for name in (LABEL_NAMES if label is None else (label,)) if name in names]
     if image is None or not columns:
@@ -49,7 +49,7 @@ def find_in_parquet(path: str, labels: Labels, others: Counter[str], label: str 
     for column in columns:
         try:
             readings[column] = file.read(columns=[column])[column].to_pylist()
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, ValueError) as error:
             raise StudyError(f"{path}: the column {column} is damaged: {error}") from None
     if len(columns) > 1:
         readings = {name: values for name, values in readings.items() if _are_classes(values, labels)} or readings
@@ -88,5 +88,5 @@ def read_parquet_images(path: str) -> Iterator[bytes]:
                     raise StudyError(f"{path}, row {row}: the column {image} holds no encoded image")
                 yield data
                 row += 1
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise StudyError(f"{path} is damaged, near row {row}: {error}") from None
