@@ -17,7 +17,7 @@ modifiers:
     added: [small, large, ""]
 """
 """It has six prompts, enough for these counts."""
-FINGERPRINT = {"pipeline": "Standin", "digest": "0" * 64, "guidance": "classifier-free"}
+FINGERPRINT = {"pipeline": "Standin", "digest": make_digest({"pipeline": "Standin"}), "guidance": "classifier-free"}
 
 
 def generate(prompts, seeds, guidance_scale):

@@ -5,17 +5,16 @@ of datasets that generate some of the same images.
 Outputs: index, one row per image.
 """
 
-import json
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
-from pathlib import Path
 
 import torch
 
 from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
+from synthdiv.generation.fingerprint import read_fingerprint
 from synthdiv.generation.generator import Generator, SafetyChecker
 from synthdiv.generation.shards import generate_shard
 from synthdiv.jobs.images import GenerateImages
@@ -25,7 +24,7 @@ from synthdiv.jobs.images import GenerateImages
 def main(job: GenerateImages, smk: Script) -> None:
     """Generate the shard."""
     spec = job.generator
-    fingerprint = json.loads(Path(smk.input.fingerprint).read_text())
+    fingerprint = read_fingerprint(smk.input.fingerprint)
     times = {}
     with ExitStack() as stack:
 

@@ -6,20 +6,18 @@ Outputs: table, one row per metric and guidance scale; per_class, one per class 
 metric and class.
 """
 
-import json
-from pathlib import Path
-
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.core.tables import read_table
+from synthdiv.generation.fingerprint import read_fingerprint
 from synthdiv.jobs.metrics import TabulateGuidance
 
 
 @run_as_job(TabulateGuidance)
 def main(job: TabulateGuidance, smk: Script) -> None:
     """Read the outcomes, tabulate and compare the scales, and write the tables."""
-    fingerprints = [json.loads(Path(path).read_text()) for path in smk.input.fingerprints]
+    fingerprints = map(read_fingerprint, smk.input.fingerprints)
     kinds = {name: one["guidance"] for name, one in zip(job.generators, fingerprints, strict=True)}
     rows = []
     for one, path in zip(job.metrics, smk.input.sources, strict=True):

@@ -24,6 +24,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.hub import advise, explain, explain_refusal, fetch_pipeline, list_model_files, read_configuration
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
+from synthdiv.generation.fingerprint import digest_fingerprint
 from synthdiv.generation.lora import find_lora, load_lora
 
 RESERVED_ARGUMENTS = {
@@ -65,7 +66,8 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``digest`` covers all other values except ``model`` and ``guidance`` (the kind of guidance).
+        ``digest`` covers all other values except ``model`` and ``guidance`` (the kind of guidance); see
+        :func:`synthdiv.generation.fingerprint.read_fingerprint`.
 
     Raises
     ------
@@ -96,7 +98,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         metadata["lora"] = make_digest([hash_files([lora], lora.parent)])
         metadata["lora_scale"] = spec["lora_scale"]
     metadata = json.loads(json.dumps(metadata, default=str))
-    return metadata | {"model": spec["model"], "guidance": guidance, "digest": make_digest(metadata)}
+    return metadata | {"model": spec["model"], "guidance": guidance, "digest": digest_fingerprint(metadata)}
 
 
 def list_options(index: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ import polars as pl
 
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.tables import read_metadata
+from synthdiv.generation.fingerprint import read_fingerprint
 from synthdiv.generation.shards import count_generated
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import (
@@ -65,7 +65,7 @@ class GenerationProgress:
     def fingerprints(self) -> dict[str, dict[str, Any]]:
         """Fingerprints of the generators that already have one."""
         paths = {name: self.results / "generators" / f"{name}.json" for name in self.study.config.generators}
-        return {name: json.loads(path.read_text()) for name, path in paths.items() if path.exists()}
+        return {name: read_fingerprint(path) for name, path in paths.items() if path.exists()}
 
     @cached_property
     def changed_generators(self) -> set[str]:

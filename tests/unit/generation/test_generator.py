@@ -16,6 +16,8 @@ from safetensors.torch import load_file, save_file
 from workplace import DEMO
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import write_json
+from synthdiv.generation.fingerprint import read_fingerprint
 from synthdiv.generation.generator import Generator, SafetyChecker, fingerprint_generator, make_scheduler
 from synthdiv.generation.shards import make_recipe
 
@@ -110,6 +112,8 @@ def test_an_image_depends_on_the_prompt_and_the_seed(tiny_pipeline, images):
 
 def test_the_fingerprint_depends_on_the_contents_and_not_on_the_location(tiny_pipeline, tmp_path):
     first = fingerprint_generator(make_spec(tiny_pipeline))
+    write_json(first, tmp_path / "gen.json")
+    assert read_fingerprint(tmp_path / "gen.json") == first
     moved = tmp_path / "elsewhere"
     shutil.copytree(tiny_pipeline, moved)
     (moved / "README.md").write_text("a note")

@@ -8,6 +8,8 @@ import yaml
 from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
+from synthdiv.core.errors import StudyError
+from synthdiv.images.index import read_index
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
 from synthdiv.operations.rates import Rates
@@ -125,10 +127,9 @@ def test_finished_work_takes_no_more_hours(config, tmp_path):
 
 def test_images_that_snakemake_plans_again_are_done_if_the_archive_has_them(config):
     generate_all(config)
-    study, index = load_study(config), "results/images/synset/g7.5/c0-2.parquet"
+    index = "results/images/synset/g7.5/c0-2.parquet"
     assert read_grid(config, {index}) == ([(210, 0, 0), (210, 0, 0)], [])
-    lost, *_ = sorted(Path(study.config.archive).glob("*/*/*.tar"))
-    lost.unlink()
+    Path(read_index(index)["file"][0].as_py()).unlink()
     (counts, *_), reasons = read_grid(config, {index})
     assert counts[2] > 0
     assert "synset/g7.5: 1 classes not in the archive, and the job runs again" in reasons
@@ -139,6 +140,14 @@ def test_no_image_is_done_while_its_generator_must_be_read_again(config):
     counts, reasons = read_grid(config, {"results/generators/gen.json"})
     assert counts == [(0, 0, 210), (0, 140, 70)]
     assert reasons[0] == "synset/g7.5: 3 classes the generator's files have changed, and perhaps its images"
+
+
+def test_a_damaged_fingerprint_does_not_plan_all_images_again(config):
+    generate_all(config)
+    path = Path("results/generators/gen.json")
+    path.write_text(path.read_text().replace("Standin", "Standim"))
+    with pytest.raises(StudyError, match=r"the generator's fingerprint results/generators/gen.json is damaged: delete it"):
+        read_grid(config)
 
 
 def test_an_edited_prompt_is_named_with_its_earlier_text(config, tmp_path):
