@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
@@ -35,7 +35,7 @@ def describe_files(paths: Iterable[Path | str]) -> list[dict[str, str]]:
     return rows
 
 
-def _is_manifest(content: Any) -> bool:
+def _is_manifest(content: Any) -> TypeGuard[list[dict[str, str]]]:
     return isinstance(content, list) and all(isinstance(row, dict) and row.keys() == {"file", "sha256"} for row in content)
 
 
