@@ -11,7 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from synthdiv.core.jobs import Script, announce, run_as_command
-from synthdiv.operations.cleanup import check_users, remove_files, sort_files, tabulate_files
+from synthdiv.operations.cleanup import check_locks, remove_files, sort_files, tabulate_files
 from synthdiv.operations.text_tables import render_table
 from synthdiv.plan.loading import load_study
 
@@ -22,7 +22,7 @@ def main(smk: Script) -> None:
     study = load_study(smk.config)
     archive = study.config.archive
     if smk.params.delete:
-        check_users(archive)
+        check_locks(archive)
     states = sort_files(study, Path("results", study.name), now=time.time())
     announce(f"\nThe archive {archive}\n{render_table(tabulate_files(states))}\n")
     for file in states["unused"]:

@@ -94,8 +94,8 @@ def list_indices(folder: Path) -> Iterator[Path]:
     Raises
     ------
     StudyError
-        If one of its folders can't be read, or is a link to what is not there, such as a disk that is not mounted: images
-        indexed there would count as unused.
+        If one of its folders can't be read, is a link to what is not there or empty, or is a study's and empty, like that of
+        a disk that is not mounted: images indexed there would count as unused.
     """
 
     def refuse(error: OSError) -> None:
@@ -110,20 +110,33 @@ def list_indices(folder: Path) -> Iterator[Path]:
         refuse(error)
         return
     for study in studies:
-        for path, _, names in os.walk(folder / "results" / study / "images", onerror=refuse, followlinks=True):
-            for name in names:
+        images = folder / "results" / study / "images"
+        _check_links(images)
+        _check_filled(images.parent)
+        for path, folders, names in os.walk(images, onerror=refuse, followlinks=True):
+            for name in (*folders, *names):
                 _check_links(Path(path, name))
-                if name.endswith(".parquet"):
-                    yield Path(path, name)
+            yield from (Path(path, name) for name in names if name.endswith(".parquet"))
 
 
 def _check_links(path: Path) -> None:
-    dangling = next((one for one in (path, *path.parents) if one.is_symlink() and not one.exists()), None)
-    if dangling is not None:
+    for one in (path, *path.parents):
+        if one.is_symlink():
+            _check_filled(one)
+
+
+def _check_filled(path: Path) -> None:
+    if _is_empty(path) or not path.exists():
+        state = "empty" if path.exists() else "not there"
+        what = f"a link to {path.readlink()}, which is {state}," if path.is_symlink() else "empty,"
         raise StudyError(
-            f"{dangling} is a link to {dangling.readlink()}, which is not there, so it is unknown which images are needed "
-            "there. Mount it, or remove the link if the results are gone for good"
+            f"{path} is {what} so it is unknown which images are needed there: its disk may not be mounted. Mount it, or "
+            f"remove the {'link' if path.is_symlink() else 'folder'} if the results are gone for good"
         )
+
+
+def _is_empty(path: Path) -> bool:
+    return path.is_dir() and not os.listdir(path)
 
 
 def read_named(folders: Iterable[Path]) -> set[str]:
@@ -177,8 +190,14 @@ def sort_files(study: Study, results: Path | str, *, now: float) -> dict[str, li
     -------
     dict of str to list of ArchiveFile
         By state: named in an index, planned by the study, young, or none of these: unused.
+
+    Raises
+    ------
+    StudyError
+        If it is unknown which files are needed, as in :func:`check_users` and :func:`read_named`.
     """
     archive = study.config.archive
+    check_users(archive)
     named = read_named({Path.cwd(), *find_users(archive).values()})
     planned = plan_names(study, results)
     states: dict[str, list[ArchiveFile]] = {state: [] for state in STATES}
@@ -206,23 +225,34 @@ def tabulate_files(states: dict[str, list[ArchiveFile]]) -> pl.DataFrame:
 
 
 def check_users(archive: Path | str) -> None:
-    """Check that every folder that uses the archive can be inspected, and that no run is in progress in it.
+    """Check that every folder that uses the archive has results.
 
     Raises
     ------
     StudyError
-        If a folder that used the archive is not there, or empty like that of a disk that is not mounted, or Snakemake holds
-        locks in it.
+        If the results of a folder that used the archive are not there, or empty like those of a disk that is not mounted.
     """
-    users = find_users(archive)
-    for mark, folder in users.items():
-        if not os.path.isdir(folder) or not os.listdir(folder):
-            state = "is empty" if os.path.isdir(folder) else "is not there"
+    for mark, folder in find_users(archive).items():
+        results = folder / "results"
+        _check_links(results)
+        if _is_empty(results) or not results.exists():
+            state = "empty" if results.exists() else "not there"
             raise StudyError(
-                f"{folder} used the archive {archive} and {state}, so it is unknown which images it needs. If it is gone "
-                f"for good, delete {mark}; if it is only not mounted here, run this where it is mounted"
+                f"{folder} used the archive {archive}, and {results} is {state}, so it is unknown which images are needed "
+                f"there: its disk may not be mounted. Run this where it is mounted, or delete {mark} if the results are "
+                "gone for good"
             )
-    for folder in {Path.cwd(), *users.values()}:
+
+
+def check_locks(archive: Path | str) -> None:
+    """Check that no run is in progress in a folder that uses the archive.
+
+    Raises
+    ------
+    StudyError
+        If Snakemake holds locks in one.
+    """
+    for folder in {Path.cwd(), *find_users(archive).values()}:
         if any(folder.glob(".snakemake/locks/*.lock")):
             raise StudyError(
                 f"Snakemake is running in {folder}: wait until it ends. If it was killed, run `snakemake ... --unlock` there"

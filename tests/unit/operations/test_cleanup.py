@@ -13,7 +13,7 @@ from standin import FINGERPRINT, generate_run, make_config
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.archive import MARKS, mark_use
-from synthdiv.operations.cleanup import check_users, find_users, remove_files, sort_files, tabulate_files
+from synthdiv.operations.cleanup import check_locks, check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
 
@@ -98,19 +98,41 @@ def test_files_indexed_in_another_folder_are_in_use(config, tmp_path, monkeypatc
     monkeypatch.chdir(here)
     assert set(find_users(config["archive"]).values()) == {here, there}
     assert list_states(config, later=2 * WEEK) == {"in an index": own | other}
-    check_users(config["archive"])
-    shutil.rmtree(there / "results")
-    assert list_states(config, later=2 * WEEK) == {"in an index": own, "unused": other}
-    with pytest.raises(
-        StudyError, match=f"{re.escape(str(there))} used the archive .* and is empty, .* run this where it is mounted"
-    ):
-        check_users(config["archive"])
     there.rename(tmp_path / "moved")
-    with pytest.raises(StudyError, match=f"{re.escape(str(there))} used the archive .* and is not there") as caught:
-        check_users(config["archive"])
-    mark = re.search(r"delete (\S+);", str(caught.value))[1]
+    mark = refuse_to_list(config, there, "not there")
     os.remove(mark)
+    assert list_states(config, later=2 * WEEK) == {"in an index": own, "unused": other}
+
+
+def refuse_to_list(config, folder, state):
+    """Return the mark that the error names."""
+    results = re.escape(str(folder / "results"))
+    message = (
+        f"{re.escape(str(folder))} used the archive .*, and {results} is {state}, .* may not be mounted. Run this where"
+    )
+    with pytest.raises(StudyError, match=message) as caught:
+        list_states(config)
+    return re.search(r"delete (\S+) if the results are gone", str(caught.value))[1]
+
+
+def test_a_user_of_the_archive_without_results_is_an_error(config, tmp_path, monkeypatch):
+    """The disk of its results, or the whole folder's, may not be mounted."""
+    here, there = Path.cwd(), tmp_path / "there"
+    there.mkdir()
+    monkeypatch.chdir(there)
+    Path("study.yaml").touch()
+    generate_all(config)
+    monkeypatch.chdir(here)
     check_users(config["archive"])
+    (there / "results").rename(tmp_path / "unmounted")
+    refuse_to_list(config, there, "not there")
+    (there / "results").mkdir()
+    refuse_to_list(config, there, "empty")
+    (there / "study.yaml").unlink()
+    (there / "results").rmdir()
+    mark = refuse_to_list(config, there, "not there")
+    os.remove(mark)
+    assert set(list_states(config)) == {"young"}
 
 
 @pytest.mark.parametrize("name", ["here", "there"])
@@ -122,10 +144,10 @@ def test_nothing_is_removed_while_snakemake_runs(config, tmp_path, monkeypatch, 
         Path("study.yaml").touch()
     locks = tmp_path / name / ".snakemake" / "locks"
     locks.mkdir(parents=True)
-    check_users(config["archive"])
+    check_locks(config["archive"])
     (locks / "0.output.lock").write_text("results/x\n")
     with pytest.raises(StudyError, match=f"Snakemake is running in {re.escape(str(tmp_path / name))}: .*--unlock"):
-        check_users(config["archive"])
+        check_locks(config["archive"])
 
 
 def test_the_working_folder_counts_without_a_mark(config):
@@ -136,7 +158,7 @@ def test_the_working_folder_counts_without_a_mark(config):
     Path(".snakemake/locks").mkdir(parents=True)
     Path(".snakemake/locks/0.output.lock").touch()
     with pytest.raises(StudyError, match=f"Snakemake is running in {re.escape(str(Path.cwd()))}: "):
-        check_users(config["archive"])
+        check_locks(config["archive"])
 
 
 def test_leftovers_of_killed_jobs_are_unused_and_other_files_are_ignored(config):
@@ -193,6 +215,31 @@ def test_results_behind_a_link_to_a_missing_disk_are_an_error(config, tmp_path, 
         StudyError, match=rf"{moved} is a link to {tmp_path}/disk, which is not there, .*Mount it, or remove"
     ):
         list_states(config, later=2 * WEEK)
+
+
+@pytest.mark.parametrize("moved", ["results/s", "results/s/images", "results/s/images/disamb"])
+def test_results_behind_a_link_to_an_empty_folder_are_an_error(config, tmp_path, moved):
+    """Such as the mount point of a disk that is not mounted."""
+    generate_all(config)
+    Path(moved).rename(tmp_path / "unmounted")
+    (tmp_path / "disk").mkdir()
+    Path(moved).symlink_to(tmp_path / "disk")
+    message = rf"{moved} is a link to {tmp_path}/disk, which is empty, .* may not be mounted. Mount it, or remove the link"
+    with pytest.raises(StudyError, match=message):
+        list_states(config, later=2 * WEEK)
+
+
+def test_an_empty_folder_of_a_study_is_an_error(config, tmp_path):
+    generate_all(config)
+    Path("results/other").mkdir()
+    with pytest.raises(
+        StudyError, match=r"results/other is empty, .* may not be mounted. Mount it, or remove the folder if"
+    ):
+        list_states(config, later=2 * WEEK)
+    Path("results/other").rmdir()
+    Path("results/s/images/failed").mkdir()  # Snakemake makes it before a job
+    Path("results/README").touch()
+    assert list_states(config, later=2 * WEEK) == {"in an index": blocks(config)}
 
 
 def test_a_table_of_images_next_to_the_indices_is_not_an_index(config):
