@@ -30,7 +30,9 @@ logger = logging.getLogger(__name__)
 terminal_logger = logging.getLogger(f"{__name__}.terminal")
 STARTED = "started on"
 WORK = "work: "
+WRITES = "will write: "
 WROTE = "wrote: "
+FINISHED = "finished after"
 _failed = False
 
 
@@ -127,7 +129,8 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
     log : str, Path or None
         The rule's log file; None leaves the output where it is.
     outputs : iterable of str
-        The files that the job writes, whose digests the log will have for target ``verify``.
+        The files that the job writes: the log names them and, when the job has finished, their digests, for target
+        ``verify``.
     """
     empty = os.open(os.devnull, os.O_RDONLY)
     os.dup2(empty, 0)
@@ -153,7 +156,9 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
     signal.signal(signal.SIGTERM, stop_job)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
-        atexit.register(_finish_log, time.monotonic(), kept, list(outputs))
+        if outputs := list(outputs):
+            logger.info("%s%s", WRITES, ", ".join(outputs))
+        atexit.register(_finish_log, time.monotonic(), kept, outputs)
 
 
 def announce(text: str) -> None:
@@ -226,5 +231,5 @@ def stop_job(number: int, frame: object = None) -> None:
 def _finish_log(start: float, kept: Path, outputs: list[str]) -> None:
     if not _failed:
         logger.info("%s%s", WROTE, json.dumps(describe_files(outputs)))
-        logger.info("finished after %.1f s", time.monotonic() - start)
+        logger.info("%s %.1f s", FINISHED, time.monotonic() - start)
         kept.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.jobs import WROTE
+from synthdiv.core.jobs import FINISHED, WRITES, WROTE
 from synthdiv.core.manifests import hash_file
 from synthdiv.core.results_format import NO_RESULTS
 from synthdiv.core.tables import METADATA_KEY, refuse_damage
@@ -37,6 +37,8 @@ class Verification:
         A sentence each.
     unknown : list of str
         Files of the study that no job says it wrote.
+    unfinished : list of str
+        Logs of jobs that failed, were stopped or are running: their results are missing.
     """
 
     files: int = 0
@@ -44,6 +46,7 @@ class Verification:
     blocks: int = 0
     problems: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
 
 
 def verify_study(results: Path, *, threads: int) -> Verification:
@@ -60,6 +63,7 @@ def verify_study(results: Path, *, threads: int) -> Verification:
     written = {Path(file): digest for file, digest in list_written(results)}
     found.files, problems = len(written), _check_all("files", _check_file, sorted(written.items()), threads)
     found.unknown = sorted(map(str, set(_list_results(results)) - written.keys()))
+    found.unfinished = list_unfinished(results)
     images = sorted(_list_images(results, problems))
     blocks = sorted({Path(file) for file, *_ in images if BLOCK.fullmatch(Path(file).name)})
     tasks = [images[start : start + IMAGES_PER_TASK] for start in range(0, len(images), IMAGES_PER_TASK)]
@@ -82,6 +86,12 @@ def list_written(results: Path) -> Iterator[tuple[str, str]]:
             yield from ((row["file"], row["sha256"]) for row in (json.loads(lines[-1]) if lines else ()))
         except (ValueError, TypeError, KeyError):
             raise StudyError(f"the log {log} is damaged: delete it to check the other files") from None
+
+
+def list_unfinished(results: Path) -> list[str]:
+    """List the logs of the jobs that would have written files, but did not finish."""
+    logs = {log: log.read_text(errors="replace") for log in sorted((results / "logs").rglob("*.log"))}
+    return [str(log) for log, text in logs.items() if WRITES in text and FINISHED not in text]
 
 
 def _list_results(results: Path) -> Iterator[Path]:

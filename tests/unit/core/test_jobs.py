@@ -74,6 +74,15 @@ def test_a_data_loaders_workers_ignore_sigterm(tmp_path):
     assert run_job(tmp_path / "without.log", LOADER.replace("INIT", "None").replace("PATIENCE", "120")) == 1
 
 
+def test_a_log_names_the_outputs_of_a_job_that_fails(tmp_path):
+    log = tmp_path / "job.log"
+    run_job(log, "raise StudyError('no')")
+    assert "will write: " not in log.read_text()
+    run_job(log, f"start_job({str(log)!r}, outputs=['a.csv', 'b.csv'])\nraise StudyError('no')")
+    assert "will write: a.csv, b.csv\n" in log.read_text()
+    assert "wrote: " not in log.read_text()
+
+
 def test_a_job_has_no_input(tmp_path):
     """As in `yes | snakemake`."""
     code = f"from synthdiv.core.jobs import start_job\nstart_job({str(tmp_path / 'job.log')!r})\nprint('answer:', input())"
