@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import tarfile
 import zlib
 from collections.abc import Iterable
@@ -219,6 +220,8 @@ def read_image(file: str, offset: int, size: int, digest: bytes) -> bytes:
         if BLOCK.fullmatch(os.path.basename(file)):
             advice = "Delete this file and run the study again, which says how to restore it"
         else:
-            advice = "If you changed it, run the study again; if the disk damaged it, restore it first"
+            advice = (
+                f"If you changed it, `touch {shlex.quote(file)}` and run the study again; if the disk damaged it, restore it"
+            )
         raise StudyError(f"{file}: the image at byte {offset} is not the one that was indexed. {advice}")
     return data

@@ -303,7 +303,9 @@ def test_an_image_with_other_bytes_is_decoded_again(tmp_path, replace):
     (before,) = (row for row in rows if row["file"] == str(path))
     assert read_image(*(before[name] for name in PLACE)) == RAW[3]
     replace(path, RAW[4])
-    with pytest.raises(StudyError, match=r"03\.PNG: the image at byte 0 is not the one that was indexed"):
+    with pytest.raises(
+        StudyError, match=r"03\.PNG: the image at byte 0 is not the one that was indexed. If .* `touch \S+/03\.PNG` and"
+    ):
         read_image(*(before[name] for name in PLACE))
     after = index(find_images(source, CLASSES), tmp_path)
     assert [row for row in after if row not in rows] == [before | {"digest": digest_bytes(RAW[4])}]
