@@ -16,6 +16,7 @@ from tqdm import tqdm
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import FINISHED, WRITES, WROTE
 from synthdiv.core.manifests import hash_file
+from synthdiv.core.provenance.environments import list_damaged_records
 from synthdiv.core.results_format import NO_RESULTS
 from synthdiv.core.tables import METADATA_KEY, refuse_damage
 from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
@@ -63,6 +64,7 @@ def verify_study(results: Path, *, threads: int) -> Verification:
     written = {Path(file): digest for file, digest in list_written(results)}
     found.files, problems = len(written), _check_all("files", _check_file, sorted(written.items()), threads)
     found.unknown = sorted(map(str, set(_list_results(results)) - written.keys()))
+    problems += [f"the record of an environment {path} is damaged: delete it" for path in list_damaged_records(results)]
     found.unfinished = list_unfinished(results)
     images = sorted(_list_images(results, problems))
     blocks = sorted({Path(file) for file, *_ in images if BLOCK.fullmatch(Path(file).name)})

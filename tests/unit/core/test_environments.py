@@ -10,7 +10,12 @@ from workplace import REPOSITORY
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.provenance import environments
-from synthdiv.core.provenance.environments import describe_environment, read_last_versions, record_environment
+from synthdiv.core.provenance.environments import (
+    describe_environment,
+    list_damaged_records,
+    read_last_versions,
+    record_environment,
+)
 from synthdiv.core.provenance.versions import DECISIVE, read_versions
 
 CONFIG = {"study": "mine", "seed": 1}
@@ -55,6 +60,20 @@ def test_a_damaged_record_is_named(tmp_path, content):
     path.write_text(content)
     with pytest.raises(StudyError, match=f"{path} is damaged: delete it"):
         read_last_versions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"torch"', '"torci"'), ('"python": "3', '"python": "1'), ('"first_host"', '"first_hosu"'), ("{", "[")],
+)
+def test_a_record_that_is_not_what_its_name_says_is_damaged(tmp_path, before, after):
+    record_environment(tmp_path, CONFIG, REPOSITORY)
+    assert list_damaged_records(tmp_path) == []
+    (path,) = list_records(tmp_path)
+    content = path.read_text()
+    path.write_text(content.replace(before, after, 1))
+    assert path.read_text() != content
+    assert list_damaged_records(tmp_path) == [path]
 
 
 def test_the_commit_of_an_edited_clone_and_of_a_copy_without_git(tmp_path):

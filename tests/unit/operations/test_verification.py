@@ -1,4 +1,4 @@
-"""Which jobs of a study did not finish, by their logs."""
+"""Which jobs of a study did not finish, by their logs, and which records of environments are damaged."""
 
 import pytest
 
@@ -29,3 +29,10 @@ def test_a_target_without_results_misses_none(tmp_path, name):
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / name).write_text(f"{STARTED} node7\n")
     assert verify_study(tmp_path, threads=1).unfinished == []
+
+
+def test_a_damaged_record_of_an_environment_is_a_problem(tmp_path):
+    path = tmp_path / "environments" / "0123456789ab.json"
+    path.parent.mkdir()
+    path.write_text("[]")
+    assert verify_study(tmp_path, threads=1).problems == [f"the record of an environment {path} is damaged: delete it"]

@@ -25,6 +25,8 @@ from synthdiv.core.results_format import ENVIRONMENTS
 
 PROCESSORS = Path("/proc/cpuinfo")
 GPUS = Path("/proc/driver/nvidia/gpus")
+FIRST = ("first_used", "first_host")
+"""Keys of a record that say nothing of the environment; its file is named by the digest of the others."""
 PATIENCE = 10
 """Seconds within which git answers, or the commit is not recorded."""
 
@@ -44,7 +46,7 @@ def record_environment(results: Path, config: Mapping[str, Any], repository: Pat
         The clone whose code runs.
     """
     found = describe_environment(config, repository)
-    path = results / ENVIRONMENTS / f"{make_digest(found)[:12]}.json"
+    path = results / ENVIRONMENTS / name_record(found)
     if path.exists():
         with suppress(PermissionError):  # another user's file
             os.utime(path)
@@ -52,6 +54,24 @@ def record_environment(results: Path, config: Mapping[str, Any], repository: Pat
     entry = {"first_used": datetime.now().astimezone().isoformat(timespec="seconds"), "first_host": socket.gethostname()}
     with create_atomically(path) as temporary:
         temporary.write_text(json.dumps(entry | found, indent=1) + "\n", encoding="utf-8")
+
+
+def name_record(found: Mapping[str, Any]) -> str:
+    """Return the file name of the record of an environment."""
+    return f"{make_digest({name: value for name, value in found.items() if name not in FIRST})[:12]}.json"
+
+
+def list_damaged_records(results: Path) -> list[Path]:
+    """List the records whose content is not what their names say."""
+    damaged = []
+    for path in sorted((results / ENVIRONMENTS).glob("*.json")):
+        try:
+            intact = name_record(json.loads(path.read_bytes())) == path.name
+        except (ValueError, AttributeError):
+            intact = False
+        if not intact:
+            damaged.append(path)
+    return damaged
 
 
 def describe_environment(config: Mapping[str, Any], repository: Path) -> dict[str, Any]:
