@@ -156,9 +156,10 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
     signal.signal(signal.SIGTERM, stop_job)
     if log is not None:
         logger.info("%s %s%s", STARTED, socket.gethostname(), _describe_slurm_job())
-        if outputs := list(outputs):
-            logger.info("%s%s", WRITES, ", ".join(outputs))
-        atexit.register(_finish_log, time.monotonic(), kept, outputs)
+        files = list(outputs)
+        if files:
+            logger.info("%s%s", WRITES, ", ".join(files))
+        atexit.register(_finish_log, time.monotonic(), kept, files)
 
 
 def announce(text: str) -> None:
