@@ -53,12 +53,13 @@ def try_generator(spec: Mapping[str, Any], device: torch.device, *, guided: bool
     del generator  # its memory is needed for the next one
     if image.getcolors(maxcolors=1):
         raise StudyError(
-            f"the generator {spec['model']}: the image of a trial has one colour; are its weights damaged, or is the range of "
-            f"{spec['dtype']} too small for it?"
+            f"the generator {spec['model']}: the image of a trial has one colour; are its weights damaged, or is the range "
+            f"of {spec['dtype']} too small for it?"
         )
     if not _measure_change(image, other):
         raise StudyError(
-            f"the generator {spec['model']}: the images of two prompts are the same; are the files of its tokenizer complete?"
+            f"the generator {spec['model']}: the images of two prompts are the same; are the files of its tokenizer "
+            "complete?"
         )
     changes = {}
     for name, reduced in list_reduced_settings(spec, kind):
@@ -67,8 +68,8 @@ def try_generator(spec: Mapping[str, Any], device: torch.device, *, guided: bool
     if idle:
         raise StudyError(
             f"the generator {spec['model']}: {' and '.join(idle)} had no effect: at guidance scale {format_scale(scale)}, "
-            f"the image of a trial is the same without. {kind.__name__} with {scheduler.__name__} and {spec['steps']} steps does "
-            "not use it; remove it"
+            f"the image of a trial is the same without. {kind.__name__} with {scheduler.__name__} and {spec['steps']} steps "
+            "does not use it; remove it"
         )
     trial = {"guidance_scale": scale, "changes": changes}
     if spec["safety_checker"] is not None:
