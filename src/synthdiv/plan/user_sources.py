@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 from synthdiv.config.sets import EmbeddingTables, ImageLocation
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import find_files, read_text
+from synthdiv.core.files import find_files, is_hidden, read_text
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
@@ -116,7 +116,7 @@ def check_images(described: ImageFiles) -> None:
         if not os.path.isdir(folder):
             raise StudyError(f"there is no folder {folder} for the class with that key")
         with os.scandir(folder) as entries:
-            if not any(not entry.name.startswith(".") for entry in entries):
+            if all(is_hidden(entry.name) for entry in entries):
                 raise StudyError(f"the folder {folder} contains no image")
 
 

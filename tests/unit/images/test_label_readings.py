@@ -142,10 +142,50 @@ def test_a_class_may_be_spelled_in_composed_or_decomposed_characters(tmp_path):
         assert list_classes(source, make_classes(own, "tea")) == [0, 1]
 
 
-def test_what_macos_packs_beside_class_folders_is_no_class(tmp_path):
-    for name in ("boot", "__MACOSX", "shirt"):
-        (tmp_path / "train" / name).mkdir(parents=True)
-    assert [row.key for row in read_classes(tmp_path / "train")] == ["boot", "shirt"]
+@pytest.mark.parametrize(
+    "name", ["__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "lost+found", "System Volume Information"]
+)
+def test_a_folder_that_a_system_makes_is_no_class_and_holds_no_images(tmp_path, name):
+    for folder in ("boot", name, "shirt", f"boot/{name}"):
+        (tmp_path / "train" / folder).mkdir(parents=True)
+        (tmp_path / "train" / folder / "1.png").write_bytes(ENCODED[0])
+    classes = read_classes(tmp_path / "train")
+    assert [row.key for row in classes] == ["boot", "shirt"]
+    left_out = Counter()
+    folders = describe_images(str(tmp_path / "train"), [row.key for row in classes])
+    assert list_classes(folders, classes, left_out=left_out) == [0, 1]
+    tar = write_tar(tmp_path / "a.tar", [(f"{folder}/1.png", ENCODED[0]) for folder in ("boot", f"boot/{name}", name)])
+    assert list_classes(tar, left_out=left_out) == [0]
+    assert left_out == {}
+
+
+def test_files_beside_class_folders_are_counted(tmp_path):
+    for name in ("boot/1.png", "shirt/1.png", "hat/1.png", "stray.png", "notes.txt", ".hidden.png"):
+        (tmp_path / "train" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "train" / name).write_bytes(ENCODED[0])
+    left_out = Counter()
+    assert list_classes(describe_images(str(tmp_path / "train"), ["boot", "shirt"]), left_out=left_out) == [0, 1]
+    assert left_out == {(None, ".png"): 1, (None, ".txt"): 1}
+
+
+def test_files_in_a_class_folder_around_another_are_not_counted_as_beside_it(tmp_path):
+    for name in ("animals/fox/1.png", "animals/2.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(ENCODED[0])
+    left_out = Counter()
+    keys = ["animals", "animals/fox"]
+    list_classes(describe_images(str(tmp_path), keys), make_classes(*keys), left_out=left_out)
+    assert left_out == {}
+
+
+def test_files_in_subfolders_of_a_flat_folder_are_counted(tmp_path):
+    source = write_flat(tmp_path, ["val_00.PNG,boot"], ENCODED[:1])
+    for name in ("sub/z.png", "sub.png/more/y.PNG", "sub/x.txt", "w.txt", "@eaDir/v.png"):
+        (tmp_path / "flat" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "flat" / name).write_bytes(ENCODED[0])
+    left_out = Counter()
+    assert list_classes(source, left_out=left_out) == [0]
+    assert left_out == {(None, ".png"): 2, (None, ".txt"): 2}
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import is_hidden
 from synthdiv.images.archive import check_tar_end
 from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
 
@@ -47,7 +48,7 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | No
             last: tarfile.TarInfo | None = None
             for member in tar:
                 last = member
-                if any(part.startswith(".") and part.strip(".") for part in member.name.split("/")):
+                if any(is_hidden(part) and part.strip(".") for part in member.name.split("/")):
                     continue  # hidden, as in folders
                 if not _add_member(path, tar, member, samples, label):
                     others[get_suffix(member.name)] += 1
