@@ -63,6 +63,28 @@ def test_unclear_labels_are_refused(tmp_path, lines, message):
         find_images(write_flat(tmp_path, lines, ENCODED[:1]), FOXES)
 
 
+@pytest.mark.parametrize("delimiter", [",", " "])
+def test_an_image_named_with_and_without_its_suffix_has_one_label(tmp_path, delimiter):
+    lines = [f"val_00{delimiter}fox", f"val_01{delimiter}fox", f"val_01.PNG{delimiter}fox"]
+    assert list_classes(write_flat(tmp_path / "a", lines, ENCODED[:2]), FOXES) == [0, 0]
+    source = write_flat(tmp_path / "b", [*lines, f"val_00.PNG{delimiter}cat"], ENCODED[:2])
+    with pytest.raises(StudyError, match=r"labels.txt labels val_00.PNG 'fox' on line 1, but 'cat' on line 4"):
+        find_images(source, FOXES)
+
+
+def test_a_name_without_a_suffix_that_fits_two_images_is_refused(tmp_path):
+    source = write_flat(tmp_path, ["val_00.PNG,fox", "val_00,fox", "val_00.jpg,fox"], ENCODED[:1])
+    for name in ("val_00.jpg", "val_00.PNG.jpg"):  # the second one is not meant by val_00.PNG
+        (tmp_path / "flat" / name).write_bytes(ENCODED[1])
+    with pytest.raises(
+        StudyError, match=r"labels.txt, line 2: val_00 may be val_00.PNG or val_00.jpg: write the image's whole"
+    ):
+        find_images(source, FOXES)
+    lines = "val_00.PNG,fox\nval_00.PNG.jpg,fox squirrel\nval_00.jpg,1\n"
+    (tmp_path / "labels.txt").write_text(lines)
+    assert list_classes(source, FOXES) == [0, 1, 1]
+
+
 def test_a_label_of_an_image_that_is_not_there_is_logged(tmp_path, caplog):
     lines = ["val_00.PNG,fox", "val_07.PNG,fox", "val_08.PNG,fox"]
     assert list_classes(write_flat(tmp_path, lines, ENCODED[:1]), FOXES) == [0]

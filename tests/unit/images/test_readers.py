@@ -104,7 +104,7 @@ def write_tar_with_folders(folder, images=ENCODED, labels=LABELS):
 
 
 def write_flat(folder, lines, images=ENCODED, name="labels.txt"):
-    (folder / "flat").mkdir()
+    (folder / "flat").mkdir(parents=True)
     for number in reversed(range(len(images))):
         (folder / "flat" / f"val_{number:02d}.PNG").write_bytes(images[number])
     (folder / name).write_text("\n".join(lines) + "\n\n")
