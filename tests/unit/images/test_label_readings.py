@@ -114,6 +114,27 @@ def test_the_number_of_a_sample_is_not_its_class(tmp_path, members, class_id):
     assert list_classes(write_sample(tmp_path, **members)) == [class_id]
 
 
+@pytest.mark.parametrize(("key", "class_id"), [("3", 0), (3, 0), (1, 1), ("shirt", 1)])
+def test_the_number_of_a_sample_may_be_an_integer(tmp_path, key, class_id):
+    source = write_tar(tmp_path / "a.tar", [("boot/3.png", ENCODED[0]), ("boot/3.json", encode(key=key))])
+    assert list_classes(source, make_classes("boot", "shirt", "hat", "bag")) == [class_id]
+
+
+def test_a_label_may_be_called_in_capitals(tmp_path):
+    for members in ({"CLS": b"shirt"}, {"JSON": encode(key="shirt")}):
+        assert list_classes(write_sample(tmp_path, png=ENCODED[0], **members)) == [1]
+    with pytest.raises(StudyError, match=r"is of class boot by its .cls and of class shirt by its .CLS"):
+        find_images(write_sample(tmp_path, png=ENCODED[0], cls=b"boot", CLS=b"shirt"), CLASSES)
+
+
+def test_labels_of_no_image_are_counted(tmp_path):
+    members = [("boot/3.png", ENCODED[0]), ("lab/3.CLS", b"shirt"), ("lab/3.json", encode(class_key="shirt"))]
+    members += [("boot/4.heic", b""), ("boot/4.cls", b"shirt"), ("boot/3.json", encode(caption="a boot"))]
+    left_out = Counter()
+    assert list_classes(write_tar(tmp_path / "a.tar", members), left_out=left_out) == [0]
+    assert left_out == {(None, ".cls"): 2, (None, ".json"): 1, (None, ".heic"): 1}
+
+
 def test_two_classes_of_a_sample_are_refused(tmp_path):
     source = write_sample(tmp_path, png=ENCODED[0], cls=b"0", json=encode(class_key="shirt"))
     with pytest.raises(
