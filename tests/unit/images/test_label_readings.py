@@ -4,6 +4,8 @@ import json
 import unicodedata
 from collections import Counter
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from test_readers import CLASSES, ENCODED, write_flat, write_parquet, write_tar
 
@@ -12,7 +14,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.natural_index import summarise_images
 from synthdiv.images.readers.found import OTHER_CLASS
-from synthdiv.images.readers.sources import find_images
+from synthdiv.images.readers.sources import find_images, read_rows
 from synthdiv.plan.user_sources import describe_images
 from synthdiv.prompts.class_tables import ClassRow, read_classes
 
@@ -154,6 +156,76 @@ def test_a_parquet_column_that_names_no_classes_is_not_the_label(tmp_path):
     names = ["img_a", "img_b"]
     source = write_parquet(tmp_path / "b.parquet", image=ENCODED[:2], key=names, label=["shirt", "hat"])
     assert list_classes(source, ignore_others=True) == [1]
+
+
+@pytest.mark.parametrize(("wrong", "message"), [("foxx", "the label 'foxx' is neither"), (None, "there is no label")])
+def test_a_parquet_column_of_which_some_values_are_classes_is_no_other_than_the_label(tmp_path, wrong, message):
+    columns = {"image": ENCODED[:3], "label": ["fox", "fox squirrel", wrong], "key": ["0", "1", "2"]}
+    source = write_parquet(tmp_path / "a.parquet", **columns)
+    with pytest.raises(StudyError, match=f"a.parquet, row 2, the column label: {message}.*; if another column .* `label:`"):
+        find_images(source, FOXES)
+    assert list_classes(source.model_copy(update={"label": "key"}), FOXES) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("ignore_others", [False, True])
+def test_a_label_that_is_missing_is_not_the_class_called_none(tmp_path, ignore_others):
+    parquet = write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], label=["None", None])
+    tar = write_sample(tmp_path, png=ENCODED[0], json=encode(class_key=None))
+    for source, where in ((parquet, "row 1, the column label"), (tar, r"000000001.png, its .json \(class_key\)")):
+        with pytest.raises(StudyError, match=f"{where}: there is no label"):
+            find_images(source, make_classes("None"), ignore_others=ignore_others)
+
+
+def write_class_labels(path, **columns):
+    """As the library datasets writes them."""
+    features = {"image": {"_type": "Image"}, "label": {"_type": "ClassLabel", "names": ["shirt", "cat", "boot"]}}
+    metadata = {"huggingface": json.dumps({"info": {"features": features}})}
+    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), path)
+    return ImageFiles(form="parquet", paths=(str(path),))
+
+
+def test_the_integers_of_a_class_label_are_names(tmp_path):
+    source = write_class_labels(tmp_path / "a.parquet", image=ENCODED[:3], label=[2, 0, 2])
+    assert list_classes(source) == list_classes(source.model_copy(update={"label": "label"})) == [0, 1, 0]
+    source = write_class_labels(tmp_path / "b.parquet", image=ENCODED[:3], label=[2, 1, 0], key=["boot", "cat", "shirt"])
+    assert list_classes(source, ignore_others=True) == [0, 1]
+    with pytest.raises(StudyError, match=r"row 1, the column key: the label 'cat' is neither a class key"):
+        find_images(source, CLASSES)
+    assert list_classes(write_class_labels(tmp_path / "c.parquet", image=ENCODED[:1], label=["boot"])) == [0]
+
+
+@pytest.mark.parametrize(
+    ("value", "message"), [(-1, "the label -1 is no number of its 3 names"), (None, "there is no label")]
+)
+def test_an_integer_without_a_name_is_refused(tmp_path, value, message):
+    source = write_class_labels(tmp_path / "a.parquet", image=ENCODED[:2], label=[2, value])
+    with pytest.raises(StudyError, match=f"a.parquet, row 1, the column label: {message}"):
+        find_images(source, CLASSES)
+
+
+@pytest.mark.parametrize(
+    "metadata", ["{", "[]", "[" * 100_000, '{"info": {"features": {"label": {"_type": "ClassLabel"}}}}']
+)
+def test_names_that_cannot_be_read_are_refused(tmp_path, metadata):
+    table = pa.table({"image": ENCODED[:1], "label": [0]}).replace_schema_metadata({"huggingface": metadata})
+    pq.write_table(table, tmp_path / "a.parquet")
+    with pytest.raises(StudyError, match=r"a.parquet: the names of its classes .* cannot be read"):
+        find_images(ImageFiles(form="parquet", paths=(str(tmp_path / "a.parquet"),)), CLASSES)
+
+
+def test_a_message_names_only_the_column_that_is_missing(tmp_path):
+    source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:1], species=["boot"])
+    with pytest.raises(StudyError, match=r"a.parquet needs a column of classes \(zzz\); it has image, species$"):
+        find_images(source.model_copy(update={"label": "zzz"}), CLASSES)
+    source = write_parquet(tmp_path / "b.parquet", label=["boot"])
+    with pytest.raises(StudyError, match=r"b.parquet needs a column of encoded images \(image\); it has label$"):
+        find_images(source, CLASSES)
+
+
+def test_images_are_read_where_the_config_names_the_column_of_labels(tmp_path):
+    source = write_parquet(tmp_path / "a.parquet", image=ENCODED[:2], species=["boot", "shirt"])
+    assert list_classes(source.model_copy(update={"label": "species"})) == [0, 1]
+    assert list(read_rows(source.paths[0])) == ENCODED[:2]
 
 
 def test_two_parquet_columns_that_name_different_classes_are_refused(tmp_path):

@@ -464,10 +464,6 @@ WRONG_LABELS = {
         lambda t: write_parquet(t / "a.parquet", image=ENCODED[:2], key=["boot", "hat"]),
         ["a.parquet", "row 1", "'hat'"],
     ),
-    "Parquet with a null": (
-        lambda t: write_parquet(t / "a.parquet", image=ENCODED[:2], label=[0, None]),
-        ["row 1", "'None'"],
-    ),
     "a negative id": (lambda t: write_parquet(t / "a.parquet", image=ENCODED[:1], label=[-1]), ["row 0", "'-1'"]),
     "IDX": (lambda t: write_idx(t, idx_bytes(PIXELS[:2]), idx_bytes([1, 2])), ["labels-ubyte", "row 1", "'2'"]),
 }
