@@ -111,6 +111,8 @@ def make_recipe(**changes):
 
     tiny = {"channels": [8, 8, 8, 16], "stem_width": 8, "norm_layer": "groupnorm1"}
     recipe = {"model": "test_resnet", "model_options": tiny, "image_size": 32, "crop_pct": 1.0, "steps": 12, "batch_size": 8}
+    if "epochs" in changes:
+        del recipe["steps"]
     recipe |= {"optimizer": {"opt": "sgd", "lr": 0.05, "momentum": 0.9, "weight_decay": 0.0001}}
     return Recipe.model_validate(recipe | changes).to_dict()
 

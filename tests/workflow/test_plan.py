@@ -117,10 +117,10 @@ def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, dem
     demo_config |= {"classes_per_shard": 5, "review": {"set": "Disamb-IM"}}
     expected = {"generate_review": 2, "write_review": 1, "fingerprint_generator": 1, "review": 1, "write_manifest": 1}
     if reviewed_by == "classifier":
-        expected |= {"classify_review": 1, "train_classifier": 1, "index_images": 1}
+        expected |= {"classify_review": 1, "try_recipe": 1, "train_classifier": 1, "index_images": 1}
     else:
         del demo_config["classifiers"]
-        expected |= {"match_review": 1, "embed_images": 2, "write_manifest": 3}
+        expected |= {"match_review": 1, "try_encoder": 1, "embed_images": 2, "write_manifest": 3}
         if reviewed_by == "natural images":
             expected |= {"embed_images": 4, "index_images": 1}
         else:

@@ -19,7 +19,7 @@ rule try_recipe:
     input:
         pretrained=from_plan(classifiers.list_pretrained_files),
     output:
-        trial="<results>/trials/{classifier}.json",
+        trial="<results>/trials/classifiers/{classifier}.json",
     log:
         "<logs>/try_recipe/{classifier}.log",
     benchmark:
@@ -30,6 +30,7 @@ rule try_recipe:
         "../../envs/synthdiv.yaml"
     threads: from_plan(embeddings.count_embedding_threads)
     resources:
+        processes=from_plan(classifiers.count_processes),
         device=STUDY.config.device,
         gpu=from_plan(images.count_gpus),
         mem_mb=growing(32000),
@@ -45,6 +46,7 @@ rule try_recipe:
 
 rule train_classifier:
     input:
+        trial="<results>/trials/classifiers/{classifier}.json",
         indices=from_plan(classifiers.list_training_indices),
         initial=from_plan(classifiers.list_initial_weights),
         monitored=from_plan(classifiers.list_monitored_indices),
@@ -80,6 +82,7 @@ rule train_classifier:
 
 rule evaluate_classifier:
     input:
+        trial="<results>/trials/classifiers/{classifier}.json",
         models=from_plan(classifiers.list_evaluated_weights),
         indices=from_plan(classifiers.list_evaluation_indices),
         pretrained=from_plan(classifiers.list_pretrained_files),

@@ -19,6 +19,7 @@ rule embed_class_texts:
     input:
         sources=ancient(from_plan(diagnosis.list_class_text_sources)),
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         table=ensure(
             "<results>/diagnosis/{encoder}/class_texts.parquet", non_empty=True

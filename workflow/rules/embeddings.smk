@@ -1,17 +1,46 @@
 """Embeddings: unit vectors of images and prompts in the encoder's space, one table per shard.
 
-1. embed_images embeds the images of a shard; embed_prompt_probe and embed_transfer those of a prompt probe and of a transfer
+1. try_encoder embeds two images and prompts, to see whether the encoder works.
+2. embed_images embeds the images of a shard; embed_prompt_probe and embed_transfer those of a prompt probe and of a transfer
    set.
-2. embed_prompts renders and embeds the prompts of a shard.
-3. import_embeddings checks user-provided tables.
-4. write_manifest writes one small file that represents all tables of a folder, of images or embeddings, if there are several.
+3. embed_prompts renders and embeds the prompts of a shard.
+4. import_embeddings checks user-provided tables.
+5. write_manifest writes one small file that represents all tables of a folder, of images or embeddings, if there are several.
 """
+
+
+rule try_encoder:
+    input:
+        encoder=from_plan(embeddings.list_encoder_files),
+    output:
+        trial="<results>/trials/encoders/{encoder}.json",
+    log:
+        "<logs>/try_encoder/{encoder}.log",
+    benchmark:
+        "<benchmarks>/try_encoder/{encoder}.jsonl"
+    # what cannot work should fail before anything else is computed
+    priority: 1
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        device=STUDY.config.device,
+        gpu=from_plan(images.count_gpus),
+        mem_mb=growing(16000),
+        runtime=growing(60),
+    params:
+        job=job_of(embeddings.try_encoder),
+        stamps=stamps_of(embeddings.list_encoder_files),
+    message:
+        "Try the encoder {wildcards.encoder}"
+    script:
+        "../scripts/try_encoder.py"
 
 
 rule embed_images:
     input:
         index=from_plan(embeddings.find_embedded_index),
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         table=ensure(
             "<results>/embeddings/{encoder}/{collection}/{shard}.parquet",
@@ -43,6 +72,7 @@ use rule embed_images as embed_prompt_probe with:
     input:
         index="<results>/images/prompt_probes/{probe}.parquet",
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         table=ensure(
             "<results>/embeddings/{encoder}/prompt_probes/{probe}.parquet",
@@ -63,6 +93,7 @@ use rule embed_images as embed_transfer with:
     input:
         index="<results>/images/transfer/{transfer_set}.parquet",
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         table=ensure(
             "<results>/embeddings/{encoder}/transfer/{transfer_set}.parquet",
@@ -83,6 +114,7 @@ rule embed_prompts:
     input:
         sources=ancient(from_plan(prompts.list_sources)),
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         table=ensure(
             "<results>/embeddings/{encoder}/prompts/{dataset}/{shard}.parquet",

@@ -88,6 +88,7 @@ rule measure_adherence:
         embeddings=from_plan(files.find_set_embeddings),
         sources=ancient(from_plan(prompts.list_set_sources)),
         encoder=from_plan(embeddings.list_encoder_files),
+        trial="<results>/trials/encoders/{encoder}.json",
     output:
         adherence=ensure(
             "<results>/adherence/{encoder}/{set_name}.parquet", non_empty=True

@@ -12,6 +12,7 @@ generates images of every class of the reviewed set.
 
 use rule evaluate_classifier as classify_review with:
     input:
+        trial="<results>/trials/classifiers/{classifier}.json",
         models=from_plan(classifiers.list_evaluated_weights),
         indices=from_plan(review.list_review_indices),
         pretrained=from_plan(classifiers.list_pretrained_files),

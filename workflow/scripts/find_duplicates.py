@@ -10,8 +10,8 @@ import polars as pl
 
 from synthdiv.analysis.duplicates import ImageSplit, Limits, find_limits, raise_limits
 from synthdiv.analysis.leakage import compare_splits, read_split
+from synthdiv.core.devices import claim_scoring_device
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.scoring_device import claim_scoring_device
 from synthdiv.core.tables import write_table
 from synthdiv.jobs.metrics import FindDuplicates
 

@@ -5,9 +5,9 @@ Outputs: predictions, one row per query.
 """
 
 from synthdiv.analysis.experiments import score_experiment
+from synthdiv.core.devices import claim_scoring_device
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
-from synthdiv.core.scoring_device import claim_scoring_device
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.jobs.experiments import ScoreExperiment

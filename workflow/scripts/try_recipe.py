@@ -16,7 +16,7 @@ def main(job: TryRecipe, smk: Script) -> None:
     """Try the recipe and write the result."""
     keys = job.classes.read_keys(find_class_table(smk))
     with claim_device(smk.resources.device) as device:
-        tried = try_recipe(job.recipe, keys, trained=job.trained, processes=job.processes, device=device)
+        tried = try_recipe(job.recipe, keys, trained=job.trained, processes=smk.resources.processes, device=device)
     write_json(tried, smk.output.trial)
 
 

@@ -64,6 +64,8 @@ def resolve_data(recipe: Recipe, model: nn.Module, *, is_training: bool) -> dict
     given = {"img_size": size, "interpolation": recipe["interpolation"]}
     if not is_training:
         given["crop_pct"] = recipe["crop_pct"]
+        if recipe["interpolation"] == "random":  # an augmentation
+            given["interpolation"] = None
     return resolve_model_data_config(model, args=given, use_test_size=not is_training)
 
 

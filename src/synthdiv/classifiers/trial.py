@@ -22,9 +22,10 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import explain_refusal
 from synthdiv.images.torch_dataset import ImageDataset
 
-STEPS = 1000
+STEPS = 10**6
 """Updates of a recipe with epochs, whose number of images is not known yet; learning rates are compared over them."""
-COMPARED_STEPS = 100
+COMPARED_STEPS = 200
+"""Rates that are compared, most of them early: an option may have an effect only during a short warm-up."""
 
 
 def try_recipe(
@@ -62,16 +63,16 @@ def try_recipe(
         used = recipe["device_batch_size"] or recipe["batch_size"] // processes
         reduced = {**recipe, "batch_size": used, "device_batch_size": None}
         steps = recipe.get("steps", STEPS)
-        learner = Learner(reduced, len(class_keys), steps, seed=0, initial=None, process=Process(0, 1, device))
-        _check_effects(recipe, learner.model, steps)
         try:
             with explain_refusal(f"the model {recipe['model']} cannot be trained with its recipe"):
+                learner = Learner(reduced, len(class_keys), steps, seed=0, initial=None, process=Process(0, 1, device))
                 learner.update(_load_noise(recipe, learner.model, used, device))
         except torch.OutOfMemoryError as error:
             raise StudyError(
                 f"the model {recipe['model']} cannot be trained with {used} images at once: {device} has too little memory; "
                 "set the recipe's device_batch_size to a smaller number"
             ) from error
+        _check_effects(recipe, learner.model, steps)
         model = learner.final.eval()
     else:
         (model,), _ = load_classifiers(recipe, class_keys, [None], device)
@@ -112,11 +113,13 @@ def _check_effects(recipe: Recipe, model: nn.Module, steps: int) -> None:
         optimizer = build_optimizer(given, model)
         schedule = build_schedule(given, optimizer, steps)
         rates = []
-        for step in range(0, steps, max(1, steps // COMPARED_STEPS)):
+        for step in compared:
             if schedule is not None:
                 schedule.step(step)
             rates.append(optimizer.param_groups[0]["lr"])
         return rates
+
+    compared = sorted({0, steps - 1, *np.geomspace(1, steps, COMPARED_STEPS, dtype=int).tolist()})
 
     groups = build_optimizer(recipe, model).param_groups
     idle = _list_idle(recipe, "optimizer", "opt", describe_optimizer, inspect.signature(create_optimizer_v2).parameters)

@@ -54,6 +54,12 @@ class Generator(ConfigPart):
     safety_checker: str | None = None
     """A Stable Diffusion safety checker (hub name or folder) that flags images as nsfw. Images are never blanked."""
 
+    @model_validator(mode="after")
+    def _check_lora(self) -> Self:
+        if self.lora is None and self.lora_scale != 1:
+            raise wrong("it would have no effect without lora: remove it", "lora_scale")
+        return self
+
 
 class ImageFormat(ConfigPart):
     """How generated images are stored."""
@@ -62,6 +68,12 @@ class ImageFormat(ConfigPart):
     """PNG is lossless; JPEG and WebP are smaller."""
     quality: Annotated[int, Field(ge=1, le=100)] = 95
     """The quality of JPEG and WebP, 1 to 100."""
+
+    @model_validator(mode="after")
+    def _check_quality(self) -> Self:
+        if self.format == "png" and self.quality != type(self).model_fields["quality"].default:
+            raise wrong("it would have no effect, since PNG is lossless: remove it", "quality")
+        return self
 
 
 class ImagesPerClass(ConfigPart):
@@ -136,6 +148,12 @@ class DatasetEntry(PromptBuilder):
     """How many images of this dataset to generate per class and split; default is the study's images_per_class."""
     generator: Given[str] = None
     """The dataset's generator; default is the first."""
+
+    @model_validator(mode="after")
+    def _check_unique(self) -> Self:
+        if not self.unique and self.builder != "grammar":
+            raise wrong(f"it would have no effect with the builder {self.builder}: remove it", "unique")
+        return self
 
     def get_builder(self) -> PromptBuilder:
         """Return what decides the prompts alone."""

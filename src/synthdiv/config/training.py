@@ -104,7 +104,8 @@ class Recipe(ConfigPart):
     crop_pct: PositiveShare | None = None
     """The share of an image's side that evaluation crops from its centre; default is the model's own."""
     interpolation: Literal["bilinear", "bicubic", "lanczos", "nearest", "random"] | None = None
-    """How images are resized (multi_crop has its own interpolation); default is the model's own."""
+    """How images are resized (multi_crop has its own interpolation); default is the model's own, as it is for evaluation
+    with random."""
     epochs: Given[Annotated[float, Field(gt=0, le=1_000_000)]] = None
     """How often each image is seen. With equal epochs, a larger set trains for longer. Training needs exactly one of
     epochs and steps."""

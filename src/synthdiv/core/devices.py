@@ -1,4 +1,7 @@
-"""Choose the devices that a job computes on."""
+"""Choose the devices that a job computes on.
+
+Importing torch takes a second, so it is only imported by what needs it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,30 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import islice
-
-import torch
+from typing import TYPE_CHECKING
 
 from synthdiv.core.errors import StudyError
 
+if TYPE_CHECKING:
+    import torch
+
 logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def claim_scoring_device(device: str) -> Iterator[str]:
+    """Claim the device that ``scoring_device`` in the config names, as :func:`claim_devices` does.
+
+    Yields
+    ------
+    str
+        The name of a torch device.
+    """
+    if device == "cpu":
+        yield device
+        return
+    with claim_device(device) as claimed:
+        yield str(claimed)
 
 
 @contextmanager
@@ -44,6 +65,8 @@ def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
     StudyError
         If "cuda" is requested and there is no GPU, or if there are fewer GPUs than requested.
     """
+    import torch
+
     if device == "cuda" and not torch.cuda.is_available():
         raise StudyError("the config says `device: cuda`, but this job sees no GPU: check the profile's GPU resources")
     if device == "cpu" or not torch.cuda.is_available():
@@ -74,6 +97,8 @@ def claim_devices(device: str, count: int) -> Iterator[list[torch.device]]:
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Limit torch to one CPU thread: a convolution's result depends on the number of threads."""
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -86,12 +111,16 @@ def describe_use(device: torch.device) -> dict[str, str | float]:
     """Return the device that a job used and, for a GPU, its peak memory in MB."""
     if device.type != "cuda":
         return {"device": device.type}
+    import torch
+
     peak = torch.cuda.max_memory_allocated(device) / 1e6
     return {"device": torch.cuda.get_device_name(device), "gpu_peak_mb": round(peak, 1)}
 
 
 def _lock(number: int, folder: str, locks: ExitStack) -> bool:
     """Lock a GPU until ``locks`` closes; return whether it was free."""
+    import torch
+
     file = open(os.path.join(folder, str(torch.cuda.get_device_properties(number).uuid)), "w")  # noqa: SIM115
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

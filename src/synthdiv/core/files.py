@@ -18,6 +18,16 @@ from synthdiv.core.errors import StudyError
 
 logger = logging.getLogger(__name__)
 
+SYSTEM_FOLDERS = frozenset(
+    ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "$Recycle.Bin", "lost+found", "System Volume Information")
+)
+"""Folders that macOS packs into archives, and those that network storage, Windows and Linux make beside a user's."""
+
+
+def is_hidden(name: str) -> bool:
+    """Say whether a file or folder is none of the user's: its name begins with a dot, or a system makes such folders."""
+    return name.startswith(".") or name in SYSTEM_FOLDERS
+
 
 def read_text(path: Path | str, what: str) -> str:
     """Read a user's text file: UTF-8, with or without a byte order mark.

@@ -55,6 +55,39 @@ def explain_refusal(what: str) -> Iterator[None]:
         raise StudyError(f"{what}: {explain(error)}") from error
 
 
+class _Messages(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+@contextmanager
+def refuse_missing_weights() -> Iterator[None]:
+    """Refuse a model with weights that are in no file: transformers and diffusers draw them at random, and only warn.
+
+    Raises
+    ------
+    ValueError
+        If one of the libraries gives that warning in the block.
+    """
+    heard = _Messages()
+    libraries = [logging.getLogger(name) for name in ("transformers", "diffusers")]
+    for library in libraries:
+        library.addHandler(heard)
+    try:
+        yield
+    finally:
+        for library in libraries:
+            library.removeHandler(heard)
+    for text in heard.texts:
+        if "newly initialized" in text:
+            names = re.findall(r"^(\S+) +\| MISSING", text, flags=re.MULTILINE) or re.findall(r"'([^']+)'", text)
+            raise ValueError(f"{' and '.join(names[:2]) or 'weights'} are in none of its files, and would be random")
+
+
 def advise(error: BaseException, *places: str | None) -> str:
     """Return why a model could not be fetched or loaded, and the command that fetches it if it is not a local file.
 

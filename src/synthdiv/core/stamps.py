@@ -10,6 +10,8 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from synthdiv.core.files import is_hidden
+
 THREADS = 16
 """Folders that are listed at once: a network file system answers many requests in the time of one."""
 
@@ -18,7 +20,7 @@ def stamp_paths(paths: Sequence[str]) -> str:
     """Return a digest of the names, sizes and modification times of files, and of all files in folders and their subfolders.
 
     It opens no file: a million files take seconds. An older modification time is a change, too. The times of inodes do not
-    count, since they change when a study is moved to another disk. Nor do files and folders whose names begin with a dot.
+    count, since they change when a study is moved to another disk. Nor do hidden files and folders.
 
     Parameters
     ----------
@@ -48,8 +50,8 @@ def _iter_files(folder: str, visited: set[tuple[int, int]]) -> Iterator[str]:
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir():
-                yield from () if entry.name.startswith(".") else _iter_files(entry.path, visited)
-            elif not entry.name.startswith("."):
+                yield from () if is_hidden(entry.name) else _iter_files(entry.path, visited)
+            elif not is_hidden(entry.name):
                 yield entry.path
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,27 +23,31 @@ from synthdiv.config.problems import check_name, raise_problems
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
-from synthdiv.core.hub import advise, explain, explain_refusal, fetch_pipeline, list_model_files, read_configuration
+from synthdiv.core.hub import (
+    advise,
+    explain,
+    explain_refusal,
+    fetch_pipeline,
+    list_model_files,
+    read_configuration,
+    refuse_missing_weights,
+)
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.generation.fingerprint import digest_fingerprint
 from synthdiv.generation.lora import find_lora, load_lora
 
 RESERVED_ARGUMENTS = {
-    "self",
-    "prompt",
-    "prompt_embeds",
-    "latents",
-    "generator",
-    "guidance_scale",
-    "num_inference_steps",
-    "height",
-    "width",
-    "output_type",
-    "return_dict",
-    "num_images_per_prompt",
-    "kwargs",
+    "height": "the generator's key height",
+    "width": "the generator's key width",
+    "num_inference_steps": "the generator's key steps",
+    "negative_prompt": "the generator's key negative_prompt",
+    "guidance_scale": "the dataset's key guidance_scales",
+    **dict.fromkeys(("prompt", "prompt_embeds"), "the dataset"),
+    **dict.fromkeys(
+        ("self", "kwargs", "latents", "generator", "output_type", "return_dict", "num_images_per_prompt"), "the workflow"
+    ),
 }
-"""Arguments of a pipeline's call that users cannot set: other keys of the config, or the workflow, determine them."""
+"""Arguments of a pipeline's call that users cannot set, and what determines them."""
 
 
 def hash_files(paths: Iterable[Path], folder: Path) -> str:
@@ -128,6 +133,9 @@ def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
     config = read_configuration(folder / "scheduler" / "scheduler_config.json", spec["model"])
     name = str(spec["scheduler"] or config.get("_class_name"))
     kind = getattr(diffusers, name, None)
+    missing = [package for package in getattr(kind, "_backends", ()) if find_spec(package) is None]
+    if missing:
+        raise StudyError(f"the scheduler {name} needs the package {' and '.join(missing)}: install it, or choose another")
     if not isinstance(kind, type) or not issubclass(kind, diffusers.SchedulerMixin):
         raise StudyError(f"diffusers has no scheduler {name!r}: use a class name such as DDIMScheduler")
     where, known = (f"scheduler_options of {spec['model']}",), inspect.signature(kind).parameters
@@ -143,7 +151,29 @@ def make_scheduler(folder: Path, spec: Mapping[str, Any]) -> Any:
 
 def _describe_settings(spec: Mapping[str, Any], pipeline: Any) -> str:
     arguments = f" and arguments {dict(spec['arguments'])}" if spec["arguments"] else ""
-    return f"the generator {spec['model']} cannot generate with the scheduler {type(pipeline.scheduler).__name__}{arguments}"
+    scheduler = type(pipeline.scheduler).__name__
+    return f"the generator {spec['model']} cannot generate with the scheduler {scheduler}{arguments}; change one of them"
+
+
+def check_arguments(spec: Mapping[str, Any], pipeline: type) -> None:
+    """Refuse arguments that a kind of pipeline does not have, or that are determined already.
+
+    Raises
+    ------
+    StudyError
+        If an entry of the config's ``generators`` has such an argument.
+    """
+    call = inspect.signature(pipeline.__call__).parameters
+    allowed = {name: None for name in call if name not in RESERVED_ARGUMENTS}
+    for name, value in spec["arguments"].items():
+        if name in RESERVED_ARGUMENTS:
+            raise StudyError(
+                f"arguments of {spec['model']}: {RESERVED_ARGUMENTS[name]} determines {name}; remove the argument"
+            )
+        where = (f"arguments of {spec['model']}",)
+        raise_problems(check_name(name, allowed, where, f"argument of {pipeline.__name__}"))
+        if name in ("timesteps", "sigmas") and len(value) != spec["steps"]:
+            raise StudyError(f"arguments of {spec['model']}: {name} has {len(value)} values; steps must be that number")
 
 
 class FirstWarning(logging.Filter):
@@ -190,15 +220,16 @@ class Generator:
         if "requires_safety_checker" in components:
             options["requires_safety_checker"] = False
         try:
-            self.pipeline = AutoPipelineForText2Image.from_pretrained(
-                folder,
-                variant=spec["variant"],
-                dtype=getattr(torch, spec["dtype"]),
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=False,
-                **options,
-            )
+            with refuse_missing_weights():
+                self.pipeline = AutoPipelineForText2Image.from_pretrained(
+                    folder,
+                    variant=spec["variant"],
+                    dtype=getattr(torch, spec["dtype"]),
+                    use_safetensors=True,
+                    local_files_only=True,
+                    trust_remote_code=False,
+                    **options,
+                )
             if spec["lora"] is not None:
                 load_lora(self.pipeline, spec)
             self.pipeline.to(device)
@@ -209,7 +240,7 @@ class Generator:
             raise StudyError(
                 f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
             ) from error
-        self._check_arguments()
+        check_arguments(spec, type(self.pipeline))
         for handler in logging.getLogger("diffusers").handlers:
             if not any(isinstance(one, FirstWarning) for one in handler.filters):
                 handler.addFilter(FirstWarning())
@@ -220,14 +251,6 @@ class Generator:
         self.device = device
         self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
         self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
-
-    def _check_arguments(self) -> None:
-        """Refuse arguments that the pipeline's call does not have, or that are determined already."""
-        call = inspect.signature(type(self.pipeline).__call__).parameters
-        allowed = {name: None for name in call if name not in RESERVED_ARGUMENTS}
-        for name in self.spec["arguments"]:
-            what = f"argument of {type(self.pipeline).__name__}"
-            raise_problems(check_name(name, allowed, (f"arguments of {self.spec['model']}",), what))
 
     def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
         """Generate one image per prompt, batch by batch.
@@ -327,7 +350,8 @@ class SafetyChecker:
 
         try:
             self.processor = CLIPImageProcessor.from_pretrained(name)
-            self.model = StableDiffusionSafetyChecker.from_pretrained(name, use_safetensors=True).eval()
+            with refuse_missing_weights():
+                self.model = StableDiffusionSafetyChecker.from_pretrained(name, use_safetensors=True).eval()
             self.model.to(device)
         except Exception as error:  # transformers raises many kinds of exception
             raise StudyError(f"the safety checker {name!r} could not be loaded: {advise(error, name)}") from error

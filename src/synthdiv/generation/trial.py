@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,14 +15,12 @@ from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.hub import fetch_pipeline
 from synthdiv.generation.generator import Generator, SafetyChecker, make_scheduler
 
-logger = logging.getLogger(__name__)
-
-PROMPT, SEED = "a photo", 0
+PROMPT, OTHER_PROMPT, SEED = "a photo", "mountains at night", 0
 GUIDED, UNGUIDED = 7.5, 1.0
 
 
 def try_generator(spec: Mapping[str, Any], device: torch.device, *, guided: bool) -> dict[str, Any]:
-    """Generate an image with all settings, and one without each of them.
+    """Generate an image with all settings, one of another prompt, and one without each setting.
 
     A pipeline ignores some settings in silence: most schedulers, for example, have no use for the argument ``eta``. The
     images are generated one by one, by a model that is not compiled.
@@ -46,25 +43,33 @@ def try_generator(spec: Mapping[str, Any], device: torch.device, *, guided: bool
     Raises
     ------
     StudyError
-        If the model or its safety checker cannot be loaded, if the model cannot generate with these settings, or if a
-        setting changes nothing.
+        If the model or its safety checker cannot be loaded, if the model cannot generate with these settings, if its image
+        has one colour, or if the prompt or a setting changes nothing.
     """
     spec, scale = {**spec, "batch_size": 1, "compile": False}, GUIDED if guided else UNGUIDED
     generator = Generator(spec, device)
     kind, scheduler = type(generator.pipeline), type(generator.pipeline.scheduler)
-    image = _generate(generator, scale)
+    image, other = (_generate(generator, prompt, scale) for prompt in (PROMPT, OTHER_PROMPT))
     del generator  # its memory is needed for the next one
-    changes = {}
     if image.getcolors(maxcolors=1):
-        logger.warning("the image of this trial has one colour, which hides whether a setting changes it")
-    else:
-        for name, reduced in list_reduced_settings(spec, kind):
-            changes[name] = _measure_change(image, _generate(Generator(reduced, device), scale))
+        raise StudyError(
+            f"the generator {spec['model']}: the image of a trial has one colour; are its weights damaged, or is the range "
+            f"of {spec['dtype']} too small for it?"
+        )
+    if not _measure_change(image, other):
+        raise StudyError(
+            f"the generator {spec['model']}: the images of two prompts are the same; are the files of its tokenizer "
+            "complete?"
+        )
+    changes = {}
+    for name, reduced in list_reduced_settings(spec, kind):
+        changes[name] = _measure_change(image, _generate(Generator(reduced, device), PROMPT, scale))
     idle = [name for name, change in changes.items() if change == 0]
     if idle:
         raise StudyError(
             f"the generator {spec['model']}: {' and '.join(idle)} had no effect: at guidance scale {format_scale(scale)}, "
-            f"the image of a trial is the same without. {kind.__name__} with {scheduler.__name__} does not use it; remove it"
+            f"the image of a trial is the same without. {kind.__name__} with {scheduler.__name__} and {spec['steps']} steps "
+            "does not use it; remove it"
         )
     trial = {"guidance_scale": scale, "changes": changes}
     if spec["safety_checker"] is not None:
@@ -88,14 +93,16 @@ def list_reduced_settings(spec: Mapping[str, Any], pipeline: type) -> Iterator[t
             yield f"scheduler_options.{name}", reduced
     if spec["negative_prompt"]:
         yield "negative_prompt", {**spec, "negative_prompt": ""}
+    if spec["lora"] is not None:
+        yield "lora", {**spec, "lora": None}
 
 
 def _leave_out(settings: Mapping[str, Any], left_out: str) -> dict[str, Any]:
     return {name: value for name, value in settings.items() if name != left_out}
 
 
-def _generate(generator: Generator, guidance_scale: float) -> Image.Image:
-    (image,) = generator.generate_images([PROMPT], [SEED], guidance_scale)
+def _generate(generator: Generator, prompt: str, guidance_scale: float) -> Image.Image:
+    (image,) = generator.generate_images([prompt], [SEED], guidance_scale)
     return image
 
 

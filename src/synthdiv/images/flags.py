@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.TiffImagePlugin import PHOTOMETRIC_INTERPRETATION, SAMPLEFORMAT, TiffImageFile
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 """Formats to decode. Pillow passes some others to external programs: an EPS, whatever its suffix, to Ghostscript."""
@@ -14,6 +17,8 @@ FLAGS = ("black", "uniform", "nsfw", "undecodable")
 BLACK_MAXIMUM = 8  # of 255: the brightest value that a black image may have
 UNIFORM_DEVIATION = 3.0  # of 255: the largest standard deviation of a channel that a uniform image may have
 LEVELS = np.arange(256)
+WHITE_IS_ZERO = 0  # a TIFF's photometric interpretation; Pillow inverts up to 8 bits, and not 16
+SIGNED = 2  # a TIFF's sample format
 ORIENTATION = 0x0112  # the EXIF tag; TURNS holds the transformation that undoes each of its values
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -63,13 +68,15 @@ def decode_image(data: bytes) -> Image.Image:
         raise
     except Exception as error:  # Pillow raises many kinds of exception
         raise ValueError(str(error).replace("<_io.BytesIO object", "<the data").split(" at 0x")[0]) from None
-    if image.mode == "F" or (image.mode == "I" and image.format != "PPM"):
+    tags: Mapping[int, Any] = image.tag_v2 if isinstance(image, TiffImageFile) else {}
+    if image.mode == "F" or (image.mode == "I" and image.format != "PPM") or SIGNED in tags.get(SAMPLEFORMAT, ()):
         kind = "floating-point numbers" if image.mode == "F" else "integers of 32 bits or with a sign"
         raise ValueError(f"its values are {kind}, which have no agreed range: save it with 8 or 16 bits per channel")
     turn = TURNS.get(_read_orientation(image))
     image = image.transpose(turn) if turn is not None else image
     if image.mode.startswith("I;16") or image.mode == "I":
         values = np.asarray(image, dtype=np.float64) / 257.0
+        values = 255.0 - values if tags.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO else values
         image = Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
     if "A" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")

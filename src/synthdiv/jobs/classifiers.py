@@ -51,14 +51,11 @@ class TryRecipe(Job):
         The config's recipe.
     trained : bool
         Whether it is trained, or its pretrained weights are used as they are.
-    processes : int
-        How many processes train it, which share a batch.
     classes : ClassColumns
     """
 
     recipe: dict[str, Any]
     trained: bool
-    processes: int
     classes: ClassColumns
 
 
@@ -205,18 +202,11 @@ def list_classifiers(study: Study) -> list[Wildcards]:
 @plans(list_classifiers)
 def try_recipe(study: Study, classifier: str) -> TryRecipe:
     """Plan the trial of a classifier's recipe."""
-    entry = study.config.classifiers[classifier]
     return TryRecipe(
         recipe=study.recipes[classifier].to_dict(),
-        trained=bool(entry.train),
-        processes=entry.processes,
+        trained=bool(study.config.classifiers[classifier].train),
         classes=describe_classes(study, "key"),
     )
-
-
-def list_trials(study: Study) -> list[str]:
-    """List the trials of the classifiers' recipes."""
-    return [f"<results>/trials/{name}.json" for name in study.config.classifiers]
 
 
 def list_trained(study: Study) -> list[Wildcards]:

@@ -26,6 +26,12 @@ from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
 
+class TryEncoder(Job):
+    """A trial of an encoder, as the config describes it."""
+
+    encoder: dict[str, Any]
+
+
 class EmbedImages(Job):
     """The images of an index that are embedded, and the encoder.
 
@@ -81,6 +87,17 @@ def list_encoder_files(study: Study, encoder: str) -> list[str]:
     """List an encoder's files, if its model or weights are files: changed weights make another encoder."""
     spec = study.config.encoders[encoder]
     return list_files_of_models(spec.model, spec.pretrained)
+
+
+def list_tried_encoders(study: Study) -> list[Wildcards]:
+    """List the encoders."""
+    return [{"encoder": name} for name in study.config.encoders]
+
+
+@plans(list_tried_encoders)
+def try_encoder(study: Study, encoder: str) -> TryEncoder:
+    """Plan the trial of an encoder."""
+    return TryEncoder(encoder=describe_encoder(study, encoder))
 
 
 def count_embedding_threads(study: Study) -> int:

@@ -9,7 +9,6 @@ import re
 
 from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
-from synthdiv.jobs.classifiers import list_trials
 from synthdiv.jobs.figures import list_figures, name_figures
 from synthdiv.jobs.files import has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
@@ -105,7 +104,7 @@ def list_report_results(study: Study) -> list[str]:
     figures = name_figures(study, [name for name in list_figures(study) if name != "jobs"])
     pages = ["<results>/summary.html", *(f"<results>/tables/{one['page']}.html" for one in list_pages(study))]
     prompts = [f"<results>/prompts/{name}.csv" for name in study.datasets]
-    return list_trials(study) + list_report_tables(study) + figures + prompts + pages
+    return list_report_tables(study) + figures + prompts + pages
 
 
 @plans()
@@ -132,4 +131,4 @@ def list_transfer_results(study: Study) -> list[str]:
 def list_classifier_results(study: Study) -> list[str]:
     """List the results of the target classifiers."""
     figures = ["classifiers", "training", "exchange_rate", "predictors"]
-    return list_trials(study) + list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)
+    return list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)

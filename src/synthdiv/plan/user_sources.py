@@ -14,7 +14,7 @@ from unicodedata import normalize
 
 from synthdiv.config.sets import EmbeddingTables, ImageLocation
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import find_files, read_text
+from synthdiv.core.files import find_files, is_hidden, read_text
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.prompts.class_tables import ClassRow, read_classes, read_csv_rows
 
@@ -116,7 +116,7 @@ def check_images(described: ImageFiles) -> None:
         if not os.path.isdir(folder):
             raise StudyError(f"there is no folder {folder} for the class with that key")
         with os.scandir(folder) as entries:
-            if not any(not entry.name.startswith(".") for entry in entries):
+            if all(is_hidden(entry.name) for entry in entries):
                 raise StudyError(f"the folder {folder} contains no image")
 
 
@@ -158,7 +158,7 @@ def list_files_of_models(*names: str | bool | None) -> list[str]:
 
 
 def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str) -> list[int]:
-    """Read the class_ids of a list of class keys, from timm or a file.
+    """Read the class_ids of a list of class keys, one per line, from timm or a file.
 
     Parameters
     ----------
@@ -174,7 +174,8 @@ def read_class_subset(subset: str, classes: Sequence[ClassRow], table: str) -> l
         If it cannot be read, or names a class that the study does not have.
     """
     path = find_timm_subset(subset) if subset in TIMM_SUBSETS else Path(subset)
-    keys = dict.fromkeys(read_text(path, f"list of classes (timm's are {' and '.join(TIMM_SUBSETS)})").split())
+    lines = read_text(path, f"list of classes (timm's are {' and '.join(TIMM_SUBSETS)})").splitlines()
+    keys = dict.fromkeys(line.strip() for line in lines if line.strip())
     class_ids = {row.key: row.class_id for row in classes}
     own = sorted(class_ids[key] for key in keys if key in class_ids)
     if not own or (subset not in TIMM_SUBSETS and len(own) < len(keys)):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import read_text
+from synthdiv.core.files import is_hidden, read_text
 
 REQUIRED = ("class_id", "key", "name")
 OPTIONAL = ("lemmas", "definition", "hypernym")
@@ -80,13 +80,9 @@ def name_classes(keys: Iterable[str]) -> list[ClassRow]:
     return [ClassRow(n, key, key.replace("_", " "), "", "", "") for n, key in enumerate(map(str, keys))]
 
 
-MACOS = "__MACOSX"
-"""The folder of metadata that macOS packs into archives."""
-
-
 def _list_folders(path: Path | str) -> list[str]:
     with os.scandir(path) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith((".", MACOS)))
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))
     if not names:
         raise StudyError(f"the class table {path} is a folder without subfolders to name the classes")
     return names
@@ -99,7 +95,7 @@ def read_classes(path: Path | str) -> list[ClassRow]:
     ----------
     path : Path or str
         A CSV with the columns class_id (0 to C-1, each once), key, name, and optionally lemmas, definition, hypernym; or a
-        folder, whose subfolders are the classes, sorted by name (hidden ones are left out).
+        folder, whose subfolders are the classes, sorted by name (hidden ones, and those that a system makes, are left out).
 
     Returns
     -------

@@ -35,6 +35,10 @@ REFUSED = {
         {"batch_size": 3, "mixup": {"mixup_alpha": 0.2}},
         "the model test_resnet cannot be trained with its recipe: Batch size should be even when using this",
     ),
+    "an option that mixup does not have": (
+        {"mixup": {"foo": 1}},
+        "the model test_resnet cannot be trained with its recipe: Mixup.__init__() got an unexpected keyword argument 'foo'",
+    ),
     "an unknown augmentation": (
         {"augmentation": {"colour_jitter": 0.4}},
         "timm refuses the recipe's augmentation",
@@ -78,6 +82,16 @@ ACCEPTED = {
     "an optimizer's own defaults": {"optimizer": {"opt": "adamw", "lr": 0.001, "betas": [0.9, 0.999], "eps": 1e-8}},
     "layers with rates of their own": {"optimizer": {**SGD, "layer_decay": 0.7}},
     "a warm-up": {"warmup": 0.5, "schedule": {"sched": "cosine", "warmup_lr": 0.001, "min_lr": 0.0001}},
+    "steps down after more updates than a short training has": {
+        "epochs": 1000.0,
+        "schedule": {"sched": "multistep", "decay_milestones": [150_000, 300_000], "decay_rate": 0.2},
+    },
+    "a short warm-up of many epochs": {
+        "epochs": 300.0,
+        "warmup": 0.0004,
+        "schedule": {"sched": "cosine", "warmup_lr": 0.001},
+    },
+    "images that are resized in various ways": {"interpolation": "random"},
     "steps down": {"schedule": {"sched": "multistep", "decay_milestones": [3, 6], "decay_rate": 0.5}},
     "crops and mixup": {"multi_crop": {"local": {"number": 2, "size": 16}}, "mixup": {"mixup_alpha": 0.2}},
     "a moving average": {"ema_decay": 0.9, "label_smoothing": 0.1, "augmentation": {"re_prob": 0.5}},

@@ -70,7 +70,7 @@ def test_a_dataset_may_have_its_own_numbers_of_images():
 
 
 def test_the_builder_of_a_dataset_is_what_decides_its_prompts():
-    entry = DatasetEntry(builder="template", template="a {name}", guidance_scales=[2.5], generator="g", unique=False)
+    entry = DatasetEntry(builder="template", template="a {name}", guidance_scales=[2.5], generator="g")
     assert entry.get_builder() == PromptBuilder(builder="template", template="a {name}")
     assert entry.get_builder().to_dict() == {"builder": "template", "template": "a {name}"}
 

@@ -14,6 +14,7 @@ from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.generation.families import FAMILIES
 from synthdiv.generation.generator import Generator, fingerprint_generator
+from synthdiv.generation.trial import try_generator
 
 CPU = torch.device("cpu")
 PROMPTS = ["bag", "a sandal, off to one side", "bag", "dress", "coat", "top"]
@@ -174,6 +175,12 @@ def test_an_image_depends_on_its_prompt_and_seed_alone(pipeline):
     for place, n in enumerate(order):
         np.testing.assert_array_equal(shuffled[place], images[n])
     np.testing.assert_array_equal(generate(spec, PROMPTS[5:], SEEDS[5:])[0], images[5])
+
+
+@pytest.mark.parametrize("guided", [True, False])
+def test_every_family_passes_its_trial(pipeline, guided):
+    changes = try_generator(make_family_spec(pipeline[0]), CPU, guided=guided)["changes"]
+    assert all(change > 0 for change in changes.values())
 
 
 def test_images_equal_those_of_a_plain_call_of_the_pipeline(pipeline):

@@ -154,6 +154,7 @@ def test_16_bits_of_other_formats_are_scaled(image_format):
     [
         (np.array([[0, 70_000, 2**31 - 1]], np.int32), "integers of 32 bits or with a sign"),
         (np.array([[-5, 0, 5]], np.int16), "integers of 32 bits or with a sign"),
+        (np.array([[-5, 0, 5]], np.int8), "integers of 32 bits or with a sign"),
         (np.array([[0.0, 0.5, 1.0]], np.float32), "floating-point numbers"),
     ],
 )
@@ -163,11 +164,18 @@ def test_values_without_an_agreed_range_are_refused(values, what):
         decode_image(write_tiff(values))
 
 
-def write_tiff(values):
-    """Write a grey TIFF of one row without Pillow, which converts signed values."""
+@pytest.mark.parametrize(("kind", "largest"), [(np.uint8, 255), (np.uint16, 65535)])
+def test_the_smallest_value_of_a_tiff_may_be_white(kind, largest):
+    values = np.array([[0, largest // 5, largest]], kind)
+    assert decoded(write_tiff(values, photometric=0)) == [[[255] * 3, [204] * 3, [0] * 3]]
+    assert decoded(write_tiff(values)) == [[[0] * 3, [51] * 3, [255] * 3]]
+
+
+def write_tiff(values, photometric=1):
+    """Write a grey TIFF of one row without Pillow, which converts signed values and writes black as 0."""
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     data, size = values.tobytes(), values.dtype.itemsize
-    tags = [(256, 4, values.shape[1]), (257, 4, 1), (258, 3, 8 * size), (259, 3, 1), (262, 3, 1), (273, 4, 8)]
+    tags = [(256, 4, values.shape[1]), (257, 4, 1), (258, 3, 8 * size), (259, 3, 1), (262, 3, photometric), (273, 4, 8)]
     tags += [(277, 3, 1), (278, 4, 1), (279, 4, len(data)), (339, 3, kind)]
     entries = b"".join(struct.pack("<HHII", tag, form, 1, value) for tag, form, value in tags)
     return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)

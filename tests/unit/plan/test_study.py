@@ -49,7 +49,8 @@ from synthdiv.plan.sets import (
 )
 from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.plan.transfer import find_feature_set, find_transfer_files, list_transfer_sets, read_transfer_classes
-from synthdiv.plan.user_sources import TIMM_SUBSETS, find_timm_subset
+from synthdiv.plan.user_sources import TIMM_SUBSETS, find_timm_subset, read_class_subset
+from synthdiv.prompts.class_tables import name_classes
 
 
 @pytest.fixture
@@ -495,6 +496,15 @@ def test_a_class_subset_is_checked(with_folders, tmp_path):
     with_folders["sets"]["Few-IM"] = {"kind": "image", "dataset": "disamb", "guidance_scale": 7.5, "real_labels": True}
     with pytest.raises(StudyError, match=r"real_labels: it only applies to sets with images of their own: remove it"):
         load_study(with_folders)
+
+
+def test_a_class_subset_has_one_key_per_line(tmp_path):
+    classes = name_classes(["fox", "fox squirrel", "squirrel", "cat"])
+    (tmp_path / "subset.txt").write_text(" fox squirrel \r\n\n cat\n")
+    assert read_class_subset(str(tmp_path / "subset.txt"), classes, "classes.csv") == [1, 3]
+    (tmp_path / "subset.txt").write_text("fox cat\n")
+    with pytest.raises(StudyError, match=r"subset.txt names the class 'fox cat', which classes.csv does not have"):
+        read_class_subset(str(tmp_path / "subset.txt"), classes, "classes.csv")
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import is_hidden
 from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
 from synthdiv.images.readers.label_files import read_labels
 
@@ -19,6 +20,27 @@ def find_in_class_folder(class_id: int, folder: str, others: Counter[str]) -> It
     StudyError
         If a link leads to a folder that was visited already, or a file or its name cannot be used.
     """
+    for entry in _iter_files(folder):
+        if is_image_name(entry.name):
+            yield _describe_file(class_id, entry)
+        else:
+            others[get_suffix(entry.name)] += 1
+
+
+def count_beside(folders: Sequence[str]) -> Counter[str]:
+    """Count the files that lie beside class folders, and so are of no class, by their suffixes."""
+    parents = {os.path.dirname(folder) for folder in folders} - set(folders)
+    return Counter(get_suffix(entry.name) for parent in parents for entry in _list_entries(parent) if not entry.is_dir())
+
+
+def _iter_files(folder: str) -> Iterator[os.DirEntry[str]]:
+    """Iterate over the files of a folder and of all its subfolders.
+
+    Raises
+    ------
+    StudyError
+        If a link leads to a folder that was visited already.
+    """
     pending = [folder]
     visited: dict[tuple[int, int], str] = {}
     while pending:
@@ -30,16 +52,14 @@ def find_in_class_folder(class_id: int, folder: str, others: Counter[str]) -> It
         for entry in _list_entries(path):
             if entry.is_dir():
                 pending.append(entry.path)
-            elif is_image_name(entry.name):
-                yield _describe_file(class_id, entry)
             else:
-                others[get_suffix(entry.name)] += 1
+                yield entry
 
 
 def _list_entries(folder: str) -> list[os.DirEntry[str]]:
-    """List a folder without hidden files and folders, such as editors' copies and macOS metadata files."""
+    """List a folder without hidden files and folders, such as editors' copies and what a system adds."""
     with os.scandir(folder) as entries:
-        return [entry for entry in entries if not entry.name.startswith(".")]
+        return [entry for entry in entries if not is_hidden(entry.name)]
 
 
 def _describe_file(class_id: int, entry: os.DirEntry[str]) -> FoundImage:
@@ -64,18 +84,20 @@ def _describe_file(class_id: int, entry: os.DirEntry[str]) -> FoundImage:
 def find_in_flat_folder(
     folder: str, path: str, labels: Labels, others: Counter[str], label: str | None = None
 ) -> Iterator[FoundImage]:
-    """Find all images of one folder, with their classes in a file of labels, and count the other files by their suffixes.
+    """Find all images of one folder, with their classes in a file of labels.
+
+    The other files, and all files in subfolders, are counted by their suffixes.
 
     Raises
     ------
     StudyError
-        As :func:`read_labels`.
+        As :func:`read_labels` and :func:`find_in_class_folder`.
     """
-    entries = sorted(_list_entries(folder), key=lambda entry: entry.name)
-    images = [entry for entry in entries if is_image_name(entry.name)]
-    others.update(get_suffix(entry.name) for entry in entries if not is_image_name(entry.name) and entry.is_file())
-    names = [entry.name for entry in images]
-    for entry, class_id in zip(images, read_labels(path, names, labels, label), strict=True):
+    entries = (entry for entry in _list_entries(folder) if is_image_name(entry.name) and not entry.is_dir())
+    images = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
+    paths = {entry.path for entry in images.values()}
+    others.update(get_suffix(entry.name) for entry in _iter_files(folder) if entry.path not in paths)
+    for entry, class_id in zip(images.values(), read_labels(path, list(images), labels, label), strict=True):
         if class_id is None:
             others[OTHER_CLASS] += 1
         else:

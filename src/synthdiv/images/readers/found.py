@@ -86,8 +86,10 @@ class Labels:
         Raises
         ------
         StudyError
-            If the label names no class; the message contains the label and its location.
+            If there is no label, or it names no class; the message contains the label and its location.
         """
+        if value is None:
+            raise StudyError(f"{where}: there is no label")
         text = _compose(str(value).strip())
         if text in self.keys:
             return self.keys[text]

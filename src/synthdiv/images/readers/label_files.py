@@ -48,8 +48,8 @@ def read_labels(path: str, names: list[str], labels: Labels, label: str | None =
     Raises
     ------
     StudyError
-        If the file cannot be read, it can be read in two ways, an image has no label or two different ones, or a label
-        names no class.
+        If the file cannot be read, it can be read in two ways, an image has no label or two different ones, a name without
+        a suffix fits two images, or a label names no class.
     """
     lines = [one for one in enumerate(read_text(path, "file of labels").splitlines(), start=1) if one[1].strip()]
     known = {*names, *(os.path.splitext(name)[0] for name in names)}
@@ -63,7 +63,7 @@ def read_labels(path: str, names: list[str], labels: Labels, label: str | None =
         if len(found) != len(names):
             raise StudyError(f"{path} holds {len(found)} labels, but the folder holds {len(names)} images")
         return [labels.find(label, f"{path}, line {number}") for number, label in found]
-    found = _match(path, pairs, names, known)
+    found = _match(path, pairs, names)
     return [labels.find(label, f"{path}, line {number}") for number, label in found]
 
 
@@ -134,21 +134,29 @@ def _find_columns(path: str, head: list[str], label: str | None) -> tuple[int, i
     return found[0], found[1]
 
 
-def _match(path: str, pairs: Sequence[tuple[int, str, str]], names: Sequence[str], known: set[str]) -> list[tuple[int, str]]:
+def _match(path: str, pairs: Sequence[tuple[int, str, str]], names: Sequence[str]) -> list[tuple[int, str]]:
     """Return the line and the label of each image."""
-    by_name: dict[str, tuple[int, str]] = {}
+    images: dict[str, list[str]] = {}
+    for name in names:
+        images.setdefault(os.path.splitext(name)[0], []).append(name)
+    images |= {name: [name] for name in names}
+    given: dict[str, tuple[int, str]] = {}
     for number, name, label in pairs:
-        first = by_name.setdefault(name, (number, label))
+        image, *others = images.get(name, [name])
+        if others:
+            raise StudyError(
+                f"{path}, line {number}: {name} may be {' or '.join([image, *others])}: write the image's whole name"
+            )
+        first = given.setdefault(image, (number, label))
         if first[1] != label:
-            raise StudyError(f"{path} labels {name} {first[1]!r} on line {first[0]}, but {label!r} on line {number}")
-    absent = [name for name in by_name if name not in known]
+            raise StudyError(f"{path} labels {image} {first[1]!r} on line {first[0]}, but {label!r} on line {number}")
+    absent = [image for image in given if image not in images]
     if absent:
         logger.warning("%s labels %d images that the folder does not hold, such as %s", path, len(absent), absent[0])
-    given = [by_name.get(name) or by_name.get(os.path.splitext(name)[0]) for name in names]
-    missing = next((name for name, entry in zip(names, given, strict=True) if entry is None), None)
+    missing = next((name for name in names if name not in given), None)
     if missing is not None:
         raise StudyError(f"{path} has no label for the image {missing}")
-    return [entry for entry in given if entry is not None]
+    return [given[name] for name in names]
 
 
 def _number_wnids(path: str, found: list[tuple[int, str]], labels: Labels) -> list[tuple[int, str]]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
-from synthdiv.images.readers.folders import find_in_class_folder, find_in_flat_folder
+from synthdiv.images.readers.folders import count_beside, find_in_class_folder, find_in_flat_folder
 from synthdiv.images.readers.found import FoundImage, Labels, LeftOut
 from synthdiv.images.readers.idx import find_in_idx, read_idx_images
 from synthdiv.images.readers.parquet import find_in_parquet, read_parquet_images
@@ -74,11 +74,12 @@ def find_images(
         listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
         try:
             found = [image for images in listed for image in images]
+            beside = count_beside(paths) if form == "folder" else Counter[str]()
         except OSError as error:
             raise StudyError(f"{error.filename or paths[0]} cannot be read: {error.strerror or error}") from None
     if left_out is not None:
         owners = [class_ids[key] for key in source.keys] if form == "folder" else [None] * len(others)
-        for owner, counter in zip(owners, others, strict=True):
+        for owner, counter in zip([*owners, None], [*others, beside], strict=True):
             left_out.update({(owner, reason): count for reason, count in counter.items()})
     return found
 

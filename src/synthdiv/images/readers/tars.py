@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import is_hidden
 from synthdiv.images.archive import check_tar_end
 from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
 
@@ -22,17 +23,18 @@ JSON_NAMES = ("class_key", "class_id", "key")
 
 @dataclass(slots=True)
 class _Sample:
-    """The image of a sample (name, offset, size), and what its members say of its class."""
+    """The image of a sample (name, offset, size), what its members say of its class, and the suffixes of these members."""
 
     image: tuple[str, int, int] | None = None
     readings: dict[str, Any] = field(default_factory=dict)
+    suffixes: list[str] = field(default_factory=list)
 
 
 def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | None = None) -> Iterator[FoundImage]:
     """Find the images of a tar. Members with the same key form a sample; its class is in .cls, .json or the folder's name.
 
     A JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, is no class. Members that are neither
-    images nor classes are counted by their suffixes. If the config names the JSON's key, or "cls", it alone counts.
+    images nor classes of one are counted by their suffixes. If the config names the JSON's key, or "cls", it alone counts.
 
     Raises
     ------
@@ -47,7 +49,7 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | No
             last: tarfile.TarInfo | None = None
             for member in tar:
                 last = member
-                if any(part.startswith(".") and part.strip(".") for part in member.name.split("/")):
+                if any(is_hidden(part) and part.strip(".") for part in member.name.split("/")):
                     continue  # hidden, as in folders
                 if not _add_member(path, tar, member, samples, label):
                     others[get_suffix(member.name)] += 1
@@ -57,6 +59,7 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | No
         raise StudyError(f"{path} is not a complete, uncompressed tar file: {error}") from None
     for sample in samples.values():
         if sample.image is None:
+            others.update(sample.suffixes)
             continue
         name, offset, size = sample.image
         if label is not None and not sample.readings:
@@ -89,22 +92,25 @@ def _add_member(
                 "sample, which must have one image"
             )
         sample.image = (member.name, member.offset_data, member.size)
-    elif extension in ("cls", "json"):
-        sample.readings |= _read_classes(path, tar, member, stem, label)
-    return is_image or extension in ("cls", "json")
+    elif extension.lower() in ("cls", "json"):
+        sample.readings |= _read_classes(path, tar, member, label)
+        sample.suffixes.append(get_suffix(base))
+    return is_image or extension.lower() in ("cls", "json")
 
 
-def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, stem: str, label: str | None) -> dict[str, Any]:
+def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, label: str | None) -> dict[str, Any]:
     if member.size > LARGEST_LABEL:
         raise StudyError(f"{path}, {member.name}: a label of {member.size:,} bytes is too large")
     content = tar.extractfile(member)
+    stem, _, extension = member.name.rpartition("/")[2].partition(".")
     try:
         text = content.read().decode() if content else ""
-        if member.name.endswith(".cls"):
-            return {"its .cls": text} if label in (None, "cls") else {}
+        if extension.lower() == "cls":
+            return {f"its .{extension}": text} if label in (None, "cls") else {}
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
     names = JSON_NAMES if label is None else () if label == "cls" else (label,)
     given = {name: metadata[name] for name in names if name in metadata} if isinstance(metadata, dict) else {}
-    return {f"its .json ({name})": value for name, value in given.items() if label or (name, value) != ("key", stem)}
+    own = {} if label else {"key": stem}
+    return {f"its .{extension} ({name})": value for name, value in given.items() if str(value) != own.get(name)}
