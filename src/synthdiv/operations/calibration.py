@@ -22,12 +22,12 @@ from synthdiv.classifiers.recipes import (
 from synthdiv.core.errors import StudyError
 from synthdiv.embeddings.loading import load_encoder
 from synthdiv.generation.generator import Generator
+from synthdiv.generation.trial import GUIDED, UNGUIDED
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 """Batch sizes to try on a GPU."""
 GOOD_ENOUGH = 0.97
 """Share of the highest rate; the smallest batch size that reaches it is proposed."""
-GUIDED, UNGUIDED = 7.5, 1.0
 SECONDS = 5.0
 """Minimum time of each measurement."""
 
