@@ -135,7 +135,7 @@ ENTRIES = {
     ),
     "an argument that another key determines": (
         {"arguments": {"height": 16}},
-        "no argument of StableDiffusionPipeline 'height'",
+        "the generator's key height determines height; remove the argument",
     ),
     "an unknown scheduler": ({"scheduler": "os.system"}, "diffusers has no scheduler 'os.system'"),
     "an unknown option": (

@@ -21,6 +21,7 @@ from synthdiv.classifiers.training.processes import Process
 from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import explain_refusal
 from synthdiv.images.torch_dataset import ImageDataset
+from synthdiv.plan.parts import EVALUATION_KEYS
 
 STEPS = 10**6
 """Updates of a recipe with epochs, whose number of images is not known yet; learning rates are compared over them."""
@@ -38,7 +39,7 @@ def try_recipe(
     Parameters
     ----------
     recipe : mapping
-        A classifier's recipe.
+        A classifier's recipe; without the evaluation's keys, images are classified at the size of training.
     class_keys : sequence of str
         Keys of the study's classes.
     trained : bool
@@ -58,6 +59,8 @@ def try_recipe(
         If the model cannot be built, trained or used as the recipe says, or an option of its optimizer or its schedule has
         no effect.
     """
+    unset: dict[str, Any] = dict.fromkeys(EVALUATION_KEYS)
+    recipe = unset | dict(recipe)
     used = 2
     if trained:
         used = recipe["device_batch_size"] or recipe["batch_size"] // processes

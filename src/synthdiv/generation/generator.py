@@ -241,9 +241,8 @@ class Generator:
                 f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
             ) from error
         check_arguments(spec, type(self.pipeline))
-        for handler in logging.getLogger("diffusers").handlers:
-            if not any(isinstance(one, FirstWarning) for one in handler.filters):
-                handler.addFilter(FirstWarning())
+        warnings = logging.getLogger(type(self.pipeline).__module__)
+        warnings.filters = [FirstWarning()]
         self.pipeline.set_progress_bar_config(disable=True)
         if spec["compile"]:
             denoiser = getattr(self.pipeline, self.family.denoiser)

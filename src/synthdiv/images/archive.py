@@ -111,8 +111,8 @@ def _write_json(metadata: dict[str, Any]) -> bytes:
 def _read_json(text: bytes) -> dict[str, Any]:
     """Return an image's metadata; those of earlier versions have no checksum and no digest."""
     metadata = json.loads(text)
-    if "checksum" in metadata:
-        del metadata["checksum"]
+    if metadata.keys() & {"checksum", "digest"}:
+        metadata.pop("checksum", None)
         if _write_json(metadata) != text:
             raise ValueError("the metadata of an image have another checksum")
     return metadata

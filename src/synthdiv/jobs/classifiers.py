@@ -48,7 +48,8 @@ class TryRecipe(Job):
     Attributes
     ----------
     recipe : dict
-        The config's recipe.
+        The config's recipe; without the evaluation's keys, unless training depends on them, so that an edit of these
+        repeats no training.
     trained : bool
         Whether it is trained, or its pretrained weights are used as they are.
     classes : ClassColumns
@@ -202,9 +203,10 @@ def list_classifiers(study: Study) -> list[Wildcards]:
 @plans(list_classifiers)
 def try_recipe(study: Study, classifier: str) -> TryRecipe:
     """Plan the trial of a classifier's recipe."""
+    trained = bool(study.config.classifiers[classifier].train)
     return TryRecipe(
-        recipe=study.recipes[classifier].to_dict(),
-        trained=bool(study.config.classifiers[classifier].train),
+        recipe=make_training_recipe(study, classifier) if trained else study.recipes[classifier].to_dict(),
+        trained=trained,
         classes=describe_classes(study, "key"),
     )
 

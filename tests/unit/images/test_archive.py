@@ -52,6 +52,16 @@ def test_the_same_images_make_the_same_bytes(block, tmp_path):
     assert again.read_bytes() == block.read_bytes()
 
 
+@pytest.mark.parametrize("key", [b'"checksum"', b'"digest"'])
+def test_a_flipped_bit_in_the_name_of_a_key_is_found(block, key):
+    """Without its key, the JSON would be that of an earlier version, which had no checksum."""
+    data = block.read_bytes()
+    assert key in data
+    block.write_bytes(data.replace(key, key.replace(b"e", b"d"), 1))
+    with pytest.raises(StudyError, match="damaged"):
+        read_block(block)
+
+
 def test_data_after_a_damaged_header_is_not_read_into_memory(block):
     with open(block, "r+b") as file:
         file.seek(members(block)[2].offset)
