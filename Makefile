@@ -76,7 +76,7 @@ browser:
 	  echo "note: without chromium and chromedriver the report is not tested in a browser (on Debian: apt-get install chromium chromium-driver)"
 
 test: $(VENV)/.installed browser  ## run the tests (minutes)
-	@echo "Running the tests, including a small study from images to report (about ten minutes on two cores) ..."
+	@echo "Running the tests, including a small study from images to report (about 25 minutes on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
 full-test: $(VENV)/.installed browser  ## run all tests, for a release (long)
