@@ -34,13 +34,17 @@ def compare(job: FindDuplicates, smk: Script, device: str) -> Iterator[tuple[pl.
         return read_split(thumbnails.get(name), embeddings.get(name), split)
 
     limits = Limits() if job.natural is None else find_limits(read(job.natural, "train"), device=device)
+    # several splits are searched in the same one, whose own limits are found once
+    raised = {} if job.natural is None else {(job.natural, "train"): limits}
     for one in job.comparisons:
         same = (one.set, one.split) == (one.other_set, one.other_split)
         images = read(one.set, one.split)
         others = images if same else read(one.other_set, one.other_split)
-        is_natural = (one.other_set, one.other_split) == (job.natural, "train")
-        own = limits if is_natural else raise_limits(limits, others, device=device)
-        yield compare_splits(one, images, others, own, measure_authenticity=is_natural and not same, device=device)
+        searched = one.other_set, one.other_split
+        if searched not in raised:
+            raised[searched] = raise_limits(limits, others, device=device)
+        authentic = searched == (job.natural, "train") and not same
+        yield compare_splits(one, images, others, raised[searched], measure_authenticity=authentic, device=device)
 
 
 if __name__ == "__main__":

@@ -172,7 +172,7 @@ def check_arguments(spec: Mapping[str, Any], pipeline: type) -> None:
             )
         where = (f"arguments of {spec['model']}",)
         raise_problems(check_name(name, allowed, where, f"argument of {pipeline.__name__}"))
-        if name in ("timesteps", "sigmas") and len(value) != spec["steps"]:
+        if name in ("timesteps", "sigmas") and isinstance(value, list) and len(value) != spec["steps"]:
             raise StudyError(f"arguments of {spec['model']}: {name} has {len(value)} values; steps must be that number")
 
 
