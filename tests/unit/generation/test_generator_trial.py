@@ -117,6 +117,10 @@ def test_a_lora_of_no_weight_is_refused(tiny_pipeline, tmp_path, scale):
         ({"arguments": {"negative_prompt": "blurry"}}, "the generator's key negative_prompt determines negative_prompt"),
         ({"arguments": {"prompt_embeds": [0]}}, "the dataset determines prompt_embeds"),
         ({"arguments": {"timesteps": [9, 5, 1]}}, "timesteps has 3 values; steps must be that number"),
+        (
+            {"scheduler": "DDPMScheduler", "arguments": {"timesteps": 5}},
+            "and arguments {'timesteps': 5}; change one of them: ",
+        ),
         ({"arguments": {"clip_skip": 1}}, "and arguments {'clip_skip': 1}; change one of them: "),
     ],
     ids=str,
