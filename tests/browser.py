@@ -6,12 +6,14 @@ import shutil
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 PHONE = (390, 844)
 DESK = (1400, 900)
 POLL = 0.05  # seconds
+PATIENCE = 60  # seconds; a busy machine is slow
 OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -58,12 +60,16 @@ def list_requests(driver):
 
 def wait_for(driver, css):
     """Wait for matching elements and return them."""
-    return WebDriverWait(driver, 20, POLL).until(lambda _: driver.find_elements(By.CSS_SELECTOR, css))
+    return wait_until(driver, lambda: driver.find_elements(By.CSS_SELECTOR, css))
 
 
 def wait_until(driver, condition):
-    """Wait until the condition holds; raise an error if it does not."""
-    WebDriverWait(driver, 20, POLL).until(lambda _: condition())
+    """Wait until the condition holds and return its value; raise an error with the page's text if it does not."""
+    shown = "document.body.innerText.slice(0, 500)"
+    try:
+        return WebDriverWait(driver, PATIENCE, POLL).until(lambda _: condition())
+    except TimeoutException as error:
+        raise AssertionError(f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}") from error
 
 
 SHOWN = "div.p-3 > img, iframe"
@@ -85,8 +91,8 @@ def list_parts(driver):
 
 def click_link(driver, text):
     """Click the menu's link with this text, as soon as it exists."""
-    wait_until(driver, lambda: text in list_links(driver))
-    driver.find_elements(By.TAG_NAME, "a")[list_links(driver).index(text)].click()
+    found = "[...document.querySelectorAll('a')].find(link => link.innerText.trim() === arguments[0])"
+    wait_until(driver, lambda: driver.execute_script(f"const link = {found}; link?.click(); return !!link", text))
 
 
 def read_part(driver, name):
@@ -100,16 +106,17 @@ def read_part(driver, name):
 
 
 def _read_result(driver, place):
-    driver.execute_script(f"window.before = document.querySelector('{SHOWN}')?.src")
-    driver.execute_script(f"return {ROWS}[{place}].querySelector('td a')").click()
+    # The click is the page's own: a click at a place on the screen is lost if the page moves meanwhile.
+    click = f"{ROWS}[{place}].querySelector('td a').click()"
+    driver.execute_script(f"window.before = document.querySelector('{SHOWN}')?.src; {click}")
     another = f"const shown = document.querySelector('{SHOWN}'); return shown && shown.src !== window.before"
     wait_until(driver, lambda: driver.execute_script(another))
     (shown, *_) = driver.find_elements(By.CSS_SELECTOR, SHOWN)
     if shown.tag_name == "img":
         loaded = "return arguments[0].complete && arguments[0].naturalWidth * arguments[0].naturalHeight"
-        return WebDriverWait(driver, 20, POLL).until(lambda _: driver.execute_script(loaded, shown))
+        return wait_until(driver, lambda: driver.execute_script(loaded, shown))
     driver.switch_to.frame(shown)
-    words = WebDriverWait(driver, 20, POLL).until(lambda _: driver.find_element(By.TAG_NAME, "body").text.split())
+    words = wait_until(driver, lambda: driver.find_element(By.TAG_NAME, "body").text.split())
     driver.switch_to.default_content()
     return len(words)
 
