@@ -83,7 +83,7 @@ TABLES = (
             Column("job", "the job's wildcards"),
             integer("attempts", "number of attempts since the job last finished: more than one after a failure or requeue"),
             number("seconds", "wall-clock time of the last run", 0, unit="s"),
-            number("cpu_seconds", "CPU time", 0, unit="s"),
+            number("cpu_seconds", "CPU time of the job's process and of those that it started", 0, unit="s"),
             number("max_rss_mb", "peak memory", 0, unit="MB"),
             number("read_mb", "data read from disk", 0, unit="MB"),
             number("written_mb", "data written to disk", 0, unit="MB"),

@@ -7,6 +7,7 @@ import functools
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ WORK = "work: "
 WRITES = "will write: "
 WROTE = "wrote: "
 FINISHED = "finished after"
+CPU_SECONDS = "CPU time in s: "
 _failed = False
 
 
@@ -229,8 +231,15 @@ def stop_job(number: int, frame: object = None) -> None:
     raise SystemExit(128 + number)
 
 
+def measure_cpu_time() -> float:
+    """Return the CPU time in seconds of this process so far, with that of the processes that it started and that ended."""
+    used = [resource.getrusage(whose) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in used)
+
+
 def _finish_log(start: float, kept: Path, outputs: list[str]) -> None:
     if not _failed:
         logger.info("%s%s", WROTE, json.dumps(describe_files(outputs)))
+        logger.info("%s%.2f", CPU_SECONDS, measure_cpu_time())
         logger.info("%s %.1f s", FINISHED, time.monotonic() - start)
         kept.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from synthdiv.core.jobs import STARTED, WORK
+from synthdiv.core.jobs import CPU_SECONDS, STARTED, WORK
 
 SCHEMA = {
     "rule": pl.String,
@@ -56,7 +56,6 @@ def tabulate_jobs(benchmarks: Path | str, logs: Path | str) -> pl.DataFrame:
             "rule": place.parts[0],
             "job": "/".join(place.parts[1:]),
             "seconds": _read_number(measured["s"]),
-            "cpu_seconds": _read_number(measured["cpu_time"]),
             "max_rss_mb": _read_number(measured["max_rss"]),
             "read_mb": _read_number(measured["io_in"]),
             "written_mb": _read_number(measured["io_out"]),
@@ -77,10 +76,12 @@ def _read_log(path: Path) -> dict[str, Any]:
     metadata: dict[str, Any] = {"attempts": text.count(STARTED)}
     if numbers := re.findall(rf"{STARTED}.*, Slurm job (\d+)", text):
         metadata["slurm_job"] = int(numbers[-1])
+    if seconds := re.findall(rf"{CPU_SECONDS}([\d.]+)$", text, flags=re.MULTILINE):
+        metadata["cpu_seconds"] = float(seconds[-1])
     works = [json.loads(line) for line in re.findall(rf"{re.escape(WORK)}(.*)$", text, flags=re.MULTILINE)]
     if works:  # several if the job trained a classifier with several seeds
-        images, seconds = sum(work["images"] for work in works), sum(work["seconds"] for work in works)
-        metadata |= {"images": images, "work_seconds": seconds, "images_per_s": images / seconds if seconds else None}
+        images, worked = sum(work["images"] for work in works), sum(work["seconds"] for work in works)
+        metadata |= {"images": images, "work_seconds": worked, "images_per_s": images / worked if worked else None}
     for work in works:
         metadata |= {key: work[key] for key in ("device", "gpu_peak_mb") if key in work}
     return metadata

@@ -1,6 +1,7 @@
 """Test a job's log over several attempts, and its end by SIGTERM, each in a separate process as with Snakemake."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,3 +92,12 @@ def test_a_job_has_no_input(tmp_path):
     log = (tmp_path / "job.log").read_text()
     assert "EOFError" in log
     assert "answer" not in log.replace("print('answer:'", "")
+
+
+def test_a_log_has_the_cpu_time_of_the_job_and_of_the_processes_that_it_started(tmp_path):
+    log = tmp_path / "job.log"
+    spin = "import time\nwhile time.process_time() < {}: pass"
+    child = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {spin.format(1)!r}])\n"
+    assert run_job(log, child + spin.format(1.5)) == 0
+    (seconds,) = re.findall(r"CPU time in s: ([\d.]+)$", log.read_text(), flags=re.MULTILINE)
+    assert 2.5 <= float(seconds) < 4  # only the imports of the two processes come on top

@@ -7,11 +7,12 @@ import polars as pl
 from synthdiv.report.figures.jobs import plot_jobs
 from synthdiv.report.job_table import SCHEMA, tabulate_jobs
 
-MEASURED = {"s": 20.0, "cpu_time": 15.5, "max_rss": 900.25, "io_in": 3.5, "io_out": 1.5, "h:m:s": "0:00:20"}
+MEASURED = {"s": 20.0, "max_rss": 900.25, "io_in": 3.5, "io_out": 1.5, "h:m:s": "0:00:20"}
 LOG = """2026-01-01 10:00:00 INFO started on a, Slurm job 3
 2026-01-01 10:00:10 WARNING stopped by SIGTERM; finished work is kept, and the next attempt resumes
 2026-01-01 10:01:00 INFO started on b, Slurm job 4, GPUs 0
 2026-01-01 10:01:19 INFO work: {"device": "NVIDIA H100", "gpu_peak_mb": 5000.5, "images": 50, "seconds": 10.0}
+2026-01-01 10:01:20 INFO CPU time in s: 31.25
 2026-01-01 10:01:20 INFO finished after 20.0 s
 """
 
@@ -38,7 +39,6 @@ def test_one_row_per_job(tmp_path):
         "job": "",
         "attempts": 1,
         "seconds": 20.0,
-        "cpu_seconds": 15.5,
         "read_mb": 3.5,
         "written_mb": 1.5,
     }
@@ -47,7 +47,7 @@ def test_one_row_per_job(tmp_path):
         "job": "a/g2.5/c0-9",
         "attempts": 2,
         "seconds": 20.0,
-        "cpu_seconds": 15.5,
+        "cpu_seconds": 31.25,
         "max_rss_mb": 900.25,
         "read_mb": 3.5,
         "written_mb": 1.5,
