@@ -65,11 +65,12 @@ def wait_for(driver, css):
 
 def wait_until(driver, condition):
     """Wait until the condition holds and return its value; raise an error with the page's text if it does not."""
-    shown = "document.body.innerText.slice(0, 500)"
     try:
         return WebDriverWait(driver, PATIENCE, POLL).until(lambda _: condition())
     except TimeoutException as error:
-        raise AssertionError(f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}") from error
+        raise AssertionError(
+            f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}"
+        ) from error
 
 
 SHOWN = "div.p-3 > img, iframe"

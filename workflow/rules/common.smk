@@ -46,7 +46,7 @@ from synthdiv.jobs import (
 )
 from synthdiv.jobs import report as report_jobs
 from synthdiv.operations.command_line import check_capacity
-from synthdiv.operations.locks import keep_locks_of_others
+from synthdiv.operations.snakemake_faults import mend_snakemake
 from synthdiv.operations.software import describe_changes
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_evaluations
@@ -63,7 +63,7 @@ os.environ.update(SYNTHDIV_REPOSITORY=str(REPOSITORY))
 # waiting threads sleep and leave the cores to other jobs
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-keep_locks_of_others()
+mend_snakemake()
 
 PAPER = REPOSITORY / audit.PAPER
 CONFIG_FILES = [str(path) for path in workflow.configfiles]

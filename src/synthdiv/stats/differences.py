@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from scipy import stats
 
 from synthdiv.stats.intervals import LEVEL, Z
 
@@ -36,6 +35,8 @@ def compare_proportions(first: np.ndarray, second: np.ndarray) -> Difference:
     A. Agresti and Y. Min, "Simple improved confidence intervals for comparing matched proportions", Statistics in
     Medicine 24 (2005).
     """
+    from scipy import stats  # takes long to import, and most jobs do not need it
+
     count, only_first, only_second = len(first), int((first & ~second).sum()), int((second & ~first).sum())
     p_value = stats.binomtest(only_first, only_first + only_second).pvalue if only_first + only_second else 1.0
     b, c, n = only_first + 0.5, only_second + 0.5, count + 2
@@ -63,6 +64,8 @@ def compare_means(first: np.ndarray, second: np.ndarray) -> Difference:
         return Difference(middle, math.nan, math.nan, math.nan)
     if pairs.std() == 0:
         return Difference(middle, middle, middle, 1.0 if middle == 0 else 0.0)
+    from scipy import stats  # as above
+
     test = stats.ttest_rel(first, second)
     low, high = test.confidence_interval(LEVEL)
     return Difference(middle, float(low), float(high), float(test.pvalue))
@@ -107,6 +110,8 @@ def adjust_p_values(p_values: np.ndarray) -> np.ndarray:
     Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate: a practical and powerful approach to multiple
     testing", Journal of the Royal Statistical Society B 57 (1995).
     """
+    from scipy import stats  # as above
+
     adjusted, tested = np.full(len(p_values), math.nan), ~np.isnan(p_values)
     adjusted[tested] = stats.false_discovery_control(p_values[tested], method="bh")
     return adjusted

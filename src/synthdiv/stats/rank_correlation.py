@@ -6,7 +6,6 @@ import math
 from itertools import groupby
 
 import numpy as np
-from scipy.stats import rankdata
 
 from synthdiv.stats.intervals import LEVEL, Z
 
@@ -32,6 +31,8 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Return Spearman's correlation of each row of two arrays of shape (samples, n)."""
+    from scipy.stats import rankdata  # takes long to import, and most jobs do not need it
+
     ranks = [rankdata(values, axis=1) - (values.shape[1] + 1) / 2 for values in (first, second)]
     products = [(ranks[a] * ranks[b]).sum(axis=1) for a, b in ((0, 1), (0, 0), (1, 1))]
     norms = np.sqrt(products[1] * products[2])

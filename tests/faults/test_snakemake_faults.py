@@ -1,4 +1,8 @@
-"""A study that runs stays locked while other runs in its folder start and end."""
+"""Snakemake's faults, mended: a study that runs stays locked when other runs end, and the scheduler rests between jobs."""
+
+import re
+import subprocess
+import sys
 
 import pytest
 import small_study
@@ -44,3 +48,30 @@ def test_unlock_removes_all_locks(place):
     place.run("--unlock")
     assert not place.lock.exists()
     place.run(PROMPTS, "--force")
+
+
+COUNTED = """
+import time
+from snakemake.scheduling.job_scheduler import JobScheduler
+from synthdiv.operations.snakemake_faults import mend_snakemake
+MEND
+start, looks, select = time.monotonic(), [], JobScheduler.job_selector
+JobScheduler.job_selector = lambda scheduler, jobs: looks.append(1) or select(scheduler, jobs)
+rule all:
+    input: expand("{n}.txt", n=range(20))
+rule write:
+    output: "{n}.txt"
+    shell: "sleep 0.3; touch {output}"
+onsuccess:
+    print("looks beyond one a job and second:", len(looks) - 20 - int(time.monotonic() - start))
+"""
+
+
+@pytest.mark.parametrize(("mend", "mended"), [("mend_snakemake()", True), ("", False)], ids=["mended", "as Snakemake is"])
+def test_the_scheduler_looks_for_jobs_when_one_ends_and_once_a_second(tmp_path, mend, mended):
+    """Twenty jobs run one after another. Snakemake itself looks ever more often; once it does not, nothing is to mend."""
+    (tmp_path / "Snakefile").write_text(COUNTED.replace("MEND", mend))
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "--scheduler", "greedy"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+    (looks,) = re.findall(r"looks beyond one a job and second: (-?\d+)", done.stdout)
+    assert (int(looks) <= 3) == mended
