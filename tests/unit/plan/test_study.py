@@ -285,7 +285,7 @@ def test_an_invalid_config_is_rejected_with_one_sentence(demo, path, value, mess
     [
         "generators.tiny-sd.lora",
         "generators.tiny-sd.safety_checker",
-        "encoders.tiny-clip.pretrained",
+        "encoders.tiny-clip.model",
         "classifiers.#.recipe.model",
     ],
 )
