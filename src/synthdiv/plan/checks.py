@@ -6,7 +6,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_na
 from synthdiv.config.recipe_checks import check_recipe, list_training_keys
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, Recipe
+from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.hub import check_path, check_pipeline
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import list_guidance_scales
@@ -76,6 +78,14 @@ def check_study(study: Study) -> None:
 def _check_name(name: str | None, among: Iterable[str], where: Keys, what: str) -> Problems:
     if name is not None:
         yield from check_name(name, among, where, what)
+
+
+def _check_path(name: str | None, where: Keys, check: Callable[[str], None] = check_path) -> Problems:
+    if name is not None:
+        try:
+            check(name)
+        except StudyError as error:
+            yield Problem(where, str(error))
 
 
 def _check_list(names: Iterable[str] | None, among: Iterable[str], where: Keys, what: str) -> Problems:
@@ -176,9 +186,9 @@ def _check_generators(study: Study) -> Problems:
                     f"{other!r} and {scale!r} are both written {format_scale(scale)}, the name of their images: remove one",
                 )
     for name, spec in config.generators.items():
-        looks_like_path = spec.model.startswith((".", "/", "resources/")) or spec.model.count("/") != 1
-        if looks_like_path and not Path(spec.model).is_dir() and "/" in spec.model:
-            yield Problem(("generators", name, "model"), f"the folder {spec.model} does not exist")
+        yield from _check_path(spec.model, ("generators", name, "model"), check_pipeline)
+        yield from _check_path(spec.lora, ("generators", name, "lora"))
+        yield from _check_path(spec.safety_checker, ("generators", name, "safety_checker"))
         if spec.revision is not None and Path(spec.model).is_dir():
             message = "it would have no effect, since the model is a folder: remove it"
             yield Problem(("generators", name, "revision"), message)
@@ -197,6 +207,9 @@ def _check_encoders(study: Study) -> Problems:
         message = "this name is reserved for user-provided embeddings; choose another"
         yield Problem(("encoders", USER_PROVIDED), message)
         return
+    for name, spec in study.config.encoders.items():
+        yield from _check_path(spec.model, ("encoders", name, "model"))
+        yield from _check_path(spec.pretrained, ("encoders", name, "pretrained"))
     for name, spec in list_text_encoders(study).items():
         includes_weights = spec.model.startswith("hf-hub:") or Path(spec.model).is_dir()
         if spec.pretrained is not None and includes_weights:
@@ -299,8 +312,11 @@ def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Proble
         yield from _check_images(study, listed, (*where, "evaluate", n), "are evaluated on")
     if entry.monitor is not None:
         yield from _check_images(study, entry.monitor, (*where, "monitor"), "are evaluated on")
-    if isinstance(recipe.pretrained, str) and not Path(recipe.pretrained).is_file():
-        yield Problem((*where, "recipe", "pretrained"), f"the weights file {recipe.pretrained} does not exist")
+    for problem in _check_recipe(recipe, entry):
+        if isinstance(entry.recipe, str):
+            yield replace(problem, file=entry.recipe)
+        else:
+            yield replace(problem, path=(*where, "recipe", *problem.path))
     if not entry.train:
         if recipe.pretrained and entry.trained_on is not None:
             yield from (replace(one, path=(*where, *one.path)) for one in _check_untrained(recipe, entry))
@@ -317,16 +333,21 @@ def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Proble
     for n, training in enumerate(entry.train):
         if training not in study.mixtures:
             yield from _check_trains(study, training, (*where, "train", n))
-    problems = list(check_recipe(recipe, entry.processes))
+    yield from _check_initial(study, name)
+
+
+def _check_recipe(recipe: Recipe, entry: ClassifierEntry) -> Problems:
+    """Check a classifier's recipe; the paths start in the recipe."""
+    yield from _check_path(recipe.model, ("model",))
+    if isinstance(recipe.pretrained, str) and not Path(recipe.pretrained).is_file():
+        where = f"relative paths start at the working directory, {Path.cwd()}"
+        yield Problem(("pretrained",), f"the weights file {recipe.pretrained} does not exist ({where})")
+    if not entry.train:
+        return
+    yield from check_recipe(recipe, entry.processes)
     if recipe.pretrained and entry.init_from is not None:
         message = "it would have no effect with init_from, which replaces all weights: remove one of the two"
-        problems.append(Problem(("pretrained",), message))
-    for problem in problems:
-        if isinstance(entry.recipe, str):
-            yield replace(problem, file=entry.recipe)
-        else:
-            yield replace(problem, path=(*where, "recipe", *problem.path))
-    yield from _check_initial(study, name)
+        yield Problem(("pretrained",), message)
 
 
 def _check_untrained(recipe: Recipe, entry: ClassifierEntry) -> Problems:

@@ -326,6 +326,43 @@ MISTAKES = {
         "line 57: classifiers.resnet.recipe.optimizer: it would have no effect, since the classifier is not trained: remove "
         "it, or list sets in `train`",
     ),
+    "a checkpoint of one file": (
+        "    model: stable-diffusion-v1-5/stable-diffusion-v1-5\n",
+        "    model: classes.csv\n",
+        "line 6: generators.sd15.model: classes.csv is one file, and the pipeline must be a folder: convert it with "
+        "diffusers, as in StableDiffusionPipeline.from_single_file('classes.csv').save_pretrained('<folder>'), and name the "
+        "folder",
+    ),
+    "a folder of a generator that does not exist": (
+        "    model: stable-diffusion-v1-5/stable-diffusion-v1-5\n",
+        "    model: /models/sd\n",
+        "line 6: generators.sd15.model: /models/sd does not exist (WHERE)",
+    ),
+    "a LoRA that does not exist": (
+        "    steps: 50\n",
+        "    steps: 50\n    lora: /loras/style.safetensors\n",
+        "line 9: generators.sd15.lora: /loras/style.safetensors does not exist (WHERE)",
+    ),
+    "a safety checker that does not exist": (
+        "    steps: 50\n",
+        "    steps: 50\n    safety_checker: models/safety/checker\n",
+        "line 9: generators.sd15.safety_checker: models/safety/checker does not exist (WHERE)",
+    ),
+    "an encoder that does not exist": (
+        "    model: ViT-L-14-quickgelu\n",
+        "    model: ./clip\n",
+        "line 13: encoders.clip.model: ./clip does not exist (WHERE)",
+    ),
+    "weights of an encoder that do not exist": (
+        "    pretrained: openai\n",
+        "    pretrained: clip.safetensors\n",
+        "line 14: encoders.clip.pretrained: clip.safetensors does not exist (WHERE)",
+    ),
+    "the folder of a classifier that does not exist": (
+        "      model: resnet50\n",
+        "      model: /models/resnet\n",
+        "line 55: classifiers.resnet.recipe.model: /models/resnet does not exist (WHERE)",
+    ),
     "an empty folder of the archive": (
         "seed: 7",
         "archive: ''",
@@ -484,6 +521,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_named_with_its_place_and_what_to_write_instead(folder, old, new, message):
     change(folder / "study.yaml", (old, new))
+    message = message.replace("WHERE", f"relative paths start at the working directory, {folder}")
     assert refusal("study.yaml") == f"study.yaml, {message}"
 
 
@@ -516,6 +554,16 @@ RECIPE_MISTAKES = {
         "  recipe.yaml, line 2: step: there is no such key; did you mean steps?\n"
         "  recipe.yaml, line 3: batch_size is 'none': write an integer from 1",
     ),
+    "a model that does not exist": (
+        "model: resnet18",
+        "model: ./resnet",
+        "recipe.yaml, line 1: model: ./resnet does not exist (WHERE)",
+    ),
+    "weights that do not exist": (
+        "steps: 100",
+        "steps: 100\npretrained: weights",
+        "recipe.yaml, line 3: pretrained: the weights file weights does not exist (WHERE)",
+    ),
     "a batch that its processes cannot share": (
         "batch_size: 64",
         "batch_size: 64\ndevice_batch_size: 10",
@@ -544,6 +592,7 @@ def test_a_dataset_may_be_named_like_a_key(folder, name):
 @pytest.mark.parametrize(("old", "new", "message"), RECIPE_MISTAKES.values(), ids=RECIPE_MISTAKES)
 def test_a_mistake_in_the_file_of_a_recipe_is_named_with_its_place_there(folder, old, new, message):
     change(folder / "recipe.yaml", (old, new))
+    message = message.replace("WHERE", f"relative paths start at the working directory, {folder}")
     assert refusal("study.yaml") == message
 
 
