@@ -68,9 +68,8 @@ def wait_until(driver, condition):
     try:
         return WebDriverWait(driver, PATIENCE, POLL).until(lambda _: condition())
     except TimeoutException as error:
-        raise AssertionError(
-            f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}"
-        ) from error
+        shown = driver.execute_script("return document.body.innerText.slice(0, 500)")
+        raise AssertionError(f"the page did not change in {PATIENCE} s: {shown}") from error
 
 
 SHOWN = "div.p-3 > img, iframe"

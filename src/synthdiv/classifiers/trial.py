@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+import pickle
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from timm.optim import create_optimizer_v2
-from timm.scheduler import create_scheduler_v2
+from timm.data import Mixup
 from torch import nn
 
 from synthdiv.classifiers.evaluation import load_classifiers
 from synthdiv.classifiers.prediction import load_batches, run_models
-from synthdiv.classifiers.recipes import Recipe, build_optimizer, build_schedule, build_transform, resolve_data
+from synthdiv.classifiers.recipes import (
+    Recipe,
+    build_erasing,
+    build_mixup,
+    build_optimizer,
+    build_schedule,
+    build_transform,
+    resolve_data,
+)
 from synthdiv.classifiers.training.learner import Learner
 from synthdiv.classifiers.training.processes import Process
+from synthdiv.config.problems import show
 from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import explain_refusal
 from synthdiv.images.torch_dataset import ImageDataset
@@ -56,8 +64,8 @@ def try_recipe(
     Raises
     ------
     StudyError
-        If the model cannot be built, trained or used as the recipe says, or an option of its optimizer or its schedule has
-        no effect.
+        If the model cannot be built, trained or used as the recipe says, or an option of its optimizer, schedule,
+        augmentation or mixup has no effect.
     """
     unset: dict[str, Any] = dict.fromkeys(EVALUATION_KEYS)
     recipe = unset | dict(recipe)
@@ -75,7 +83,7 @@ def try_recipe(
                 f"the model {recipe['model']} cannot be trained with {used} images at once: {device} has too little memory; "
                 "set the recipe's device_batch_size to a smaller number"
             ) from error
-        _check_effects(recipe, learner.model, steps)
+        _check_effects(recipe, learner.model, len(class_keys), steps)
         model = learner.final.eval()
     else:
         (model,), _ = load_classifiers(recipe, class_keys, [None], device)
@@ -102,10 +110,10 @@ def _load_noise(recipe: Recipe, model: nn.Module, count: int, device: torch.devi
     return load_batches(Noise(recipe, model, count, is_training=True), data, device, workers=0, batch_size=count)
 
 
-def _check_effects(recipe: Recipe, model: nn.Module, steps: int) -> None:
-    """Refuse options of the optimizer and the schedule that differ from timm's defaults and yet change nothing.
+def _check_effects(recipe: Recipe, model: nn.Module, n_classes: int, steps: int) -> None:
+    """Refuse options of timm's functions that change nothing beside the others.
 
-    timm does not pass on options for which an optimizer or a schedule has no use.
+    timm does not pass on options for which an optimizer, a schedule, an augmentation or mixup has no use.
     """
 
     def describe_optimizer(given: Recipe) -> list[Any]:
@@ -122,35 +130,73 @@ def _check_effects(recipe: Recipe, model: nn.Module, steps: int) -> None:
             rates.append(optimizer.param_groups[0]["lr"])
         return rates
 
+    def describe_augmentation(given: Recipe) -> bytes:
+        return pickle.dumps((build_transform(given, model, is_training=True), build_erasing(given, torch.device("cpu"))))
+
+    def describe_mixup(given: Recipe) -> Any:
+        return _describe_mixup(build_mixup(given, n_classes))
+
     compared = sorted({0, steps - 1, *np.geomspace(1, steps, COMPARED_STEPS, dtype=int).tolist()})
-
-    groups = build_optimizer(recipe, model).param_groups
-    idle = _list_idle(recipe, "optimizer", "opt", describe_optimizer, inspect.signature(create_optimizer_v2).parameters)
-    # an option may have an optimizer's own default, which the signature of timm's function does not show
-    idle = [name for name in idle if not any(_same(group.get(name), recipe["optimizer"][name]) for group in groups)]
-    idle_of_schedule = _list_idle(recipe, "schedule", "sched", list_rates, inspect.signature(create_scheduler_v2).parameters)
-    found = [f"optimizer.{name}" for name in idle] + [f"schedule.{name}" for name in idle_of_schedule]
+    descriptions: dict[str, Callable[[Recipe], Any]] = {
+        "optimizer": describe_optimizer,
+        "schedule": list_rates,
+        "augmentation": describe_augmentation,
+        "mixup": describe_mixup,
+    }
+    found = []
+    for key, describe in descriptions.items():
+        idle = _list_idle(recipe, key, describe)
+        if idle:
+            names = " and ".join(f"{key}.{name}" for name in idle)
+            others = ", ".join(f"{name}: {show(value)}" for name, value in recipe[key].items() if name not in idle)
+            beside = f" with {others}" if others else ""
+            found.append(f"{names} had no effect{beside}; remove {'it' if len(idle) == 1 else 'them'}")
     if found:
-        raise StudyError(
-            f"the recipe of the model {recipe['model']}: {' and '.join(found)} had no effect with the optimizer "
-            f"{recipe['optimizer'].get('opt')} and the schedule {recipe['schedule'].get('sched')}; remove it"
-        )
+        raise StudyError(f"the recipe of the model {recipe['model']}: {'. '.join(found)}")
 
 
-def _list_idle(
-    recipe: Recipe, key: str, kind: str, describe: Callable[[Recipe], Any], defaults: Mapping[str, inspect.Parameter]
-) -> list[str]:
-    """List the options of one of the recipe's keys, other than defaults, without which it is described just the same."""
-    described = describe(recipe)
-    others = {name: value for name, value in recipe[key].items() if name != kind}
-    given = [name for name in others if name not in defaults or not _same(defaults[name].default, others[name])]
+def _describe_mixup(mixup: Mixup | None) -> Any:
+    """Return what mixup does, without the values that it does not use."""
+    if mixup is None:
+        return None
+    mixes, cuts = mixup.mixup_alpha > 0, mixup.cutmix_alpha > 0
+    share = mixup.switch_prob if mixes and cuts else float(cuts)
+    kinds = {
+        "mixup": mixup.mixup_alpha if share < 1 else None,
+        "cutmix": (mixup.cutmix_minmax or (mixup.cutmix_alpha, mixup.correct_lam)) if share > 0 else None,
+    }
+    return kinds, share, mixup.mix_prob, mixup.mode, mixup.multi_label
+
+
+def _list_idle(recipe: Recipe, key: str, describe: Callable[[Recipe], Any]) -> list[str]:
+    """List the options of one of the recipe's keys that change nothing, whether they are left out or have another value.
+
+    An option that has its default changes nothing if it is left out, and one that is used has an effect with another value.
+    """
+    given, described = recipe[key], describe(recipe)
+
+    def has_effect(options: dict[str, Any]) -> bool:
+        try:
+            return describe({**recipe, key: options}) != described
+        except Exception:  # an option that a library refuses is one that it uses; libraries raise many kinds
+            return True
+
     return [
         name
-        for name in given
-        if describe({**recipe, key: {other: recipe[key][other] for other in recipe[key] if other != name}}) == described
+        for name, value in given.items()
+        if not has_effect({other: given[other] for other in given if other != name})
+        and not has_effect({**given, name: _vary(value)})
     ]
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Return whether two values are equal, whether they are lists or tuples."""
-    return (tuple(one) if isinstance(one, list) else one) == (tuple(other) if isinstance(other, list) else other)
+def _vary(value: Any) -> Any:
+    """Return another value of the same kind; one that is no text's, for a text."""
+    if isinstance(value, bool):
+        return not value
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, str):
+        return f"{value}?"
+    if isinstance(value, list | tuple):
+        return [_vary(one) for one in value]
+    return value / 2 if value else 0.5

@@ -13,6 +13,8 @@ from synthdiv.config.base import Arguments, ConfigPart, Count, Distinct, Given, 
 
 Side = Annotated[int, Field(ge=8, le=16384, multiple_of=8)]
 """A side of a generated image in pixels."""
+Steps = Annotated[int, Field(ge=1, le=1000)]
+"""Denoising steps: at most the timesteps that diffusion models are trained with, since no scheduler has more to visit."""
 
 
 class Generator(ConfigPart):
@@ -26,7 +28,7 @@ class Generator(ConfigPart):
     """The weights' variant, such as fp16."""
     dtype: Literal["float32", "float16", "bfloat16"] = "float16"
     """The model's floating-point type."""
-    steps: Count
+    steps: Steps
     """Denoising steps."""
     width: Side
     """Image width in pixels."""

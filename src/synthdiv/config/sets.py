@@ -25,7 +25,8 @@ class ImageLocation(ConfigPart):
     ground truth next to its meta.mat)."""
     label: Given[str] = None
     """What has an image's class, if its name is not a usual one or several could be meant: the column of Parquet files or of
-    a file of labels with a header, or the key of the JSON of WebDataset's samples (`cls` for their .cls)."""
+    a file of labels with a header, or the key of the JSON of WebDataset's samples (`cls` for their .cls, `folder` for their
+    folder's name)."""
     folders: Given[str] = None
     """For folders that are named by a number and not by the class key, as ImageNet-v2's: the class table (CSV) with this
     number as class_id."""

@@ -117,12 +117,13 @@ class Recipe(ConfigPart):
     """Images that one process passes through the model at once (with multi_crop, all their crops of one size); gradients
     are accumulated up to batch_size. Default is the process's whole share of the batch."""
     augmentation: Arguments = Field({})
-    """Arguments of timm.data.create_transform, such as auto_augment, scale, hflip, color_jitter, re_prob."""
+    """Arguments of timm.data.create_transform, such as auto_augment, scale, hflip, color_jitter, re_prob. Each must have an
+    effect."""
     multi_crop: MultiCrop | None = None
     """Train on several random crops of each image, each with the image's label, augmented as in DINO: {} for all
     defaults. Default is one view, by augmentation."""
     mixup: Arguments = Field({})
-    """Arguments of timm.data.Mixup, such as mixup_alpha and cutmix_alpha; empty for none."""
+    """Arguments of timm.data.Mixup, such as mixup_alpha and cutmix_alpha; empty for none. Each must have an effect."""
     label_smoothing: Below1 = 0.0
     """The share of the target that is spread over all classes."""
     optimizer: Arguments = Field({"opt": "sgd", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0001})

@@ -1,4 +1,7 @@
-"""Models from the hub: fetch them, list their files, and explain errors."""
+"""Models from the hub: fetch them, list their files, and explain errors.
+
+The Snakefile imports this in every job, so it imports nothing heavy.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,42 @@ logger = logging.getLogger(__name__)
 CONFIGURATIONS = (".json", ".txt", ".model")
 UNUSED_PARTS = {"safety_checker", "feature_extractor"}
 """Parts of a pipeline that do not affect its images."""
+WEIGHT_SUFFIXES = (".safetensors", ".ckpt", ".bin", ".pt", ".pth")
 MAX_REASON_LENGTH = 500
+
+
+def is_path(name: str) -> bool:
+    """Return whether a model's name can only be a path: a hub's names are <owner>/<name>, after a scheme such as hf-hub:."""
+    looks_local = name.startswith(("/", ".", "~", "resources/")) or name.count("/") > 1 or name.endswith(WEIGHT_SUFFIXES)
+    return looks_local and ":" not in name
+
+
+def check_path(name: str) -> None:
+    """Check that there is something where a model's name is a path.
+
+    Raises
+    ------
+    StudyError
+        If there is nothing.
+    """
+    if is_path(name) and not Path(name).exists():
+        raise StudyError(f"{name} does not exist (relative paths start at the working directory, {Path.cwd()})")
+
+
+def check_pipeline(name: str) -> None:
+    """Check that a pipeline's name is a folder or may be the name of a model of the hub.
+
+    Raises
+    ------
+    StudyError
+        If it is a file, or a path where there is nothing.
+    """
+    check_path(name)
+    if Path(name).is_file():
+        raise StudyError(
+            f"{name} is one file, and the pipeline must be a folder: convert it with diffusers, as in "
+            f"StableDiffusionPipeline.from_single_file({name!r}).save_pretrained('<folder>'), and name the folder"
+        )
 
 
 def explain(error: BaseException) -> str:
@@ -96,10 +134,10 @@ def advise(error: BaseException, *places: str | None) -> str:
     error : Exception
         The library's exception.
     places : str or None
-        The model and its weights as named in the config; an existing file or folder needs no fetching.
+        The model and its weights as named in the config; a file or folder needs no fetching.
     """
     reason = explain(error)
-    if any(place and Path(place).exists() for place in places):
+    if any(place and (is_path(place) or Path(place).exists()) for place in places):
         return reason
     command = "snakemake --profile local fetch_models"
     if os.environ.get("HF_HUB_OFFLINE", "0").upper() in ("1", "ON", "YES", "TRUE"):
@@ -152,6 +190,7 @@ def fetch_pipeline(name: str, *, revision: str | None, variant: str | None) -> P
     StudyError
         If it is neither a folder nor available from the hub or its cache.
     """
+    check_pipeline(name)
     if Path(name).is_dir():
         return Path(name)
     from diffusers import DiffusionPipeline
@@ -173,6 +212,7 @@ def fetch_weights(name: str, what: str) -> Path:
     StudyError
         If it neither exists nor is available from the hub.
     """
+    check_path(name)
     if Path(name).exists():
         return Path(name)
     from huggingface_hub import snapshot_download

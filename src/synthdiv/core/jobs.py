@@ -123,8 +123,9 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
 
     Libraries may ask on the terminal whether to run a model's own code; nobody, and no pipe, must answer.
 
-    The log keeps the output of earlier, unfinished attempts. Snakemake removes the log of a job that it starts, so a hidden
-    hard link preserves the file until the job has finished.
+    While the job runs, and if it fails, the log has the output of this attempt alone, since Snakemake shows the whole log of
+    a failed job. When it has finished, the output of its earlier attempts precedes. Snakemake removes the log of a job that
+    it starts, so a hidden hard link preserves that of an unfinished attempt.
 
     Parameters
     ----------
@@ -139,18 +140,19 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
     os.close(empty)
     if log is not None:
         path = Path(log)
-        kept = path.with_name(f".{path.name}.unfinished")
+        unfinished, earlier = (path.with_name(f".{path.name}.{attempts}") for attempts in ("unfinished", "earlier"))
         path.parent.mkdir(parents=True, exist_ok=True)
-        earlier = kept.read_bytes() if kept.exists() else b""
-        kept.unlink(missing_ok=True)
+        if unfinished.exists():
+            with open(earlier, "ab") as kept:
+                kept.write(unfinished.read_bytes())
+            unfinished.unlink()
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
-        os.write(file, earlier)
         _connect_terminal(os.dup(1))
         os.dup2(file, 1)
         os.dup2(file, 2)
         os.close(file)
         with suppress(OSError):  # a file system may not support hard links
-            os.link(path, kept)
+            os.link(path, unfinished)
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%Y-%m-%d %H:%M:%S", force=True
     )
@@ -161,7 +163,7 @@ def start_job(log: str | Path | None, *, outputs: Iterable[str] = ()) -> None:
         files = list(outputs)
         if files:
             logger.info("%s%s", WRITES, ", ".join(files))
-        atexit.register(_finish_log, time.monotonic(), kept, files)
+        atexit.register(_finish_log, time.monotonic(), path, unfinished, earlier, files)
 
 
 def announce(text: str) -> None:
@@ -237,9 +239,12 @@ def measure_cpu_time() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def _finish_log(start: float, kept: Path, outputs: list[str]) -> None:
+def _finish_log(start: float, log: Path, unfinished: Path, earlier: Path, outputs: list[str]) -> None:
     if not _failed:
         logger.info("%s%s", WROTE, json.dumps(describe_files(outputs)))
         logger.info("%s%.2f", CPU_SECONDS, measure_cpu_time())
         logger.info("%s %.1f s", FINISHED, time.monotonic() - start)
-        kept.unlink(missing_ok=True)
+        if earlier.exists():  # in place: the process appends to this file until it ends
+            log.write_bytes(earlier.read_bytes() + log.read_bytes())
+            earlier.unlink()
+        unfinished.unlink(missing_ok=True)

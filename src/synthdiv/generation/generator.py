@@ -25,6 +25,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
 from synthdiv.core.hub import (
     advise,
+    check_path,
     explain,
     explain_refusal,
     fetch_pipeline,
@@ -347,6 +348,7 @@ class SafetyChecker:
         from diffusers.pipelines.stable_diffusion.safety_checker import StableDiffusionSafetyChecker
         from transformers import CLIPImageProcessor
 
+        check_path(name)
         try:
             self.processor = CLIPImageProcessor.from_pretrained(name)
             with refuse_missing_weights():

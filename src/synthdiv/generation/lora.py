@@ -15,6 +15,8 @@ from synthdiv.core.hub import fetch_weights
 
 FACTORS = re.compile(r"lora[_.](A|B|down|up)\b")
 """What the names of a LoRA's matrices contain, in the formats of diffusers and of kohya's scripts."""
+OTHERS = {"A": "B", "B": "A", "down": "up", "up": "down"}
+"""The matrix that each is multiplied with."""
 
 
 def find_lora(spec: Mapping[str, Any]) -> Path:
@@ -45,12 +47,19 @@ def load_lora(pipeline: Any, spec: Mapping[str, Any]) -> None:
     Raises
     ------
     StudyError
-        If the pipeline does not use all of them, or they change nothing: images would be those of the model alone, or of
-        half a LoRA.
+        If a matrix lacks the one that it is multiplied with, the pipeline does not use all of them, or they change nothing:
+        images would be those of the model alone, or of half a LoRA.
     """
     path = find_lora(spec)
     with safe_open(path, framework="pt") as file:
         given = [name for name in file.keys() if FACTORS.search(name)]  # noqa: SIM118
+    for name in given:
+        other = FACTORS.sub(lambda found: found[0].removesuffix(found[1]) + OTHERS[found[1]], name)
+        if other not in given:
+            raise StudyError(
+                f"the LoRA {spec['lora']!r} has the matrix {name}, but not {other}: half of it is missing; save it again "
+                "with both, or fetch its file again"
+            )
     pipeline.load_lora_weights(str(path.parent), weight_name=path.name, use_safetensors=True, local_files_only=True)
     parts = [part for part in pipeline.components.values() if isinstance(part, nn.Module)]
     loaded = [(name, value) for part in parts for name, value in part.named_parameters() if FACTORS.search(name)]

@@ -6,15 +6,18 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
+from synthdiv.config.recipe_checks import check_recipe, list_training_keys
 from synthdiv.config.study_config import StudyConfig
-from synthdiv.config.training import ClassifierEntry, MultiCrop, Recipe
+from synthdiv.config.training import ClassifierEntry, Recipe
+from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.hub import check_path, check_pipeline
 from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import list_guidance_scales
@@ -46,6 +49,9 @@ EXAMPLE_GENERATOR = (
 )
 EXAMPLE_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
 
+ONLY_TRAINING = ("seeds", "init_from", "monitor", "seeds_per_job", "processes", "checkpoint_minutes")
+"""Keys of a classifier, beside its recipe, that have an effect on training alone."""
+
 
 def check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> None:
     """Check that every name in a config is that of something.
@@ -72,6 +78,14 @@ def check_study(study: Study) -> None:
 def _check_name(name: str | None, among: Iterable[str], where: Keys, what: str) -> Problems:
     if name is not None:
         yield from check_name(name, among, where, what)
+
+
+def _check_path(name: str | None, where: Keys, check: Callable[[str], None] = check_path) -> Problems:
+    if name is not None:
+        try:
+            check(name)
+        except StudyError as error:
+            yield Problem(where, str(error))
 
 
 def _check_list(names: Iterable[str] | None, among: Iterable[str], where: Keys, what: str) -> Problems:
@@ -172,9 +186,12 @@ def _check_generators(study: Study) -> Problems:
                     f"{other!r} and {scale!r} are both written {format_scale(scale)}, the name of their images: remove one",
                 )
     for name, spec in config.generators.items():
-        looks_like_path = spec.model.startswith((".", "/", "resources/")) or spec.model.count("/") != 1
-        if looks_like_path and not Path(spec.model).is_dir() and "/" in spec.model:
-            yield Problem(("generators", name, "model"), f"the folder {spec.model} does not exist")
+        yield from _check_path(spec.model, ("generators", name, "model"), check_pipeline)
+        yield from _check_path(spec.lora, ("generators", name, "lora"))
+        yield from _check_path(spec.safety_checker, ("generators", name, "safety_checker"))
+        if spec.revision is not None and Path(spec.model).is_dir():
+            message = "it would have no effect, since the model is a folder: remove it"
+            yield Problem(("generators", name, "revision"), message)
         scales = list_guidance_scales(study, name)
         if spec.negative_prompt and scales and max(scales) <= 1:
             message = "it would have no effect: at guidance scales of 1 and below, as all of this generator's are, there is "
@@ -190,8 +207,14 @@ def _check_encoders(study: Study) -> Problems:
         message = "this name is reserved for user-provided embeddings; choose another"
         yield Problem(("encoders", USER_PROVIDED), message)
         return
+    for name, spec in study.config.encoders.items():
+        yield from _check_path(spec.model, ("encoders", name, "model"))
+        yield from _check_path(spec.pretrained, ("encoders", name, "pretrained"))
     for name, spec in list_text_encoders(study).items():
         includes_weights = spec.model.startswith("hf-hub:") or Path(spec.model).is_dir()
+        if spec.pretrained is not None and includes_weights:
+            message = f"open_clip ignores it, since {spec.model} includes its weights: remove it"
+            yield Problem(("encoders", name, "pretrained"), message)
         if spec.pretrained is None and not includes_weights:
             yield Problem(
                 ("encoders", name),
@@ -289,15 +312,20 @@ def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Proble
         yield from _check_images(study, listed, (*where, "evaluate", n), "are evaluated on")
     if entry.monitor is not None:
         yield from _check_images(study, entry.monitor, (*where, "monitor"), "are evaluated on")
-    if isinstance(recipe.pretrained, str) and not Path(recipe.pretrained).is_file():
-        yield Problem((*where, "recipe", "pretrained"), f"the weights file {recipe.pretrained} does not exist")
+    for problem in _check_recipe(recipe, entry):
+        if isinstance(entry.recipe, str):
+            yield replace(problem, file=entry.recipe)
+        else:
+            yield replace(problem, path=(*where, "recipe", *problem.path))
     if not entry.train:
-        if not recipe.pretrained or entry.trained_on is None:
-            yield Problem(
-                where,
-                "it has nothing to train on: list sets in `train`, or give `pretrained` in its recipe and name the weights' "
-                "training set in `trained_on`",
-            )
+        if recipe.pretrained and entry.trained_on is not None:
+            yield from (replace(one, path=(*where, *one.path)) for one in _check_untrained(recipe, entry))
+            return
+        yield Problem(
+            where,
+            "it has nothing to train on: list sets in `train`, or give `pretrained` in its recipe and name the weights' "
+            "training set in `trained_on`",
+        )
         return
     if entry.trained_on is not None:
         message = "it is for pretrained weights, but `train` has sets to train on: remove one of the two"
@@ -305,43 +333,31 @@ def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Proble
     for n, training in enumerate(entry.train):
         if training not in study.mixtures:
             yield from _check_trains(study, training, (*where, "train", n))
-    for problem in _check_recipe(recipe, entry.processes):
-        if isinstance(entry.recipe, str):
-            yield replace(problem, file=entry.recipe)
-        else:
-            yield replace(problem, path=(*where, "recipe", *problem.path))
     yield from _check_initial(study, name)
 
 
-def _check_recipe(recipe: Recipe, processes: int) -> Problems:
-    """Check a recipe; the paths start in the recipe."""
-    if (recipe.epochs is None) == (recipe.steps is None):
-        has = "neither" if recipe.epochs is None else "both"
-        yield Problem((), f"a recipe needs one of epochs and steps, the one that is equal for every set; this has {has}")
-    unit = processes * (recipe.device_batch_size or 1)
-    if recipe.batch_size % unit:
-        factors = "the number of processes" + (" x device_batch_size" if recipe.device_batch_size else "")
-        yield Problem(("batch_size",), f"write a multiple of {unit}, {factors}", str(recipe.batch_size))
-    if recipe.multi_crop is not None:
-        yield from _check_multi_crop(recipe, recipe.multi_crop)
+def _check_recipe(recipe: Recipe, entry: ClassifierEntry) -> Problems:
+    """Check a classifier's recipe; the paths start in the recipe."""
+    yield from _check_path(recipe.model, ("model",))
+    if isinstance(recipe.pretrained, str) and not Path(recipe.pretrained).is_file():
+        where = f"relative paths start at the working directory, {Path.cwd()}"
+        yield Problem(("pretrained",), f"the weights file {recipe.pretrained} does not exist ({where})")
+    if not entry.train:
+        return
+    yield from check_recipe(recipe, entry.processes)
+    if recipe.pretrained and entry.init_from is not None:
+        message = "it would have no effect with init_from, which replaces all weights: remove one of the two"
+        yield Problem(("pretrained",), message)
 
 
-def _check_multi_crop(recipe: Recipe, spec: MultiCrop) -> Problems:
-    # random erasing is applied to batches, independently of the crops
-    unused = [key for key in recipe.augmentation if not key.startswith("re_")]
-    if unused:
-        yield Problem(
-            ("augmentation", unused[0]),
-            "multi_crop replaces timm's augmentation: remove one (random erasing, re_prob and the like, may stay)",
-        )
-    ranges: dict[Keys, Sequence[float]] = {
-        ("global", "scale"): spec.global_.scale,
-        ("local", "scale"): spec.local.scale,
-        ("blur_sigma",): spec.blur_sigma,
-    }
-    for key, (smallest, largest) in ranges.items():
-        if smallest > largest:
-            yield Problem(("multi_crop", *key), "give the smaller number first", f"[{smallest:g}, {largest:g}]")
+def _check_untrained(recipe: Recipe, entry: ClassifierEntry) -> Problems:
+    """Refuse what has an effect on training alone; a recipe's file may also be that of a classifier that is trained."""
+    keys: list[Keys] = [(key,) for key in ONLY_TRAINING if key in entry.model_fields_set]
+    if isinstance(entry.recipe, Recipe):
+        keys += [("recipe", key) for key in list_training_keys(recipe)]
+    for key in keys:
+        message = "it would have no effect, since the classifier is not trained: remove it, or list sets in `train`"
+        yield Problem(key, message)
 
 
 def _check_initial(study: Study, name: str) -> Problems:

@@ -46,7 +46,60 @@ REFUSED = {
     "missing weights": ({"pretrained": "nowhere.safetensors"}, "timm could not build the classifier 'test_resnet'"),
     "a momentum that Adam does not have": (
         {"optimizer": {"opt": "adamw", "lr": 0.001, "momentum": 0.95}},
-        "optimizer.momentum had no effect with the optimizer adamw and the schedule cosine; remove it",
+        "the recipe of the model test_resnet: optimizer.momentum had no effect with opt: 'adamw', lr: 0.001; remove it",
+    ),
+    "timm's own momentum, which Adam does not have": (
+        {"optimizer": {"opt": "adamw", "lr": 0.001, "momentum": 0.9}},
+        "optimizer.momentum had no effect with opt: 'adamw', lr: 0.001; remove it",
+    ),
+    "timm's own rate of decay in a schedule without one": (
+        {"schedule": {"sched": "cosine", "decay_rate": 0.1}},
+        "schedule.decay_rate had no effect with sched: 'cosine'; remove it",
+    ),
+    "a word for another schedule": (
+        {"schedule": {"sched": "cosine", "plateau_mode": "max"}},
+        "schedule.plateau_mode had no effect",
+    ),
+    "jitter that auto-augmentation replaces": (
+        {"augmentation": {"auto_augment": "rand-m9", "color_jitter": 0.3}},
+        "augmentation.color_jitter had no effect with auto_augment: 'rand-m9'; remove it",
+    ),
+    "a flip without augmentation": (
+        {"augmentation": {"no_aug": True, "hflip": 0.5, "scale": [0.5, 1.0]}},
+        "augmentation.hflip and augmentation.scale had no effect with no_aug: true; remove them",
+    ),
+    "a crop of evaluation": ({"augmentation": {"crop_pct": 0.9}}, "augmentation.crop_pct had no effect"),
+    "means that only auto-augmentation reads": (
+        {"augmentation": {"mean": [0.5, 0.5, 0.5]}},
+        "augmentation.mean had no effect",
+    ),
+    "a probability of jitter without jitter": (
+        {"augmentation": {"color_jitter": None, "color_jitter_prob": 0.5}},
+        "augmentation.color_jitter_prob had no effect",
+    ),
+    "a mode of erasing without erasing": (
+        {"augmentation": {"re_mode": "pixel", "re_count": 2}},
+        "augmentation.re_mode and augmentation.re_count had no effect; remove them",
+    ),
+    "a count of erasing without erasing, of crops": (
+        {"augmentation": {"re_prob": 0.0, "re_count": 1}, "multi_crop": {"local": {"number": 2, "size": 16}}},
+        "augmentation.re_count had no effect with re_prob: 0.0; remove it",
+    ),
+    "a switch between mixup and nothing": (
+        {"mixup": {"mixup_alpha": 0.2, "switch_prob": 0.5}},
+        "mixup.switch_prob had no effect with mixup_alpha: 0.2; remove it",
+    ),
+    "a CutMix that is never used": (
+        {"mixup": {"mixup_alpha": 0.2, "cutmix_alpha": 0.7, "switch_prob": 0.0}},
+        "mixup.cutmix_alpha had no effect",
+    ),
+    "an area of CutMix that another replaces": (
+        {"mixup": {"cutmix_alpha": 0.7, "cutmix_minmax": [0.2, 0.8]}},
+        "mixup.cutmix_alpha had no effect",
+    ),
+    "a correction of CutMix without it": (
+        {"mixup": {"mixup_alpha": 0.2, "correct_lam": False}},
+        "mixup.correct_lam had no effect",
     ),
     "a rate of warm-up without warm-up": (
         {"schedule": {"sched": "cosine", "warmup_lr": 0.001}},
@@ -94,6 +147,15 @@ ACCEPTED = {
     "images that are resized in various ways": {"interpolation": "random"},
     "steps down": {"schedule": {"sched": "multistep", "decay_milestones": [3, 6], "decay_rate": 0.5}},
     "crops and mixup": {"multi_crop": {"local": {"number": 2, "size": 16}}, "mixup": {"mixup_alpha": 0.2}},
+    "a schedule's own defaults": {"schedule": {"sched": "cosine", "k_decay": 1.0, "noise": None}},
+    "a word that is the default": {"schedule": {"sched": "rsqrt", "decay_fn": "linear"}, "warmup": 0.5},
+    "an augmentation's own defaults": {
+        "augmentation": {"hflip": 0.5, "scale": [0.08, 1.0], "train_crop_mode": "rrc", "re_prob": 0.1, "re_mode": "const"}
+    },
+    "augmentation without jitter": {"augmentation": {"color_jitter": None, "vflip": 0.1}},
+    "means that auto-augmentation fills with": {"augmentation": {"auto_augment": "rand-m9", "mean": [0.2, 0.2, 0.2]}},
+    "both kinds of mixup": {"mixup": {"mixup_alpha": 0.2, "cutmix_alpha": 1.0, "switch_prob": 0.5, "correct_lam": True}},
+    "CutMix alone": {"mixup": {"mixup_alpha": 0.0, "cutmix_minmax": [0.2, 0.8], "mode": "pair", "prob": 1.0}},
     "a moving average": {"ema_decay": 0.9, "label_smoothing": 0.1, "augmentation": {"re_prob": 0.5}},
 }
 

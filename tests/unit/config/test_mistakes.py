@@ -89,6 +89,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / "study.yaml").write_text(STUDY)
     (tmp_path / "recipe.yaml").write_text(RECIPE)
     (tmp_path / "classes.csv").write_text(CLASSES)
+    (tmp_path / "folder").mkdir()
     (tmp_path / "clarified.csv").write_text("key,prompt\nn01,crane bird\n")
     return tmp_path
 
@@ -182,17 +183,17 @@ MISTAKES = {
     "text for a number": (
         "steps: 50",
         "steps: fifty",
-        "line 8: generators.sd15.steps is 'fifty': write an integer from 1",
+        "line 8: generators.sd15.steps is 'fifty': write an integer from 1 to 1000",
     ),
     "a number in quotes": (
         "steps: 50",
         "steps: '50'",
-        "line 8: generators.sd15.steps is '50': write an integer from 1, without quotes",
+        "line 8: generators.sd15.steps is '50': write an integer from 1 to 1000, without quotes",
     ),
     "a fraction for an integer": (
         "steps: 50",
         "steps: 50.0",
-        "line 8: generators.sd15.steps is 50.0: write an integer from 1",
+        "line 8: generators.sd15.steps is 50.0: write an integer from 1 to 1000",
     ),
     "1e6, which YAML reads as text": (
         "seed: 7",
@@ -222,7 +223,7 @@ MISTAKES = {
     "a key without the value that it needs": (
         "steps: 50",
         "steps:",
-        "line 8: generators.sd15.steps: the key has no value: write an integer from 1",
+        "line 8: generators.sd15.steps: the key has no value: write an integer from 1 to 1000",
     ),
     "a key without the value that it may have": (
         "guidance_scale: 2.5",
@@ -283,6 +284,84 @@ MISTAKES = {
         "epochs: 10",
         "steps: 1000000000000",
         "line 56: classifiers.resnet.recipe.steps is 1000000000000: write an integer from 1 to 1,000,000,000",
+    ),
+    "more steps than a diffusion model has": (
+        "steps: 50",
+        "steps: 1000000000000",
+        "line 8: generators.sd15.steps is 1000000000000: write an integer from 1 to 1000",
+    ),
+    "a revision of a folder": (
+        "    model: stable-diffusion-v1-5/stable-diffusion-v1-5\n",
+        "    model: folder\n    revision: main\n",
+        "line 7: generators.sd15.revision: it would have no effect, since the model is a folder: remove it",
+    ),
+    "pretrained weights of a folder with its own": (
+        "    model: ViT-L-14-quickgelu\n",
+        "    model: folder\n",
+        "line 14: encoders.clip.pretrained: open_clip ignores it, since folder includes its weights: remove it",
+    ),
+    "pretrained weights of a model of the hub with its own": (
+        "    model: ViT-L-14-quickgelu\n",
+        "    model: hf-hub:a/b\n",
+        "line 14: encoders.clip.pretrained: open_clip ignores it, since hf-hub:a/b includes its weights: remove it",
+    ),
+    "weights to start from twice": (
+        "      epochs: 10\n      optimizer: {opt: sgd, lr: 0.1}\n    train: [Synset, Both]\n    evaluate: [Natural]\n"
+        "    seeds: [0, 1]\n",
+        "      epochs: 10\n      pretrained: true\n    train: [Synset, Both]\n    evaluate: [Natural]\n"
+        "    init_from: {classifier: filed, train: Natural}\n",
+        "line 57: classifiers.resnet.recipe.pretrained: it would have no effect with init_from, which replaces all weights: "
+        "remove one of the two",
+    ),
+    "seeds of weights that are not trained": (
+        "      epochs: 10\n      optimizer: {opt: sgd, lr: 0.1}\n    train: [Synset, Both]\n",
+        "      pretrained: true\n    trained_on: ImageNet\n",
+        "line 59: classifiers.resnet.seeds: it would have no effect, since the classifier is not trained: remove it, or "
+        "list sets in `train`",
+    ),
+    "an optimizer of weights that are not trained": (
+        "      epochs: 10\n      optimizer: {opt: sgd, lr: 0.1}\n    train: [Synset, Both]\n    evaluate: [Natural]\n"
+        "    seeds: [0, 1]\n",
+        "      pretrained: true\n      optimizer: {opt: sgd, lr: 0.1}\n    trained_on: ImageNet\n    evaluate: [Natural]\n",
+        "line 57: classifiers.resnet.recipe.optimizer: it would have no effect, since the classifier is not trained: remove "
+        "it, or list sets in `train`",
+    ),
+    "a checkpoint of one file": (
+        "    model: stable-diffusion-v1-5/stable-diffusion-v1-5\n",
+        "    model: classes.csv\n",
+        "line 6: generators.sd15.model: classes.csv is one file, and the pipeline must be a folder: convert it with "
+        "diffusers, as in StableDiffusionPipeline.from_single_file('classes.csv').save_pretrained('<folder>'), and name the "
+        "folder",
+    ),
+    "a folder of a generator that does not exist": (
+        "    model: stable-diffusion-v1-5/stable-diffusion-v1-5\n",
+        "    model: /models/sd\n",
+        "line 6: generators.sd15.model: /models/sd does not exist (WHERE)",
+    ),
+    "a LoRA that does not exist": (
+        "    steps: 50\n",
+        "    steps: 50\n    lora: /loras/style.safetensors\n",
+        "line 9: generators.sd15.lora: /loras/style.safetensors does not exist (WHERE)",
+    ),
+    "a safety checker that does not exist": (
+        "    steps: 50\n",
+        "    steps: 50\n    safety_checker: models/safety/checker\n",
+        "line 9: generators.sd15.safety_checker: models/safety/checker does not exist (WHERE)",
+    ),
+    "an encoder that does not exist": (
+        "    model: ViT-L-14-quickgelu\n",
+        "    model: ./clip\n",
+        "line 13: encoders.clip.model: ./clip does not exist (WHERE)",
+    ),
+    "weights of an encoder that do not exist": (
+        "    pretrained: openai\n",
+        "    pretrained: clip.safetensors\n",
+        "line 14: encoders.clip.pretrained: clip.safetensors does not exist (WHERE)",
+    ),
+    "the folder of a classifier that does not exist": (
+        "      model: resnet50\n",
+        "      model: /models/resnet\n",
+        "line 55: classifiers.resnet.recipe.model: /models/resnet does not exist (WHERE)",
     ),
     "an empty folder of the archive": (
         "seed: 7",
@@ -442,6 +521,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("old", "new", "message"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_named_with_its_place_and_what_to_write_instead(folder, old, new, message):
     change(folder / "study.yaml", (old, new))
+    message = message.replace("WHERE", f"relative paths start at the working directory, {folder}")
     assert refusal("study.yaml") == f"study.yaml, {message}"
 
 
@@ -462,12 +542,27 @@ RECIPE_MISTAKES = {
         "warmup: 0.1",
         "recipe.yaml: a recipe needs one of epochs and steps, the one that is equal for every set; this has neither",
     ),
+    "a learning rate of zero": (
+        "batch_size: 64",
+        "optimizer:\n  opt: sgd\n  lr: 0",
+        "recipe.yaml, line 5: optimizer.lr is 0: no weight would change; write a number above 0",
+    ),
     "several": (
         "steps: 100\nbatch_size: 64",
         "step: 100\nbatch_size: none",
         "the config has 2 mistakes:\n"
         "  recipe.yaml, line 2: step: there is no such key; did you mean steps?\n"
         "  recipe.yaml, line 3: batch_size is 'none': write an integer from 1",
+    ),
+    "a model that does not exist": (
+        "model: resnet18",
+        "model: ./resnet",
+        "recipe.yaml, line 1: model: ./resnet does not exist (WHERE)",
+    ),
+    "weights that do not exist": (
+        "steps: 100",
+        "steps: 100\npretrained: weights",
+        "recipe.yaml, line 3: pretrained: the weights file weights does not exist (WHERE)",
     ),
     "a batch that its processes cannot share": (
         "batch_size: 64",
@@ -497,6 +592,7 @@ def test_a_dataset_may_be_named_like_a_key(folder, name):
 @pytest.mark.parametrize(("old", "new", "message"), RECIPE_MISTAKES.values(), ids=RECIPE_MISTAKES)
 def test_a_mistake_in_the_file_of_a_recipe_is_named_with_its_place_there(folder, old, new, message):
     change(folder / "recipe.yaml", (old, new))
+    message = message.replace("WHERE", f"relative paths start at the working directory, {folder}")
     assert refusal("study.yaml") == message
 
 
@@ -572,7 +668,7 @@ def test_all_mistakes_are_listed_in_the_order_of_the_file(folder):
         "the config has 6 mistakes:",
         "  study.yaml: the key study is missing (The study's name; all its results are in results/<study>/)",
         "  study.yaml, line 2: seeds: there is no such key; did you mean seed?",
-        "  study.yaml, line 7: generators.sd15.steps is 'fifty': write an integer from 1",
+        "  study.yaml, line 7: generators.sd15.steps is 'fifty': write an integer from 1 to 1000",
         "  study.yaml, line 8: generators.sd15.width is 500: write an integer from 8 to 16384, a multiple of 8",
         "  study.yaml, line 37: sets.Prompts.kind is 'text': write one of image, prompt",
         "  study.yaml, line 55: classifiers.resnet.recipe.epochs is 'ten': write a number above 0 and up to 1,000,000",
@@ -605,9 +701,8 @@ def test_a_second_file_that_overrides_a_value_is_named(folder):
     (folder / "more.yaml").write_text(
         "seed: 8\n\ngenerators:\n  sd15:\n    steps: none\nsets: {Synset: {guidance_scale: 3}}\n"
     )
-    assert (
-        refusal("study.yaml", "more.yaml") == "more.yaml, line 5: generators.sd15.steps is 'none': write an integer from 1"
-    )
+    message = "more.yaml, line 5: generators.sd15.steps is 'none': write an integer from 1 to 1000"
+    assert refusal("study.yaml", "more.yaml") == message
     change(folder / "more.yaml", ("steps: none", "steps: 20"))
     assert refusal("study.yaml", "more.yaml").startswith(
         "more.yaml, line 6: sets.Synset.guidance_scale is 3: dataset 'synset'"
@@ -619,9 +714,8 @@ def test_a_second_file_that_overrides_a_value_is_named(folder):
 def test_a_second_file_that_does_not_have_the_mistake_is_not_named(folder):
     (folder / "more.yaml").write_text("generators:\n  sd15:\n    variant: fp32\n")
     change(folder / "study.yaml", ("steps: 50", "steps: none"))
-    assert (
-        refusal("study.yaml", "more.yaml") == "study.yaml, line 8: generators.sd15.steps is 'none': write an integer from 1"
-    )
+    message = "study.yaml, line 8: generators.sd15.steps is 'none': write an integer from 1 to 1000"
+    assert refusal("study.yaml", "more.yaml") == message
 
 
 def test_a_value_of_the_command_line_is_of_no_file():
@@ -652,8 +746,8 @@ def test_a_mistake_in_a_mapping_that_is_used_twice_is_named_where_it_is_written(
     change(folder / "study.yaml", ("encoders:\n", "  fast:\n    <<: *sd\n    width: 256\nencoders:\n"))
     assert refusal("study.yaml").splitlines() == [
         "the config has 2 mistakes:",
-        "  study.yaml, line 8: generators.sd15.steps is 'none': write an integer from 1",
-        "  study.yaml, line 8: generators.fast.steps is 'none': write an integer from 1",
+        "  study.yaml, line 8: generators.sd15.steps is 'none': write an integer from 1 to 1000",
+        "  study.yaml, line 8: generators.fast.steps is 'none': write an integer from 1 to 1000",
     ]
 
 

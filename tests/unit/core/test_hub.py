@@ -1,6 +1,22 @@
-"""Test which files of a pipeline's snapshot are loaded."""
+"""Test which names of models are paths, and which files of a pipeline's snapshot are loaded."""
 
-from synthdiv.core.hub import list_model_files
+import pytest
+
+from synthdiv.core.hub import is_path, list_model_files
+
+
+@pytest.mark.parametrize(
+    "name", ["/models/sd", "./sd", "../sd", "~/sd", "a/b/c", "resources/sd", "clip.safetensors", "a/b.pt"]
+)
+def test_what_no_hub_has_is_a_path(name):
+    assert is_path(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["sd-legacy/stable-diffusion-v1-5", "resnet50.a1_in1k", "hf-hub:a/b", "local-dir:/models/clip", "openai", "sd"]
+)
+def test_what_a_hub_or_a_library_may_have_is_not_taken_for_a_path(name):
+    assert not is_path(name)
 
 
 def test_one_variant_of_sharded_and_single_weights_is_loaded(tmp_path):

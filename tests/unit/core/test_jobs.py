@@ -43,6 +43,21 @@ def test_the_log_of_a_failed_attempt_is_kept(tmp_path, body, status, message):
     assert log.read_text().count("started on") == 1
 
 
+def test_the_log_of_a_job_that_fails_again_has_only_its_last_attempt(tmp_path):
+    """Snakemake shows the whole log of a failed job; the log of a finished one has all attempts."""
+    log = tmp_path / "rule.log"
+    for number in ("first", "second", "third"):
+        assert run_job(log, f"raise StudyError('the {number} mistake')") == 1
+        assert [line for line in log.read_text().splitlines() if "mistake" in line] == [f"error: the {number} mistake"]
+        assert log.read_text().count("started on") == 1
+    assert run_job(log, "print('done')") == 0
+    words = [line.split()[-2] for line in log.read_text().splitlines() if "mistake" in line]
+    assert words == ["first", "second", "third"]
+    assert log.read_text().count("started on") == 4
+    assert "done\n" in log.read_text().rpartition("started on")[2]
+    assert list(tmp_path.iterdir()) == [log]
+
+
 def test_the_log_names_the_slurm_job(tmp_path):
     log = tmp_path / "rule.log"
     run_job(log, "", SLURM_JOB_ID="12", CUDA_VISIBLE_DEVICES="0,1")

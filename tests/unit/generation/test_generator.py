@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import logging
+import re
 import shutil
 
 import numpy as np
@@ -187,6 +188,23 @@ def test_a_folder_that_is_not_a_pipeline_is_refused(tmp_path):
     assert "snakemake --profile local fetch_models" in str(caught.value)
 
 
+def test_a_path_that_does_not_exist_is_not_looked_up_in_the_hub(tmp_path):
+    for model in (f"{tmp_path}/nothing", "./nothing", "a/b/nothing", "nothing.safetensors"):
+        for change in ({"model": model}, {"lora": model}):
+            spec = make_spec(DEMO / "models" / "stable-diffusion", variant="fp16") | change
+            with pytest.raises(StudyError, match=rf"^{model} does not exist \(relative"):
+                fingerprint_generator(spec)
+        with pytest.raises(StudyError, match=rf"^{model} does not exist \(relative"):
+            SafetyChecker(model, CPU)
+
+
+def test_a_checkpoint_of_one_file_is_refused(tmp_path):
+    path = tmp_path / "sd.safetensors"
+    save_file({"weight": torch.zeros(2)}, path)
+    with pytest.raises(StudyError, match=rf"{path} is one file, and the pipeline must be a folder: convert it"):
+        fingerprint_generator(make_spec(path))
+
+
 def test_lora_weights_change_images_and_the_fingerprint(tiny_pipeline, tmp_path, images):
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
@@ -253,6 +271,17 @@ def test_a_lora_that_the_pipeline_does_not_use_is_refused(tiny_pipeline, tmp_pat
         Generator(make_spec(tiny_pipeline, lora=str(tmp_path / "lora.safetensors")), CPU)
     assert message in str(caught.value), str(caught.value)
     assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("kept", "other"), [("A", "B"), ("B", "A"), ("down", "up"), ("up", "down")])
+def test_a_lora_of_which_half_is_missing_is_refused(tiny_pipeline, tmp_path, lora, kept, other):
+    names = {name: name.replace("lora_A", "lora_down").replace("lora_B", "lora_up") for name in lora}
+    half = {(name if kept in "AB" else new): lora[name] for name, new in names.items() if f"lora_{kept}" in name + new}
+    save_file(half, tmp_path / "lora.safetensors")
+    name = sorted(half)[0]
+    message = f"has the matrix {name}, but not {name.replace(f'lora_{kept}', f'lora_{other}')}: half of it is missing; "
+    with pytest.raises(StudyError, match=re.escape(f"the LoRA '{tmp_path}/lora.safetensors' {message}")):
+        Generator(make_spec(tiny_pipeline, lora=str(tmp_path / "lora.safetensors")), CPU)
 
 
 def test_a_folder_with_two_loras_is_refused(tiny_pipeline, tmp_path, lora):

@@ -93,8 +93,8 @@ def test_a_label_of_an_image_that_is_not_there_is_logged(tmp_path, caplog):
     assert "labels 2 images that the folder does not hold, such as val_07.PNG" in caplog.text
 
 
-def write_sample(folder, **members):
-    return write_tar(folder / "a.tar", [(f"boot/000000001.{extension}", data) for extension, data in members.items()])
+def write_sample(folder, /, within="shard", **members):
+    return write_tar(folder / "a.tar", [(f"{within}/000000001.{extension}", data) for extension, data in members.items()])
 
 
 def encode(**metadata):
@@ -106,7 +106,7 @@ def encode(**metadata):
     [
         ({"png": ENCODED[0], "cls": b"1", "json": encode(key="000000001", caption="a shirt")}, 1),
         ({"png": ENCODED[0], "json": encode(key="000000001", class_id=1)}, 1),
-        ({"json": encode(key="000000001", url="x"), "png": ENCODED[0]}, 0),
+        ({"json": encode(key="000000001", url="x"), "png": ENCODED[0], "within": "boot"}, 0),
         ({"json": encode(key="shirt", class_id=1), "png": ENCODED[0], "cls": b"shirt"}, 1),
     ],
     ids=["cls", "class_id", "folder", "three that agree"],
@@ -116,9 +116,11 @@ def test_the_number_of_a_sample_is_not_its_class(tmp_path, members, class_id):
     assert list_classes(write_sample(tmp_path, **members)) == [class_id]
 
 
-@pytest.mark.parametrize(("key", "class_id"), [("3", 0), (3, 0), (1, 1), ("shirt", 1)])
-def test_the_number_of_a_sample_may_be_an_integer(tmp_path, key, class_id):
-    source = write_tar(tmp_path / "a.tar", [("boot/3.png", ENCODED[0]), ("boot/3.json", encode(key=key))])
+@pytest.mark.parametrize(
+    ("key", "folder", "class_id"), [("3", "boot", 0), (3, "boot", 0), (1, "shirt", 1), (1, "a", 1), ("shirt", "a", 1)]
+)
+def test_the_number_of_a_sample_may_be_an_integer(tmp_path, key, folder, class_id):
+    source = write_tar(tmp_path / "a.tar", [(f"{folder}/3.png", ENCODED[0]), (f"{folder}/3.json", encode(key=key))])
     assert list_classes(source, make_classes("boot", "shirt", "hat", "bag")) == [class_id]
 
 
@@ -143,6 +145,31 @@ def test_two_classes_of_a_sample_are_refused(tmp_path):
         StudyError, match=r"000000001.png is of class boot by its .cls and of class shirt by its .json \(class_key\)"
     ):
         find_images(source, CLASSES)
+
+
+@pytest.mark.parametrize("name", ["class_id", "class_key", "key", "label", "class"])
+@pytest.mark.parametrize("value", ["shirt", 1])
+def test_a_label_in_json_may_have_each_of_the_names_of_a_parquet_column(tmp_path, name, value):
+    sample = {"png": ENCODED[0], "json": encode(**{name: value})}
+    assert list_classes(write_sample(tmp_path, **sample)) == list_classes(write_sample(tmp_path, "shirt", **sample)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("members", "place"), [({"json": encode(label="shirt")}, r".json \(label\)"), ({"cls": b"1"}, ".cls")]
+)
+def test_a_folder_of_another_class_than_the_label_is_refused(tmp_path, members, place):
+    source = write_sample(tmp_path, "boot", png=ENCODED[0], **members)
+    with pytest.raises(
+        StudyError, match=f"boot/000000001.png is of class shirt by its {place} and of class boot by its folder: correct"
+    ):
+        find_images(source, CLASSES)
+    assert list_classes(source.model_copy(update={"label": "folder"})) == [0]
+    assert list_classes(source.model_copy(update={"label": "cls" if "cls" in members else "label"})) == [1]
+
+
+def test_a_number_of_a_folder_is_no_label_beside_others(tmp_path):
+    assert list_classes(write_sample(tmp_path, "0", png=ENCODED[0], cls=b"1")) == [1]
+    assert list_classes(write_sample(tmp_path, "0", png=ENCODED[0])) == [0]
 
 
 def test_a_label_need_not_lie_beside_its_image(tmp_path):
@@ -346,7 +373,7 @@ def test_the_config_names_the_label_of_a_sample(tmp_path, label, class_id):
     source = write_sample(tmp_path, png=ENCODED[0], cls=b"0", json=encode(species="shirt", class_id=0, key="1"))
     assert list_classes(source.model_copy(update={"label": label})) == [class_id]
     with pytest.raises(
-        StudyError, match=r"boot/000000001\.png: the sample has no JSON with the key 'genus', which the config"
+        StudyError, match=r"shard/000000001\.png: the sample has no JSON with the key 'genus', which the config"
     ):
         find_images(source.model_copy(update={"label": "genus"}), CLASSES)
 

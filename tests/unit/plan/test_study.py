@@ -265,7 +265,7 @@ def set_at(config, path, value):
         ("datasets.disamb.base", "nothing", "config: datasets.disamb.base: there is no dataset 'nothing'; there are"),
         ("datasets.synset.generator", "sdxl", "there is no generator 'sdxl'"),
         ("images_per_class.train", 9000, "needs 9100 different prompts per class"),
-        ("generators.tiny-sd.model", "resources/none/sd", "the folder resources/none/sd does not exist"),
+        ("generators.tiny-sd.model", "resources/none/sd", "resources/none/sd does not exist"),
         ("generators", None, "datasets.synset: it must be generated, but the config has no generators"),
         ("encoders", None, "sets.Fashion-IM: it must be embedded, but the config has no encoders"),
         ("encoders.tiny-clip.model", "ViT-L-14-quickgelu", "name the weights of ViT-L-14-quickgelu in `pretrained`"),
@@ -285,7 +285,7 @@ def test_an_invalid_config_is_rejected_with_one_sentence(demo, path, value, mess
     [
         "generators.tiny-sd.lora",
         "generators.tiny-sd.safety_checker",
-        "encoders.tiny-clip.pretrained",
+        "encoders.tiny-clip.model",
         "classifiers.#.recipe.model",
     ],
 )

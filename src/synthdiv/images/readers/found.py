@@ -22,7 +22,7 @@ OTHER_CLASS = "of another class"
 LeftOut = Counter[tuple[int | None, str]]
 """Numbers of files that are not taken: by class, if their folder tells it, and by suffix or :data:`OTHER_CLASS`."""
 LABEL_NAMES = ("class_id", "class_key", "key", "label", "class")
-"""Names of a column of classes."""
+"""Names of a column of classes, and of a class in a sample's JSON."""
 
 
 def is_image_name(name: str) -> bool:
@@ -79,6 +79,10 @@ class Labels:
         self.keys = {_compose(row.key): row.class_id for row in classes}
         self.ignore_others = ignore_others
         self.numbered = any(key.isdecimal() for key in self.keys)
+
+    def has_key(self, text: str) -> bool:
+        """Return whether a text is a class key."""
+        return _compose(text) in self.keys
 
     def find(self, value: Any, where: str) -> int | None:
         """Return the class_id of a label, or None if its class is to be ignored.

@@ -14,11 +14,19 @@ from typing import Any
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import is_hidden
 from synthdiv.images.archive import check_tar_end
-from synthdiv.images.readers.found import OTHER_CLASS, FoundImage, Labels, get_suffix, get_times, is_image_name
+from synthdiv.images.readers.found import (
+    LABEL_NAMES,
+    OTHER_CLASS,
+    FoundImage,
+    Labels,
+    get_suffix,
+    get_times,
+    is_image_name,
+)
 
 LARGEST_LABEL = 2**20
-JSON_NAMES = ("class_key", "class_id", "key")
-"""Names of a class in a sample's JSON."""
+CLS, FOLDER = "cls", "folder"
+"""The labels that a config may name beside the keys of a JSON."""
 
 
 @dataclass(slots=True)
@@ -33,8 +41,9 @@ class _Sample:
 def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | None = None) -> Iterator[FoundImage]:
     """Find the images of a tar. Members with the same key form a sample; its class is in .cls, .json or the folder's name.
 
-    A JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, is no class. Members that are neither
-    images nor classes of one are counted by their suffixes. If the config names the JSON's key, or "cls", it alone counts.
+    A JSON's ``key`` that repeats the sample's own name, as img2dataset writes it, is no class; nor, beside another label, is
+    a folder's name that is no class key. Members that are neither images nor classes of one are counted by their suffixes.
+    If the config names the JSON's key, "cls" or "folder", it alone counts.
 
     Raises
     ------
@@ -62,10 +71,12 @@ def find_in_tar(path: str, labels: Labels, others: Counter[str], label: str | No
             others.update(sample.suffixes)
             continue
         name, offset, size = sample.image
-        if label is not None and not sample.readings:
-            where = "no .cls" if label == "cls" else f"no JSON with the key {label!r}"
+        if label not in (None, FOLDER) and not sample.readings:
+            where = "no .cls" if label == CLS else f"no JSON with the key {label!r}"
             raise StudyError(f"{path}, {name}: the sample has {where}, which the config names as its `label:`")
-        readings = sample.readings or {"its folder": Path(name).parent.name}
+        readings, folder = sample.readings, Path(name).parent.name
+        if not readings or (label is None and labels.has_key(folder)):
+            readings = readings | {"its folder": folder}
         class_id = labels.choose(readings, f"{path}, {name}")
         if class_id is None:
             others[OTHER_CLASS] += 1
@@ -92,10 +103,10 @@ def _add_member(
                 "sample, which must have one image"
             )
         sample.image = (member.name, member.offset_data, member.size)
-    elif extension.lower() in ("cls", "json"):
+    elif extension.lower() in (CLS, "json"):
         sample.readings |= _read_classes(path, tar, member, label)
         sample.suffixes.append(get_suffix(base))
-    return is_image or extension.lower() in ("cls", "json")
+    return is_image or extension.lower() in (CLS, "json")
 
 
 def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, label: str | None) -> dict[str, Any]:
@@ -105,12 +116,12 @@ def _read_classes(path: str, tar: tarfile.TarFile, member: tarfile.TarInfo, labe
     stem, _, extension = member.name.rpartition("/")[2].partition(".")
     try:
         text = content.read().decode() if content else ""
-        if extension.lower() == "cls":
-            return {f"its .{extension}": text} if label in (None, "cls") else {}
+        if extension.lower() == CLS:
+            return {f"its .{extension}": text} if label in (None, CLS) else {}
         metadata = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise StudyError(f"{path}, {member.name}: the label cannot be read: {error}") from None
-    names = JSON_NAMES if label is None else () if label == "cls" else (label,)
+    names = LABEL_NAMES if label is None else () if label in (CLS, FOLDER) else (label,)
     given = {name: metadata[name] for name in names if name in metadata} if isinstance(metadata, dict) else {}
     own = {} if label else {"key": stem}
     return {f"its .{extension} ({name})": value for name, value in given.items() if str(value) != own.get(name)}
