@@ -8,10 +8,40 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from PIL import Image
+from torch.utils.data import Dataset, get_worker_info
 
 from synthdiv.images.archive import read_image
 from synthdiv.images.flags import decode_image
+
+KEPT_PIXELS = 32 * 2**20
+"""Maximum number of pixels that a process and its data loader's workers keep, at four bytes each."""
+
+
+class DecodedImages:
+    """Decoded images of this process, by the digest of their bytes: the first ones that fit.
+
+    A training samples its images in random order, so replacing kept images by newer ones would gain nothing.
+    """
+
+    def __init__(self) -> None:
+        self.images: dict[bytes, Image.Image] = {}
+        self.pixels = 0
+
+    def decode(self, file: str, offset: int, size: int, digest: bytes) -> Image.Image:
+        """Return the image at a place in a file, decoded now or earlier."""
+        kept = self.images.get(digest)
+        if kept is not None:
+            return kept.copy()  # a transform may change its image
+        image = decode_image(read_image(file, offset, size, digest))
+        worker = get_worker_info()
+        if self.pixels + image.width * image.height <= KEPT_PIXELS // (worker.num_workers if worker is not None else 1):
+            self.images[digest] = image.copy()
+            self.pixels += image.width * image.height
+        return image
+
+
+_decoded = DecodedImages()
 
 
 class ImageDataset(Dataset):
@@ -24,19 +54,22 @@ class ImageDataset(Dataset):
         column of a million numbers is one buffer that the loader's workers share.
     transform : callable
         From an RGB image to a value that the loader can collate.
+    keep : bool
+        Whether to keep decoded images in memory, up to a limit, for whoever reads images several times.
     """
 
-    def __init__(self, rows: Mapping[str, Sequence], transform: Callable[..., Any]) -> None:
+    def __init__(self, rows: Mapping[str, Sequence], transform: Callable[..., Any], *, keep: bool = False) -> None:
         self.rows = rows
         self.transform = transform
+        self.keep = keep
 
     def __len__(self) -> int:
         return len(self.rows["file"])
 
     def __getitem__(self, n: int) -> tuple[Any, int]:
         rows = self.rows
-        place = str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n])
-        image = decode_image(read_image(*place, bytes(rows["digest"][n])))
+        place = str(rows["file"][n]), int(rows["offset"][n]), int(rows["size"][n]), bytes(rows["digest"][n])
+        image = _decoded.decode(*place) if self.keep else decode_image(read_image(*place))
         return self.transform(image), int(rows["class_id"][n])
 
 

@@ -221,7 +221,7 @@ class _Trainer:
         if monitored is not None:  # the process's share
             shared = monitored.take(list(range(process.rank, len(monitored), process.world)))
             transform = build_transform(recipe, self.learner.model, is_training=False)
-            self.monitored = ImageDataset(locate_images(shared), transform)
+            self.monitored = ImageDataset(locate_images(shared), transform, keep=True)
         self.elapsed = 0.0
         self.rows: list[dict[str, float | None]] = []
         self.logged = (0, 0.0)
@@ -232,7 +232,8 @@ class _Trainer:
         rounds = self.sampler.iterate_batches(
             learner.step * size, self.steps * size, learner.device_batch, first=self.process.rank, every=self.process.world
         )
-        images = ImageDataset(self.set.rows, build_transform(self.recipe, learner.model, is_training=True))
+        transform = build_transform(self.recipe, learner.model, is_training=True)
+        images = ImageDataset(self.set.rows, transform, keep=True)
         batches = load_batches(
             SampledImages(images, self.training.seed),
             learner.data,
