@@ -69,7 +69,9 @@ def wait_until(driver, condition):
     try:
         return WebDriverWait(driver, PATIENCE, POLL).until(lambda _: condition())
     except TimeoutException as error:
-        raise AssertionError(f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}") from error
+        raise AssertionError(
+            f"the page did not change in {PATIENCE} s: {driver.execute_script(f'return {shown}')}"
+        ) from error
 
 
 SHOWN = "div.p-3 > img, iframe"
