@@ -1,6 +1,5 @@
 """Which files of an archive are in use, and that only unused ones are deleted; a stand-in generates the images."""
 
-import json
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ import pytest
 from standin import FINGERPRINT, generate_run, make_config
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import write_json
 from synthdiv.images.archive import MARKS, mark_use
 from synthdiv.operations.cleanup import check_locks, check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
@@ -32,8 +32,7 @@ def config(tmp_path, classes_csv, monkeypatch):
 def generate_all(config):
     """Generate every dataset in the working folder and return the number of images generated."""
     study, results = load_study(config), Path("results", config["study"])
-    (results / "generators").mkdir(parents=True, exist_ok=True)
-    (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
+    write_json(FINGERPRINT, results / "generators" / "gen.json")
     return sum(
         generate_run(study, run, shard, results / "images" / run.collection / f"{shard.name}.parquet").generated
         for run in list_generation_runs(study)
