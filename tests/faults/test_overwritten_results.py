@@ -6,6 +6,8 @@ import pytest
 import small_study
 from edits import edit
 
+from synthdiv.core.files import read_json
+
 PROMPTS = "results/small/prompts/synset.csv"
 
 
@@ -31,7 +33,7 @@ def refusal(place, config):
 
 
 def test_a_study_remembers_its_config_seed_and_classes(ran):
-    record = json.loads((ran.results / "study.json").read_text())
+    record = read_json(ran.results / "study.json", "record", "")
     assert record == {"config": ["study.yaml"], "seed": 3, "class_keys": small_study.KEYS}
 
 
@@ -97,10 +99,19 @@ def test_a_study_without_results_may_change(ran, tmp_path):
     assert place.plan(PROMPTS, config=edit(place.config, {"seed": 4})).returncode == 0
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"seed": "x"}', None], ids=["empty", "binary", "other", "folder"])
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"seed": 3}', None], ids=["empty", "binary", "other", "folder"])
 def test_a_damaged_record_is_named(ran, tmp_path, content):
     place = ran.copy_to(tmp_path / "place")
     path = place.results / "study.json"
     path.unlink()
     path.mkdir() if content is None else path.write_bytes(content)
     assert "results/small/study.json" in refusal(place, place.config)
+
+
+def test_another_digit_of_the_seed_is_a_damaged_record_and_not_another_study(ran, tmp_path):
+    place = ran.copy_to(tmp_path / "place")
+    path = place.results / "study.json"
+    seed = json.loads(path.read_text())["seed"]
+    path.write_text(path.read_text().replace(f'"seed": {seed}', f'"seed": {seed + 1}'))
+    message = refusal(place, place.config)
+    assert "the record of the study results/small/study.json is damaged: it is unknown of which seed and classes" in message

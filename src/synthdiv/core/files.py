@@ -1,4 +1,4 @@
-"""Write files atomically, and read text files with one-sentence errors."""
+"""Write files atomically, and read text and JSON files with one-sentence errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import logging
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ SYSTEM_FOLDERS = frozenset(
     ("__MACOSX", "@eaDir", "#recycle", "$RECYCLE.BIN", "$Recycle.Bin", "lost+found", "System Volume Information")
 )
 """Folders that macOS packs into archives, and those that network storage, Windows and Linux make beside a user's."""
+CHECKSUM = "checksum"
+"""The key of a JSON file that has the checksum of the others."""
 
 
 def is_hidden(name: str) -> bool:
@@ -95,10 +98,44 @@ def replace_atomically(path: Path | str) -> Iterator[Path]:
         yield temporary
 
 
-def write_json(value: Any, path: Path | str) -> None:
-    """Write a JSON file atomically, for people to read too."""
+def write_json(value: Mapping[str, Any], path: Path | str) -> None:
+    """Write a JSON object atomically, for people to read too, with a checksum for :func:`read_json`."""
     with replace_atomically(path) as temporary:
-        temporary.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+        checked = {**value, CHECKSUM: _compute_checksum(value)}
+        temporary.write_text(json.dumps(checked, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path | str, what: str, advice: str) -> dict[str, Any]:
+    """Read a JSON object that :func:`write_json` wrote.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    what : str
+        What the file is, for messages.
+    advice : str
+        What to do if it is damaged.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be read, or its content is not what was written.
+    """
+    try:
+        value = json.loads(Path(path).read_bytes())
+        intact = isinstance(value, dict) and value.pop(CHECKSUM, None) == _compute_checksum(value)
+    except ValueError:
+        intact = False
+    except OSError as error:
+        raise StudyError(f"the {what} {path} cannot be read: {error.strerror}") from None
+    if not intact:
+        raise StudyError(f"the {what} {path} is damaged: {advice}")
+    return value
+
+
+def _compute_checksum(value: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(value, sort_keys=True).encode())
 
 
 def _create(temporary: Path, path: Path) -> None:

@@ -34,7 +34,6 @@ from synthdiv.core.hub import (
     refuse_missing_weights,
 )
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
-from synthdiv.generation.fingerprint import digest_fingerprint
 from synthdiv.generation.lora import find_lora, load_lora
 
 RESERVED_ARGUMENTS = {
@@ -72,8 +71,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``digest`` covers all other values except ``model`` and ``guidance`` (the kind of guidance); see
-        :func:`synthdiv.generation.fingerprint.read_fingerprint`.
+        ``digest`` covers all other values except ``model`` and ``guidance`` (the kind of guidance).
 
     Raises
     ------
@@ -104,7 +102,7 @@ def fingerprint_generator(spec: Mapping[str, Any]) -> dict[str, Any]:
         metadata["lora"] = make_digest([hash_files([lora], lora.parent)])
         metadata["lora_scale"] = spec["lora_scale"]
     metadata = json.loads(json.dumps(metadata, default=str))
-    return metadata | {"model": spec["model"], "guidance": guidance, "digest": digest_fingerprint(metadata)}
+    return metadata | {"model": spec["model"], "guidance": guidance, "digest": make_digest(metadata)}
 
 
 def list_options(index: Mapping[str, Any]) -> dict[str, Any]:

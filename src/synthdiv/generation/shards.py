@@ -19,6 +19,7 @@ from tqdm import tqdm
 from synthdiv.core.fingerprints import BLOCK_SIZE, RECIPE_VERSION, derive_seed, make_digest, name_block, name_image
 from synthdiv.core.provenance.versions import GENERATION, read_versions
 from synthdiv.core.tables import read_metadata
+from synthdiv.generation.block_lists import write_block_list
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import read_index, write_index
@@ -181,14 +182,24 @@ def fill_block(
 
 
 def generate_blocks(
-    job: GenerateImages, dataset: Dataset, blocks: Sequence[Block], generate: Generate, *, writers: int = 1
-) -> tuple[int, int]:
-    """Generate blocks in order and write each as soon as it is full. Return the numbers of generated and copied images.
+    job: GenerateImages,
+    dataset: Dataset,
+    blocks: Sequence[Block],
+    shorter: Sequence[Sequence[StoredImage]],
+    generate: Generate,
+    *,
+    writers: int = 1,
+) -> int:
+    """Generate blocks in order, each after the images of a shorter one, and write each as soon as it is full.
 
     The images of all blocks form one stream, so that only the very last batch is padded. Threads encode and write full
     blocks while the next images are generated; at most ``writers`` blocks wait.
+
+    Returns
+    -------
+    int
+        The number of generated images.
     """
-    shorter = [read_shorter_block(block) for block in blocks]
     new = [(block, n) for block, copied in zip(blocks, shorter, strict=True) for n in range(len(copied), len(block.names))]
     images = generate([block.prompts[n] for block, n in new], [block.seeds[n] for block, n in new], job.guidance_scale)
     writing: deque[Future[None]] = deque()
@@ -202,7 +213,7 @@ def generate_blocks(
             writing.append(pool.submit(fill_block, job, key, block, copied, generated))
         for future in writing:
             future.result()
-    return len(new), sum(map(len, shorter))
+    return len(new)
 
 
 def generate_shard(
@@ -217,7 +228,8 @@ def generate_shard(
 ) -> GenerationCounts:
     """Generate the missing images of a shard and write its index.
 
-    Every finished block is kept, whatever happens to the job: a second call finds it.
+    Every finished block is kept, whatever happens to the job: a second call finds it. The list of the blocks says that they
+    are in use, and so are shorter ones until their images are copied.
 
     Parameters
     ----------
@@ -228,7 +240,7 @@ def generate_shard(
     fingerprint : mapping
         The generator's fingerprint, from :func:`synthdiv.generation.generator.fingerprint_generator`.
     path : Path or str
-        The index table to write.
+        The index table to write; the list of its blocks lies beside it.
     load_generate : callable
         Loads the model and returns its generation function; called only if a block is missing.
     writers : int
@@ -245,11 +257,12 @@ def generate_shard(
     blocks = list(iter_blocks(job, dataset, job.prompts.class_ids, fingerprint))
     # with shared noise, classes with the same prompt share their blocks
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
-    generated = copied = 0
+    shorter = [read_shorter_block(block) for block in missing]
+    write_block_list([*(block.path for block in blocks), *(image.file for images in shorter for image in images)], path)
+    copied = sum(map(len, shorter))
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them missing; %d images found in the archive", len(blocks), len(missing), found)
-    if missing:
-        generated, copied = generate_blocks(job, dataset, missing, load_generate(), writers=writers)
+    generated = generate_blocks(job, dataset, missing, shorter, load_generate(), writers=writers) if missing else 0
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
     versions = _list_distinct(row.pop("versions") for row in rows)
@@ -269,6 +282,7 @@ def generate_shard(
         "versions": versions,
     }
     write_index(path, rows, metadata)
+    write_block_list((block.path for block in blocks), path)
     logger.info("generated %d images, copied %d, found %d", generated, copied, found)
     return GenerationCounts(generated, copied, found)
 

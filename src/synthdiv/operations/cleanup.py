@@ -1,8 +1,8 @@
 """Find the archive's blocks in use, and the leftovers of edited prompts, other settings or killed jobs.
 
-A block is in use if an index names it, in any folder in which the workflow ran with this archive (each leaves a mark in the
-archive), or if the current study would generate it. Files younger than a week are left alone: an interrupted run that will
-resume may need them.
+A block is in use if an index or a shard's list of blocks names it, in any folder in which the workflow ran with this archive
+(each leaves a mark in the archive), or if the current study would generate it. The list says what an unfinished generation
+needs, which has no index. Files younger than a week are left alone: an interrupted run that will resume may need them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from tqdm import tqdm
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text
 from synthdiv.core.tables import METADATA_KEY
+from synthdiv.generation.block_lists import SUFFIX, read_block_list
 from synthdiv.generation.shards import iter_blocks
 from synthdiv.images.archive import BLOCK, MARKS
 from synthdiv.jobs.images import plan_generation
@@ -88,8 +89,15 @@ def _list_folder(folder: Path) -> list[Path]:
         ) from None
 
 
-def list_indices(folder: Path) -> Iterator[Path]:
-    """Yield the indices of all studies in a folder in which the workflow ran.
+def list_image_files(folder: Path, suffix: str) -> Iterator[Path]:
+    """Yield the indices of all studies in a folder in which the workflow ran, or the lists of their blocks.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    suffix : str
+        ".parquet" for indices; :data:`synthdiv.generation.block_lists.SUFFIX` for lists.
 
     Raises
     ------
@@ -116,7 +124,7 @@ def list_indices(folder: Path) -> Iterator[Path]:
         for path, folders, names in os.walk(images, onerror=refuse, followlinks=True):
             for name in (*folders, *names):
                 _check_links(Path(path, name))
-            yield from (Path(path, name) for name in names if name.endswith(".parquet"))
+            yield from (Path(path, name) for name in names if name.endswith(suffix))
 
 
 def _check_links(path: Path) -> None:
@@ -147,7 +155,7 @@ def read_named(folders: Iterable[Path]) -> set[str]:
     StudyError
         If an index, or a folder that may contain indices, can't be read.
     """
-    indices = [path for folder in folders for path in list_indices(folder)]
+    indices = [path for folder in folders for path in list_image_files(folder, ".parquet")]
     named: set[str] = set()
     for path in tqdm(indices, unit="index", desc="read indices", mininterval=2):
         try:
@@ -158,6 +166,17 @@ def read_named(folders: Iterable[Path]) -> set[str]:
             raise StudyError(f"the index {path} can't be read ({error}): delete or repair it first") from None
         named.update(filter(BLOCK.fullmatch, map(os.path.basename, files)))
     return named
+
+
+def read_listed(folders: Iterable[Path]) -> set[str]:
+    """Return the file names of all blocks in the lists of blocks in some folders' results.
+
+    Raises
+    ------
+    StudyError
+        If a list, or a folder that may contain lists, can't be read.
+    """
+    return {name for folder in folders for path in list_image_files(folder, SUFFIX) for name in read_block_list(path)}
 
 
 def plan_names(study: Study, results: Path | str) -> set[str]:
@@ -189,17 +208,18 @@ def sort_files(study: Study, results: Path | str, *, now: float) -> dict[str, li
     Returns
     -------
     dict of str to list of ArchiveFile
-        By state: named in an index, planned by the study, young, or none of these: unused.
+        By state: named in an index, planned (by the study, or listed by a job that may be unfinished), young, or none of
+        these: unused.
 
     Raises
     ------
     StudyError
-        If it is unknown which files are needed, as in :func:`check_users` and :func:`read_named`.
+        If it is unknown which files are needed, as in :func:`check_users`, :func:`read_named` and :func:`read_listed`.
     """
     archive = study.config.archive
     check_users(archive)
-    named = read_named({Path.cwd(), *find_users(archive).values()})
-    planned = plan_names(study, results)
+    folders = {Path.cwd(), *find_users(archive).values()}
+    named, planned = read_named(folders), read_listed(folders) | plan_names(study, results)
     states: dict[str, list[ArchiveFile]] = {state: [] for state in STATES}
     for file in list_files(archive):
         if file.path.name in named:

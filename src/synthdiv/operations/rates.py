@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
 
+from synthdiv.core.files import read_json
 from synthdiv.plan.generation import find_generator, list_generation_runs
 from synthdiv.plan.parts import GenerationRun
 from synthdiv.plan.study import Study
@@ -38,9 +38,16 @@ class Rates:
 
     @cached_property
     def calibration(self) -> dict[str, Any]:
-        """Measurements of target ``calibrate``; empty if it was not run."""
+        """Measurements of target ``calibrate``; empty if it was not run.
+
+        Raises
+        ------
+        StudyError
+            If their file is damaged.
+        """
         path = self.results / "calibration.json"
-        return json.loads(path.read_text()) if path.exists() else {}
+        advice = "delete it; target calibrate measures it again"
+        return read_json(path, "calibration", advice) if path.exists() else {}
 
     def seconds_per_image(self, run: GenerationRun) -> float:
         """Return the time to generate an image on one GPU: without guidance a step has one prediction, not two."""

@@ -19,6 +19,7 @@ from synthdiv.core.manifests import hash_file
 from synthdiv.core.provenance.environments import list_damaged_records
 from synthdiv.core.results_format import NO_RESULTS
 from synthdiv.core.tables import METADATA_KEY, refuse_damage
+from synthdiv.generation.block_lists import SUFFIX
 from synthdiv.images.archive import BLOCK, check_padding, read_block, read_image
 from synthdiv.images.index import read_index
 
@@ -97,10 +98,10 @@ def list_unfinished(results: Path) -> list[str]:
 
 
 def _list_results(results: Path) -> Iterator[Path]:
-    """List the results of a study in folders, without what decoding kept for the next run, and Snakemake's report."""
+    """List the results of a study in folders, without Snakemake's report and what jobs keep for the next run."""
     for path in results.rglob("*"):
         parts = path.relative_to(results).parts
-        kept = any(part.startswith(".") or part.endswith(".checked") for part in parts)
+        kept = any(part.startswith(".") or part.endswith((".checked", SUFFIX)) for part in parts)
         if len(parts) > 1 and parts[0] not in NO_RESULTS and not kept and path.is_file():
             yield path
 

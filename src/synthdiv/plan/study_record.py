@@ -9,10 +9,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
-
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import read_text, replace_atomically
+from synthdiv.core.files import read_json, write_json
 from synthdiv.core.job import Part
 from synthdiv.core.results_format import RECORD, has_results
 from synthdiv.plan.study import Study
@@ -81,19 +79,12 @@ def check_record(results: Path, study: Study, config_files: Iterable[str]) -> st
 
 def write_record(results: Path, study: Study, config_files: Iterable[str]) -> None:
     """Record a study in its folder of results."""
-    with replace_atomically(results / RECORD) as temporary:
-        temporary.write_text(StudyRecord.of(study, config_files).model_dump_json(indent=1) + "\n", encoding="utf-8")
+    write_json(StudyRecord.of(study, config_files).model_dump(mode="json"), results / RECORD)
 
 
 def _read_record(path: Path) -> StudyRecord:
-    text = read_text(path, "record of the study")
-    try:
-        return StudyRecord.model_validate_json(text)
-    except ValidationError:
-        raise StudyError(
-            f"{path} is damaged, so it is unknown of which seed and classes these results are: if they are of this study, "
-            "delete the file"
-        ) from None
+    advice = "it is unknown of which seed and classes these results are. If they are of this study, delete the file"
+    return StudyRecord.model_validate(read_json(path, "record of the study", advice))
 
 
 def _refuse(results: Path, study: Study, before: StudyRecord, difference: str) -> None:

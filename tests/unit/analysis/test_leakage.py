@@ -11,7 +11,7 @@ from synthdiv.analysis.leakage import compare_splits, read_split, score_without_
 from synthdiv.analysis.similar_images import Vectors, find_similar, match_digests
 from synthdiv.embeddings.table import Embeddings, write_embeddings
 from synthdiv.images.archive import digest_bytes
-from synthdiv.images.thumbnails import Thumbnails, shrink_image
+from synthdiv.images.thumbnails import Thumbnails, shrink_image, standardise
 from synthdiv.jobs.metrics import ComparedSplits
 from synthdiv.report.figures.images import choose_similar
 
@@ -229,3 +229,30 @@ def test_a_set_of_one_style_has_limits_of_its_own(tmp_path, natural):
     assert set(find(styled, styled, limits, same=True)["kind"]) & {"near"}
     assert not set(find(styled, styled, raised, same=True)["kind"]) & {"near"}
     assert raise_limits(raised, natural).correlation == raised.correlation
+
+
+def draw_blobs(count, rng):
+    """Draw images of 32 x 32 pixels of little detail: one smooth blob on a plain ground, in any place, form and colours."""
+    y, x = np.mgrid[:32, :32]
+    for _ in range(count):
+        (centre_y, centre_x), radii, turn = rng.normal(16, 2.5, 2), rng.uniform(4, 12, 2), rng.uniform(0, np.pi)
+        along = ((x - centre_x) * np.cos(turn) + (y - centre_y) * np.sin(turn)) / radii[0]
+        across = ((y - centre_y) * np.cos(turn) - (x - centre_x) * np.sin(turn)) / radii[1]
+        inside = 1 / (1 + np.exp(3 * (along**2 + across**2 - 1)))
+        ground, colour = rng.uniform(0, 255, (2, 3))
+        values = ground + (colour - ground) * inside[..., None] + rng.normal(0, 2, (32, 32, 3))
+        yield Image.fromarray(values.clip(0, 255).astype(np.uint8))
+
+
+def test_different_images_of_little_detail_are_seldom_crops(tmp_path, natural):
+    """By the limits of a varied set, most would be copies or crops of others; those of such images themselves are higher."""
+    rng, splits = np.random.default_rng(0), []
+    for name, count in (("train", 600), ("evaluation", 300)):
+        images = list(draw_blobs(count, rng))
+        vectors = standardise(np.stack([shrink_image(image, 8) for image in images]))
+        splits.append(make_split(tmp_path / name, images, vectors))
+    train, evaluation = splits
+    limits = find_limits(natural)
+    assert find(evaluation, train, limits)["kind"].to_list().count("crop") > 30
+    raised = find(evaluation, train, raise_limits(limits, train))["kind"].to_list()
+    assert raised.count("crop") + raised.count("near") <= 1

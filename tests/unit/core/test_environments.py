@@ -80,11 +80,16 @@ def test_the_commit_of_an_edited_clone_and_of_a_copy_without_git(tmp_path):
     git = ["git", "-C", str(tmp_path), "-c", "user.name=me", "-c", "user.email=me@here"]
     assert describe_environment(CONFIG, tmp_path)["commit"] is None
     (tmp_path / "file").write_text("1")
-    for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "first"]):
+    subprocess.run([*git, "init", "-q"], check=True)
+    assert describe_environment(CONFIG, tmp_path)["commit"] is None
+    for command in (["add", "."], ["commit", "-qm", "first"], ["tag", "v1"]):
         subprocess.run([*git, *command], check=True)
+    (tmp_path / "untracked").touch()
     commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     assert describe_environment(CONFIG, tmp_path)["commit"] == commit
     (tmp_path / "file").write_text("2")
+    assert describe_environment(CONFIG, tmp_path)["commit"] == f"{commit}-dirty"
+    subprocess.run([*git, "add", "file"], check=True)
     assert describe_environment(CONFIG, tmp_path)["commit"] == f"{commit}-dirty"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.core.files import create_atomically, find_files, replace_atomically
+from synthdiv.core.files import create_atomically, find_files, read_json, replace_atomically, write_json
 from synthdiv.embeddings.table import write_embeddings
 from synthdiv.images.archive import write_block
 from synthdiv.images.index import write_index
@@ -158,3 +158,38 @@ def test_a_file_that_another_job_has_written_meanwhile_is_kept(tmp_path, monkeyp
         temporary.write_text("theirs")
     assert path.read_text() == "ours"
     assert list(path.parent.iterdir()) == [path]
+
+
+VALUE = {"device": "a GPU", "rates": [{"batch_size": 8, "images_per_s": 2.5}, {}], "names": ["é", None, True], "least": 1e-9}
+
+
+def test_a_flipped_bit_of_a_json_file_changes_nothing_that_is_read(tmp_path):
+    path = tmp_path / "value.json"
+    write_json(VALUE, path)
+    content, refused = path.read_bytes(), 0
+    assert read_json(path, "value", "delete it") == VALUE
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            found = read_json(path, "value", "delete it")
+        except StudyError as error:
+            message, refused = str(error), refused + 1
+            assert message == f"the value {path} is damaged: delete it"
+        else:
+            assert found == VALUE
+    assert refused > 7 * len(content)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"device": "a GPU"}', "\x00", '{"checksum": null}'])
+def test_a_json_file_without_a_checksum_is_damaged(tmp_path, content):
+    path = tmp_path / "value.json"
+    path.write_text(content)
+    with pytest.raises(StudyError, match=r"value\.json is damaged: delete it"):
+        read_json(path, "value", "delete it")
+
+
+def test_a_json_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(StudyError, match=f"^the value {tmp_path} cannot be read: Is a directory$"):
+        read_json(tmp_path, "value", "delete it")

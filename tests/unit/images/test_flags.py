@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -94,6 +95,78 @@ def test_a_transparent_palette_entry_is_white(image_format):
     assert decoded(encode(image, image_format, transparency=1)) == expected
 
 
+def write_png(depth, colours, row, transparent, palette=None):
+    """Write a PNG of one row of bytes with a transparent value or, for a palette, with opacities."""
+    width = 8 * len(row) // depth // {0: 1, 2: 3, 3: 1}[colours]
+    chunks = {b"IHDR": struct.pack(">IIBBBBB", width, 1, depth, colours, 0, 0, 0)}
+    chunks |= {} if palette is None else {b"PLTE": bytes(palette)}
+    chunks |= {b"tRNS": bytes(transparent), b"IDAT": zlib.compress(b"\0" + bytes(row)), b"IEND": b""}
+    parts = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in chunks.items()
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "transparent", "expected"),
+    [
+        (1, [0b01010101], 0, [255] * 8),
+        (1, [0b01010101], 1, [0, 255] * 4),
+        (2, [0b00011011], 1, [0, 255, 170, 255]),
+        (2, [0b00011011], 0, [255, 85, 170, 255]),
+        (4, [0x01, 0x2F], 1, [0, 255, 34, 255]),
+        (8, [0, 100, 200], 100, [0, 255, 200]),
+        (16, [0, 0, 100, 100, 100, 101], 25700, [0, 255, 100]),
+        (16, [0, 100, 1, 1], 100, [255, 1]),
+        (16, [0, 100, 1, 1], 101, [0, 1]),
+    ],
+)
+def test_the_transparent_value_of_a_grey_png_is_white(depth, row, transparent, expected):
+    assert decoded(write_png(depth, 0, row, struct.pack(">H", transparent))) == [[[value] * 3 for value in expected]]
+
+
+def test_the_transparent_colour_of_a_png_is_white():
+    row = [10, 20, 30, 1, 2, 3]
+    assert decoded(write_png(8, 2, row, struct.pack(">3H", 1, 2, 3))) == [[[10, 20, 30], [255] * 3]]
+
+
+def test_a_transparent_colour_of_16_bits_is_refused():
+    """Pillow gives 8 bits of each colour, which may be those of others, too."""
+    row = struct.pack(">6H", 257, 514, 771, 65535, 25700, 0)
+    with pytest.raises(ValueError, match=r"a transparent colour of 16 bits .* alpha channel"):
+        decode_image(write_png(16, 2, row, struct.pack(">3H", 1, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "expected"), [(8, [0, 1, 1], [255, 204, 204]), (1, [0b01111111], [255] + [204] * 7)]
+)
+def test_transparent_entries_of_a_palette_are_composited_on_white(depth, row, expected):
+    found = decoded(write_png(depth, 3, row, [0, 51], palette=[10, 20, 30, 0, 0, 0]))
+    assert found == [[[value] * 3 for value in expected]]
+
+
+@pytest.mark.parametrize(("mode", "image_format"), [("LA", "png"), ("LA", "tiff"), ("RGBA", "webp"), ("RGBA", "tiff")])
+def test_an_alpha_channel_is_composited_on_white(mode, image_format):
+    image = Image.fromarray(np.array([[[0, 255], [0, 51], [200, 0]]], np.uint8), "LA").convert(mode)
+    assert decoded(encode(image, image_format, lossless=True, exact=True)) == [[[0] * 3, [204] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize(("kind", "grey"), [(1, 40), (2, 200)], ids=["multiplied by its alpha", "as it is"])
+def test_grey_values_of_a_tiff_with_alpha(kind, grey):
+    """At an alpha of 51, a fifth, 200 on white is 244."""
+    data = write_tiff(np.array([[200, 255, grey, 51]], np.uint8), width=2, channels=2, more={338: kind})
+    assert decoded(data) == [[[200] * 3, [244] * 3]]
+
+
+@pytest.mark.parametrize("image_format", ["gif", "webp", "png", "tiff", "mpo"])
+def test_of_several_images_in_a_file_the_first_is_used(image_format):
+    red, blue = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
+    data = encode(red, image_format, save_all=True, append_images=[blue])
+    assert Image.open(io.BytesIO(data)).n_frames == 2
+    assert np.abs(np.array(decoded(data)) - [255, 0, 0]).max() <= 3
+
+
 @pytest.mark.parametrize("image_format", ["png", "tiff"])
 def test_16_bits_are_scaled_and_not_clipped(image_format):
     image = Image.fromarray(np.array([[0, 257, 200 * 257, 65535]], np.uint16))
@@ -115,16 +188,26 @@ TURNS = {
     1: lambda values: values,
     2: lambda values: values[:, ::-1],
     3: lambda values: values[::-1, ::-1],
+    4: lambda values: values[::-1],
+    5: lambda values: values.swapaxes(0, 1),
     6: lambda values: np.rot90(values, -1),
+    7: lambda values: values[::-1, ::-1].swapaxes(0, 1),
     8: lambda values: np.rot90(values, 1),
 }
 
 
+@pytest.mark.parametrize("image_format", ["png", "webp", "tiff"])
 @pytest.mark.parametrize(("orientation", "turn"), TURNS.items())
-def test_the_exif_orientation_is_applied(orientation, turn):
+def test_the_exif_orientation_is_applied(image_format, orientation, turn):
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert decoded(encode(Image.fromarray(noise()), exif=exif)) == turn(noise()).tolist()
+    assert decoded(encode(Image.fromarray(noise()), image_format, exif=exif, lossless=True)) == turn(noise()).tolist()
+
+
+@pytest.mark.parametrize(("orientation", "expected"), [(1, [[0, 51, 255]]), (3, [[255, 51, 0]]), (6, [[0], [51], [255]])])
+def test_a_tiff_of_16_bits_is_turned(orientation, expected):
+    data = write_tiff(np.array([[0, 51 * 257, 65535]], np.uint16), more={0x0112: orientation})
+    assert np.array(decoded(data))[..., 0].tolist() == expected
 
 
 def test_an_image_with_malformed_exif_is_decoded():
@@ -171,14 +254,61 @@ def test_the_smallest_value_of_a_tiff_may_be_white(kind, largest):
     assert decoded(write_tiff(values)) == [[[0] * 3, [51] * 3, [255] * 3]]
 
 
-def write_tiff(values, photometric=1):
-    """Write a grey TIFF of one row without Pillow, which converts signed values and writes black as 0."""
+RAMP = np.array([[0, 819, 4095]], np.uint16)  # black, a fifth, and white of 12 bits
+
+
+@pytest.mark.parametrize("tag", [281, 341], ids=["MaxSampleValue", "SMaxSampleValue"])
+def test_values_of_fewer_than_16_bits_are_scaled(tag):
+    assert decoded(write_tiff(RAMP, more={tag: 4095})) == [[[0] * 3, [51] * 3, [255] * 3]]
+    assert decoded(write_tiff(RAMP, more={tag: 4095}, photometric=0)) == [[[255] * 3, [204] * 3, [0] * 3]]
+    assert decoded(write_tiff(RAMP)) == [[[0] * 3, [3] * 3, [16] * 3]]
+
+
+@pytest.mark.parametrize("tag", [281, 341])
+@pytest.mark.parametrize("largest", [4000, 51 * 257, 65535, 0, 2047], ids=str)
+def test_a_largest_value_that_names_no_number_of_bits_is_a_statistic(tag, largest):
+    """TIFF 6.0: the tag must not change what an image looks like. Nor does one that the values exceed."""
+    assert decoded(write_tiff(RAMP, more={tag: largest})) == [[[0] * 3, [3] * 3, [16] * 3]]
+
+
+def test_packed_values_of_12_bits_are_scaled():
+    """0 and a fifth of 4095, 4095 and 0."""
+    packed = np.array([[0x00, 0x03, 0x33, 0xFF, 0xF0, 0x00]], np.uint8)
+    assert decoded(write_tiff(packed, width=4, more={258: 12})) == [[[0] * 3, [51] * 3, [255] * 3, [0] * 3]]
+
+
+@pytest.mark.parametrize("image_format", ["P5", "P6"])
+def test_values_of_12_bits_in_a_pgm_or_ppm_are_scaled(image_format):
+    values = RAMP.repeat(3 if image_format == "P6" else 1, axis=1)
+    data = f"{image_format} 3 1 4095\n".encode() + values.astype(">u2").tobytes()
+    assert decoded(data) == [[[0] * 3, [51] * 3, [255] * 3]]
+
+
+def test_colours_of_fewer_than_16_bits_in_16_are_refused():
+    """Pillow gives the upper 8 of 16 bits of each, which are the upper 4 of 12."""
+    colours = RAMP.repeat(3, axis=1)
+    with pytest.raises(ValueError, match=r"its colours use the lower 12 of 16 bits, .* save it with 8 bits"):
+        decode_image(write_tiff(colours, width=3, channels=3, photometric=2, more={281: 4095}))
+    whole = write_tiff(colours * 16, width=3, channels=3, photometric=2)
+    assert decoded(whole) == [[[0] * 3, [51] * 3, [255] * 3]]
+
+
+def write_tiff(values, photometric=1, *, width=None, channels=1, more=()):
+    """Write a TIFF of one row without Pillow, which converts signed values and writes black as 0."""
     kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
     data, size = values.tobytes(), values.dtype.itemsize
-    tags = [(256, 4, values.shape[1]), (257, 4, 1), (258, 3, 8 * size), (259, 3, 1), (262, 3, photometric), (273, 4, 8)]
-    tags += [(277, 3, 1), (278, 4, 1), (279, 4, len(data)), (339, 3, kind)]
-    entries = b"".join(struct.pack("<HHII", tag, form, 1, value) for tag, form, value in tags)
-    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + struct.pack("<H", len(tags)) + entries + bytes(4)
+    tags = {256: width or values.shape[1], 257: 1, 258: 8 * size, 259: 1, 262: photometric, 273: 8, 277: channels, 278: 1}
+    tags |= {279: len(data), 339: kind} | dict(more)
+    start, arrays, entries = 8 + len(data), b"", b""
+    for tag, value in sorted(tags.items()):
+        form, count = 4 if tag in (256, 257, 273, 278, 279) else 3, channels if tag in (258, 281, 339, 341) else 1
+        array = struct.pack(f"<{count}{'I' if form == 4 else 'H'}", *[value] * count)
+        if len(array) > 4:
+            array, arrays = struct.pack("<I", start + len(arrays)), arrays + array
+        entries += struct.pack("<HHI", tag, form, count) + array.ljust(4, b"\0")
+    return (
+        b"II*\0" + struct.pack("<I", start + len(arrays)) + data + arrays + struct.pack("<H", len(tags)) + entries + bytes(4)
+    )
 
 
 def test_the_suffixes_of_all_formats_are_images():

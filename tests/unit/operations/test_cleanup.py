@@ -1,17 +1,18 @@
 """Which files of an archive are in use, and that only unused ones are deleted; a stand-in generates the images."""
 
-import json
 import os
 import re
 import shutil
 import time
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 import pytest
-from standin import FINGERPRINT, generate_run, make_config
+from standin import FINGERPRINT, generate, generate_run, make_config
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import write_json
 from synthdiv.images.archive import MARKS, mark_use
 from synthdiv.operations.cleanup import check_locks, check_users, find_users, remove_files, sort_files, tabulate_files
 from synthdiv.plan.generation import list_generation_runs, list_shards
@@ -32,13 +33,29 @@ def config(tmp_path, classes_csv, monkeypatch):
 def generate_all(config):
     """Generate every dataset in the working folder and return the number of images generated."""
     study, results = load_study(config), Path("results", config["study"])
-    (results / "generators").mkdir(parents=True, exist_ok=True)
-    (results / "generators" / "gen.json").write_text(json.dumps(FINGERPRINT))
+    write_json(FINGERPRINT, results / "generators" / "gen.json")
     return sum(
         generate_run(study, run, shard, results / "images" / run.collection / f"{shard.name}.parquet").generated
         for run in list_generation_runs(study)
         for shard in list_shards(study).values()
     )
+
+
+def interrupt(config):
+    """Stop the generation of the first dataset in its second block, and return the names of the blocks that are finished."""
+    study, before = load_study(config), blocks(config)
+    run, shard = list_generation_runs(study)[0], list_shards(study)["c0-2"]
+    index = Path("results", config["study"], "images", run.collection, f"{shard.name}.parquet")
+    index.unlink(missing_ok=True)  # as Snakemake does
+
+    def stop_in_the_second_block(prompts, seeds, guidance_scale):
+        yield from islice(generate(prompts, seeds, guidance_scale), 55)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        generate_run(study, run, shard, index, generate=stop_in_the_second_block)
+    assert not index.exists()
+    return blocks(config) - before
 
 
 def list_states(config, *, later=0.0):
@@ -102,6 +119,56 @@ def test_files_indexed_in_another_folder_are_in_use(config, tmp_path, monkeypatc
     mark = refuse_to_list(config, there, "not there")
     os.remove(mark)
     assert list_states(config, later=2 * WEEK) == {"in an index": own, "unused": other}
+
+
+def test_blocks_of_an_unfinished_generation_are_in_use(config, tmp_path, monkeypatch):
+    """Also for another study, in the same folder or in another."""
+    here, there = Path.cwd(), tmp_path / "there"
+    write_json(FINGERPRINT, Path("results/s/generators/gen.json"))
+    other = config | {"study": "t", "seed": 9}
+    finished = interrupt(config)
+    assert len(finished) == 1
+    assert list_states(other, later=2 * WEEK) == {"planned": finished}
+    there.mkdir()
+    monkeypatch.chdir(there)
+    finished |= interrupt(other)
+    assert len(finished) == 2
+    assert list_states(config | {"seed": 10}, later=2 * WEEK) == {"planned": finished}
+    monkeypatch.chdir(here)
+    assert list_states(config, later=2 * WEEK) == {"planned": finished}
+    next(there.rglob("*.blocks")).unlink()
+    assert set(list_states(config, later=2 * WEEK)) == {"planned", "unused"}
+
+
+def test_blocks_stay_in_use_if_the_job_that_would_index_them_again_is_killed_at_its_start(config):
+    """Snakemake deletes the index before it starts the script."""
+    generate_all(config)
+    generated = blocks(config)
+    for index in Path("results").rglob("*.parquet"):
+        index.unlink()
+    assert list_states(config | {"study": "t", "seed": 9}, later=2 * WEEK) == {"planned": generated}
+
+
+def test_shorter_blocks_are_in_use_until_their_images_are_copied(config):
+    generate_all(config)
+    short = blocks(config)
+    config["images_per_class"] = {"train": 100, "evaluation": 10}
+    new = interrupt(config)
+    assert len(new) == 1
+    kept = list_states(config, later=2 * WEEK)
+    assert set().union(*kept.values()) == short | new
+    assert "unused" not in kept
+
+
+def test_a_damaged_list_of_blocks_is_an_error(config):
+    generate_all(config)
+    path = Path("results/s/images/synset/g7.5/c0-2.blocks")
+    path.write_text(path.read_text().replace("a", "b", 1))
+    message = (
+        f"the list of blocks {Path.cwd() / path} is damaged: it is unknown which images are needed there. Delete it and"
+    )
+    with pytest.raises(StudyError, match=re.escape(message)):
+        list_states(config)
 
 
 def refuse_to_list(config, folder, state):

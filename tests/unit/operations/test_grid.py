@@ -1,6 +1,5 @@
 """The grid: the paper's counts for its own study, and what an edit would regenerate, found from existing files."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
 from synthdiv.core.errors import StudyError
+from synthdiv.core.files import write_json
 from synthdiv.images.index import read_index
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
@@ -48,7 +48,7 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
 def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):
     assert "GUESS" in Rates(imagenet, tmp_path).describe()
     rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}
-    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a GPU", "generators": {"sd15": rates}}))
+    write_json({"device": "a GPU", "generators": {"sd15": rates}}, tmp_path / "calibration.json")
     assert Rates(imagenet, tmp_path).describe() == "Hours are for one device, as measured on a GPU (target calibrate)."
     hours = tabulate_images(imagenet, tmp_path)["hours"]
     assert hours[1] == round(131_250 / 2 / 3600, 1)
@@ -60,10 +60,21 @@ def test_a_training_on_some_classes_of_each_part_costs_the_same_as_one_on_a_whol
     monkeypatch.chdir(REPOSITORY)
     study = load_study(yaml.safe_load(Path("config/demo_interventions.yaml").read_text()))
     rates = {"small": {"images_per_s": 1 / 3600}}
-    (tmp_path / "calibration.json").write_text(json.dumps({"device": "a CPU", "classifiers": rates}))
+    write_json({"device": "a CPU", "classifiers": rates}, tmp_path / "calibration.json")
     trainings = tabulate_classifiers(study, tmp_path, Rates(study, tmp_path), ())
     assert len(trainings) == 8
     assert trainings["hours"].to_list() == pytest.approx([3 * 14 * 1000] * 8)
+
+
+@pytest.mark.parametrize("damage", [("2.0", "9.0"), ("generators", "generatorr"), ("{", ""), ("GPU", "\x00")])
+def test_a_damaged_calibration_is_named(imagenet, tmp_path, damage):
+    path = tmp_path / "calibration.json"
+    write_json({"device": "a GPU", "generators": {"sd15": {"images_per_s": 2.0, "images_per_s_unguided": 4.0}}}, path)
+    path.write_text(path.read_text().replace(*damage, 1))
+    with pytest.raises(
+        StudyError, match=rf"the calibration {path} is damaged: delete it; target calibrate measures it again"
+    ):
+        Rates(imagenet, tmp_path).describe()
 
 
 @pytest.fixture
@@ -75,8 +86,7 @@ def config(tmp_path, classes_csv, monkeypatch):
 
 def generate_all(config):
     study = load_study(config)
-    Path("results/generators").mkdir(parents=True, exist_ok=True)
-    Path("results/generators/gen.json").write_text(json.dumps(FINGERPRINT))
+    write_json(FINGERPRINT, "results/generators/gen.json")
     for run in list_generation_runs(study):
         for shard in list_shards(study).values():
             path = Path("results/images") / run.collection / f"{shard.name}.parquet"
@@ -111,7 +121,7 @@ def test_finished_work_takes_no_more_hours(config, tmp_path):
         (Path("results") / path).touch()
     rate = {"images_per_s": 1 / 3600}
     rates = {"generators": {"gen": rate}, "encoders": {"clip": rate}, "classifiers": {"small": rate}}
-    Path("results/calibration.json").write_text(json.dumps({"device": "a CPU"} | rates))
+    write_json({"device": "a CPU"} | rates, "results/calibration.json")
     study, results = load_study(config), Path("results")
     rates = Rates(study, results)
     assert tabulate_images(study, results)["hours"].to_list() == [0, 70]

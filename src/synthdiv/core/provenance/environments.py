@@ -107,15 +107,23 @@ def read_last_versions(results: Path) -> dict[str, str]:
 
 
 def _find_commit(repository: Path) -> str | None:
-    """Return the commit of a clone, with -dirty if its files differ; None for a copy without git's folder."""
+    """Return the commit of a clone, with -dirty if its files differ; None for a copy without git's folder.
+
+    Every job asks, since the clone may be edited while a study runs.
+    """
     if not (repository / ".git").exists():
         return None
-    command = ["git", "--no-optional-locks", "-C", str(repository), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = ["git", "--no-optional-locks", "-C", str(repository), "status", "--porcelain=v2", "--branch"]
+    command.append("--untracked-files=no")
     try:
-        done = subprocess.run([*command, "--exclude=*"], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() or None
+    commit = re.search(r"^# branch\.oid ([0-9a-f]+)$", done.stdout, flags=re.MULTILINE)
+    if commit is None:
+        return None
+    is_dirty = any(not line.startswith("#") for line in done.stdout.splitlines())
+    return f"{commit[1]}-dirty" if is_dirty else commit[1]
 
 
 def _find_processor() -> str:
