@@ -52,7 +52,7 @@ def embed(encoder, images):
     size = encoder.batch_size
     pixels = torch.stack([encoder.preprocess(image) for image in images])
     with torch.inference_mode():
-        parts = [encoder.run(encoder.prepare(pixels[n : n + size]), encoder.encode) for n in range(0, len(pixels), size)]
+        parts = [encoder.embed_batch(pixels[n : n + size]) for n in range(0, len(pixels), size)]
     return np.concatenate([part.vectors for part in parts])
 
 

@@ -21,12 +21,12 @@ from synthdiv.metrics.embedding_classifiers import fit_classifiers
 def main(job: ClassifyEmbeddings, smk: Script) -> None:
     """Fit, classify and write."""
     reference = EmbeddingTables(read_manifest(smk.input.reference), "train")
-    probe = None
+    probe, n_train = None, {}
     if smk.input.probe:
         with np.load(smk.input.probe[0], allow_pickle=False) as stored:
             probe = dict(stored)
+        n_train["logistic_regression"] = int(probe["n_train"])
     totals = sum_classes(reference, job.n_classes)
-    n_train = int(totals.counts.sum())
     tables = []
     with claim_scoring_device(smk.resources.device) as device:
         classify = fit_classifiers(reference, totals, probe=probe, seed=job.seed, device=device, **job.options)
@@ -37,7 +37,7 @@ def main(job: ClassifyEmbeddings, smk: Script) -> None:
                 head = [
                     pl.lit(classifier).alias("classifier"),
                     pl.lit(name).alias("query"),
-                    pl.lit(n_train).alias("n_train"),
+                    pl.lit(n_train.get(classifier, int(totals.counts.sum()))).alias("n_train"),
                 ]
                 tables.append(pl.DataFrame(columns).cast(pl.Int32).select(*head, pl.all()))
     write_table(pl.concat(tables), smk.output.predictions)

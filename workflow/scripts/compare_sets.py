@@ -33,6 +33,7 @@ def main(job: CompareSets, smk: Script) -> None:
         features=job.features,
         kinds=job.kinds,
         k=job.neighbours,
+        pairwise_images=job.pairwise_images,
         seed=seed,
         split="train",
         images_per_class=count,

@@ -106,7 +106,7 @@ TABLES = (
             ENCODER,
             Column("classifier", "[classifier on embeddings](../explanation/definitions.md#classifiers-on-embeddings)"),
             *PAIR,
-            integer("n_train", "number of references"),
+            integer("n_train", "number of references; with more than 200 classes, a linear probe uses a subset"),
             integer("n_queries", "number of queries"),
             *bounded(share("accuracy", "share of queries that are classified correctly")),
         ),

@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from synthdiv.classifiers.recipes import choose_layout, choose_precision
+from synthdiv.core.devices import limit_batch
 from synthdiv.core.jobs import ignore_sigterm
 from synthdiv.images.torch_dataset import ImageDataset
 
@@ -101,7 +102,8 @@ def run_models(
     list of float32 tensors
         One per model.
     """
-    layout = choose_layout(recipe)
+    layout, (_, height, width) = choose_layout(recipe), data["input_size"]
+    batch_size = limit_batch(batch_size, height, width, device)
     with tqdm(total=len(images), unit="image", desc=work, mininterval=10) as progress:
         for batch, _ in load_batches(images, data, device, workers=workers, batch_size=batch_size):
             batch = batch.contiguous(memory_format=layout)
@@ -135,10 +137,10 @@ def predict(
     recipe : mapping
         Sets ``precision`` and ``channels_last``.
     data : mapping
-        timm's mean and std.
+        timm's input_size, mean and std.
     device : torch.device
     batch_size : int
-        Images per batch.
+        Images per batch; on a CPU, the limit of :func:`synthdiv.core.devices.limit_batch` holds too.
     workers : int
         Processes that read, decode and transform.
     outputs : sequence of int, optional

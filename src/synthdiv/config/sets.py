@@ -138,6 +138,10 @@ class SetMetrics(ConfigPart):
     """The sets that all others are compared with; default is the first image set."""
     images_per_class: Annotated[int, Field(ge=2)] = 50
     """The maximum number of images per class in a comparison; both sets are reduced to the same number."""
+    pairwise_images: Annotated[int, Field(ge=100)] = 20_000
+    """The maximum number of images of a set in the metrics whose time grows with the square of this number: kernel distance,
+    precision, recall, density, coverage and linear separability. If the sets have more, fewer of each class are used (a
+    seeded subset); the columns images_per_class and n_images say how many."""
     neighbours: Count = 5
     """k of precision, recall, density and coverage."""
 

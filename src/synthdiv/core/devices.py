@@ -22,6 +22,25 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+CPU_PIXELS = 8 * 224 * 224
+"""Pixels that a CPU should compute at once: with more, what a model's layers hand on does not fit into its caches. Of images
+of 224 x 224 pixels, EfficientNet-Lite0 embeds twice as many in a second in batches of 8 as in batches of 256."""
+
+
+def limit_batch(batch_size: int, height: int, width: int, device: torch.device) -> int:
+    """Return how many images of a batch a device should compute at once: on a CPU, no more than is fast.
+
+    Parameters
+    ----------
+    batch_size : int
+        Images of a batch.
+    height, width : int
+        Their size in pixels.
+    device : torch.device
+        The device to compute on.
+    """
+    return batch_size if device.type != "cpu" else min(batch_size, max(1, CPU_PIXELS // (height * width)))
+
 
 @contextmanager
 def claim_scoring_device(device: str) -> Iterator[str]:

@@ -12,10 +12,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from PIL import Image
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import Compose, Normalize, PILToTensor, ToTensor
 from tqdm import tqdm
 
+from synthdiv.core.devices import limit_batch
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import ignore_sigterm
 from synthdiv.images.torch_dataset import ImageDataset
@@ -47,6 +50,8 @@ class Encoder:
         An entry of the config's ``encoders``.
     device : torch.device
         The device to compute on.
+    model : Module
+        The model, on the device.
     preprocess : torchvision.transforms.Compose
         The library's transform of an RGB image to a tensor; its last two steps are ToTensor and Normalize.
     encode : callable
@@ -56,27 +61,31 @@ class Encoder:
     version: str
     """Version of the model's library."""
 
-    def __init__(self, spec: Mapping[str, Any], device: torch.device, *, preprocess: Compose, encode: Callable) -> None:
+    def __init__(
+        self, spec: Mapping[str, Any], device: torch.device, *, model: nn.Module, preprocess: Compose, encode: Callable
+    ) -> None:
         self.batch_size: int = spec["batch_size"]
         self.dtype = DTYPES[spec["precision"]]
         self.device = device
+        # CPUs convolve images whose channels come last faster
+        self.layout = torch.channels_last if device.type == "cpu" else torch.contiguous_format
+        self.model: Any = model.to(memory_format=self.layout).eval()
         *steps, to_tensor, self.normalize = preprocess.transforms
         assert isinstance(to_tensor, ToTensor)
         assert isinstance(self.normalize, Normalize)
         self.preprocess = Compose([*steps, PILToTensor()])
         self.encode = encode
+        height, width = self.preprocess(Image.new("RGB", (64, 64))).shape[1:]
+        self.rows = limit_batch(self.batch_size, height, width, device)
 
     def prepare(self, batch: torch.Tensor) -> torch.Tensor:
-        """Convert a batch of images in bytes, shape (n, 3, height, width), to the model's input, on the device."""
+        """Convert images in bytes, shape (n, 3, height, width), to the model's input, on the device."""
         values = batch.to(self.device, torch.float32, non_blocking=True).div_(255)
-        return self.normalize(values).to(self.dtype)
+        return self.normalize(values).to(self.dtype, memory_format=self.layout)
 
-    def run(self, batch: torch.Tensor, encode: Callable) -> Features:
-        """Encode a batch padded to the batch size, so that a row's result does not depend on the number of rows."""
-        count = len(batch)
-        if count < self.batch_size:
-            batch = torch.cat([batch, batch[-1:].expand(self.batch_size - count, *batch.shape[1:])])
-        return measure_lengths(encode(batch.to(self.device, non_blocking=True))[:count].float())
+    def embed_batch(self, batch: torch.Tensor) -> Features:
+        """Embed images in bytes, shape (n, 3, height, width)."""
+        return run_batch(batch, lambda part: self.encode(self.prepare(part)), self.rows, self.device)
 
     @torch.inference_mode()
     def embed_images(self, rows: Mapping[str, Sequence], *, workers: int) -> Features:
@@ -114,9 +123,19 @@ class Encoder:
         parts = []
         with tqdm(total=len(rows["file"]), unit="image", desc="embed", mininterval=2) as progress:
             for batch, _ in loader:
-                parts.append(self.run(self.prepare(batch), self.encode))
+                parts.append(self.embed_batch(batch))
                 progress.update(len(batch))
         return join_features(parts)
+
+
+def run_batch(batch: torch.Tensor, encode: Callable, rows: int, device: torch.device) -> Features:
+    """Encode a batch, so many rows at once; the last ones are padded, so that no row's result depends on their number."""
+    parts = []
+    for part in batch.to(device, non_blocking=True).split(rows):
+        missing = rows - len(part)
+        padded = torch.cat([part, part[-1:].expand(missing, *part.shape[1:])]) if missing else part
+        parts.append(measure_lengths(encode(padded)[: len(part)].float()))
+    return join_features(parts)
 
 
 def measure_lengths(features: torch.Tensor) -> Features:

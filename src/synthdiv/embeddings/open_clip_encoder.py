@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.hub import advise
-from synthdiv.embeddings.encoder import Encoder, Features, join_features, name_model
+from synthdiv.embeddings.encoder import Encoder, Features, join_features, name_model, run_batch
 
 
 def make_tokenizer(spec: Mapping[str, Any]) -> Any:
@@ -64,7 +64,7 @@ class OpenClipEncoder(Encoder):
                 "which has their activation function"
             )
         try:
-            self.model, _, preprocess = open_clip.create_model_and_transforms(
+            loaded, _, preprocess = open_clip.create_model_and_transforms(
                 name_model(model),
                 pretrained=pretrained,
                 precision=spec["precision"],
@@ -77,8 +77,7 @@ class OpenClipEncoder(Encoder):
                 f"the encoder {model!r} ({pretrained or 'its own weights'}) could not be loaded: "
                 f"{advise(error, model, pretrained)}"
             ) from error
-        self.model.eval()
-        super().__init__(spec, device, preprocess=preprocess, encode=self.model.encode_image)
+        super().__init__(spec, device, model=loaded, preprocess=preprocess, encode=loaded.encode_image)
         self.tokenize = make_tokenizer(spec)
 
     @torch.inference_mode()
@@ -95,6 +94,6 @@ class OpenClipEncoder(Encoder):
         parts = []
         for start in tqdm(range(0, len(to_encode), self.batch_size), unit="batch", desc="embed", mininterval=2):
             tokens = self.tokenize(to_encode[start : start + self.batch_size])
-            parts.append(self.run(tokens, self.model.encode_text))
+            parts.append(run_batch(tokens, self.model.encode_text, self.batch_size, self.device))
         encoded, rows = join_features(parts), [unique[text] for text in texts]
         return Features(encoded.vectors[rows], encoded.lengths[rows])

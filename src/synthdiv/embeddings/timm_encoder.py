@@ -36,17 +36,17 @@ class TimmEncoder(Encoder):
     def __init__(self, spec: Mapping[str, Any], device: torch.device) -> None:
         model, weights = spec["model"], spec["pretrained"]
         try:
-            self.model = timm.create_model(name_model(model), pretrained=weights is None, num_classes=0)
+            loaded = timm.create_model(name_model(model), pretrained=weights is None, num_classes=0)
             if weights is not None:
-                load_checkpoint(self.model, weights, filter_fn=_drop_classifier, weights_only=True)
+                load_checkpoint(loaded, weights, filter_fn=_drop_classifier, weights_only=True)
         except Exception as error:
             raise StudyError(
                 f"the encoder {model!r} ({weights or 'its own weights'}) could not be loaded by timm: "
                 f"{advise(error, model, weights)}"
             ) from error
-        self.model.to(device, DTYPES[spec["precision"]]).eval()
-        preprocess = create_transform(**resolve_model_data_config(self.model), is_training=False)
-        super().__init__(spec, device, preprocess=preprocess, encode=self.model)
+        loaded.to(device, DTYPES[spec["precision"]])
+        preprocess = create_transform(**resolve_model_data_config(loaded), is_training=False)
+        super().__init__(spec, device, model=loaded, preprocess=preprocess, encode=loaded)
 
 
 def _drop_classifier(weights: dict[str, Any], model: Any) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def try_encoder(spec: Mapping[str, Any], device: torch.device) -> dict[str, int]
     images = [Image.fromarray(generator.integers(0, 256, (SIDE, SIDE, 3), dtype=np.uint8)) for _ in PROMPTS]
     with explain_refusal(f"the encoder {spec['model']} cannot embed images"), torch.inference_mode():
         batch = torch.stack([encoder.preprocess(image) for image in images])
-        features = encoder.run(encoder.prepare(batch), encoder.encode)
+        features = encoder.embed_batch(batch)
     _check(features, spec, "images; are its weights complete?")
     if hasattr(encoder, "embed_prompts"):
         with explain_refusal(f"the encoder {spec['model']} cannot embed prompts"):

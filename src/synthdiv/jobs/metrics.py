@@ -58,6 +58,8 @@ class CompareSets(Job):
         The vectors for distances between class clusters.
     neighbours : int
         k of precision, recall, density and coverage.
+    pairwise_images : int
+        Maximum number of images of a set in the metrics over all pairs.
     images_per_class, n_classes, seed
         As in :class:`MeasureSet`.
     """
@@ -65,6 +67,7 @@ class CompareSets(Job):
     kinds: tuple[str, str]
     features: str
     neighbours: int
+    pairwise_images: int
     images_per_class: int
     n_classes: int
     seed: int
@@ -225,6 +228,7 @@ def compare_sets(study: Study, encoder: str, reference: str, set_name: str) -> C
         kinds=(study.sets[reference].kind, study.sets[set_name].kind),
         features=choose_features(study, encoder),
         neighbours=options.neighbours,
+        pairwise_images=options.pairwise_images,
         images_per_class=options.images_per_class,
         n_classes=len(study.classes),
         seed=study.seed,

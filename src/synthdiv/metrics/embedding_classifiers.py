@@ -7,7 +7,7 @@ exploit the distributions of the individual examples". All use unit vectors, and
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,10 +17,14 @@ from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from synthdiv.embeddings.table import Embeddings, join_embeddings, make_unit
-from synthdiv.metrics.centroids import ClassSums
+from synthdiv.metrics.centroids import ClassSums, compute_centroids
 from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vote
+from synthdiv.metrics.set_metrics import subsample_classes
 
 BLOCK = 8192
+MAX_CANDIDATES = 200
+"""With more classes, a mixture or a density chooses among so many with the nearest centroids, and a linear probe is trained
+on fewer vectors: otherwise, time would grow with the square of the number of classes."""
 COLUMNS = 64
 """Columns whose variances are computed at once."""
 MAX_LEFT_OUT = 200
@@ -134,11 +138,54 @@ class GaussianMixtures:
             self.models.append(model.fit(own))
             self.priors[class_id] = math.log(len(own) / len(rows))
 
-    def classify(self, query: Embeddings) -> np.ndarray:
-        """Return the most probable class of each query: int64 array of shape (n,)."""
+    def classify(self, query: Embeddings, candidates: np.ndarray) -> np.ndarray:
+        """Return each query's most probable class among its candidates, of shape (n, m): int64 array of shape (n,)."""
         rows = make_unit(query.vectors)
-        scores = np.stack([model.score_samples(rows) for model in self.models], axis=1)
-        return (scores + self.priors).argmax(axis=1)
+        scores = np.full(candidates.shape, -np.inf)
+        for class_id, places in iterate_candidates(candidates, len(self.models)):
+            scores[places] = self.models[class_id].score_samples(rows[places[0]]) + self.priors[class_id]
+        return choose_candidates(candidates, scores)
+
+
+def find_candidates(query: Embeddings, totals: ClassSums) -> np.ndarray:
+    """Return each query's candidates: all classes or, of more than ``MAX_CANDIDATES``, those with the nearest centroids.
+
+    Parameters
+    ----------
+    query : Embeddings
+        n vectors.
+    totals : ClassSums
+        Class sums of the reference.
+
+    Returns
+    -------
+    int64 array of shape (n, m)
+        In ascending order.
+    """
+    n_classes = len(totals.counts)
+    if n_classes <= MAX_CANDIDATES:
+        return np.tile(np.arange(n_classes), (len(query), 1))
+    centroids = compute_centroids(totals)
+    found = np.empty((len(query), MAX_CANDIDATES), dtype=np.int64)
+    for part in split_rows(len(query), BLOCK):
+        cosines = make_unit(query.vectors[part]) @ centroids.T
+        found[part] = np.sort(np.argsort(-cosines, axis=1, kind="stable")[:, :MAX_CANDIDATES], axis=1)
+    return found
+
+
+def iterate_candidates(candidates: np.ndarray, n_classes: int) -> Iterator[tuple[int, tuple[np.ndarray, np.ndarray]]]:
+    """Yield each class that is a candidate, and its places: the rows and columns of ``candidates`` that name it."""
+    order = np.argsort(candidates, axis=None, kind="stable")
+    bounds = np.searchsorted(candidates.ravel()[order], np.arange(n_classes + 1))
+    for class_id in range(n_classes):
+        places = order[bounds[class_id] : bounds[class_id + 1]]
+        if len(places):
+            yield class_id, np.divmod(places, candidates.shape[1])
+
+
+def choose_candidates(candidates: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return each row's candidate with the highest score, the smallest of ties: int64 array of shape (n,)."""
+    return np.take_along_axis(candidates, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
 
 
 def choose_bandwidth(reference: Embeddings) -> float:
@@ -174,8 +221,10 @@ def choose_bandwidth(reference: Embeddings) -> float:
     return best
 
 
-def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_classes: int, variance: float) -> np.ndarray:
-    """Return the class with the highest Gaussian kernel density, weighted by class size.
+def classify_density(
+    reference: Iterable[Embeddings], query: Embeddings, candidates: np.ndarray, n_classes: int, variance: float
+) -> np.ndarray:
+    """Return each query's candidate with the highest Gaussian kernel density, weighted by class size.
 
     scikit-learn's KernelDensity is ten times slower, and in many dimensions its log densities are wrong
     (https://github.com/scikit-learn/scikit-learn/issues/7492).
@@ -184,6 +233,8 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
     ----------
     reference : iterable of Embeddings
     query : Embeddings
+    candidates : int64 array of shape (n, m)
+        Classes, from :func:`find_candidates`.
     n_classes : int
         C.
     variance : float
@@ -194,18 +245,16 @@ def classify_density(reference: Iterable[Embeddings], query: Embeddings, n_class
     int64 array of shape (n,)
     """
     rows = make_unit(query.vectors).astype(np.float32)
-    logs = np.full((len(rows), n_classes), -np.inf)
+    logs = np.full(candidates.shape, -np.inf)
     for block in reference:
-        order = np.argsort(block.class_ids, kind="stable")
-        present, starts = np.unique(block.class_ids[order], return_index=True)
-        others = make_unit(block.vectors[order]).astype(np.float32)
-        for part in split_rows(len(rows), BLOCK // 8):
-            scores = (rows[part] @ others.T).astype(np.float64) / variance
-            top = scores.max(axis=1, keepdims=True)
-            sums = np.add.reduceat(np.exp(scores - top), starts, axis=1)
-            with np.errstate(divide="ignore"):
-                logs[part, present] = np.logaddexp(logs[part, present], np.log(sums) + top)
-    return logs.argmax(axis=1)
+        others = make_unit(block.vectors).astype(np.float32)
+        for class_id, (places, columns) in iterate_candidates(candidates, n_classes):
+            own = others[block.class_ids == class_id]
+            for part in split_rows(len(places) if len(own) else 0, BLOCK):
+                scores = (rows[places[part]] @ own.T).astype(np.float64) / variance
+                where = places[part], columns[part]
+                logs[where] = np.logaddexp(logs[where], logsumexp(scores, axis=1))
+    return choose_candidates(candidates, logs)
 
 
 def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed: int) -> dict[str, Any]:
@@ -214,12 +263,13 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
     Parameters
     ----------
     reference : Embeddings
-        At least two classes.
+        At least two classes. Of more than ``MAX_CANDIDATES`` classes, a seeded subset of each is used, so that the time
+        grows with the number of classes and not with its square.
     c_values : sequence of float
         Values of C (inverse regularisation). The best on a fifth of each class is chosen, the smallest of ties; then the
         whole reference is fitted. If a class has fewer than five vectors, the middle value is used.
     seed : int
-        Selects the fifth.
+        Selects the fifth and the subset.
 
     Returns
     -------
@@ -227,6 +277,7 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
         weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), c, n_train,
         iterations.
     """
+    reference = _reduce(reference, seed)
     rows = _make_all_unit(reference.vectors)
     rows *= math.sqrt(rows.shape[1])  # values of about 1
     ordered = sorted(c_values)
@@ -248,6 +299,14 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
         "n_train": len(rows),
         "iterations": int(np.max(model.n_iter_)),
     }
+
+
+def _reduce(reference: Embeddings, seed: int) -> Embeddings:
+    """Return at most as many vectors as ``MAX_CANDIDATES`` classes have on average, but five of each class."""
+    n_classes = len(np.unique(reference.class_ids))
+    if n_classes <= MAX_CANDIDATES:
+        return reference
+    return subsample_classes([reference], max(5, len(reference) * MAX_CANDIDATES // n_classes**2), seed)
 
 
 def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
@@ -321,10 +380,11 @@ def fit_classifiers(
     def classify(query: Embeddings) -> dict[str, np.ndarray]:
         found = classify_knn(reference, query, knn, center=totals.mean, device=device) if knn else {}
         found["lda"] = discriminant.classify(query)
+        candidates = find_candidates(query, totals)
         if mixtures is not None:
-            found["gaussian_mixture"] = mixtures.classify(query)
+            found["gaussian_mixture"] = mixtures.classify(query, candidates)
         if variance is not None:
-            found["kernel_density"] = classify_density(reference, query, n_classes, variance)
+            found["kernel_density"] = classify_density(reference, query, candidates, n_classes, variance)
         if probe is not None:
             found["logistic_regression"] = classify_by_linear_probe(probe, query)
         return found

@@ -16,7 +16,7 @@ from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernel
 from synthdiv.metrics.modality_gap import measure_modality_gap
 from synthdiv.metrics.precision_recall import measure_manifold
 from synthdiv.metrics.separability import MIN_VECTORS, measure_separability
-from synthdiv.metrics.set_metrics import GROUPS, SCHEMA, Interval, group_rows
+from synthdiv.metrics.set_metrics import GROUPS, SCHEMA, Interval, group_rows, subsample_classes
 from synthdiv.stats.intervals import Z, jackknife_interval, wilson_interval
 
 
@@ -28,6 +28,7 @@ def compare_sets(
     features: str,
     kinds: tuple[str, str],
     k: int,
+    pairwise_images: int,
     seed: int,
     split: str,
     images_per_class: int,
@@ -50,10 +51,13 @@ def compare_sets(
         "image" or "prompt", of reference and query.
     k : int
         Number of neighbours, for precision, recall, density and coverage.
+    pairwise_images : int
+        Maximum number of images of a set in kernel distance, precision, recall, density, coverage and separability: their
+        time grows with its square. Of larger sets, these use a seeded subset with equally many images of each class.
     seed : int
-        Seed of the halves and the permutation of the separability.
+        Seed of the subset, and of the halves and the permutation of the separability.
     split, images_per_class
-        Values of these columns.
+        Values of these columns; the metrics of the subset have its number of images per class.
 
     Returns
     -------
@@ -63,28 +67,37 @@ def compare_sets(
     """
     rows: list[dict[str, Any]] = []
 
-    def add(metric: str, value: float, interval: Interval = None, class_id: int | None = None, n: int = len(query)) -> None:
-        low, high = interval or (None, None)
-        rows.append(
-            {"metric": metric, "split": split, "images_per_class": images_per_class, "class_id": class_id}
-            | {"value": value, "low": low, "high": high, "n_images": n}
-        )
+    def add_to_rows(per_class: int, size: int) -> Callable[..., None]:
+        def add(metric: str, value: float, interval: Interval = None, class_id: int | None = None, n: int = size) -> None:
+            low, high = interval or (None, None)
+            rows.append(
+                {"metric": metric, "split": split, "images_per_class": per_class, "class_id": class_id}
+                | {"value": value, "low": low, "high": high, "n_images": n}
+            )
 
+        return add
+
+    add = add_to_rows(images_per_class, len(query))
     groups = group_rows(query)
     parts = [query[groups == group] for group in range(GROUPS)]
     _add_shift(add, reference, parts, n_classes)
     rng = np.random.default_rng(seed)
     if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, MIN_VECTORS):
         return pl.DataFrame(rows, schema=SCHEMA)
-    for name, value in measure_separability(reference.vectors, query.vectors, rng).items():
-        add(name, value)
+    few_references, few_queries, few_per_class = reference, query, images_per_class
+    if max(len(reference), len(query)) > pairwise_images:
+        few_per_class = min(images_per_class, max(1, pairwise_images // n_classes))
+        few_references, few_queries = (subsample_classes([one], few_per_class, seed) for one in (reference, query))
+    add_few = add_to_rows(few_per_class, len(few_queries))
+    for name, value in measure_separability(few_references.vectors, few_queries.vectors, rng).items():
+        add_few(name, value)
     if set(kinds) == {"image", "prompt"}:
         _add_jackknife(add, lambda some: measure_modality_gap(reference, some, n_classes), query, groups)
     if kinds == ("image", "image"):
-        real, fakes = _features(reference, features), [_features(part, features) for part in parts]
-        _add_frechet(add, real, fakes)
-        _add_kernel(add, real, fakes)
-        _add_manifold(add, real, _features(query, features), k)
+        _add_frechet(add, _features(reference, features), [_features(part, features) for part in parts])
+        real, groups = _features(few_references, features), group_rows(few_queries)
+        _add_kernel(add_few, real, [_features(few_queries[groups == group], features) for group in range(GROUPS)])
+        _add_manifold(add_few, real, _features(few_queries, features), k)
     return pl.DataFrame(rows, schema=SCHEMA)
 
 

@@ -154,7 +154,7 @@ def measure_encoder(spec: Mapping[str, Any], device: torch.device, *, at_least: 
     pixels = encoder.preprocess(Image.fromarray(np.zeros((64, 64, 3), np.uint8)))
     batch = pixels.expand(spec["batch_size"], *pixels.shape)
     with torch.inference_mode():
-        seconds = time_work(lambda: encoder.run(encoder.prepare(batch), encoder.encode), device, at_least=at_least)
+        seconds = time_work(lambda: encoder.embed_batch(batch), device, at_least=at_least)
     return {"batch_size": spec["batch_size"], "images_per_s": round(spec["batch_size"] / seconds, 2)}
 
 

@@ -10,7 +10,8 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from synthdiv.embeddings.table import make_unit
-from synthdiv.metrics.centroids import sum_classes
+from synthdiv.metrics import embedding_classifiers as module
+from synthdiv.metrics.centroids import compute_centroids, sum_classes
 from synthdiv.metrics.embedding_classifiers import (
     GaussianMixtures,
     LinearDiscriminant,
@@ -18,6 +19,7 @@ from synthdiv.metrics.embedding_classifiers import (
     classify_by_linear_probe,
     classify_density,
     classify_knn,
+    find_candidates,
     find_shrinkage,
     fit_classifiers,
     train_linear_probe,
@@ -39,6 +41,7 @@ def split(set_, size):
 
 REFERENCE, QUERY = make_set(1), make_set(2, spread=1.0)
 X, Z = make_unit(REFERENCE.vectors), make_unit(QUERY.vectors)
+ALL = np.tile(np.arange(4), (len(QUERY), 1))
 
 
 @pytest.mark.parametrize("shrinkage", [0.0, 0.3, 1.0])
@@ -57,7 +60,7 @@ def test_the_shrinkage_matches_scikit_learn():
 
 
 def test_mixtures_match_scikit_learn():
-    ours = GaussianMixtures(REFERENCE, 4, 2, seed=3).classify(QUERY)
+    ours = GaussianMixtures(REFERENCE, 4, 2, seed=3).classify(QUERY, ALL)
     floor = 1e-2 * X.var(axis=0).mean()
     scores = []
     for c in range(4):
@@ -75,7 +78,46 @@ def test_densities_match_scikit_learn():
         scores.append(KernelDensity(bandwidth=variance**0.5).fit(own).score_samples(Z) + np.log(len(own)))
     order = np.random.default_rng(0).permutation(len(REFERENCE))
     for blocks in (split(REFERENCE, 13), [REFERENCE[order]]):
-        assert classify_density(blocks, QUERY, 4, variance).tolist() == np.argmax(scores, axis=0).tolist()
+        assert classify_density(blocks, QUERY, ALL, 4, variance).tolist() == np.argmax(scores, axis=0).tolist()
+
+
+def test_the_candidates_are_the_classes_with_the_nearest_centroids(monkeypatch):
+    totals = sum_classes([REFERENCE], 4)
+    assert (find_candidates(QUERY, totals) == ALL).all()
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 2)
+    found = find_candidates(QUERY, totals)
+    cosines = Z @ compute_centroids(totals).T
+    assert found.tolist() == [sorted(np.argsort(-row)[:2].tolist()) for row in cosines]
+
+
+@pytest.mark.parametrize("name", ["mixture", "density"])
+def test_only_candidates_are_chosen(monkeypatch, name):
+    """With candidates as with all classes, where the best class of all is a candidate; elsewhere the better candidate."""
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 2)
+    candidates = find_candidates(QUERY, sum_classes([REFERENCE], 4))
+
+    def classify(among):
+        if name == "mixture":
+            return GaussianMixtures(REFERENCE, 4, 2, seed=3).classify(QUERY, among)
+        return classify_density(split(REFERENCE, 13), QUERY, among, 4, choose_bandwidth(REFERENCE))
+
+    freely, bound = classify(ALL), classify(candidates)
+    among = (candidates == freely[:, None]).any(axis=1)
+    assert 0 < among.sum() < len(QUERY)
+    assert (bound == freely)[among].all()
+    assert (candidates == bound[:, None]).any(axis=1).all()
+
+
+def test_with_many_classes_the_linear_probe_is_trained_on_fewer_vectors(monkeypatch):
+    monkeypatch.setattr(module, "MAX_CANDIDATES", 3)
+    many = make_set(1, sizes=(24,) * 6)
+    probe = train_linear_probe(many, c_values=[1.0], seed=0)
+    assert probe["n_train"] == 6 * 12  # 3 classes have 72
+    assert (classify_by_linear_probe(probe, many) == many.class_ids).mean() > 0.8
+    order = np.argsort(many.class_ids, kind="stable")
+    again = train_linear_probe(many[order], c_values=[1.0], seed=0)
+    assert (again["weights"] == probe["weights"]).all()
+    assert train_linear_probe(make_set(1, sizes=(8,) * 6), c_values=[1.0], seed=0)["n_train"] == 6 * 5
 
 
 def test_the_bandwidth_nearly_maximises_the_likelihood():

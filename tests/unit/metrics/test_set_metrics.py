@@ -101,7 +101,8 @@ TRUTH = float((np.mean(_ROWS / np.linalg.norm(_ROWS, axis=1, keepdims=True), axi
 
 
 def compare(reference, query, kinds=("image", "image"), **options):
-    options = {"features": "unit", "k": 5, "seed": 0, "split": "train", "images_per_class": 40} | options
+    defaults = {"features": "unit", "k": 5, "pairwise_images": 500, "seed": 0, "split": "train", "images_per_class": 40}
+    options = defaults | options
     return compare_sets(reference, query, 5, kinds=kinds, **options)
 
 
@@ -144,9 +145,33 @@ def test_three_references_are_too_few_for_separability():
     few = make_embeddings([0, 1, 2], np.eye(6)[:3])
     query = make_embeddings(np.repeat([0, 1, 2], 30), np.random.default_rng(0).normal(size=(90, 6)))
     table = compare_sets(
-        few, query, 3, features="unit", kinds=("prompt", "image"), k=1, seed=0, split="train", images_per_class=30
+        few,
+        query,
+        3,
+        features="unit",
+        kinds=("prompt", "image"),
+        k=1,
+        pairwise_images=500,
+        seed=0,
+        split="train",
+        images_per_class=30,
     )
     assert set(table["metric"]) == {"centroid_shift"}
+
+
+def test_metrics_over_all_pairs_use_a_subset_of_large_sets():
+    reference, query = make_set(4), make_set(5, shift=0.5)
+    size = len(query) // 5
+    every, few = whole(compare(reference, query)), whole(compare(reference, query, pairwise_images=5 * 12))
+    assert every == whole(compare(reference, query, pairwise_images=len(query)))
+    alone = whole(compare(*(subsample_classes([one], 12, 0) for one in (reference, query)), images_per_class=12))
+    pairwise = {"kernel_distance", "precision", "recall", "density", "coverage"}
+    pairwise |= {name for name in every if name.startswith("separa")}
+    assert {name for name in every if every[name] != few[name]} == pairwise
+    for name in pairwise:
+        assert few[name] == alone[name]
+        assert (few[name]["n_images"], few[name]["images_per_class"]) == (60, 12)
+        assert (every[name]["n_images"], every[name]["images_per_class"]) == (5 * size, size)
 
 
 def test_raw_features_have_their_original_lengths():
