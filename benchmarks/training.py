@@ -59,7 +59,7 @@ def make_images(folder: Path) -> Path:
         write_block(block, members)
         rows += [
             {"class_id": start // BATCH, "split": "train", "index": n, "prompt": None, "seed": None, "file": stored.file}
-            | {"offset": stored.offset, "size": stored.size, "flags": []}
+            | {"offset": stored.offset, "size": stored.size, "digest": stored.digest, "flags": []}
             for n, stored in enumerate(read_block(block))
         ]
     write_index(folder / "index.parquet", rows, {})

@@ -5,6 +5,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from synthdiv.core.job import Job, Part
@@ -13,10 +14,15 @@ from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.experiments import list_encoder_experiments, list_queries, list_references
 from synthdiv.plan.parts import Experiment
-from synthdiv.plan.sets import list_encoders
+from synthdiv.plan.sets import find_embedding_files, list_encoders
 from synthdiv.plan.study import Study
 from synthdiv.plan.sweeps import find_sweep_metrics
 from synthdiv.prompts.class_columns import ClassColumns
+
+LARGE_SET = 100_000
+"""Images of a set from which on a job that reads it uses several threads."""
+LARGE_TABLES = LARGE_SET * 1000
+"""Bytes of user-provided embeddings from which on it does: so many vectors of 500 values in fp16."""
 
 
 class ScoreExperiment(Job):
@@ -133,9 +139,18 @@ def find_query_embeddings(study: Study, encoder: str, query: str) -> str:
 
 
 def count_scoring_threads(study: Study) -> int:
-    """Return 1 for a small study, so that its experiments run in parallel, else 8."""
-    references = len(study.classes) * study.config.images_per_class.train
-    return 1 if references < 100_000 else 8
+    """Return 1 for a study of small sets, so that its experiments run in parallel, else 8."""
+    images = len(study.classes) * study.config.images_per_class.train
+    large = [
+        images >= LARGE_SET if entry.embeddings is None else measure_user_embeddings(study, name) >= LARGE_TABLES
+        for name, entry in study.sets.items()
+    ]
+    return 8 if any(large) else 1
+
+
+def measure_user_embeddings(study: Study, set_name: str) -> int:
+    """Return the size in bytes of a set's user-provided embeddings, of those tables that exist."""
+    return sum(os.path.getsize(path) for path in find_embedding_files(study, set_name) if os.path.isfile(path))
 
 
 def count_scoring_gpus(study: Study) -> int:

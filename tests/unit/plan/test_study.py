@@ -12,6 +12,7 @@ from synthdiv.config.loading import read_config
 from synthdiv.config.training import MixturePart
 from synthdiv.core.errors import StudyError
 from synthdiv.jobs.classifiers import train_classifier
+from synthdiv.jobs.experiments import LARGE_TABLES, count_scoring_threads
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import (
@@ -783,3 +784,25 @@ def test_features_need_natural_images(demo, name, sentence):
     with pytest.raises(StudyError) as caught:
         load_study(demo | {"features": {"set": name}})
     assert str(caught.value) == sentence
+
+
+def test_jobs_of_large_sets_use_several_threads(demo):
+    assert count_scoring_threads(load_study(demo)) == 1
+    demo["images_per_class"] = {"train": 10_000, "evaluation": 100}  # of ten classes
+    assert count_scoring_threads(load_study(demo)) == 8
+
+
+def test_the_size_of_user_provided_embeddings_counts_and_not_the_number_of_images(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "classes.csv").write_text("class_id,key,name\n0,a,a\n1,b,b\n")
+    table = tmp_path / "mine.parquet"
+    table.write_bytes(bytes(1000))
+    config = {
+        "study": "mine",
+        "classes": "classes.csv",
+        "images_per_class": {"train": 100_000, "evaluation": 1},
+        "sets": {"Mine-IM": {"kind": "image", "embeddings": "mine.parquet"}},
+    }
+    assert count_scoring_threads(load_study(config)) == 1
+    os.truncate(table, LARGE_TABLES)  # a file with a hole
+    assert count_scoring_threads(load_study(config)) == 8
