@@ -789,6 +789,7 @@ def test_features_need_natural_images(demo, name, sentence):
 def test_jobs_of_large_sets_use_several_threads(demo):
     assert count_scoring_threads(load_study(demo)) == 1
     demo["images_per_class"] = {"train": 10_000, "evaluation": 100}  # of ten classes
+    demo["datasets"]["promptaug"]["unique"] = False
     assert count_scoring_threads(load_study(demo)) == 8
 
 
