@@ -93,13 +93,14 @@ slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm 
 full-size-test: $(VENV)/.installed  ## generate and embed an image with models of real size and random weights (8 GB of memory)
 	@$(PYTEST) -m full_size tests/integration/test_full_size.py
 
-bench: $(VENV)/.installed  ## benchmark metrics, training, generation, embedding, indexing and planning (half an hour)
+bench: $(VENV)/.installed  ## benchmark metrics, training, generation, embedding, indexing, planning and many classes (an hour)
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/metrics.py
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/training.py
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/generation.py
 	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/embedding.py
 	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
+	@$(BIN)/python benchmarks/classes.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff check .
