@@ -54,7 +54,7 @@ def run_study(folder: Path, n_classes: int) -> pl.DataFrame:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stdout[-3000:]}")
     jobs = pl.read_csv(folder / "results" / f"classes{n_classes}" / "tables" / "jobs.csv")
     sums = [pl.col("cpu_seconds").sum(), pl.col("max_rss_mb").max(), pl.col("written_mb").sum()]
-    return jobs.group_by("rule").agg(pl.len().alias("n_jobs"), *sums).with_columns(pl.lit(n_classes).alias("n_classes"))
+    return jobs.group_by("rule").agg(*sums).with_columns(pl.lit(n_classes).alias("n_classes"))
 
 
 def find_exponents(table: pl.DataFrame) -> pl.DataFrame:

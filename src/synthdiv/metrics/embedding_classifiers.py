@@ -246,9 +246,10 @@ def classify_density(
     """
     rows = make_unit(query.vectors).astype(np.float32)
     logs = np.full(candidates.shape, -np.inf)
+    places_of = dict(iterate_candidates(candidates, n_classes))
     for block in reference:
         others = make_unit(block.vectors).astype(np.float32)
-        for class_id, (places, columns) in iterate_candidates(candidates, n_classes):
+        for class_id, (places, columns) in places_of.items():
             own = others[block.class_ids == class_id]
             for part in split_rows(len(places) if len(own) else 0, BLOCK):
                 scores = (rows[places[part]] @ own.T).astype(np.float64) / variance
