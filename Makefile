@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo demo-sd report test browser slurm-test full-size-test full-test bench lint format lock demo-models demo-natural imagenet-prompts reference clean
+.PHONY: help environment demo demo-sd report test browser slurm-test full-size-test full-test bench gpu-test lint format lock demo-models demo-natural imagenet-prompts reference clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,6 +101,10 @@ bench: $(VENV)/.installed  ## benchmark metrics, training, generation, embedding
 	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/classes.py
+
+gpu-test: $(VENV)/.installed  ## run the tests that need a GPU, and time it against plain loops (minutes, with models of full size)
+	@$(PYTEST) -m gpu -p no:xdist
+	@$(BIN)/python benchmarks/gpu.py
 
 lint: $(VENV)/.installed  ## check style, types and the workflow
 	$(BIN)/ruff check .

@@ -112,16 +112,16 @@ def open_theirs(recipe: dict[str, Any], folder: Path, workers: int) -> Callable[
     return read
 
 
-def make_steps(recipe: dict[str, Any]) -> tuple[Any, Any]:
+def make_steps(recipe: dict[str, Any], device: torch.device = CPU) -> tuple[Any, Any]:
     """Return a step of our training and one of a bare timm loop, on the same batches, each with its own model."""
-    learner = Learner(recipe, 8, count_steps(recipe, IMAGES), seed=0, initial=None, process=Process(0, 1, CPU))
+    learner = Learner(recipe, 8, count_steps(recipe, IMAGES), seed=0, initial=None, process=Process(0, 1, device))
     learner.model.train()
     generator = torch.Generator().manual_seed(0)
-    size = recipe["image_size"]
-    kept = [(torch.randn(BATCH, 3, size, size, generator=generator), torch.arange(BATCH) % 8) for _ in range(2)]
-    batches = cycle(kept)
+    size, count = recipe["image_size"], recipe["batch_size"]
+    kept = [(torch.randn(count, 3, size, size, generator=generator), torch.arange(count) % 8) for _ in range(2)]
+    batches = cycle([(images.to(device), labels.to(device)) for images, labels in kept])
 
-    model = build_model(recipe, 8).to(memory_format=torch.channels_last).train()
+    model = build_model(recipe, 8).to(device, memory_format=torch.channels_last).train()
     optimizer = timm.optim.create_optimizer_v2(model, **recipe["optimizer"])
     criterion = timm.loss.LabelSmoothingCrossEntropy(recipe["label_smoothing"])
     average = timm.utils.ModelEmaV3(model, decay=recipe["ema_decay"])
@@ -129,7 +129,7 @@ def make_steps(recipe: dict[str, Any]) -> tuple[Any, Any]:
     def theirs() -> None:
         images, labels = next(batches)
         images = images.contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(device.type, torch.bfloat16):
             logits = model(images)
         criterion(logits.float(), labels).backward()
         optimizer.step()

@@ -64,6 +64,8 @@ rule compare_sets:
         "../../envs/synthdiv.yaml"
     threads: from_plan(experiments.count_scoring_threads)
     resources:
+        device=STUDY.config.scoring_device,
+        gpu=from_plan(experiments.count_scoring_gpus),
         turn=1,
         mem_mb=growing(16000),
         runtime=growing(240),

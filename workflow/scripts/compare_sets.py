@@ -6,6 +6,7 @@ Outputs: metrics, one row per metric.
 
 import numpy as np
 
+from synthdiv.core.devices import claim_scoring_device
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
@@ -26,18 +27,20 @@ def main(job: CompareSets, smk: Script) -> None:
     pair = zip((reference, other), job.kinds, strict=True)
     smallest = [int(np.bincount(one.class_ids).min()) for one, kind in pair if kind == "image"]
     count = min([count, *smallest])
-    table = compare_sets(
-        subsample_classes([reference], count, seed),
-        subsample_classes([other], count, seed),
-        job.n_classes,
-        features=job.features,
-        kinds=job.kinds,
-        k=job.neighbours,
-        pairwise_images=job.pairwise_images,
-        seed=seed,
-        split="train",
-        images_per_class=count,
-    )
+    with claim_scoring_device(smk.resources.device) as device:
+        table = compare_sets(
+            subsample_classes([reference], count, seed),
+            subsample_classes([other], count, seed),
+            job.n_classes,
+            features=job.features,
+            kinds=job.kinds,
+            k=job.neighbours,
+            pairwise_images=job.pairwise_images,
+            seed=seed,
+            split="train",
+            images_per_class=count,
+            device=device,
+        )
     write_table(table, smk.output.metrics)
 
 

@@ -17,7 +17,7 @@ from synthdiv.metrics.embedding_classifiers import train_linear_probe
 @run_as_job(TrainLinearProbe)
 def main(job: TrainLinearProbe, smk: Script) -> None:
     """Train the linear probe and write it."""
-    reference = EmbeddingTables(read_manifest(smk.input.reference), "train").read()
+    reference = EmbeddingTables(read_manifest(smk.input.reference), "train")
     probe = train_linear_probe(reference, c_values=job.c_values, seed=job.seed)
     with replace_atomically(smk.output.probe) as temporary, open(temporary, "wb") as file:
         np.savez(file, **probe)

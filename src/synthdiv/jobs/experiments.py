@@ -154,7 +154,7 @@ def measure_user_embeddings(study: Study, set_name: str) -> int:
 
 
 def count_scoring_gpus(study: Study) -> int:
-    """Return the number of GPUs of a job that searches neighbours."""
+    """Return the number of GPUs of a job that searches neighbours or compares all pairs of two sets."""
     return 0 if study.config.scoring_device == "cpu" else 1
 
 

@@ -16,17 +16,15 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
-from synthdiv.embeddings.table import Embeddings, join_embeddings, make_unit
+from synthdiv.embeddings.table import Embeddings, make_unit
 from synthdiv.metrics.centroids import ClassSums, compute_centroids
 from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vote
-from synthdiv.metrics.set_metrics import subsample_classes
+from synthdiv.metrics.set_metrics import iterate_classes, subsample_classes
 
 BLOCK = 8192
 MAX_CANDIDATES = 200
 """With more classes, a mixture or a density chooses among so many with the nearest centroids, and a linear probe is trained
 on fewer vectors: otherwise, time would grow with the square of the number of classes."""
-COLUMNS = 64
-"""Columns whose variances are computed at once."""
 MAX_LEFT_OUT = 200
 """Maximum number of vectors per class used to choose a bandwidth."""
 
@@ -72,6 +70,12 @@ class LinearDiscriminant:
     shrinkage : float or "auto"
         From the covariance within classes (0) to a multiple of the identity (1). "auto": the oracle-approximating value.
 
+    Attributes
+    ----------
+    mean : float64 array of shape (d,)
+        The mean of all unit vectors.
+    shrinkage : float
+
     References
     ----------
     Y. Chen, A. Wiesel, Y. C. Eldar and A. O. Hero, "Shrinkage Algorithms for MMSE Covariance Estimation", 2010.
@@ -92,6 +96,7 @@ class LinearDiscriminant:
         width, mean_variance = len(covariance), np.trace(covariance) / len(covariance)
         if mean_variance <= 1e-15:  # one vector per class, or copies: nearest mean
             covariance, mean_variance = np.eye(width), 1.0
+        self.mean = sums.sum(axis=0) / counts.sum()
         self.shrinkage = find_shrinkage(covariance, int(counts.sum())) if shrinkage == "auto" else float(shrinkage)
         covariance = (1 - self.shrinkage) * covariance + self.shrinkage * mean_variance * np.eye(width)
         self.weights = np.linalg.lstsq(covariance, means.T, rcond=None)[0]  # (d, C)
@@ -115,28 +120,30 @@ class GaussianMixtures:
 
     Parameters
     ----------
-    reference : Embeddings
-        At least two vectors per class.
-    n_classes : int
-        C.
+    reference : iterable of Embeddings
+        In the order of the classes, with at least two vectors of each. Read once.
+    mean : float64 array of shape (d,)
+        The mean of all unit vectors.
     components : int
         Components per class, at most half its number of vectors.
     seed : int
         Seed of the fits' initial values.
     """
 
-    def __init__(self, reference: Embeddings, n_classes: int, components: int, seed: int) -> None:
-        rows = _make_all_unit(reference.vectors)
-        variances = [rows[:, part].var(axis=0) for part in split_rows(rows.shape[1], COLUMNS)]
-        floor = 1e-2 * float(np.concatenate(variances).mean())  # so that no component shrinks to a point
-        self.models, self.priors = [], np.empty(n_classes)
-        for class_id in range(n_classes):
-            own = rows[reference.class_ids == class_id]
+    def __init__(self, reference: Iterable[Embeddings], mean: np.ndarray, components: int, seed: int) -> None:
+        variance = (1 - float(mean @ mean)) / len(mean)  # of all unit vectors, averaged over the columns
+        self.models, sizes = [], []
+        for own in iterate_classes(reference):
             model = GaussianMixture(
-                min(components, len(own) // 2), covariance_type="diag", reg_covar=floor, random_state=seed, max_iter=200
+                min(components, len(own) // 2),
+                covariance_type="diag",
+                reg_covar=max(1e-2 * variance, 1e-12),  # so that no component shrinks to a point
+                random_state=seed,
+                max_iter=200,
             )
-            self.models.append(model.fit(own))
-            self.priors[class_id] = math.log(len(own) / len(rows))
+            self.models.append(model.fit(make_unit(own.vectors)))
+            sizes.append(len(own))
+        self.priors = np.log(np.array(sizes) / sum(sizes))
 
     def classify(self, query: Embeddings, candidates: np.ndarray) -> np.ndarray:
         """Return each query's most probable class among its candidates, of shape (n, m): int64 array of shape (n,)."""
@@ -188,27 +195,25 @@ def choose_candidates(candidates: np.ndarray, scores: np.ndarray) -> np.ndarray:
     return np.take_along_axis(candidates, scores.argmax(axis=1)[:, None], axis=1)[:, 0]
 
 
-def choose_bandwidth(reference: Embeddings) -> float:
+def choose_bandwidth(reference: Iterable[Embeddings]) -> float:
     """Return the variance of a Gaussian kernel that maximises the leave-one-out likelihood within classes.
 
     Parameters
     ----------
-    reference : Embeddings
-        At least two vectors per class; up to ``MAX_LEFT_OUT`` of each class are left out in turn.
+    reference : iterable of Embeddings
+        The rows of a class are consecutive, at least two of each; up to ``MAX_LEFT_OUT`` are left out in turn. Read once.
 
     Returns
     -------
     float
         The best of geometrically spaced candidates around the mean squared distance within classes.
     """
-    ranks = hash_rows(reference.class_ids, reference.indices, 0)
-    class_squares = []
-    for class_id in np.unique(reference.class_ids):
-        own = np.flatnonzero(reference.class_ids == class_id)
-        rows = make_unit(reference.vectors[own[np.argsort(ranks[own])][:MAX_LEFT_OUT]])
-        products = rows @ rows.T
+    class_squares, width = [], 0
+    for own in iterate_classes(reference):
+        ranks = hash_rows(own.class_ids, own.indices, 0)
+        rows = make_unit(own.vectors[np.argsort(ranks)[:MAX_LEFT_OUT]])
+        products, width = rows @ rows.T, rows.shape[1]
         class_squares.append(np.clip(2 - 2 * products[~np.eye(len(rows), dtype=bool)], 0, None).reshape(len(rows), -1))
-    width = reference.vectors.shape[1]
     typical = max(float(np.mean([squares.mean() for squares in class_squares])) / width, 1e-12)
     best, best_score = typical, -np.inf
     for variance in typical * 2.0 ** np.arange(-6, 3, 0.5):
@@ -258,14 +263,15 @@ def classify_density(
     return choose_candidates(candidates, logs)
 
 
-def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed: int) -> dict[str, Any]:
+def train_linear_probe(reference: Iterable[Embeddings], *, c_values: Sequence[float], seed: int) -> dict[str, Any]:
     """Fit a logistic regression to unit vectors, with validated regularisation.
 
     Parameters
     ----------
-    reference : Embeddings
-        At least two classes. Of more than ``MAX_CANDIDATES`` classes, a seeded subset of each is used, so that the time
-        grows with the number of classes and not with its square.
+    reference : iterable of Embeddings
+        The rows of a class are consecutive, and there are at least two classes. Of more than ``MAX_CANDIDATES`` classes, a
+        seeded subset of each is used, so that the time grows with the number of classes and not with its square. Read
+        twice.
     c_values : sequence of float
         Values of C (inverse regularisation). The best on a fifth of each class is chosen, the smallest of ties; then the
         whole reference is fitted. If a class has fewer than five vectors, the middle value is used.
@@ -278,17 +284,17 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
         weights (float64 array of shape (C, d)), offsets (float64 array of shape (C,)), classes (int64), c, n_train,
         iterations.
     """
-    reference = _reduce(reference, seed)
-    rows = _make_all_unit(reference.vectors)
+    chosen = _reduce(reference, seed)
+    rows = _make_all_unit(chosen.vectors)
     rows *= math.sqrt(rows.shape[1])  # values of about 1
     ordered = sorted(c_values)
     model = LogisticRegression(C=ordered[len(ordered) // 2], max_iter=2000)
-    counts = np.unique(reference.class_ids, return_counts=True)[1]
+    counts = np.unique(chosen.class_ids, return_counts=True)[1]
     if len(ordered) > 1 and counts.min() >= 5:
-        split = PredefinedSplit(np.where(hold_out(reference, seed), 0, -1))
-        model = GridSearchCV(model, {"C": ordered}, cv=split).fit(rows, reference.class_ids).best_estimator_
+        split = PredefinedSplit(np.where(hold_out(chosen, seed), 0, -1))
+        model = GridSearchCV(model, {"C": ordered}, cv=split).fit(rows, chosen.class_ids).best_estimator_
     else:
-        model.fit(rows, reference.class_ids)
+        model.fit(rows, chosen.class_ids)
     weights, offsets = model.coef_, model.intercept_
     if len(model.classes_) == 2:
         weights, offsets = np.concatenate([-weights, weights]), np.concatenate([-offsets, offsets])
@@ -302,12 +308,11 @@ def train_linear_probe(reference: Embeddings, *, c_values: Sequence[float], seed
     }
 
 
-def _reduce(reference: Embeddings, seed: int) -> Embeddings:
+def _reduce(reference: Iterable[Embeddings], seed: int) -> Embeddings:
     """Return at most as many vectors as ``MAX_CANDIDATES`` classes have on average, but five of each class."""
-    n_classes = len(np.unique(reference.class_ids))
-    if n_classes <= MAX_CANDIDATES:
-        return reference
-    return subsample_classes([reference], max(5, len(reference) * MAX_CANDIDATES // n_classes**2), seed)
+    sizes = [len(own) for own in iterate_classes(reference)]
+    limit = max(5, sum(sizes) * MAX_CANDIDATES // len(sizes) ** 2) if len(sizes) > MAX_CANDIDATES else max(sizes)
+    return subsample_classes(reference, limit, seed)
 
 
 def _make_all_unit(vectors: np.ndarray) -> np.ndarray:
@@ -372,11 +377,10 @@ def fit_classifiers(
     """
     n_classes, several = len(totals.counts), totals.counts.min() >= 2
     discriminant = LinearDiscriminant(reference, n_classes, lda_shrinkage)
-    whole = join_embeddings(list(reference)) if several and (mixture_components or density) else None
     mixtures = (
-        GaussianMixtures(whole, n_classes, mixture_components, seed) if whole is not None and mixture_components else None
+        GaussianMixtures(reference, discriminant.mean, mixture_components, seed) if several and mixture_components else None
     )
-    variance = choose_bandwidth(whole) if whole is not None and density else None
+    variance = choose_bandwidth(reference) if several and density else None
 
     def classify(query: Embeddings) -> dict[str, np.ndarray]:
         found = classify_knn(reference, query, knn, center=totals.mean, device=device) if knn else {}

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from synthdiv.metrics.arrays import NUMPY, NumpyArrays
+
 BLOCK = 2048
 
 
@@ -38,7 +40,7 @@ class KernelSums(NamedTuple):
         return self._replace(across=self.across[kept], queries=self.queries[np.ix_(kept, kept)], sizes=self.sizes[kept])
 
 
-def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray]) -> KernelSums:
+def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray], arrays: NumpyArrays = NUMPY) -> KernelSums:
     """Sum k(x, y) = (x.y / d + 1)^3 in fp64, block by block.
 
     Parameters
@@ -46,16 +48,18 @@ def sum_kernels(references: np.ndarray, queries: Sequence[np.ndarray]) -> Kernel
     references : array of shape (n, d)
     queries : sequence of arrays of shape (m, d)
         In one or more parts.
+    arrays : NumpyArrays
+        The device to compute on. It changes the sums by rounding alone.
     """
     within = np.zeros((len(queries), len(queries)))
     for a, first in enumerate(queries):
-        within[a, a] = _sum_kernel(first, first) - _sum_diagonal(first)
+        within[a, a] = _sum_kernel(first, first, arrays) - _sum_diagonal(first)
         for b in range(a):
-            within[a, b] = within[b, a] = _sum_kernel(first, queries[b])
+            within[a, b] = within[b, a] = _sum_kernel(first, queries[b], arrays)
     return KernelSums(
-        _sum_kernel(references, references) - _sum_diagonal(references),
+        _sum_kernel(references, references, arrays) - _sum_diagonal(references),
         len(references),
-        np.array([_sum_kernel(references, part) for part in queries]),
+        np.array([_sum_kernel(references, part, arrays) for part in queries]),
         within,
         np.array([len(part) for part in queries]),
     )
@@ -91,15 +95,15 @@ def compute_kernel_distance(
     return float(reference / (n * (n - 1)) + queries.sum() / (m * (m - 1)) - 2 * across.sum() / (n * m))
 
 
-def _sum_kernel(first: np.ndarray, second: np.ndarray) -> float:
+def _sum_kernel(first: np.ndarray, second: np.ndarray, arrays: NumpyArrays) -> float:
     same = first is second
     total = 0.0
     for a in range(0, len(first), BLOCK):
-        rows = first[a : a + BLOCK].astype(np.float64) / first.shape[1]
+        rows = arrays.load(first[a : a + BLOCK].astype(np.float64) / first.shape[1])
         for b in range(a if same else 0, len(second), BLOCK):
-            kernel = rows @ second[b : b + BLOCK].astype(np.float64).T
+            kernel = rows @ arrays.load(second[b : b + BLOCK].astype(np.float64)).T
             kernel += 1
-            part = float(np.vdot(kernel * kernel, kernel))
+            part = float((kernel * kernel * kernel).sum())
             total += part * (2 if same and b > a else 1)
     return total
 

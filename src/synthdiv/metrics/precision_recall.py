@@ -7,9 +7,11 @@ the distance to the k-th nearest other vector of the same set. So identical sets
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from synthdiv.metrics.arrays import NUMPY, NumpyArrays
 from synthdiv.metrics.neighbours import multiply_rows, split_rows
 
 BLOCK = 2048
@@ -38,7 +40,7 @@ class Manifold:
     coverage: np.ndarray
 
 
-def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) -> Manifold:
+def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5, arrays: NumpyArrays = NUMPY) -> Manifold:
     """Measure precision, recall, density and coverage by Euclidean distance.
 
     Distances come from fp32 products; those too close to a radius to decide are computed again in fp64.
@@ -51,6 +53,8 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
         The synthetic images.
     k : int
         Number of neighbours, less than n and m.
+    arrays : NumpyArrays
+        The device of the products. It does not change the result.
 
     Returns
     -------
@@ -71,7 +75,7 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
             f"k is {k}; it must be at least 1 and less than the sets' sizes, {len(references)} and {len(queries)}"
         )
     center = references.astype(np.float64).mean(axis=0)
-    real, fake = _Points(references, center), _Points(queries, center)
+    real, fake = (_Points(vectors, center, arrays) for vectors in (references, queries))
     near_real, near_fake = _find_radii(real, k), _find_radii(fake, k)
     counts = np.zeros(len(queries), dtype=np.int64)
     recalled = np.zeros(len(references), dtype=bool)
@@ -80,32 +84,33 @@ def measure_manifold(references: np.ndarray, queries: np.ndarray, k: int = 5) ->
         for b in split_rows(len(queries), BLOCK):
             squares = _square_distances(real, fake, a, b)
             inside = _compare(squares, near_real[a][:, None], real, fake, a, b)
-            counts[b] += inside.sum(axis=0)
-            covered[a] |= inside.any(axis=1)
-            recalled[a] |= _compare(squares, near_fake[b][None, :], real, fake, a, b).any(axis=1)
+            counts[b] += arrays.fetch(inside.sum(axis=0))
+            covered[a] |= arrays.fetch(inside.any(axis=1))
+            recalled[a] |= arrays.fetch(_compare(squares, near_fake[b][None, :], real, fake, a, b).any(axis=1))
     return Manifold(counts > 0, recalled, counts / k, covered)
 
 
 class _Points:
-    """Vectors; in fp32, their differences x from a common centre, |x|^2 and 1."""
+    """Vectors; in fp32 and on a device, their differences x from a common centre, |x|^2 and 1."""
 
-    def __init__(self, vectors: np.ndarray, center: np.ndarray) -> None:
-        self.vectors = vectors
-        self.rough = np.ones((len(vectors), vectors.shape[1] + 2), dtype=np.float32)
-        near = self.rough[:, :-2]
+    def __init__(self, vectors: np.ndarray, center: np.ndarray, arrays: NumpyArrays) -> None:
+        self.vectors, self.arrays = vectors, arrays
+        rough = np.ones((len(vectors), vectors.shape[1] + 2), dtype=np.float32)
+        near = rough[:, :-2]
         near[:] = vectors - center
         squares = np.einsum("nd,nd->n", near, near, dtype=np.float64)
-        self.rough[:, -2] = squares
+        rough[:, -2] = squares
+        self.rough = arrays.load(rough)
         # error bound of an fp32 squared distance between vectors of this length
-        self.error = float(squares.max()) * (8 + 2.02 * self.rough.shape[1]) * 2.0**-24
+        self.error = float(squares.max()) * (8 + 2.02 * rough.shape[1]) * 2.0**-24
 
     def __len__(self) -> int:
         return len(self.vectors)
 
 
-def _square_distances(first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
+def _square_distances(first: _Points, second: _Points, a: slice, b: slice) -> Any:
     """Return |x|^2 - 2 x.y + |y|^2, as one matrix product."""
-    others = second.rough[b] * np.float32(-2)
+    others = second.rough[b] * -2
     others[:, -2], others[:, -1] = 1, second.rough[b, -2]
     return first.rough[a] @ others.T
 
@@ -118,31 +123,32 @@ def _square_exactly(first: _Points, second: _Points, rows: np.ndarray, columns: 
     return found
 
 
-def _compare(squares: np.ndarray, radii: np.ndarray, first: _Points, second: _Points, a: slice, b: slice) -> np.ndarray:
-    """Return whether squared distances are at most the squared radii (of rows or of columns)."""
-    error = np.float32(first.error + second.error)
-    inside = squares <= (radii - error).astype(np.float32)
-    near = np.flatnonzero((squares <= (radii + error).astype(np.float32)) & ~inside)
-    rows, columns = near // squares.shape[1], near % squares.shape[1]
+def _compare(squares: Any, radii: np.ndarray, first: _Points, second: _Points, a: slice, b: slice) -> Any:
+    """Return whether squared distances are at most the squared radii (of rows or of columns), as a matrix on the device."""
+    arrays, error = first.arrays, first.error + second.error
+    inside = squares <= arrays.load((radii - error).astype(np.float32))
+    rows, columns = arrays.find_true((squares <= arrays.load((radii + error).astype(np.float32))) & ~inside)
     exact = _square_exactly(first, second, rows + a.start, columns + b.start)
-    inside[rows, columns] = exact <= np.broadcast_to(radii, squares.shape)[rows, columns]
+    decided = exact <= np.broadcast_to(radii, squares.shape)[rows, columns]
+    inside[arrays.load(rows), arrays.load(columns)] = arrays.load(decided)
     return inside
 
 
 def _find_radii(points: _Points, k: int) -> np.ndarray:
     """Return the squared distance of each vector's k-th nearest other vector, in fp64."""
     radii = np.empty(len(points))
-    error = 2 * points.error
+    arrays, error = points.arrays, 2 * points.error
     for a in split_rows(len(points), BLOCK):
-        best = np.full((a.stop - a.start, k + 1), np.inf, dtype=np.float32)
+        best: Any = None
         kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         for b in split_rows(len(points), BLOCK):
             squares = _square_distances(points, points, a, b)
-            best = np.partition(np.concatenate([best, squares], axis=1), k, axis=1)[:, : k + 1]
-            near = np.flatnonzero(squares <= (best[:, k] + 2 * error)[:, None])
-            kept.append((near // squares.shape[1], near % squares.shape[1] + b.start, squares.ravel()[near]))
+            parts = [squares] if best is None else [best, squares]
+            best = arrays.keep_smallest(parts, min(k + 1, sum(part.shape[1] for part in parts)))
+            rows, columns = arrays.find_true(squares <= best[:, -1:] + 2 * error)
+            kept.append((rows, columns + b.start, arrays.fetch(squares[arrays.load(rows), arrays.load(columns)])))
         rows, columns, rough = (np.concatenate(parts) for parts in zip(*kept, strict=True))
-        wanted = (rough <= best[rows, k] + 2 * error) & (columns != rows + a.start)
+        wanted = (rough <= arrays.fetch(best)[rows, -1] + 2 * error) & (columns != rows + a.start)
         rows, columns = rows[wanted], columns[wanted]
         exact = _square_exactly(points, points, rows + a.start, columns)
         order = np.lexsort((exact, rows))

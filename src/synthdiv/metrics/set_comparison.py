@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from synthdiv.embeddings.table import Embeddings
+from synthdiv.metrics.arrays import NumpyArrays, choose_arrays
 from synthdiv.metrics.centroids import ClassSums, compute_centroid_shift, compute_centroids, sum_classes
 from synthdiv.metrics.frechet import compute_frechet_distance, join_moments, measure_moments
 from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernels
@@ -32,6 +33,7 @@ def compare_sets(
     seed: int,
     split: str,
     images_per_class: int,
+    device: str = "cpu",
 ) -> pl.DataFrame:
     """Compare a set with a reference, at equal images per class.
 
@@ -58,6 +60,8 @@ def compare_sets(
         Seed of the subset, and of the halves and the permutation of the separability.
     split, images_per_class
         Values of these columns; the metrics of the subset have its number of images per class.
+    device : str
+        The torch device that computes products of all pairs. It changes the kernel distance by rounding, and nothing else.
 
     Returns
     -------
@@ -96,8 +100,9 @@ def compare_sets(
     if kinds == ("image", "image"):
         _add_frechet(add, _features(reference, features), [_features(part, features) for part in parts])
         real, groups = _features(few_references, features), group_rows(few_queries)
-        _add_kernel(add_few, real, [_features(few_queries[groups == group], features) for group in range(GROUPS)])
-        _add_manifold(add_few, real, _features(few_queries, features), k)
+        arrays = choose_arrays(device)
+        _add_kernel(add_few, real, [_features(few_queries[groups == group], features) for group in range(GROUPS)], arrays)
+        _add_manifold(add_few, real, _features(few_queries, features), k, arrays)
     return pl.DataFrame(rows, schema=SCHEMA)
 
 
@@ -143,15 +148,15 @@ def _add_frechet(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndar
         add(name, value, jackknife_interval(value, np.array([one[name] for one in others])))
 
 
-def _add_kernel(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray]) -> None:
-    sums = sum_kernels(real, fakes)
+def _add_kernel(add: Callable[..., None], real: np.ndarray, fakes: list[np.ndarray], arrays: NumpyArrays) -> None:
+    sums = sum_kernels(real, fakes, arrays)
     value = compute_kernel_distance(*sums)
     without = np.array([compute_kernel_distance(*sums.leave_out(g)) for g in range(len(fakes))])
     add("kernel_distance", value, jackknife_interval(value, without))
 
 
-def _add_manifold(add: Callable[..., None], real: np.ndarray, fake: np.ndarray, k: int) -> None:
-    found = measure_manifold(real, fake, k)
+def _add_manifold(add: Callable[..., None], real: np.ndarray, fake: np.ndarray, k: int, arrays: NumpyArrays) -> None:
+    found = measure_manifold(real, fake, k, arrays)
     for name in ("precision", "recall", "coverage"):
         hits = getattr(found, name)
         add(name, float(hits.mean()), wilson_interval(int(hits.sum()), len(hits)), n=len(hits))

@@ -13,10 +13,13 @@ from conftest import make_unit
 from torchmetrics.image.kid import poly_mmd
 from vendi_score import vendi
 
+from synthdiv.metrics.arrays import NUMPY, TorchArrays
 from synthdiv.metrics.frechet import compute_frechet_distance, join_moments, measure_moments
 from synthdiv.metrics.kernel_distance import compute_kernel_distance, sum_kernels
 from synthdiv.metrics.precision_recall import measure_manifold
 from synthdiv.metrics.vendi import compute_vendi_score, find_pairwise_cosines, measure_similarity
+
+TORCH = TorchArrays("cpu")
 
 
 def make_clusters(seed=0, n=400, m=300, d=12):
@@ -119,6 +122,13 @@ def test_kernel_distance_of_unequal_sets_by_hand():
     assert kernel(a, b) == pytest.approx(expected, rel=1e-12)
 
 
+def test_torch_sums_the_kernel_up_to_rounding():
+    a, b = make_clusters(4, n=250, m=250)
+    expected = sum_kernels(a, [b[:100], b[100:]])
+    for found, value in zip(sum_kernels(a, [b[:100], b[100:]], TORCH), expected, strict=True):
+        np.testing.assert_allclose(found, value, rtol=1e-13)
+
+
 def test_kernel_sums_without_a_part_match_the_rest():
     a, b = make_clusters(6)
     parts = np.array_split(b, [40, 90, 200])
@@ -153,11 +163,14 @@ def test_the_four_metrics_match_prdc_without_ties(k):
         assert getattr(found, name).mean() == pytest.approx(value, rel=1e-12), name
 
 
-@pytest.mark.parametrize("k", [1, 3])
-def test_the_four_metrics_match_brute_force_with_ties_and_copies(k):
+@pytest.mark.parametrize("block", [2048, 32])
+@pytest.mark.parametrize("arrays", [NUMPY, TORCH], ids=["numpy", "torch"])
+@pytest.mark.parametrize("k", [1, 3, 40])
+def test_the_four_metrics_match_brute_force_with_ties_and_copies(monkeypatch, k, arrays, block):
+    monkeypatch.setattr("synthdiv.metrics.precision_recall.BLOCK", block)
     rng = np.random.default_rng(k)
     real, fake = rng.integers(0, 4, size=(120, 3)) / 4, rng.integers(1, 5, size=(90, 3)) / 4
-    found = measure_manifold(real, fake, k)
+    found = measure_manifold(real, fake, k, arrays)
     expected = brute_manifold(real, fake, k)
     for name, value in zip(("precision", "recall", "density", "coverage"), expected, strict=True):
         np.testing.assert_array_equal(getattr(found, name), value, err_msg=name)
@@ -191,6 +204,16 @@ def test_no_precision_is_lost_far_from_the_origin():
     real, fake = make_clusters(10, n=200, m=200, d=4)
     near, far = measure_manifold(real, fake), measure_manifold(real + 2.0**20, fake + 2.0**20)
     np.testing.assert_array_equal(near.density, far.density)
+
+
+@pytest.mark.gpu
+def test_a_gpu_compares_sets_as_the_cpu_does():
+    real, fake = make_clusters(11, n=3000, m=2500, d=64)
+    expected, found = measure_manifold(real, fake, 5), measure_manifold(real, fake, 5, TorchArrays("cuda"))
+    for name in ("precision", "recall", "density", "coverage"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+    for one, value in zip(sum_kernels(real, [fake], TorchArrays("cuda")), sum_kernels(real, [fake]), strict=True):
+        np.testing.assert_allclose(one, value, rtol=1e-12)
 
 
 def test_k_must_be_less_than_the_sets_sizes():
