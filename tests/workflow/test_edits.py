@@ -82,7 +82,6 @@ def make_config(folder):
         rest = [key for key in KEYS if key not in keys]
         parts = [{"set": "Form-IM", "classes": keys}, {"set": "Natural-IM", "classes": rest}]
         config["mixtures"][name] = {"parts": parts}
-    config["interventions"] = {"form": {"base": "Natural-IM", "diagnosed": "Half", "others": "Others"}}
     tiny = config["classifiers"]["tiny"]
     tiny["train"] += ["Half", "Others", "Form-IM", "Synset-IM", "Disamb-IM", "Disamb2.5-IM"]
     tiny["recipe"] = tiny["recipe"] | {"multi_crop": {}, "augmentation": {}}
@@ -110,9 +109,9 @@ def test_the_study_has_a_job_of_every_rule(study):
 def test_every_key_of_the_config_is_edited():
     edited = {
         re.sub(
-            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|interventions|classifiers)/[^/]+",
+            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|classifiers)/[^/]+",
             r"\1/<name>",
-            re.sub(r"/arguments/.+", "/arguments", path),
+            re.sub(r"/arguments/.+", "/arguments", re.sub(r"/settings/.+", "/settings/<name>", path)),
         )
         for one in EDITS["config"]
         for path in one["edit"]

@@ -12,7 +12,6 @@
 localrules:
     tabulate_diagnosis,
     tabulate_tradeoff,
-    compare_interventions,
 
 
 rule embed_class_texts:
@@ -142,20 +141,24 @@ rule tabulate_tradeoff:
         "../scripts/tabulate_tradeoff.py"
 
 
-rule compare_interventions:
+rule tabulate_interventions:
     input:
         predictions=from_plan(diagnosis.list_intervention_predictions),
     output:
         table="<results>/tables/interventions.csv",
+        by_class="<results>/tables/interventions_by_class.parquet",
     log:
-        "<logs>/compare_interventions.log",
+        "<logs>/tabulate_interventions.log",
     benchmark:
-        "<benchmarks>/compare_interventions.jsonl"
+        "<benchmarks>/tabulate_interventions.jsonl"
     conda:
         "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
-        job=job_of(diagnosis.compare_interventions),
+        job=job_of(diagnosis.tabulate_interventions),
     message:
-        "Compare the effects of interventions"
+        "Measure what each intervention gains"
     script:
-        "../scripts/compare_interventions.py"
+        "../scripts/tabulate_interventions.py"

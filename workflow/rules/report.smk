@@ -15,6 +15,7 @@ rule write_summary:
             "centroid_distance.csv",
             "error_split.csv",
             "causes.parquet",
+            "interventions.csv",
             "classifier_means.csv",
             "classifier_differences.csv",
             "transfer_means.csv",

@@ -17,6 +17,7 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
+    summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_split,
@@ -30,7 +31,11 @@ def main(job: WriteSummary, smk: Script) -> None:
     """Read the existing tables, summarise them and write the page."""
     natural = job.natural
     tables = {Path(path).stem: read_table(path) for path in smk.input.tables}
-    parts = [("Why classes fall short", summarise_causes(tables["causes"]))] if "causes" in tables else []
+    parts = []
+    if "interventions" in tables:
+        parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
+    if "causes" in tables:
+        parts.append(("Why classes fall short", summarise_causes(tables["causes"])))
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if natural is not None:

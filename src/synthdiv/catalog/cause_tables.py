@@ -18,6 +18,16 @@ from synthdiv.catalog.table import (
 
 CHAPTER = "Causes"
 
+INTERVENTION = (
+    Column("classifier", "classifier that is trained"),
+    Column("evaluation_set", "set that it is evaluated on"),
+    Column("base", "training set without the intervention"),
+    Column("changed", "training set with it: the two differ in one setting"),
+    Column("setting", "this setting"),
+    Column("before", "its value for `base`"),
+    Column("after", "its value for `changed`"),
+)
+
 CAUSES = (
     Column("set", "generated set that is diagnosed"),
     CLASS[0],
@@ -149,36 +159,54 @@ TABLES = (
     ),
     Table(
         "interventions",
-        "The effect of each intervention on the diagnosed classes, and on others.",
-        "intervention and group of classes",
+        "What training gains from each intervention: a change of one setting between two training sets.",
+        "classifier, evaluation set and intervention",
         (
-            Column("intervention", "name of the intervention"),
-            Column("classifier", "classifier that is trained"),
-            Column("evaluation_set", "set that it is evaluated on"),
-            Column("group", "treated classes: `diagnosed`, `others`, or `diagnosed - others` for the difference"),
-            Column(
-                "train_set",
-                "training set with the intervention; empty for the difference, like all following columns up to `change`",
+            *INTERVENTION,
+            Column("acts_on", "cause that a change of this setting acts on; empty for a setting of your own"),
+            integer("n_images", "number of evaluation images"),
+            integer("n_seeds", "number of training seeds (of the set with fewer)"),
+            share("top1_before", "top-1 after training on `base`, averaged over seeds"),
+            share("top1_after", "top-1 after training on `changed`"),
+            *unbounded(number("gain", "`top1_after` minus `top1_before`", -1, 1)),
+            share("p_value", "p-value of no gain"),
+            share(
+                "p_adjusted",
+                "p-value adjusted by Holm's method for the classifier's interventions; only on its first evaluation set",
             ),
-            Column("classes", "names of the treated classes"),
-            integer("n_classes", "number of treated classes"),
-            integer("n_images", "number of evaluation images of these classes"),
-            integer("n_seeds", "number of training seeds"),
-            share("top1_before", "top-1 on these images after training on the set without the intervention"),
-            share("top1_after", "top-1 after training on the set with it"),
-            *unbounded(
-                number(
-                    "change",
-                    "`top1_after` minus `top1_before`, which [includes the style "
-                    "shortcut](../explanation/diagnosis.md#test-of-the-diagnosis); or the difference of the two groups' "
-                    "changes",
-                    -2,
-                    2,
-                )
-            ),
+            Column("differs", "whether `p_adjusted` is below 0.05", "boolean"),
+            number("reliability", "mean rank correlation, between two seeds, of the classes' gains", -1, 1),
         ),
         CHAPTER,
-        rule="compare_interventions",
+        note=(
+            "See [Interventions](../explanation/diagnosis.md#interventions). Intervals cover other images and training "
+            "runs; without several seeds they are empty. `interventions_by_class.parquet` has the classes."
+        ),
+        rule="tabulate_interventions",
         part="5 Classes",
+    ),
+    Table(
+        "interventions_by_class",
+        "What each class gains from each intervention.",
+        "classifier, evaluation set, intervention and class",
+        (
+            *INTERVENTION,
+            CLASS[0],
+            integer("n_images", "number of evaluation images of the class"),
+            share("recall_before", "share of them that are classified correctly after training on `base`"),
+            share("recall_after", "the same share after training on `changed`"),
+            *unbounded(number("gain", "`recall_after` minus `recall_before`", -1, 1)),
+            number("gain_shrunk", "`gain`, shrunk towards that of the whole set as far as it is noise", -1, 1),
+            number("log_loss_gain", "fall of the images' mean log loss"),
+            number("log_loss_gain_shrunk", "`log_loss_gain`, shrunk towards that of the whole set as far as it is noise"),
+            integer("less_predicted", "wrong class that its images are predicted as less often, most of all"),
+            integer("more_predicted", "wrong class that its images are predicted as more often, most of all"),
+            number("less_predicted_change", "change of the share of its images with `less_predicted`", -1, 0),
+            number("more_predicted_change", "change of the share of its images with `more_predicted`", 0, 1),
+        ),
+        CHAPTER,
+        ("parquet",),
+        note="A class's gain may be another's loss: recall moves between classes, so their gains are no shares of a total.",
+        rule="tabulate_interventions",
     ),
 )

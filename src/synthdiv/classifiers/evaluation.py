@@ -34,6 +34,7 @@ SCHEMA: dict[str, Any] = {
     "index": pl.Int32,
     "predicted": pl.List(pl.Int32),
     "confidence": pl.Float32,
+    "log_probability": pl.Float32,
     "correct_top1": pl.Boolean,
     "correct_top5": pl.Boolean,
 }
@@ -71,8 +72,8 @@ def classify_sets(
     -------
     list of polars.DataFrame
         For each set and seed, one row per image: seed, evaluation_set, class_id, index, predicted (the most probable
-        classes, at most five), confidence (probability of the first), correct_top1 and correct_top5 (whether the first is
-        correct, or any).
+        classes, at most five), confidence (probability of the first), log_probability (of the image's own class),
+        correct_top1 and correct_top5 (whether the first is correct, or any).
 
     Raises
     ------
@@ -120,6 +121,7 @@ def classify_sets(
                 "index": images.rows["index"],
                 "predicted": found.classes.tolist(),
                 "confidence": found.confidences,
+                "log_probability": found.log_probabilities,
                 "correct_top1": correct[:, 0],
                 "correct_top5": correct.any(axis=1),
             }

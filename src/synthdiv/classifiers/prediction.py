@@ -30,10 +30,13 @@ class Predictions(NamedTuple):
         The most probable classes, the most probable first.
     confidences : float32 array of shape (n,)
         Probability of the first class.
+    log_probabilities : float32 array of shape (n,)
+        Natural logarithm of the probability of the image's own class; minus infinity if that is no candidate.
     """
 
     classes: np.ndarray
     confidences: np.ndarray
+    log_probabilities: np.ndarray
 
 
 def load_batches(
@@ -150,13 +153,22 @@ def predict(
     """
     candidates = torch.as_tensor(among, device=device) if among is not None else None
     columns = torch.as_tensor(outputs, device=device) if outputs is not None else None
-    found: list[tuple[list[np.ndarray], list[np.ndarray]]] = [([], []) for _ in models]
+    labels: np.ndarray = np.asarray(images.rows["class_id"], dtype=np.int64)
+    if among is not None:
+        places = {class_id: n for n, class_id in enumerate(among)}
+        labels = np.array([places.get(class_id, -1) for class_id in labels.tolist()])
+    found: list[tuple[list[np.ndarray], ...]] = [([], [], []) for _ in models]
+    done = 0
     run = run_models(models, images, recipe, data, device, batch_size=batch_size, workers=workers, work="classify")
     for batch in run:
-        for logits, (classes, confidences) in zip(batch, found, strict=True):
+        own = torch.from_numpy(labels[done : done + len(batch[0])]).to(device)[:, None]
+        done += len(own)
+        for logits, (classes, confidences, log_probabilities) in zip(batch, found, strict=True):
             logits = logits if columns is None else logits[:, columns]
             logits = logits if candidates is None else logits[:, candidates]
             probabilities, top = logits.softmax(dim=1).topk(min(TOP_K, logits.shape[1]), dim=1)
             classes.append((top if candidates is None else candidates[top]).int().cpu().numpy())
             confidences.append(probabilities[:, 0].cpu().numpy())
-    return [Predictions(np.concatenate(classes), np.concatenate(confidences)) for classes, confidences in found]
+            logs = logits.log_softmax(dim=1).gather(1, own.clamp(min=0))
+            log_probabilities.append(logs.masked_fill(own < 0, -torch.inf)[:, 0].cpu().numpy())
+    return [Predictions(*map(np.concatenate, one)) for one in found]

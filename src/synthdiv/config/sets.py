@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from synthdiv.config.base import ConfigPart, Count, Distinct, Given, Index, Positive, Share, wrong
+from synthdiv.config.base import ConfigPart, Count, Distinct, Given, Index, Name, Positive, Share, wrong
 
 
 class ImageLocation(ConfigPart):
@@ -90,6 +90,11 @@ class SetEntry(ConfigPart):
     embeddings: Given[str | EmbeddingTables] = None
     """Your own embedding tables: one with a split column, or one per split. Parquet (a file or a glob) with class_id and
     embedding, or a .npy of vectors and a .csv with class_id of the same name."""
+
+    settings: dict[Name, str | int | float | bool] = Field({})
+    """What else was decided when the images were made, by names of your choice. Two training sets that differ in one
+    setting alone are compared (interventions.csv): settings of your own, of the generator, the guidance scale, the prompts
+    and the number of images."""
 
     @model_validator(mode="after")
     def _check_source(self) -> SetEntry:

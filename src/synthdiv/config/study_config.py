@@ -22,7 +22,7 @@ from synthdiv.config.sets import (
     SetEntry,
     SetMetrics,
 )
-from synthdiv.config.training import ClassifierEntry, Features, Intervention, Mixture, Transfer
+from synthdiv.config.training import ClassifierEntry, Features, Mixture, Transfer
 
 
 class StudyConfig(ConfigPart):
@@ -42,8 +42,9 @@ class StudyConfig(ConfigPart):
     at once. On a machine without a GPU, use cpu: each job then generates images on one thread, and as many jobs run in
     parallel as there are cores."""
     scoring_device: Literal["auto", "cpu", "cuda"] = "cpu"
-    """Where neighbours are searched: for experiments, embedding classifiers and duplicates. A GPU finds exactly the same
-    ones. It is worth its queue for sets of some 100,000 images and more."""
+    """Where neighbours are searched and all pairs of two sets compared: for experiments, embedding classifiers, duplicates
+    and the distances between sets. A GPU finds exactly the same neighbours; it changes the kernel distance by rounding, and
+    no other metric. It is worth its queue for sets of some 100,000 images and more."""
     noise: Literal["per_class", "shared"] = "per_class"
     """Whether image i starts from different noise in each class (per_class), or from the same noise in all classes
     (shared)."""
@@ -91,10 +92,6 @@ class StudyConfig(ConfigPart):
     (embedding_classifiers.csv)."""
     mixtures: dict[Name, Mixture] = Field({})
     """Training sets that combine sets, by names of your choice; classifiers train on them as on any set."""
-    interventions: dict[Name, Intervention] = Field({})
-    """Tests of whether interventions improve the diagnosed classes (interventions.csv), by names of your choice. A
-    training set is compared with one in which the diagnosed classes come from another set, and with one in which equally
-    many other classes do."""
     classifiers: dict[Name, ClassifierEntry] = Field({})
     """Classifiers that are trained on sets and evaluated on sets (classifiers.csv), by names of your choice."""
     transfer: Transfer = Field(default_factory=Transfer)

@@ -1,4 +1,4 @@
-"""The config of what is trained: recipes, classifiers, mixtures, interventions, transfer and features.
+"""The config of what is trained: recipes, classifiers, mixtures, transfer and features.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
@@ -166,18 +166,6 @@ class Mixture(ConfigPart):
     """The sets, one or more."""
 
 
-class Intervention(ConfigPart):
-    """A test of whether an intervention improves the diagnosed classes."""
-
-    base: str
-    """The training set that was diagnosed. The first classifier must be trained on it and on both mixtures."""
-    diagnosed: str
-    """The mixture with the intervention on the diagnosed classes: one part is another set with these `classes`, the rest
-    is the base."""
-    others: str
-    """The control: the mixture with the same intervention on equally many other classes."""
-
-
 class InitFrom(ConfigPart):
     """The weights of another classifier to start from."""
 
@@ -198,8 +186,8 @@ class ClassifierEntry(ConfigPart):
     trained_on: Given[Name] = None
     """For pretrained weights that are only evaluated: the name of their training set, a label for the tables."""
     evaluate: Distinct[str] = Field(min_length=1)
-    """The sets to evaluate on (their evaluation splits). Figures, predictors, exchange rates and interventions use the
-    first."""
+    """The sets to evaluate on (their evaluation splits). Figures, predictors, exchange rates and the tests of interventions
+    use the first."""
     seeds: Annotated[Distinct[Seed], Field(min_length=1)] = Field([0])
     """Seeds of the training runs, one run for each: of the initial weights, the order of the images and their
     augmentation."""

@@ -1,74 +1,226 @@
-"""Test whether an intervention helps the diagnosed classes more than others: this validates the diagnosis.
-
-A classifier is trained on a base set, on a set with the intervention on the diagnosed classes, and on a set with the same
-intervention on as many other classes. The changes of the accuracy on the images of the treated classes are compared.
-"""
+"""What training says each setting is worth: the effect of each intervention, for a set and for its classes."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from synthdiv.stats.intervals import mean_interval
+from synthdiv.stats.crossed import (
+    Effect,
+    SeedVariance,
+    adjust_by_holm,
+    measure_effect,
+    pool_seed_variance,
+    shrink_effects,
+)
+from synthdiv.stats.rank_correlation import rank_correlation
 
+HEAD: dict[str, Any] = dict.fromkeys(
+    ("classifier", "evaluation_set", "base", "changed", "setting", "before", "after"), pl.String
+)
 SCHEMA: dict[str, Any] = {
-    **dict.fromkeys(("intervention", "classifier", "evaluation_set", "group", "train_set", "classes"), pl.String),
-    **dict.fromkeys(("n_classes", "n_images", "n_seeds"), pl.Int64),
-    **dict.fromkeys(("top1_before", "top1_after", "change", "change_low", "change_high"), pl.Float64),
+    **HEAD,
+    "acts_on": pl.String,
+    **dict.fromkeys(("n_images", "n_seeds"), pl.Int64),
+    **dict.fromkeys(("top1_before", "top1_after", "gain", "gain_low", "gain_high", "p_value", "p_adjusted"), pl.Float64),
+    "differs": pl.Boolean,
+    "reliability": pl.Float64,
+}
+CLASS_SCHEMA: dict[str, Any] = {
+    **HEAD,
+    "class_id": pl.Int32,
+    "n_images": pl.Int64,
+    **dict.fromkeys(("recall_before", "recall_after", "gain", "gain_low", "gain_high", "gain_shrunk"), pl.Float64),
+    **dict.fromkeys(("log_loss_gain", "log_loss_gain_shrunk"), pl.Float64),
+    **dict.fromkeys(("less_predicted", "more_predicted"), pl.Int32),
+    **dict.fromkeys(("less_predicted_change", "more_predicted_change"), pl.Float64),
 }
 
 
-def compare_intervention(
-    before: pl.DataFrame,
-    after: Mapping[str, pl.DataFrame],
-    treated: Mapping[str, Sequence[int]],
-    class_names: Sequence[str],
-    head: Mapping[str, Any],
-) -> list[dict[str, Any]]:
-    """Compare the effect of an intervention on the diagnosed classes with its effect on others.
+class Answers(NamedTuple):
+    """What the classifiers of a training set, one per seed, say of the images of an evaluation set.
+
+    Attributes
+    ----------
+    class_ids : int array of shape (n,)
+    correct : float64 array of shape (s, n)
+    losses : float64 array of shape (s, n)
+        Minus the log-probability of the image's class.
+    predicted : int array of shape (s, n)
+    """
+
+    class_ids: np.ndarray
+    correct: np.ndarray
+    losses: np.ndarray
+    predicted: np.ndarray
+
+
+def read_answers(predictions: pl.DataFrame) -> dict[str, Answers]:
+    """Arrange the predictions of the classifiers of one training set, by evaluation set, in the order of the table."""
+    found = {}
+    for (name,), own in predictions.group_by("evaluation_set", maintain_order=True):
+        table, seeds = own.sort("seed", "class_id", "index"), own["seed"].n_unique()
+        first = table.head(len(table) // seeds)
+
+        def arrange(values: pl.Series, seeds: int = seeds) -> np.ndarray:
+            return values.to_numpy().reshape(seeds, -1)
+
+        found[str(name)] = Answers(
+            first["class_id"].to_numpy(),
+            arrange(table["correct_top1"].cast(pl.Float64)),
+            -arrange(table["log_probability"].cast(pl.Float64)),
+            arrange(table["predicted"].list.first()),
+        )
+    return found
+
+
+def measure_interventions(
+    answers: Mapping[str, Answers], pairs: Sequence[tuple[str, str]]
+) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    """Measure what each intervention gains on an evaluation set, whole and by class.
 
     Parameters
     ----------
-    before : polars.DataFrame
-        Predictions of all seeds on one evaluation set after training on the base set.
-    after : mapping of group ("diagnosed", "others") to DataFrame
-        The same after training with the intervention on that group.
-    treated : mapping of group to sequence of int
-        The group's class_ids.
-    class_names : sequence of str
-        Class names, indexed by class_id.
-    head : mapping
-        The row's first columns: intervention, classifier, evaluation_set, and train_set by group.
+    answers : mapping of training set to Answers
+        Of one classifier on one evaluation set, for all its training sets: together they say how much training runs vary.
+    pairs : sequence of (str, str)
+        The training set without and with each intervention.
+
+    Yields
+    ------
+    dict
+        Columns of ``SCHEMA`` from n_images on, without p_adjusted and differs.
+    list of dict
+        Columns of ``CLASS_SCHEMA`` from class_id on, one row per class.
+    """
+    class_ids = next(iter(answers.values())).class_ids
+    between_seeds = pool_seed_variance([one.correct for one in answers.values()])
+    columns = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
+    by_class = [
+        [pool_seed_variance([values[:, own] for values in kind]) for own in columns]
+        for kind in ([one.correct for one in answers.values()], [one.losses for one in answers.values()])
+    ]
+    for base, changed in pairs:
+        before, after = answers[base], answers[changed]
+        effect = measure_effect(before.correct, after.correct, class_ids, between_seeds)
+        row = {
+            "n_images": len(class_ids),
+            "n_seeds": min(len(before.correct), len(after.correct)),
+            "top1_before": float(before.correct.mean()),
+            "top1_after": float(after.correct.mean()),
+            **_describe(effect),
+            "p_value": effect.p_value,
+            "reliability": measure_reliability(before, after, columns),
+        }
+        yield row, _describe_classes(before, after, columns, by_class, effect)
+
+
+def _describe(effect: Effect) -> dict[str, float]:
+    low, high = effect.interval
+    return {"gain": effect.value, "gain_low": low, "gain_high": high}
+
+
+def _describe_classes(
+    before: Answers,
+    after: Answers,
+    columns: Sequence[np.ndarray],
+    between_seeds: Sequence[Sequence[SeedVariance]],
+    whole: Effect,
+) -> list[dict[str, Any]]:
+    recalls, losses = (
+        [
+            measure_effect(one[:, own], other[:, own], before.class_ids[own], variance)
+            for own, variance in zip(columns, variances, strict=True)
+        ]
+        for (one, other), variances in zip(
+            ((before.correct, after.correct), (after.losses, before.losses)), between_seeds, strict=True
+        )
+    )
+    shrunk = _shrink(recalls, whole.value)
+    loss_gain = float((before.losses.mean(axis=0) - after.losses.mean(axis=0)).mean())
+    shrunk_losses = _shrink(losses, loss_gain)
+    rows = []
+    for n, own in enumerate(columns):
+        class_id = int(before.class_ids[own[0]])
+        rows.append(
+            {
+                "class_id": class_id,
+                "n_images": len(own),
+                "recall_before": float(before.correct[:, own].mean()),
+                "recall_after": float(after.correct[:, own].mean()),
+                **_describe(recalls[n]),
+                "gain_shrunk": float(shrunk[n]),
+                "log_loss_gain": losses[n].value,
+                "log_loss_gain_shrunk": float(shrunk_losses[n]),
+                **_find_moves(before.predicted[:, own], after.predicted[:, own], class_id),
+            }
+        )
+    return rows
+
+
+def _shrink(effects: Sequence[Effect], middle: float) -> np.ndarray:
+    return shrink_effects(np.array([one.value for one in effects]), np.array([one.error for one in effects]), middle)
+
+
+def _find_moves(before: np.ndarray, after: np.ndarray, class_id: int) -> dict[str, Any]:
+    """Return which wrong class the images are predicted as less often, which one more often, and by how much."""
+    count = max(int(before.max()), int(after.max())) + 1
+    first, second = (np.bincount(one.ravel(), minlength=count) / one.size for one in (before, after))
+    change = second - first
+    if class_id < count:
+        change[class_id] = 0.0
+    less, more = int(change.argmin()), int(change.argmax())
+    return {
+        "less_predicted": less if change[less] < 0 else None,
+        "less_predicted_change": float(change[less]) if change[less] < 0 else None,
+        "more_predicted": more if change[more] > 0 else None,
+        "more_predicted_change": float(change[more]) if change[more] > 0 else None,
+    }
+
+
+def measure_reliability(before: Answers, after: Answers, columns: Sequence[np.ndarray]) -> float:
+    """Return how well the classes' gains repeat between seeds: the mean rank correlation of two seeds' gains.
+
+    Parameters
+    ----------
+    before, after : Answers
+        Seeds are paired by their order.
+    columns : sequence of int arrays
+        The images of each class.
 
     Returns
     -------
-    list of dict
-        Rows of ``SCHEMA``: one per group, and "diagnosed - others". Changes are paired by image; an image's value is the
-        share of seeds that classify it correctly. Intervals are 95 % intervals for other images of the same classes and the
-        same trained classifiers.
+    float
+        NaN with fewer than two seeds or classes.
     """
-    rows = []
-    changes, half_widths = [], []
-    for group, predictions in after.items():
-        x, y = (_share_correct(table, treated[group]) for table in (predictions, before))
-        change = (x["correct_top1"] - y["correct_top1"]).to_numpy()
-        low, high = mean_interval(change, x["class_id"].to_numpy()) or (math.nan, math.nan)  # one image per class
-        changes.append(float(change.mean()))
-        half_widths.append((high - low) / 2)
-        metrics = {"top1_before": y["correct_top1"].mean(), "top1_after": x["correct_top1"].mean(), "change": changes[-1]}
-        counts = {"n_classes": len(treated[group]), "n_images": len(x), "n_seeds": predictions["seed"].n_unique()}
-        names = ", ".join(class_names[n] for n in treated[group])
-        own = {"train_set": head["train_set"][group], "group": group, "classes": names}
-        rows.append({**head, **own, **counts, **metrics, "change_low": low, "change_high": high})
-    gain, half = changes[0] - changes[1], math.hypot(*half_widths)
-    contrast = {"group": " - ".join(after), "change": gain, "change_low": gain - half, "change_high": gain + half}
-    return [*rows, {**head, "train_set": None} | contrast]
+    seeds = min(len(before.correct), len(after.correct))
+    if seeds < 2 or len(columns) < 2:
+        return math.nan
+    gains = [np.array([(after.correct[n, own] - before.correct[n, own]).mean() for own in columns]) for n in range(seeds)]
+    return float(np.mean([rank_correlation(one, other) for one, other in itertools.combinations(gains, 2)]))
 
 
-def _share_correct(predictions: pl.DataFrame, class_ids: Sequence[int]) -> pl.DataFrame:
-    """Return, for each image of some classes, the share of seeds that classify it correctly."""
-    own = predictions.filter(pl.col("class_id").is_in(list(class_ids)))
-    return own.group_by("class_id", "index").agg(pl.col("correct_top1").mean()).sort("class_id", "index")
+def adjust_rows(rows: list[dict[str, Any]], primary: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Adjust the p-values of each classifier's interventions on its primary evaluation set by Holm's method.
+
+    Parameters
+    ----------
+    rows : list of dict
+        Rows of ``SCHEMA``.
+    primary : mapping of classifier to str
+        Its primary evaluation set. On the others, p_adjusted and differs are empty: they describe, and do not test.
+    """
+    tested = {n: row["p_value"] for n, row in enumerate(rows) if row["evaluation_set"] == primary[row["classifier"]]}
+    adjusted: dict[int, float] = {}
+    for classifier in primary:
+        own = [n for n in tested if rows[n]["classifier"] == classifier]
+        adjusted |= dict(zip(own, adjust_by_holm(np.array([tested[n] for n in own])).tolist(), strict=True))
+    for n, row in enumerate(rows):
+        value = adjusted.get(n, math.nan)
+        row |= {"p_adjusted": value, "differs": None if math.isnan(value) else value < 0.05}
+    return rows

@@ -1,20 +1,21 @@
-"""The jobs of diagnosis.smk: the suspected causes of a set's shortfall, and tests of interventions.
+"""The jobs of diagnosis.smk: the suspected causes of a set's shortfall, and what interventions gain.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.classifiers import find_first_classifier
 from synthdiv.jobs.files import find_embeddings
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.classifiers import find_treated_classes
+from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
+from synthdiv.plan.interventions import find_cause, list_interventions
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
@@ -104,43 +105,45 @@ class TabulateTradeoff(Job):
 
 
 class Intervention(Part):
-    """An intervention, and the classes that each of its training sets changes.
+    """Two training sets that differ in one setting.
 
     Attributes
     ----------
-    name : str
-    base : str
-        The training set without the intervention.
-    train_sets : dict of group to str
-        The training set in which the classes of a group ("diagnosed", "others") are changed.
-    class_ids : dict of group to tuple of int
-        These classes.
+    classifier : str
+        The classifier that is trained on both.
+    base, changed : str
+    setting : str
+    before, after : str
+        The setting's value for each.
+    acts_on : str
+        The cause that a change of this setting acts on; empty for a setting of the user's.
     """
 
-    name: str
+    classifier: str
     base: str
-    train_sets: dict[str, str]
-    class_ids: dict[str, tuple[int, ...]]
+    changed: str
+    setting: str
+    before: str
+    after: str
+    acts_on: str
 
 
-class CompareInterventions(Job):
+class TabulateInterventions(Job):
     """The interventions.
 
     Attributes
     ----------
     interventions : tuple of Intervention
-    train_sets : tuple of str
-        The training sets, in the order of the inputs.
-    classifier : str
-    evaluation_set : str
-    classes : ClassColumns
+    evaluations : tuple of (str, str)
+        Classifier and training set of each input. All training sets of a classifier are read: together they say how much
+        training runs vary.
+    primary : dict of classifier to str
+        The evaluation set on which interventions are tested.
     """
 
     interventions: tuple[Intervention, ...]
-    train_sets: tuple[str, ...]
-    classifier: str
-    evaluation_set: str
-    classes: ClassColumns
+    evaluations: tuple[tuple[str, str], ...]
+    primary: dict[str, str]
 
 
 def _list_generated_datasets(study: Study) -> list[str]:
@@ -257,34 +260,32 @@ def tabulate_tradeoff(study: Study) -> TabulateTradeoff:
     )
 
 
-def list_intervention_sets(study: Study) -> list[str]:
-    """List the training sets of the interventions, without repetition."""
-    interventions = study.config.interventions.values()
-    return list(dict.fromkeys(name for one in interventions for name in (one.base, one.diagnosed, one.others)))
+@cache
+def _list_interventions(study: Study) -> tuple[Intervention, ...]:
+    return tuple(
+        Intervention(classifier=classifier, **vars(pair), acts_on=find_cause(study, pair))
+        for classifier in study.config.classifiers
+        for pair in list_interventions(study, classifier)
+    )
+
+
+def list_intervention_evaluations(study: Study) -> list[tuple[str, str]]:
+    """List the classifiers with interventions, each with all its training sets."""
+    concerned = {one.classifier for one in _list_interventions(study)}
+    return [(classifier, training) for classifier, training in list_evaluations(study) if classifier in concerned]
 
 
 def list_intervention_predictions(study: Study) -> list[str]:
-    """List the predictions of the classifiers trained on these sets."""
-    classifier = find_first_classifier(study)
-    return [f"<results>/evaluations/{classifier}/{name}.parquet" for name in list_intervention_sets(study)]
+    """List the predictions of these evaluations."""
+    return [f"<results>/evaluations/{name}/{training}.parquet" for name, training in list_intervention_evaluations(study)]
 
 
-def _describe_intervention(study: Study, name: str) -> Intervention:
-    entry = study.config.interventions[name]
-    trained = {"diagnosed": entry.diagnosed, "others": entry.others}
-    treated = {group: tuple(find_treated_classes(study, entry.base, one)) for group, one in trained.items()}
-    return Intervention(name=name, base=entry.base, train_sets=trained, class_ids=treated)
-
-
-@plans(once_if(list_intervention_sets))
-def compare_interventions(study: Study) -> CompareInterventions:
-    """Plan the table of interventions."""
-    classifier = find_first_classifier(study)
-    assert classifier is not None
-    return CompareInterventions(
-        interventions=tuple(_describe_intervention(study, name) for name in study.config.interventions),
-        train_sets=tuple(list_intervention_sets(study)),
-        classifier=classifier,
-        evaluation_set=study.config.classifiers[classifier].evaluate[0],
-        classes=describe_classes(study, "name"),
+@plans(once_if(list_intervention_evaluations))
+def tabulate_interventions(study: Study) -> TabulateInterventions:
+    """Plan the tables of interventions."""
+    interventions = _list_interventions(study)
+    return TabulateInterventions(
+        interventions=interventions,
+        evaluations=tuple(list_intervention_evaluations(study)),
+        primary={one.classifier: study.config.classifiers[one.classifier].evaluate[0] for one in interventions},
     )

@@ -375,6 +375,18 @@ FIGURES = {
             "one, up to differences that other images could cause. Other figures of classifiers use the first column."
         ),
     ),
+    "interventions": Figure(
+        title="What each setting is worth",
+        part="8 Classifiers",
+        draw="classifiers:draw_interventions",
+        inputs={"table": "interventions.csv"},
+        caption=(
+            "What training gains if one setting of the training set changes and all others stay: the difference of top-1 "
+            "on the evaluation set, in points, with its 95 % interval over images and training runs. Filled markers: beyond "
+            "noise after Holm's correction for all interventions of the classifier. On the right, the two training sets. "
+            "`tables/interventions.csv` has the other evaluation sets, `tables/interventions_by_class.parquet` the classes."
+        ),
+    ),
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",

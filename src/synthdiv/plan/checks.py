@@ -18,7 +18,7 @@ from synthdiv.config.training import ClassifierEntry, Recipe
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.hub import check_path, check_pipeline
-from synthdiv.plan.classifiers import find_treated_classes, list_evaluations
+from synthdiv.plan.classifiers import list_evaluations
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import list_guidance_scales
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
@@ -154,7 +154,6 @@ def _check_parts(study: Study) -> Problems:
     yield from _check_mixtures(study)
     for name, entry in study.config.classifiers.items():
         yield from _check_classifier(study, name, entry)
-    yield from _check_interventions(study)
     yield from _check_features(study)
 
 
@@ -372,26 +371,6 @@ def _check_initial(study: Study, name: str) -> Problems:
         if lacking:
             yield Problem(where, f"{source.classifier} is not trained with seed {lacking[0]}")
             return
-
-
-def _check_interventions(study: Study) -> Problems:
-    trained = next((one.train for one in study.config.classifiers.values() if one.train), [])
-    for name, one in study.config.interventions.items():
-        where: Keys = ("interventions", name)
-        sets = {"base": one.base, "diagnosed": one.diagnosed, "others": one.others}
-        unknown = {role: listed for role, listed in sets.items() if listed not in trained}
-        for role, listed in unknown.items():
-            message = f"the first classifier is not trained on it, but on {', '.join(trained) or 'nothing'}"
-            yield Problem((*where, role), message, repr(listed))
-        if unknown:
-            continue
-        first, second = (len(find_treated_classes(study, one.base, mixed)) for mixed in (one.diagnosed, one.others))
-        if first != second or not first:
-            yield Problem(
-                where,
-                f"{one.diagnosed} has {first} classes of other sets than {one.base}, {one.others} has {second}; both need "
-                "the same number, listed as `classes` of a mixture's part",
-            )
 
 
 def _check_features(study: Study) -> Problems:

@@ -56,9 +56,3 @@ def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
     if study.config.classifiers[classifier].monitor is not None:
         return recipe
     return {key: value for key, value in recipe.items() if key not in EVALUATION_KEYS}
-
-
-def find_treated_classes(study: Study, base: str, training: str) -> list[int]:
-    """Return the classes of a mixture that come from other sets than the base, as listed in its parts."""
-    parts = [part for part in study.mixtures.get(training, []) if part.set != base]
-    return sorted({class_id for part in parts for class_id in study.find_classes(part.classes or [])})

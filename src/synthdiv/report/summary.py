@@ -1,9 +1,9 @@
 """Summarise a study's tables in sentences, with numbers and intervals.
 
-Only results beyond noise have a sentence: a difference of accuracy if it is significant after correction for multiple
-comparisons, one of Centroid Distance if the two intervals do not overlap, a centroid-shift if its interval lies above 0, a
-cause if its confidence exceeds :data:`synthdiv.diagnosis.causes.CONFIDENT`. Each part of the page is a function from tables
-to sentences.
+Only results beyond noise have a sentence, apart from interventions, which say whether they are: a difference of accuracy if
+it is significant after correction for multiple comparisons, one of Centroid Distance if the two intervals do not overlap, a
+centroid-shift if its interval lies above 0, a cause if its confidence exceeds
+:data:`synthdiv.diagnosis.causes.CONFIDENT`. Each part of the page is a function from tables to sentences.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import polars as pl
 from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.report.pages import make_page
 
-INTERVENTIONS = {
+ADVICE = {
     "ambiguity": "clarify their prompts in an overrides table",
     "adherence": "look at their images: the generator does not follow the prompt",
     "concept not represented": "the generator or CLIP does not know them: use a LoRA, another model, or natural images",
@@ -31,8 +31,8 @@ ul { padding-left: 1.2rem; margin: 0; } li { margin: 0.25rem 0; } p.note { color
 """
 NOTE = """
 <p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the value is in
-percent. Results that are not beyond noise are left out: differences of accuracy after correction for multiple comparisons,
-differences of Centroid Distance and centroid-shift by their intervals.</p>
+percent. Results that are not beyond noise are left out, except those of interventions: differences of accuracy after
+correction for multiple comparisons, differences of Centroid Distance and centroid-shift by their intervals.</p>
 """
 
 
@@ -111,6 +111,18 @@ def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | N
     return sentences
 
 
+def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
+    """Summarise what training gains from each intervention, on the evaluation set on which they are tested."""
+    sentences = []
+    for row in interventions.filter(pl.col("p_adjusted").is_not_null()).iter_rows(named=True):
+        gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
+        sentences.append(
+            f"{row['setting']}, {row['before']} to {row['after']} ({row['base']} to {row['changed']}): {gain} of "
+            f"{row['classifier']}'s accuracy on {row['evaluation_set']}{'' if row['differs'] else ', not beyond noise'}."
+        )
+    return sentences
+
+
 def summarise_causes(causes: pl.DataFrame) -> list[str]:
     """Summarise the causes of each set, with their classes and a suggested intervention."""
     sentences = []
@@ -121,7 +133,7 @@ def summarise_causes(causes: pl.DataFrame) -> list[str]:
                 continue
             listed = [_describe_class(row, cause) for row in found.iter_rows(named=True)]
             sentences.append(
-                f"{name}: {cause} in {len(found)} of {len(own)} classes: {list_names(listed)}. Try: {INTERVENTIONS[cause]}."
+                f"{name}: {cause} in {len(found)} of {len(own)} classes: {list_names(listed)}. Try: {ADVICE[cause]}."
             )
     return sentences
 

@@ -9,6 +9,7 @@ import torch
 from conftest import make_image_set, make_recipe
 from timm.data import ImageNetInfo, RealLabelsImagenet
 from timm.utils import accuracy
+from torch.nn.functional import cross_entropy
 from torchmetrics.functional.classification import multiclass_calibration_error
 
 from synthdiv.analysis.classifier_tables import compute_calibration_error
@@ -66,6 +67,7 @@ def test_top1_and_top5_match_timm_on_the_same_logits(index, weights):
     assert 0 < top1 < top5 < 1
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), logits.topk(5).indices)
     np.testing.assert_allclose(table["confidence"], logits.softmax(dim=1).amax(dim=1), rtol=1e-4)
+    np.testing.assert_allclose(-table["log_probability"].mean(), cross_entropy(logits, labels), rtol=1e-4)
     assert table.select("class_id", "index").equals(
         pl.DataFrame({"class_id": labels.numpy(), "index": list(range(6)) * 8}).cast(pl.Int32)
     )
@@ -86,11 +88,15 @@ def test_calibration_error_matches_torchmetrics(index, weights):
 
 
 def test_candidate_classes_may_be_a_subset(index, weights):
-    logits, _ = find_logits(index, weights)
+    logits, labels = find_logits(index, weights)
     among = [1, 2, 5]
     table = classify(index, weights, among=tuple(among))
     expected = torch.tensor(among)[logits[:, among].topk(3).indices]
     np.testing.assert_array_equal(np.array(table["predicted"].to_list()), expected)
+    of_candidate = labels == 2
+    losses = cross_entropy(logits[:, among][of_candidate], torch.full((int(of_candidate.sum()),), 1), reduction="none")
+    np.testing.assert_allclose(-table["log_probability"].to_numpy()[of_candidate], losses, rtol=1e-4)
+    assert (table["log_probability"].to_numpy()[labels == 0] == -np.inf).all()
 
 
 def test_a_set_may_name_another_split(index, weights):

@@ -494,8 +494,8 @@ MISTAKES = {
         "  Prompts:\n    kind: prompt\n    dataset: clarified",
         "    Prompts:\n      kind: prompt\n      dataset: clarified",
         "line 37: sets.Synset.Prompts: there is no such key; the keys here are kind, images, class_subset, "
-        "ignore_other_classes, real_labels, images_per_class, dataset, guidance_scale, embeddings; if it is another of "
-        "sets, indent it less",
+        "ignore_other_classes, real_labels, images_per_class, dataset, guidance_scale, embeddings, settings; if it is "
+        "another of sets, indent it less",
     ),
     "a set that slid out of the sets": (
         "  Prompts:\n    kind: prompt\n    dataset: clarified",

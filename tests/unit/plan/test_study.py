@@ -16,7 +16,6 @@ from synthdiv.jobs.experiments import LARGE_TABLES, count_scoring_threads
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import (
-    find_treated_classes,
     list_evaluations,
     list_parts,
     list_training_runs,
@@ -508,46 +507,11 @@ def test_a_class_subset_has_one_key_per_line(tmp_path):
         read_class_subset(str(tmp_path / "subset.txt"), classes, "classes.csv")
 
 
-@pytest.fixture
-def interventions():
-    with open(REPOSITORY / "config" / "demo_interventions.yaml", encoding="utf-8") as file:
-        return yaml.safe_load(file)
-
-
-def test_the_demos_interventions_treat_different_classes(interventions, monkeypatch):
-    monkeypatch.chdir(REPOSITORY)
-    study = load_study(interventions)
-    for one in study.config.interventions.values():
-        treated = [find_treated_classes(study, one.base, mixed) for mixed in (one.diagnosed, one.others)]
-        assert not set(treated[0]) & set(treated[1])
-    assert find_treated_classes(study, "Synset-IM", "Synset-clarified") == [0, 6, 7, 8]
-    assert list_parts(study, "Lower-diagnosed")[0].classes == ["tshirt", "trouser", "sneaker"]
-    interventions["mixtures"]["Any"] = {"parts": [{"set": "Disamb-IM", "classes": ["bag", "boot", "tshirt"]}]}
-    assert find_treated_classes(load_study(interventions), "Synset-IM", "Any") == [0, 8, 9]
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (
-            lambda c: c["interventions"]["lower-guidance"].update(base="Disamb-IM"),
-            "config: interventions.lower-guidance.base is 'Disamb-IM': the first classifier is not trained on it, but on ",
-        ),
-        (
-            lambda c: c["interventions"]["lower-guidance"].update(others="Disamb5.0-IM"),
-            "Disamb5.0-IM has 0; both need the same number",
-        ),
-        (
-            lambda c: c["mixtures"]["Lower-others"]["parts"][0].update(classes=["dress", "boots"]),
-            "config: mixtures.Lower-others.parts[0].classes[1]: there is no class with the key 'boots'; did you mean 'boot'",
-        ),
-    ],
-)
-def test_an_intervention_is_checked(interventions, monkeypatch, change, sentence):
-    monkeypatch.chdir(REPOSITORY)
-    change(interventions)
+def test_a_mixtures_classes_are_checked(demo):
+    demo["mixtures"] = {"Some": {"parts": [{"set": "Disamb-IM", "classes": ["dress", "boots"]}]}}
+    sentence = "config: mixtures.Some.parts[0].classes[1]: there is no class with the key 'boots'; did you mean 'boot'"
     with pytest.raises(StudyError, match=re.escape(sentence)):
-        load_study(interventions)
+        load_study(demo)
 
 
 def test_timms_subsets_have_two_hundred_classes_each():

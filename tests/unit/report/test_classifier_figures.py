@@ -1,3 +1,4 @@
+import numpy as np
 import polars as pl
 import pytest
 
@@ -7,6 +8,7 @@ from synthdiv.report.figures.classifiers import (
     describe_difference,
     plot_classifiers,
     plot_exchange_rate,
+    plot_interventions,
     plot_predictors,
     plot_training,
 )
@@ -88,3 +90,29 @@ def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
         {"train_set": ["A", "B"], "level": "class", "metric": "vendi_score", "value": [1.0, 2.0], "top1": [0.1, 0.2]}
     )
     save_figure(plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points), tmp_path / "predictors.png")
+
+
+def test_interventions_are_shown_once_with_their_intervals():
+    """On the set on which they are tested; filled if beyond noise; without an interval if there is one seed."""
+    tested = {"classifier": "c", "evaluation_set": "N", "p_value": 0.01, "p_adjusted": 0.02, "differs": True}
+    rows = [
+        tested
+        | {"base": "A", "changed": "B", "setting": "prompts", "before": "x", "after": "y"}
+        | {"gain": 0.1, "gain_low": 0.05, "gain_high": 0.15},
+        tested
+        | {"base": "B", "changed": "C", "setting": "steps", "before": "8", "after": "20"}
+        | {"gain": -0.01, "gain_low": -0.03, "gain_high": 0.01, "differs": False},
+    ]
+    rows += [row | {"evaluation_set": "M", "p_adjusted": None, "differs": None, "gain": 0.9} for row in rows]
+    rows += [
+        rows[0] | {"classifier": "d", "evaluation_set": name}
+        | dict.fromkeys(("gain_low", "gain_high", "p_value", "p_adjusted", "differs"))
+        for name in ("N", "M")
+    ]  # fmt: skip
+    first, second = plot_interventions(pl.DataFrame(rows, infer_schema_length=None)).axes
+    dots = first.collections[-1]
+    np.testing.assert_allclose(dots.get_offsets(), [[10, 0], [-1, 1]])
+    assert [color[:3].tolist() == [1, 1, 1] for color in dots.get_facecolors()] == [False, True]
+    assert [label.get_text() for label in first.get_yticklabels()] == ["prompts: x → y", "steps: 8 → 20"]
+    assert first.get_title() == "c, evaluated on N"
+    assert len(second.collections[-1].get_offsets()) == 1

@@ -10,6 +10,7 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
+    summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_split,
@@ -84,6 +85,29 @@ def test_shift_is_reported_if_it_is_above_zero():
     (sentence,) = summarise_split(table, "N", "P")
     assert sentence.startswith("30.0 % [25.0, 35.0] of A's images")
     assert "10.0 points [5.0, 15.0] are centroid-shift, 20.0 points are also wrong by" in sentence
+
+
+def test_interventions_are_reported_even_if_they_gain_nothing():
+    table = pl.DataFrame(
+        {
+            "classifier": ["c"] * 3,
+            "evaluation_set": ["N", "N", "M"],
+            "base": ["A", "B", "A"],
+            "changed": ["B", "C", "B"],
+            "setting": ["prompts", "guidance_scale", "prompts"],
+            "before": ["synset", "7.5", "synset"],
+            "after": ["disamb", "5.0", "disamb"],
+            "gain": [0.075, -0.01, 0.2],
+            "gain_low": [0.05, -0.03, 0.1],
+            "gain_high": [0.1, 0.01, 0.3],
+            "p_adjusted": [0.001, 0.4, None],
+            "differs": [True, False, None],
+        }
+    )
+    assert summarise_interventions(table) == [
+        "prompts, synset to disamb (A to B): +7.5 points [5.0, 10.0] of c's accuracy on N.",
+        "guidance_scale, 7.5 to 5.0 (B to C): -1.0 points [-3.0, 1.0] of c's accuracy on N, not beyond noise.",
+    ]
 
 
 def test_causes_are_reported_with_their_classes_and_an_intervention():

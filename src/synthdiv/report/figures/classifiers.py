@@ -105,6 +105,32 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
     return figure
 
 
+def plot_interventions(interventions: pl.DataFrame) -> Figure:
+    """Plot the gain of each intervention with its interval, a panel per classifier, on the set on which they are tested."""
+    tested = interventions.filter(pl.col("differs").is_not_null() | pl.col("p_value").is_null())
+    tested = tested.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
+    panels = list(tested.group_by("classifier", maintain_order=True))
+    sizes = [len(table) for _, table in panels]
+    figure = Figure(figsize=(9, 0.4 * sum(sizes) + 1.1 * len(panels) + 0.3), layout="constrained")
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[size + 1 for size in sizes])[:, 0]
+    for ax, ((name,), table) in zip(axes, panels, strict=True):
+        gains = 100 * table["gain"].to_numpy()
+        bounds = 100 * table.select("gain_low", "gain_high").fill_null(float("nan")).to_numpy()
+        places = np.arange(len(table))
+        filled = table["differs"].fill_null(False).to_numpy()
+        ax.axvline(0, color="0.6", linewidth=0.8)
+        ax.hlines(places, bounds[:, 0], bounds[:, 1], color="C0")
+        ax.scatter(gains, places, s=36, c=np.where(filled, "C0", "white"), edgecolors="C0", zorder=3)
+        ax.set_yticks(places, [f"{row['setting']}: {row['before']} → {row['after']}" for row in table.to_dicts()])
+        ax.set_ylim(len(table) - 0.5, -0.5)
+        right = ax.secondary_yaxis("right")
+        right.set_yticks(places, [f"{row['base']} → {row['changed']}" for row in table.to_dicts()])
+        right.tick_params(length=0)
+        ax.set_title(f"{name}, evaluated on {table['evaluation_set'][0]}")
+        ax.set_xlabel("gain in top-1, points")
+    return figure
+
+
 def plot_exchange_rate(exchange_rate: pl.DataFrame) -> Figure:
     """Plot top-1 against the number of natural images, with a line per set of added images."""
     classifiers = exchange_rate["classifier"].unique(maintain_order=True).to_list()
@@ -187,6 +213,11 @@ def draw_training(files: Any, *, runs: Sequence[tuple[str, str]], monitored: Map
     for (classifier, training), path in zip(runs, paths, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
     return plot_training(logs, monitored)
+
+
+def draw_interventions(files: Any) -> Figure:
+    """Draw what each setting is worth."""
+    return plot_interventions(read_table(files.table))
 
 
 def draw_exchange_rate(files: Any) -> Figure:

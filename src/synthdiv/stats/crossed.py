@@ -1,0 +1,154 @@
+"""Differences between classifiers that are trained with several seeds and evaluated on the same images.
+
+Both are samples: another training run would give another accuracy, and so would other images. The variance of a difference
+has a part of each, as in studies in which several readers judge the same cases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from synthdiv.stats.intervals import LEVEL
+
+
+@dataclass(frozen=True)
+class SeedVariance:
+    """The variance of a trained classifier's mean value between training seeds, pooled over training sets.
+
+    Attributes
+    ----------
+    value : float
+    freedom : int
+        Degrees of freedom; with 0, no training set has two seeds.
+    """
+
+    value: float
+    freedom: int
+
+
+@dataclass(frozen=True)
+class Effect:
+    """The difference of two means, with its standard error and its degrees of freedom (NaN if they cannot be estimated)."""
+
+    value: float
+    error: float
+    freedom: float
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Student's 95 % interval."""
+        half = float(stdtrit(self.freedom, (1 + LEVEL) / 2)) * self.error
+        return self.value - half, self.value + half
+
+    @property
+    def p_value(self) -> float:
+        """The two-sided p-value of no difference."""
+        if self.error == 0:
+            return 1.0 if self.value == 0 else 0.0
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
+
+
+def pool_seed_variance(sets: Sequence[np.ndarray]) -> SeedVariance:
+    """Pool the variance between training seeds over training sets: with three seeds each, one alone says little.
+
+    Parameters
+    ----------
+    sets : sequence of arrays of shape (s, n)
+        For each training set, the value (0 or 1 if it is correctness) of each seed's classifier for each image.
+    """
+    several = [values.mean(axis=1) for values in sets if len(values) > 1]
+    freedom = sum(len(means) - 1 for means in several)
+    total = sum(float(((means - means.mean()) ** 2).sum()) for means in several)
+    return SeedVariance(total / freedom if freedom else math.nan, freedom)
+
+
+def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray, between_seeds: SeedVariance) -> Effect:
+    """Measure the difference of means, with the variance due to training seeds and to images.
+
+    The variance is that of the seeds' means, plus that of the images' differences, less the part that both contain: what
+    a seed and an image have in particular. The degrees of freedom are Satterthwaite's.
+
+    Parameters
+    ----------
+    before, after : arrays of shape (s, n) and (t, n)
+        The values of s and of t seeds' classifiers for the same images.
+    class_ids : int array of shape (n,)
+        The images' classes, which are fixed: images are a sample of each.
+    between_seeds : SeedVariance
+        From :func:`pool_seed_variance`.
+
+    Returns
+    -------
+    Effect
+
+    References
+    ----------
+    S. L. Hillis, "A comparison of denominator degrees of freedom methods for multiple observer ROC analysis", Statistics in
+    Medicine 26 (2007); F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
+    Bulletin 2 (1946).
+    """
+    gains = after.mean(axis=0) - before.mean(axis=0)
+    value, count = float(gains.mean()), len(gains)
+    _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
+    if not between_seeds.freedom or sizes.min() < 2:
+        return Effect(value, math.nan, math.nan)
+    of_seeds = between_seeds.value * (1 / len(before) + 1 / len(after))
+    squares = np.bincount(inverse, (gains - (np.bincount(inverse, gains) / sizes)[inverse]) ** 2) / (sizes - 1)
+    of_images = float((sizes * squares).sum()) / count**2
+    particular = sum(_measure_interaction(values) / values.size for values in (before, after) if len(values) > 1)
+    variance = of_seeds + max(of_images - particular, 0.0)
+    parts = of_seeds**2 / between_seeds.freedom + of_images**2 / (count - len(sizes))
+    return Effect(value, math.sqrt(variance), variance**2 / parts if parts else math.inf)
+
+
+def _measure_interaction(values: np.ndarray) -> float:
+    """Return the mean square of what is left of values after the means of their seeds and of their images."""
+    rest = values - values.mean(axis=1, keepdims=True) - values.mean(axis=0) + values.mean()
+    return float((rest**2).sum()) / ((values.shape[0] - 1) * (values.shape[1] - 1))
+
+
+def shrink_effects(effects: np.ndarray, errors: np.ndarray, middle: float) -> np.ndarray:
+    """Shrink the effects of classes towards that of the whole set, as far as they vary no more than their errors do.
+
+    Parameters
+    ----------
+    effects, errors : float64 arrays of shape (C,)
+        The effect of each class, and its standard error.
+    middle : float
+        The effect of the whole set.
+
+    Returns
+    -------
+    float64 array of shape (C,)
+
+    References
+    ----------
+    B. Efron and C. Morris, "Data analysis using Stein's estimator and its generalizations", JASA 70 (1975): empirical Bayes,
+    here with the variance between classes by moments.
+    """
+    spread = max(float(((effects - middle) ** 2).mean() - (errors**2).mean()), 0.0)
+    return middle + (effects - middle) * (spread / (spread + errors**2) if spread else 0.0)
+
+
+def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:
+    """Adjust p-values so that, if none of the differences exists, one is found with 5 % probability at most.
+
+    Parameters
+    ----------
+    p_values : float64 array of shape (n,)
+        NaN where there was no test; NaNs are not counted, and stay.
+
+    References
+    ----------
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics 6 (1979).
+    """
+    adjusted, tested = np.full(len(p_values), math.nan), np.flatnonzero(~np.isnan(p_values))
+    order = tested[np.argsort(p_values[tested], kind="stable")]
+    scaled = p_values[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0) if len(order) else scaled
+    return adjusted

@@ -1,0 +1,104 @@
+"""Differences between classifiers trained with several seeds: variances, intervals and their coverage."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from synthdiv.stats.crossed import (
+    SeedVariance,
+    adjust_by_holm,
+    measure_effect,
+    pool_seed_variance,
+    shrink_effects,
+)
+
+CLASS_IDS = np.repeat(np.arange(10), 20)
+
+
+def simulate(rng, shift, *, seeds=3, between_seeds=0.05, between_images=0.3, particular=0.2):
+    """Draw values of seeds and images: a mean, and normal deviations of each seed, of each image and of both together."""
+    images = between_images * rng.normal(size=len(CLASS_IDS))
+    own = [
+        mean
+        + between_seeds * rng.normal(size=(seeds, 1))
+        + images
+        + between_images * rng.normal(size=len(CLASS_IDS))
+        + particular * rng.normal(size=(seeds, len(CLASS_IDS)))
+        for mean in (0.0, shift)
+    ]
+    return own[0], own[1]
+
+
+def test_the_pooled_variance_is_the_mean_of_the_sets_variances():
+    rng = np.random.default_rng(0)
+    sets = [rng.normal(size=(seeds, 7)) for seeds in (3, 3, 1)]
+    found = pool_seed_variance(sets)
+    assert found.freedom == 4
+    assert found.value == pytest.approx(np.mean([one.mean(axis=1).var(ddof=1) for one in sets[:2]]))
+
+
+def test_without_variance_between_seeds_the_interval_is_that_of_the_images():
+    """Equal seeds: Student's interval of the differences, stratified by class."""
+    rng = np.random.default_rng(1)
+    before, after = (np.repeat(rng.normal(size=(1, 200)), 2, axis=0) for _ in range(2))
+    effect = measure_effect(before, after, CLASS_IDS, SeedVariance(0.0, 2))
+    gains = (after - before)[0].reshape(10, 20)
+    error = math.sqrt(gains.var(axis=1, ddof=1).mean() / 200)
+    assert effect.value == pytest.approx(gains.mean())
+    assert effect.error == pytest.approx(error)
+    assert effect.freedom == pytest.approx(190)
+    assert effect.p_value == pytest.approx(2 * stats.t.sf(abs(gains.mean()) / error, 190))
+
+
+def test_without_variance_between_images_the_interval_is_that_of_the_seeds():
+    """Student's interval for two samples of equal variance."""
+    rng = np.random.default_rng(2)
+    before, after = (np.repeat(rng.normal(size=(4, 1)), 200, axis=1) for _ in range(2))
+    effect = measure_effect(before, after, CLASS_IDS, pool_seed_variance([before, after]))
+    expected = stats.ttest_ind(after[:, 0], before[:, 0])
+    low, high = expected.confidence_interval()
+    assert effect.interval == pytest.approx((low, high))
+    assert effect.p_value == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{}, {"between_seeds": 0.0}, {"between_images": 0.0}, {"particular": 0.0}, {"particular": 1.0, "between_seeds": 0.2}],
+    ids=str,
+)
+def test_intervals_cover_the_truth(sizes):
+    """Of 95 % intervals, 93 to 99 % contain the simulated effect: they are a little too wide where the parts are small."""
+    rng = np.random.default_rng(3)
+    covered = 0
+    for _ in range(1000):
+        before, after = simulate(rng, 0.1, **sizes)
+        others = [one for _ in range(2) for one in simulate(rng, 0.0, **sizes)]
+        low, high = measure_effect(before, after, CLASS_IDS, pool_seed_variance([before, after, *others])).interval
+        covered += low <= 0.1 <= high
+    assert 930 <= covered <= 990
+
+
+def test_an_effect_without_a_second_seed_has_no_interval():
+    values = np.zeros((1, 200))
+    effect = measure_effect(values, values + 0.5, CLASS_IDS, pool_seed_variance([values, values]))
+    assert effect.value == 0.5
+    assert all(map(math.isnan, (*effect.interval, effect.p_value)))
+
+
+def test_shrinking_lowers_the_error_and_leaves_certain_effects():
+    rng = np.random.default_rng(4)
+    truth = 0.1 + 0.05 * rng.normal(size=2000)
+    seen = truth + 0.1 * rng.normal(size=2000)
+    shrunk = shrink_effects(seen, np.full(2000, 0.1), 0.1)
+    assert ((shrunk - truth) ** 2).mean() == pytest.approx(1 / (1 / 0.05**2 + 1 / 0.1**2), rel=0.1)  # the best possible
+    np.testing.assert_allclose(shrink_effects(seen, np.zeros(2000), 0.1), seen)
+    assert shrink_effects(np.array([0.1, 0.3]), np.array([5.0, 5.0]), 0.2).tolist() == [0.2, 0.2]
+
+
+def test_holms_method_by_hand():
+    found = adjust_by_holm(np.array([0.03, math.nan, 0.01, 0.04]))
+    np.testing.assert_allclose(found, [0.06, math.nan, 0.03, 0.06])
+    assert adjust_by_holm(np.array([0.9, 0.8])).tolist() == [1.0, 1.0]
+    assert len(adjust_by_holm(np.empty(0))) == 0
