@@ -21,8 +21,8 @@ CHAPTER = "Causes"
 INTERVENTION = (
     Column("classifier", "classifier that is trained"),
     Column("evaluation_set", "set that it is evaluated on"),
-    Column("base", "training set without the intervention"),
-    Column("changed", "training set with it: the two differ in one setting"),
+    Column("base", "one training set: that of the two which `train` lists first"),
+    Column("changed", "the other training set: the two differ in one setting"),
     Column("setting", "this setting"),
     Column("before", "its value for `base`"),
     Column("after", "its value for `changed`"),
@@ -163,7 +163,7 @@ TABLES = (
         "classifier, evaluation set and intervention",
         (
             *INTERVENTION,
-            Column("acts_on", "cause that a change of this setting acts on; empty for a setting of your own"),
+            Column("acts_on", "what a change of this setting acts on; empty for other settings, and for your own"),
             integer("n_images", "number of evaluation images"),
             integer("n_seeds", "number of training seeds (of the set with fewer)"),
             share("top1_before", "top-1 after training on `base`, averaged over seeds"),
@@ -175,7 +175,9 @@ TABLES = (
                 "p-value adjusted by Holm's method for the classifier's interventions; only on its first evaluation set",
             ),
             Column("differs", "whether `p_adjusted` is below 0.05", "boolean"),
-            number("reliability", "mean rank correlation, between two seeds, of the classes' gains", -1, 1),
+            number(
+                "reliability", "mean rank correlation of the classes' gains between seeds, on the same images", -1, 1
+            ),
         ),
         CHAPTER,
         note=(

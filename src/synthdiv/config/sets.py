@@ -102,6 +102,8 @@ class SetEntry(ConfigPart):
         if len(given) != 1:
             has = " and ".join(given) or "none of them"
             raise wrong(f"it needs one source, images, dataset or embeddings; it has {has}")
+        if self.settings and self.kind == "prompt":
+            raise wrong("it would have no effect on prompts, on which no classifier is trained: remove it", "settings")
         return self
 
 

@@ -5,37 +5,38 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import format_scale, make_digest
 from synthdiv.plan.classifiers import list_parts
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.study import Study
 
-WEIGHTS = ("model", "revision", "variant", "lora", "lora_scale")
-"""Keys of a generator that decide its weights."""
-SAMPLER = ("scheduler", "scheduler_options")
-STEPS = "steps"
-NOT_IMAGES = ("safety_checker",)
-"""Keys of a generator that do not change its images."""
-SWEPT = ("guidance_scale", "steps", "images")
-"""Settings with a number: of sets that differ in one of these, only those with neighbouring values are compared."""
+MIXTURE, BALANCE, IMAGES, PROMPTS = "mixture", "weights of parts", "images", "prompts"
+COMES_WITH = {"weights": {"size", "lora_scale"}}
+"""Settings that may differ, too, where another one does: a model has its own size of images, and a LoRA its scale."""
 ACTS_ON = {
-    "prompts": "ambiguity",
-    "varied prompts": "diversity",
+    PROMPTS: "ambiguity",
     "guidance_scale": "diversity against adherence",
     "sampler": "diversity against adherence",
     "steps": "diversity against adherence",
     "weights": "concept not represented",
-    "images": "number of images",
-    "mixture": "number of images",
+    "lora_scale": "concept not represented",
+    IMAGES: "number of images",
+    MIXTURE: "number of images",
 }
 """The papers' causes that a change of each setting acts on."""
+OWN_SAMPLER = "the model's own"
+VARIED = "diversity"
+"""What a change of prompts acts on where each image has its own."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,34 @@ class Setting:
     label : str
         The value in tables.
     number : float or None
-        For a setting that can be swept.
+        If there is one, only sets with neighbouring values are compared.
     """
 
     identity: str
     label: str
     number: float | None = None
+
+
+PartSettings = Mapping[str, Setting]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What a training set consists of.
+
+    Attributes
+    ----------
+    parts : list of PartSettings
+        The settings of each part; the prompts are those of all classes.
+    names : list of str
+        A text for each part.
+    shares : tuple of float or None
+        The parts' shares of an epoch; None if these are the shares of their images.
+    """
+
+    parts: list[PartSettings]
+    names: list[str]
+    shares: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -77,47 +100,88 @@ class InterventionPair:
     after: str
 
 
-def _set(value: Any, label: str | None = None, number: float | None = None) -> Setting:
+@dataclass(frozen=True)
+class _Difference:
+    """One setting in which two sets differ, its values, and what else the part with it is."""
+
+    setting: str
+    before: Setting
+    after: Setting
+    rest: str
+
+    def contains(self, other: _Difference) -> bool:
+        """Return whether another set's difference from the same set is a smaller step in the same direction."""
+        start, end, between = (one.number for one in (self.before, self.after, other.after))
+        if start is None or end is None or between is None or (self.rest, self.before) != (other.rest, other.before):
+            return False
+        return min(start, end) < between < max(start, end)
+
+
+def _make(value: Any, label: str | None = None, number: float | None = None) -> Setting:
     return Setting(make_digest(value), str(value) if label is None else label, number)
+
+
+def _make_own(value: str | int | float | bool) -> Setting:
+    """Return a setting of the user's: numbers are equal if their values are."""
+    if isinstance(value, str | bool):
+        return _make(value)
+    return _make(float(value), f"{value:g}", float(value))
 
 
 def _resolve_part(study: Study, part: MixturePart, class_id: int) -> dict[str, Setting]:
     """Return the settings of the images of one class that come from a part."""
     entry = study.sets[part.set]
-    settings = {f"setting {name}": _set(value) for name, value in entry.settings.items()}
-    count: int | str | None = part.images_per_class
+    own = {f"setting {name}": _make_own(value) for name, value in entry.settings.items()}
     if entry.dataset is not None:
-        dataset, scale = study.find_dataset(part.set), study.find_scale(part.set)
-        generator = find_generator(study, dataset)
-        spec = study.config.generators[generator].to_dict()
-        prompts = study.datasets[dataset]
-        own = prompts.images_per_class["train"]
-        count = own if count is None else min(own, count)
-        rest = {key: value for key, value in spec.items() if key not in (*WEIGHTS, *SAMPLER, STEPS, *NOT_IMAGES)}
-        settings |= {
-            "weights": _set([spec[key] for key in WEIGHTS], generator),
-            "sampler": _set([spec[key] for key in SAMPLER], spec["scheduler"] or "the model's own"),
-            "steps": _set(spec[STEPS], number=spec[STEPS]),
-            "generator's other options": _set(rest, generator),
-            "guidance_scale": _set(scale, format_scale(scale), scale),
-            "prompts": _set([prompts.describe_class(class_id), prompts.per_image], dataset),
-        }
-    else:
-        if not entry.settings:
-            source = entry.images.to_dict()["train"] if entry.images is not None else part.set
-            settings["source"] = _set([source, entry.ignore_other_classes], part.set)
-        own_count = entry.images_per_class.train
-        count = own_count if count is None else min(own_count, count) if isinstance(own_count, int) else count
-    number = float(count) if isinstance(count, int) else None
-    return settings | {"images": _set(count, "all" if count is None else None, number)}
+        return own | _resolve_generated(study, part, class_id)
+    if not own:
+        source = part.set if entry.images is None else entry.images.list_splits()["train"]
+        location = {"path": source} if isinstance(source, str) else source.to_dict()
+        own["source"] = _make([location, entry.ignore_other_classes], part.set)
+    return own | {IMAGES: _resolve_count(entry, part.images_per_class)}
+
+
+def _resolve_generated(study: Study, part: MixturePart, class_id: int) -> dict[str, Setting]:
+    dataset = study.find_dataset(part.set)
+    generator, prompts = find_generator(study, dataset), study.datasets[dataset]
+    spec = study.config.generators[generator]
+    scale = max(1.0, study.find_scale(part.set))  # at 1 and below there is no guidance
+    count = min(prompts.images_per_class["train"], part.images_per_class or math.inf)
+    written = prompts.describe_class(class_id)
+    if "images" in written:  # only the prompts of the images that are used
+        train = written["images"].get("train", {})
+        written = {"images": {index: text for index, text in train.items() if index < count}}
+    options = f" {json.dumps(spec.scheduler_options)}" if spec.scheduler_options else ""
+    checked = spec.safety_checker if "nsfw" in study.config.exclude_flags else None
+    return {
+        "weights": _make([spec.model, spec.revision, spec.variant, spec.lora], generator),
+        "lora_scale": _make(spec.lora_scale, f"{spec.lora_scale:g}", spec.lora_scale),
+        "size": _make([spec.width, spec.height], f"{spec.width} x {spec.height}"),
+        "sampler": _make([spec.scheduler, spec.scheduler_options], f"{spec.scheduler or OWN_SAMPLER}{options}"),
+        "steps": _make(spec.steps, number=spec.steps),
+        "guidance_scale": _make(scale, format_scale(scale), scale),
+        "negative_prompt": _make(spec.negative_prompt if scale > 1 else ""),
+        "arguments": _make(spec.arguments, json.dumps(spec.arguments)),
+        "safety_checker": _make(checked),
+        PROMPTS: _make([written, prompts.per_image], dataset),
+        IMAGES: _make(count, number=count),
+    }
+
+
+def _resolve_count(entry: SetEntry, most: int | None) -> Setting:
+    """Return the number of images of each class of a set that is not generated: all, some, or those of a table."""
+    own = entry.images_per_class.train
+    if isinstance(own, str) and own != "all":
+        return _make([own, most], own if most is None else f"{own}, at most {most}")
+    numbers = [number for number in (own, most) if isinstance(number, int)]
+    return _make(min(numbers), number=min(numbers)) if numbers else _make("all", number=math.inf)
 
 
 @cache
-def resolve_settings(study: Study, training: str) -> dict[str, Setting] | None:
-    """Return the settings of a training set.
+def resolve_settings(study: Study, training: str) -> Resolved | None:
+    """Return what a training set consists of.
 
-    All classes must have the same, but for their prompts, which together are one setting. Of several parts with images of
-    the same class, the first gives the settings, and the others are the setting ``mixture``.
+    All classes must have the same settings, but for their prompts, which together are one setting.
 
     Parameters
     ----------
@@ -127,85 +191,123 @@ def resolve_settings(study: Study, training: str) -> dict[str, Setting] | None:
 
     Returns
     -------
-    dict of str to Setting, or None
+    Resolved or None
         None if the set mixes styles between classes: a classifier then tells classes apart by their style.
     """
+    listed = list_parts(study, training)
     styles: list[list[dict[str, Setting]]] = []
-    prompts: list[list[Setting | None]] = []
+    prompts: list[list[Setting]] = []
     for row in study.classes:
-        parts = [one for one in list_parts(study, training) if one.classes is None or row.key in one.classes]
+        parts = [one for one in listed if one.classes is None or row.key in one.classes]
         resolved = [_resolve_part(study, part, row.class_id) for part in parts]
-        prompts.append([part.pop("prompts", None) for part in resolved])
+        prompts.append([part.pop(PROMPTS) for part in resolved if PROMPTS in part])
         styles.append(resolved)
         if not resolved or list(map(_identify, resolved)) != list(map(_identify, styles[0])):
             return None
-    own, *others = styles[0]
-    parts = [one for one in list_parts(study, training) if one.classes is None or study.classes[0].key in one.classes]
-    label = " + ".join(f"{other['images'].label} {part.set}" for other, part in zip(others, parts[1:], strict=True))
-    first, *further = zip(*prompts, strict=True)
-    mixture = [_identify(other) for other in others], [list(map(_name, one)) for one in further]
-    settings = own | {"mixture": _set([*mixture, [part.weight for part in parts] if others else []], label or "none")}
-    texts = [one for one in first if one is not None]
-    if texts:
-        settings["prompts"] = _set([one.identity for one in texts], " and ".join(dict.fromkeys(one.label for one in texts)))
-    return settings
+    weights = [part.weight for part in listed if part.weight is not None]
+    if weights and any(part.classes is not None for part in listed):
+        return None
+    names = [part.set for part in listed if part.classes is None or study.classes[0].key in part.classes]
+    own = iter(zip(*prompts, strict=True))
+    generated = [study.sets[name].dataset is not None for name in names]
+    parts = [
+        style | ({PROMPTS: _join_prompts(next(own))} if one else {}) for style, one in zip(styles[0], generated, strict=True)
+    ]
+    shares = tuple(weight / sum(weights) for weight in weights) if len(parts) > 1 else ()
+    return Resolved(parts, names, shares or None)
 
 
-def _identify(settings: dict[str, Setting]) -> dict[str, str]:
-    return {name: one.identity for name, one in settings.items()}
+def _join_prompts(of_classes: tuple[Setting, ...]) -> Setting:
+    counts = Counter(one.label for one in of_classes)
+    label = " and ".join(name if len(counts) == 1 else f"{name} ({count} classes)" for name, count in counts.items())
+    return _make([one.identity for one in of_classes], label)
 
 
-def _name(setting: Setting | None) -> str:
-    return "" if setting is None else setting.identity
+def _identify(settings: PartSettings, without: str = "") -> dict[str, str]:
+    return {name: one.identity for name, one in settings.items() if name != without}
 
 
 def list_interventions(study: Study, classifier: str) -> list[InterventionPair]:
     """List the pairs of a classifier's training sets that differ in exactly one setting, in the order of the config.
 
-    Of a setting with numbers, only neighbouring values are joined. Sets of different natural sources are not joined: nobody
-    can choose between them.
+    Of a setting with numbers, only neighbouring values are joined. Of sets with the same content, only the first is used.
+    Sets of different natural sources are not joined: nobody can choose between them.
     """
-    trained = study.config.classifiers[classifier].train
-    resolved = {name: found for name in trained if (found := resolve_settings(study, name)) is not None}
-    pairs = []
-    for base, changed in itertools.combinations(resolved, 2):
-        setting = _find_only_difference(resolved[base], resolved[changed])
-        if setting is None or setting == "source":
-            continue
-        before, after = resolved[base][setting], resolved[changed][setting]
-        between = _list_numbers_between(resolved, base, setting, before, after)
-        if not any(between):
-            pairs.append(InterventionPair(base, changed, setting, before.label, after.label))
-    return pairs
+    sets: dict[str, Resolved] = {}
+    for name in study.config.classifiers[classifier].train:
+        found = resolve_settings(study, name)
+        if found is not None and not any(_is_same(found, other) for other in sets.values()):
+            sets[name] = found
+    names = list(sets)
+    differences = {
+        (one, other): found
+        for one in names
+        for other in names
+        if one != other and (found := _find_difference(sets[one], sets[other])) is not None
+    }
+    return [
+        InterventionPair(base, changed, found.setting, found.before.label, found.after.label)
+        for (base, changed), found in differences.items()
+        if names.index(base) < names.index(changed)
+        and not any(found.contains(other) for (start, _), other in differences.items() if start == base)
+    ]
 
 
-def _find_only_difference(first: dict[str, Setting], second: dict[str, Setting]) -> str | None:
-    if first.keys() != second.keys():
+def _is_same(one: Resolved, other: Resolved) -> bool:
+    first, second = _split_common(one, other)
+    return not first and not second and one.shares == other.shares
+
+
+def _split_common(one: Resolved, other: Resolved) -> tuple[list[int], list[int]]:
+    """Return the numbers of the parts of each that are not among those of the other."""
+    first, second = list(range(len(one.parts))), list(range(len(other.parts)))
+    for n in list(first):
+        twin = next((m for m in second if _identify(one.parts[n]) == _identify(other.parts[m])), None)
+        if twin is not None:
+            first.remove(n)
+            second.remove(twin)
+    return first, second
+
+
+def _find_difference(one: Resolved, other: Resolved) -> _Difference | None:
+    """Return the only difference of two sets: a setting of one part, a further part, or the weights of the parts."""
+    first, second = _split_common(one, other)
+    if not first and not second:
+        return _Difference(BALANCE, *map(_describe_shares, (one.shares, other.shares)), rest="")
+    if len(first) == len(second) == 1 and one.shares == other.shares:
+        return _compare_parts(one.parts[first[0]], other.parts[second[0]])
+    if len(first) + len(second) == 1 and min(len(one.parts), len(other.parts)) > 0:
+        more, (number,) = (one, first) if first else (other, second)
+        if len(more.parts) > 2 and (one.shares is not None or other.shares is not None):
+            return None
+        part = more.parts[number]
+        added = _make(_identify(part), f"{part[IMAGES].label} {more.names[number]}", part[IMAGES].number)
+        none = _make(None, "none", 0.0)
+        before, after = (added, none) if first else (none, added)
+        return _Difference(MIXTURE, before, after, make_digest(_identify(part, without=IMAGES)))
+    return None
+
+
+def _describe_shares(shares: tuple[float, ...] | None) -> Setting:
+    return _make(shares, "by images" if shares is None else ", ".join(f"{100 * share:.3g} %" for share in shares))
+
+
+def _compare_parts(one: PartSettings, other: PartSettings) -> _Difference | None:
+    if one.keys() != other.keys():
         return None
-    different = [name for name in first if first[name].identity != second[name].identity]
-    return different[0] if len(different) == 1 else None
-
-
-def _list_numbers_between(
-    resolved: dict[str, dict[str, Setting]], base: str, setting: str, before: Setting, after: Setting
-) -> Iterator[bool]:
-    """Say of each set that differs from the base in this setting alone whether its value lies between two values."""
-    if setting not in SWEPT or before.number is None or after.number is None:
-        return
-    low, high = sorted((before.number, after.number))
-    for other in resolved.values():
-        if _find_only_difference(resolved[base], other) == setting:
-            number = other[setting].number
-            yield number is not None and low < number < high
+    different = {name for name in one if one[name].identity != other[name].identity}
+    for name, further in COMES_WITH.items():
+        different -= further if name in different else set()
+    if len(different) != 1 or different == {"source"}:
+        return None
+    (name,) = different
+    return _Difference(name, one[name], other[name], make_digest(_identify(one, without=name)))
 
 
 def find_cause(study: Study, pair: InterventionPair) -> str:
     """Return the cause in the papers that an intervention acts on; empty for a setting of the user's."""
-    if pair.setting == "prompts" and any(
-        _has_varied_prompts(study, name) and not _has_varied_prompts(study, other)
-        for name, other in ((pair.base, pair.changed), (pair.changed, pair.base))
-    ):
-        return ACTS_ON["varied prompts"]
+    if pair.setting == PROMPTS and (_has_varied_prompts(study, pair.base) or _has_varied_prompts(study, pair.changed)):
+        return VARIED
     return ACTS_ON.get(pair.setting, "")
 
 

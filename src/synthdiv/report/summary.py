@@ -112,13 +112,15 @@ def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | N
 
 
 def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
-    """Summarise what training gains from each intervention, on the evaluation set on which they are tested."""
+    """Summarise what training gains from each intervention, on the evaluation set on which they are tested: the first."""
     sentences = []
-    for row in interventions.filter(pl.col("p_adjusted").is_not_null()).iter_rows(named=True):
+    first = interventions.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
+    for row in first.iter_rows(named=True):
         gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
+        verdict = {True: "", False: ", not beyond noise", None: " (no interval: it needs several training seeds)"}
         sentences.append(
             f"{row['setting']}, {row['before']} to {row['after']} ({row['base']} to {row['changed']}): {gain} of "
-            f"{row['classifier']}'s accuracy on {row['evaluation_set']}{'' if row['differs'] else ', not beyond noise'}."
+            f"{row['classifier']}'s accuracy on {row['evaluation_set']}{verdict[row['differs']]}."
         )
     return sentences
 

@@ -71,14 +71,14 @@ def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray,
     """Measure the difference of means, with the variance due to training seeds and to images.
 
     The variance is that of the seeds' means, plus that of the images' differences, less the part that both contain: what
-    a seed and an image have in particular. The degrees of freedom are Satterthwaite's.
+    a seed and an image have in particular (at most the smaller of the two). The degrees of freedom are Satterthwaite's.
 
     Parameters
     ----------
     before, after : arrays of shape (s, n) and (t, n)
         The values of s and of t seeds' classifiers for the same images.
     class_ids : int array of shape (n,)
-        The images' classes, which are fixed: images are a sample of each.
+        The images' classes, which are fixed: images are a sample of each. Classes with one image count as one class.
     between_seeds : SeedVariance
         From :func:`pool_seed_variance`.
 
@@ -95,13 +95,14 @@ def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray,
     gains = after.mean(axis=0) - before.mean(axis=0)
     value, count = float(gains.mean()), len(gains)
     _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
+    _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
     if not between_seeds.freedom or sizes.min() < 2:
         return Effect(value, math.nan, math.nan)
     of_seeds = between_seeds.value * (1 / len(before) + 1 / len(after))
     squares = np.bincount(inverse, (gains - (np.bincount(inverse, gains) / sizes)[inverse]) ** 2) / (sizes - 1)
     of_images = float((sizes * squares).sum()) / count**2
     particular = sum(_measure_interaction(values) / values.size for values in (before, after) if len(values) > 1)
-    variance = of_seeds + max(of_images - particular, 0.0)
+    variance = of_seeds + of_images - min(particular, of_seeds, of_images)
     parts = of_seeds**2 / between_seeds.freedom + of_images**2 / (count - len(sizes))
     return Effect(value, math.sqrt(variance), variance**2 / parts if parts else math.inf)
 
@@ -118,7 +119,7 @@ def shrink_effects(effects: np.ndarray, errors: np.ndarray, middle: float) -> np
     Parameters
     ----------
     effects, errors : float64 arrays of shape (C,)
-        The effect of each class, and its standard error.
+        The effect of each class, and its standard error; NaN if it is unknown, and then the effect becomes ``middle``.
     middle : float
         The effect of the whole set.
 
@@ -131,8 +132,13 @@ def shrink_effects(effects: np.ndarray, errors: np.ndarray, middle: float) -> np
     B. Efron and C. Morris, "Data analysis using Stein's estimator and its generalizations", JASA 70 (1975): empirical Bayes,
     here with the variance between classes by moments.
     """
-    spread = max(float(((effects - middle) ** 2).mean() - (errors**2).mean()), 0.0)
-    return middle + (effects - middle) * (spread / (spread + errors**2) if spread else 0.0)
+    known = np.isfinite(effects) & np.isfinite(errors)
+    shrunk = np.full(len(effects), middle)
+    deviations, variances = effects[known] - middle, errors[known] ** 2
+    spread = max(float((deviations**2 - variances).mean()), 0.0) if known.any() else 0.0
+    if spread:
+        shrunk[known] += deviations * spread / (spread + variances)
+    return shrunk
 
 
 def adjust_by_holm(p_values: np.ndarray) -> np.ndarray:

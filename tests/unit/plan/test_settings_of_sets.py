@@ -49,31 +49,40 @@ def add_set(config, name, generator=None, **entry):
     [
         ({"steps": 20}, ("steps", "8", "20")),
         ({"scheduler": None}, ("sampler", "DPMSolverMultistepScheduler", "the model's own")),
-        ({"lora": "resources/demo/models/clip"}, ("weights", "tiny-sd", "New")),
-        ({"width": 64}, ("generator's other options", "tiny-sd", "New")),
+        (
+            {"scheduler_options": {"solver_order": 1}},
+            ("sampler", "DPMSolverMultistepScheduler", 'DPMSolverMultistepScheduler {"solver_order": 1}'),
+        ),
+        ({"lora": "resources/demo/models/clip", "lora_scale": 0.5}, ("weights", "tiny-sd", "New")),
+        ({"model": "hub/other", "width": 64, "batch_size": 2, "dtype": "float16"}, ("weights", "tiny-sd", "New")),
+        ({"width": 64}, ("size", "32 x 32", "64 x 32")),
+        ({"negative_prompt": "blurry"}, ("negative_prompt", "", "blurry")),
+        ({"safety_checker": "hub/checker"}, None),
+        ({"batch_size": 2, "compile": True}, None),
+        ({"steps": 20, "scheduler": None}, None),
     ],
-    ids=lambda value: str(value)[:20],
+    ids=str,
 )
 def test_each_setting_of_a_generator_is_one(config, monkeypatch, generator, expected):
-    if "lora" in generator:
-        monkeypatch.setattr("synthdiv.plan.loading.check_study", lambda study: None)
+    monkeypatch.setattr("synthdiv.plan.loading.check_study", lambda study: None)
     add_set(config, "New", generator)
-    found = {pair: one for pair, one in list_pairs(config).items() if "New" in pair}
-    assert found.keys() == {("Disamb2.5-IM", "New")}
-    assert found["Disamb2.5-IM", "New"][:3] == expected
+    found = {pair: one[:3] for pair, one in list_pairs(config).items() if "New" in pair}
+    assert found == ({} if expected is None else {("Disamb2.5-IM", "New"): expected})
 
 
-def test_two_changed_settings_are_no_intervention(config):
-    add_set(config, "New", {"steps": 20, "scheduler": None})
-    assert not [pair for pair in list_pairs(config) if "New" in pair]
+def test_equal_content_under_another_name_is_used_once(config):
+    """A dataset with the same prompts, and a generator with the same settings."""
+    before = list_pairs(config)
+    add_set(config, "New", {"batch_size": 10})
+    assert list_pairs(config) == before
 
 
-def test_equal_content_under_another_name_is_the_same_setting(config):
-    """A dataset with the same prompts, and a generator with the same settings: nothing differs."""
-    add_set(config, "New", {"safety_checker": None})
-    found = {pair: one[0] for pair, one in list_pairs(config).items() if "New" in pair}
-    assert ("Disamb2.5-IM", "New") not in found
-    assert found["Disamb5.0-IM", "New"] == "guidance_scale"
+def test_a_checker_counts_if_its_flag_leaves_images_out(config, monkeypatch):
+    monkeypatch.setattr("synthdiv.plan.loading.check_study", lambda study: None)
+    config["exclude_flags"] = ["nsfw"]
+    add_set(config, "New", {"safety_checker": "hub/checker"})
+    found = [one[0] for pair, one in list_pairs(config).items() if "New" in pair]
+    assert found == ["safety_checker"]
 
 
 def test_a_set_with_some_classes_of_clarified_prompts_differs_in_its_prompts(config):
@@ -88,27 +97,104 @@ def test_a_set_with_some_classes_of_clarified_prompts_differs_in_its_prompts(con
     assert not [pair for pair in list_pairs(config) if "Clarified" in pair]
 
 
-def test_natural_images_and_sizes(config):
-    """More images are an intervention, and added synthetic ones; another natural source is none."""
-    config["mixtures"] = {
-        "Natural50": {"parts": [{"set": "Fashion-IM", "images_per_class": 50}]},
-        "Natural20": {"parts": [{"set": "Fashion-IM", "images_per_class": 20}]},
-        "Both": {"parts": [{"set": "Fashion-IM"}, {"set": "Disamb2.5-IM", "images_per_class": 60}]},
+NATURAL = {"set": "Fashion-IM"}
+
+
+def list_mixed(config, mixtures, train=()):
+    config["mixtures"] = {name: {"parts": parts} for name, parts in mixtures.items()}
+    config["classifiers"]["small"]["train"] = [*train, *mixtures]
+    return {pair: one[:3] for pair, one in list_pairs(config).items()}
+
+
+def test_numbers_of_natural_images(config):
+    """Neighbours only; all images are more than any number; another natural source is no intervention."""
+    found = list_mixed(
+        config,
+        {
+            "N20": [NATURAL | {"images_per_class": 20}],
+            "N50": [NATURAL | {"images_per_class": 50}],
+            "Studio20": [{"set": "FashionStudio-IM", "images_per_class": 20}],
+        },
+        ["Fashion-IM", "FashionStudio-IM"],
+    )
+    assert found == {
+        ("Fashion-IM", "N50"): ("images", "100", "50"),
+        ("N20", "N50"): ("images", "20", "50"),
+        ("FashionStudio-IM", "Studio20"): ("images", "100", "20"),
     }
-    config["classifiers"]["small"]["train"] = ["Fashion-IM", "Natural50", "Natural20", "Both", "FashionStudio-IM"]
-    found = list_pairs(config)
-    assert {pair: one[:3] for pair, one in found.items()} == {
-        ("Fashion-IM", "Natural50"): ("images", "100", "50"),
-        ("Natural50", "Natural20"): ("images", "50", "20"),
-        ("Fashion-IM", "Both"): ("mixture", "none", "60 Disamb2.5-IM"),
+    del config["sets"]["Fashion-IM"]["images_per_class"]["train"]
+    assert list_mixed(config, {"N20": [NATURAL | {"images_per_class": 20}]}, ["Fashion-IM"]) == {
+        ("Fashion-IM", "N20"): ("images", "all", "20")
     }
+
+
+def test_further_parts_have_settings_of_their_own(config):
+    """A part is added, or one of its settings changes, whatever the order of the parts."""
+
+    def mix(name, count):
+        return [NATURAL, {"set": name, "images_per_class": count}]
+
+    found = list_mixed(
+        config,
+        {
+            "D30": mix("Disamb-IM", 30),
+            "D60": mix("Disamb-IM", 60)[::-1],
+            "L30": mix("Disamb2.5-IM", 30),
+            "S60": mix("Synset-IM", 60),
+        },
+        ["Fashion-IM"],
+    )
+    assert found == {
+        ("Fashion-IM", "D30"): ("mixture", "none", "30 Disamb-IM"),
+        ("Fashion-IM", "L30"): ("mixture", "none", "30 Disamb2.5-IM"),
+        ("Fashion-IM", "S60"): ("mixture", "none", "60 Synset-IM"),
+        ("D30", "D60"): ("images", "30", "60"),
+        ("D30", "L30"): ("guidance_scale", "7.5", "2.5"),
+        ("D60", "S60"): ("prompts", "disamb", "synset"),
+    }
+
+
+def test_weights_of_parts_are_a_setting(config):
+    def weigh(*weights):
+        return [one | {"weight": weight} for one, weight in zip((NATURAL, {"set": "Disamb-IM"}), weights, strict=True)]
+
+    found = list_mixed(config, {"Equal": weigh(1, 1), "Same": weigh(2, 2), "More": weigh(1, 3)})
+    assert found == {("Equal", "More"): ("weights of parts", "50 %, 50 %", "25 %, 75 %")}
+    parts = [{"set": "Disamb-IM", "classes": ["bag"], "weight": 9}, {"set": "Synset-IM", "weight": 1}]
+    config["mixtures"]["Other"] = {"parts": parts}
+    assert resolve_settings(load_study(config), "Other") is None
+
+
+def test_only_the_training_prompts_of_a_table_count(config, tmp_path):
+    """Other evaluation prompts, or prompts of images that are not used, are no intervention."""
+    keys = [row.key for row in load_study(config).classes]
+    train = {"train": {n: f"prompt {n}" for n in range(2)}}
+
+    def write(name, rows):
+        lines = [
+            f"{key},{split},{n},{key} {text}" for key in keys for split, texts in rows.items() for n, text in texts.items()
+        ]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["key,split,index,prompt", *lines]))
+        config["datasets"][name] = {"builder": "table", "table": str(tmp_path / f"{name}.csv"), "guidance_scales": [7.5]}
+        config["datasets"][name]["images_per_class"] = {"train": 2, "evaluation": 1}
+        add_set(config, f"{name}-IM", kind="image", dataset=name, guidance_scale=7.5)
+
+    write("one", train | {"evaluation": {0: "a"}})
+    write("two", train | {"evaluation": {0: "b"}})
+    write("three", {"train": {0: "prompt 0", 1: "another"}, "evaluation": {0: "a"}})
+    found = {pair: one[0] for pair, one in list_pairs(config).items() if "one-IM" in pair}
+    assert found == {("one-IM", "three-IM"): "prompts"}
 
 
 def test_settings_of_the_user(config):
-    """They stand for where the images come from."""
-    for name, split, season in (("One", "train", "summer"), ("Two", "evaluation", "winter")):
-        images = {"train": f"resources/demo/natural/fashion-{split}.parquet"}
-        images["evaluation"] = "resources/demo/natural/fashion-evaluation.parquet"
-        add_set(config, name, kind="image", images=images, settings={"season": season, "camera": 1})
-    found = {pair: one for pair, one in list_pairs(config).items() if {"One", "Two"} & {*pair}}
-    assert found == {("One", "Two"): ("setting season", "summer", "winter", "")}
+    """They stand for where the images come from; numbers are compared as numbers, and only neighbouring ones."""
+    for name, cfg, season in (("One", 7, "summer"), ("Two", 2.5, "summer"), ("Three", 1, "summer"), ("Four", 7.0, "winter")):
+        images = {split: f"resources/demo/natural/fashion-{split}.parquet" for split in ("train", "evaluation")}
+        add_set(config, name, kind="image", images=images, settings={"season": season, "cfg": cfg})
+    names = {"One", "Two", "Three", "Four"}
+    found = {pair: one for pair, one in list_pairs(config).items() if names & {*pair}}
+    assert found == {
+        ("One", "Two"): ("setting cfg", "7", "2.5", ""),
+        ("Two", "Three"): ("setting cfg", "2.5", "1", ""),
+        ("One", "Four"): ("setting season", "summer", "winter", ""),
+    }

@@ -108,6 +108,10 @@ def test_interventions_are_reported_even_if_they_gain_nothing():
         "prompts, synset to disamb (A to B): +7.5 points [5.0, 10.0] of c's accuracy on N.",
         "guidance_scale, 7.5 to 5.0 (B to C): -1.0 points [-3.0, 1.0] of c's accuracy on N, not beyond noise.",
     ]
+    empty = pl.lit(None)
+    alone = table.head(1).with_columns(gain_low=empty, gain_high=empty, p_adjusted=empty, differs=empty)
+    (sentence,) = summarise_interventions(alone)
+    assert "+7.5 points of c's accuracy on N (no interval: it needs several training seeds)." in sentence
 
 
 def test_causes_are_reported_with_their_classes_and_an_intervention():

@@ -80,6 +80,35 @@ def test_intervals_cover_the_truth(sizes):
     assert 930 <= covered <= 990
 
 
+@pytest.mark.parametrize("seeds", [2, 3])
+@pytest.mark.parametrize(("classes", "images"), [(1, 20), (10, 10), (10, 100)])
+def test_intervals_of_few_correct_answers_are_sane(classes, images, seeds):
+    """Two training sets of equal accuracy: at most 7 % are said to differ, no interval is absurd, none is missing."""
+    rng, class_ids = np.random.default_rng(5), np.repeat(np.arange(classes), images)
+    rejected, tries = 0, 400
+    for _ in range(tries):
+        easy = rng.beta(2, 2, size=len(class_ids))
+        sets = [(rng.random((seeds, len(class_ids))) < easy + 0.05 * rng.normal(size=(seeds, 1))) * 1.0 for _ in range(2)]
+        effect = measure_effect(*sets, class_ids, pool_seed_variance(sets))
+        low, high = effect.interval
+        assert high - low < 20, effect
+        assert effect.error > 0 or effect.value == 0
+        rejected += effect.p_value < 0.05
+    assert rejected <= 0.07 * tries
+
+
+def test_classes_with_one_image_count_as_one_class():
+    rng = np.random.default_rng(6)
+    before, after = rng.normal(size=(2, 3, 52))
+    class_ids = np.array([0] * 50 + [1, 2])
+    between = pool_seed_variance([before, after])
+    joined = measure_effect(before, after, np.array([0] * 50 + [1, 1]), between)
+    assert measure_effect(before, after, class_ids, between) == joined
+    assert math.isfinite(joined.error)
+    alone = measure_effect(before[:, :51], after[:, :51], class_ids[:51], between)
+    assert math.isnan(alone.error)  # a single image of a single kind: its spread is unknown
+
+
 def test_an_effect_without_a_second_seed_has_no_interval():
     values = np.zeros((1, 200))
     effect = measure_effect(values, values + 0.5, CLASS_IDS, pool_seed_variance([values, values]))
@@ -95,6 +124,7 @@ def test_shrinking_lowers_the_error_and_leaves_certain_effects():
     assert ((shrunk - truth) ** 2).mean() == pytest.approx(1 / (1 / 0.05**2 + 1 / 0.1**2), rel=0.1)  # the best possible
     np.testing.assert_allclose(shrink_effects(seen, np.zeros(2000), 0.1), seen)
     assert shrink_effects(np.array([0.1, 0.3]), np.array([5.0, 5.0]), 0.2).tolist() == [0.2, 0.2]
+    np.testing.assert_allclose(shrink_effects(np.array([0.1, 0.9]), np.array([0.0, math.nan]), 0.2), [0.1, 0.2])
 
 
 def test_holms_method_by_hand():

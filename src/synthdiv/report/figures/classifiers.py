@@ -107,8 +107,7 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
 
 def plot_interventions(interventions: pl.DataFrame) -> Figure:
     """Plot the gain of each intervention with its interval, a panel per classifier, on the set on which they are tested."""
-    tested = interventions.filter(pl.col("differs").is_not_null() | pl.col("p_value").is_null())
-    tested = tested.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
+    tested = interventions.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
     panels = list(tested.group_by("classifier", maintain_order=True))
     sizes = [len(table) for _, table in panels]
     figure = Figure(figsize=(9, 0.4 * sum(sizes) + 1.1 * len(panels) + 0.3), layout="constrained")
