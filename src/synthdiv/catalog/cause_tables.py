@@ -175,9 +175,7 @@ TABLES = (
                 "p-value adjusted by Holm's method for the classifier's interventions; only on its first evaluation set",
             ),
             Column("differs", "whether `p_adjusted` is below 0.05", "boolean"),
-            number(
-                "reliability", "mean rank correlation of the classes' gains between seeds, on the same images", -1, 1
-            ),
+            number("reliability", "mean rank correlation of the classes' gains between seeds, on the same images", -1, 1),
         ),
         CHAPTER,
         note=(

@@ -210,11 +210,11 @@ def resolve_settings(study: Study, training: str) -> Resolved | None:
     names = [part.set for part in listed if part.classes is None or study.classes[0].key in part.classes]
     own = iter(zip(*prompts, strict=True))
     generated = [study.sets[name].dataset is not None for name in names]
-    parts = [
+    whole: list[PartSettings] = [
         style | ({PROMPTS: _join_prompts(next(own))} if one else {}) for style, one in zip(styles[0], generated, strict=True)
     ]
-    shares = tuple(weight / sum(weights) for weight in weights) if len(parts) > 1 else ()
-    return Resolved(parts, names, shares or None)
+    shares = tuple(weight / sum(weights) for weight in weights) if len(whole) > 1 else ()
+    return Resolved(whole, names, shares or None)
 
 
 def _join_prompts(of_classes: tuple[Setting, ...]) -> Setting:
@@ -235,9 +235,9 @@ def list_interventions(study: Study, classifier: str) -> list[InterventionPair]:
     """
     sets: dict[str, Resolved] = {}
     for name in study.config.classifiers[classifier].train:
-        found = resolve_settings(study, name)
-        if found is not None and not any(_is_same(found, other) for other in sets.values()):
-            sets[name] = found
+        resolved = resolve_settings(study, name)
+        if resolved is not None and not any(_is_same(resolved, other) for other in sets.values()):
+            sets[name] = resolved
     names = list(sets)
     differences = {
         (one, other): found
@@ -273,7 +273,7 @@ def _find_difference(one: Resolved, other: Resolved) -> _Difference | None:
     """Return the only difference of two sets: a setting of one part, a further part, or the weights of the parts."""
     first, second = _split_common(one, other)
     if not first and not second:
-        return _Difference(BALANCE, *map(_describe_shares, (one.shares, other.shares)), rest="")
+        return _Difference(BALANCE, _describe_shares(one.shares), _describe_shares(other.shares), "")
     if len(first) == len(second) == 1 and one.shares == other.shares:
         return _compare_parts(one.parts[first[0]], other.parts[second[0]])
     if len(first) + len(second) == 1 and min(len(one.parts), len(other.parts)) > 0:
