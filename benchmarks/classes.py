@@ -60,8 +60,8 @@ def run_study(folder: Path, n_classes: int) -> pl.DataFrame:
 def find_exponents(table: pl.DataFrame) -> pl.DataFrame:
     """Return each rule's costs by number of classes, and the exponents with which they grow between the two largest."""
     wide = table.pivot("n_classes", index="rule", values=list(COSTS))
-    few, many = sorted(table["n_classes"].unique())[-2:]
-    for cost in COSTS:
+    *_, few, many = [0, *sorted(table["n_classes"].unique())]
+    for cost in COSTS if few else ():
         ratio = pl.col(f"{cost}_{many}") / pl.col(f"{cost}_{few}")
         wide = wide.with_columns((ratio.log() / math.log(many / few)).round(2).alias(f"{cost}_exponent"))
     return wide.sort(f"cpu_seconds_{many}", descending=True)
@@ -79,7 +79,7 @@ def main() -> None:
     for count in options.classes:
         with tempfile.TemporaryDirectory() as folder:
             parts.append(run_study(Path(folder), count))
-    show(find_exponents(pl.concat(parts)), options.output / "classes.csv")
+        show(find_exponents(pl.concat(parts)), options.output / "classes.csv")
 
 
 if __name__ == "__main__":

@@ -170,6 +170,8 @@ def main() -> None:
     if not options.rehearse and not torch.cuda.is_available():
         raise SystemExit("error: torch sees no GPU here. See whether the code runs at all with --rehearse.")
     device = torch.device("cpu" if options.rehearse else "cuda")
+    if options.rehearse:
+        torch.set_num_threads(1)
     options.output.mkdir(parents=True, exist_ok=True)
     widen_tables()
     print("on", torch.cuda.get_device_name(device) if device.type == "cuda" else "the CPU: a rehearsal", flush=True)

@@ -23,8 +23,10 @@ from synthdiv.metrics.set_metrics import iterate_classes, subsample_classes
 
 BLOCK = 8192
 MAX_CANDIDATES = 200
-"""With more classes, a mixture or a density chooses among so many with the nearest centroids, and a linear probe is trained
-on fewer vectors: otherwise, time would grow with the square of the number of classes."""
+"""With more classes, a density chooses among so many with the nearest centroids, and a linear probe is trained on fewer
+vectors: otherwise, time would grow with the square of the number of classes."""
+ROWS = 1024
+"""Queries whose densities under all mixtures are computed at once."""
 MAX_LEFT_OUT = 200
 """Maximum number of vectors per class used to choose a bandwidth."""
 
@@ -132,7 +134,7 @@ class GaussianMixtures:
 
     def __init__(self, reference: Iterable[Embeddings], mean: np.ndarray, components: int, seed: int) -> None:
         variance = (1 - float(mean @ mean)) / len(mean)  # of all unit vectors, averaged over the columns
-        self.models, sizes = [], []
+        models, sizes = [], []
         for own in iterate_classes(reference):
             model = GaussianMixture(
                 min(components, len(own) // 2),
@@ -141,17 +143,25 @@ class GaussianMixtures:
                 random_state=seed,
                 max_iter=200,
             )
-            self.models.append(model.fit(make_unit(own.vectors)))
+            models.append(model.fit(make_unit(own.vectors)))
             sizes.append(len(own))
-        self.priors = np.log(np.array(sizes) / sum(sizes))
+        # of all components of all classes: x.a - x^2.b/2 + c is the logarithm of weight times density
+        self.starts = np.cumsum([0, *(len(model.weights_) for model in models[:-1])])
+        self.precisions = np.concatenate([model.precisions_ for model in models])
+        means = np.concatenate([model.means_ for model in models])
+        self.slopes = means * self.precisions
+        self.constants = (np.log(self.precisions) - means * self.slopes - math.log(2 * math.pi)).sum(axis=1) / 2
+        shares = zip(models, sizes, strict=True)
+        self.constants += np.log(np.concatenate([model.weights_ * size for model, size in shares]) / sum(sizes))
 
-    def classify(self, query: Embeddings, candidates: np.ndarray) -> np.ndarray:
-        """Return each query's most probable class among its candidates, of shape (n, m): int64 array of shape (n,)."""
-        rows = make_unit(query.vectors)
-        scores = np.full(candidates.shape, -np.inf)
-        for class_id, places in iterate_candidates(candidates, len(self.models)):
-            scores[places] = self.models[class_id].score_samples(rows[places[0]]) + self.priors[class_id]
-        return choose_candidates(candidates, scores)
+    def classify(self, query: Embeddings) -> np.ndarray:
+        """Return the most probable class of each query: int64 array of shape (n,)."""
+        found = np.empty(len(query), dtype=np.int64)
+        for part in split_rows(len(query), ROWS):
+            rows = make_unit(query.vectors[part])
+            scores = rows @ self.slopes.T - (rows * rows) @ self.precisions.T / 2 + self.constants
+            found[part] = np.logaddexp.reduceat(scores, self.starts, axis=1).argmax(axis=1)
+        return found
 
 
 def find_candidates(query: Embeddings, totals: ClassSums) -> np.ndarray:
@@ -385,10 +395,10 @@ def fit_classifiers(
     def classify(query: Embeddings) -> dict[str, np.ndarray]:
         found = classify_knn(reference, query, knn, center=totals.mean, device=device) if knn else {}
         found["lda"] = discriminant.classify(query)
-        candidates = find_candidates(query, totals)
         if mixtures is not None:
-            found["gaussian_mixture"] = mixtures.classify(query, candidates)
+            found["gaussian_mixture"] = mixtures.classify(query)
         if variance is not None:
+            candidates = find_candidates(query, totals)
             found["kernel_density"] = classify_density(reference, query, candidates, n_classes, variance)
         if probe is not None:
             found["logistic_regression"] = classify_by_linear_probe(probe, query)

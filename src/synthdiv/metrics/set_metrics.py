@@ -127,8 +127,6 @@ def measure_set(
     if counts.min() < 2:
         return pl.DataFrame(rows, schema=SCHEMA)
     cosines, ids = [], []
-    moments = np.zeros((GROUPS, 0, 0))
-    sizes = np.zeros(GROUPS)
     for members in iterate_classes(blocks):
         class_id = int(members.class_ids[0])
         found = find_pairwise_cosines(members.vectors)
@@ -136,22 +134,28 @@ def measure_set(
         ids.append(members.class_ids)
         add("mean_pairwise_cosine", float(found.mean()), _double(mean_interval(found, members.class_ids)), class_id)
         add("vendi_score", compute_vendi_score(measure_similarity(members.vectors, smaller=True)), None, class_id)
-        groups = group_rows(members)
-        if not moments.size:
-            moments = np.zeros((GROUPS, members.vectors.shape[1], members.vectors.shape[1]))
-        for group in range(GROUPS):
-            own_rows = members.vectors[groups == group]
-            if len(own_rows):
-                moments[group] += measure_similarity(own_rows) * len(own_rows)
-                sizes[group] += len(own_rows)
     values, ids_ = np.concatenate(cosines), np.concatenate(ids)
     means = np.bincount(ids_, values, minlength=n_classes) / counts
     add("mean_pairwise_cosine", float(means.mean()), _double(mean_interval(values, ids_, by_class=True)))
+    moments, sizes = _sum_similarities(blocks, totals.sums.shape[1])
     whole = moments.sum(axis=0)
     without = np.array([compute_vendi_score((whole - moments[g]) / (count - sizes[g])) for g in range(GROUPS)])
     score = compute_vendi_score(whole / count)
     add("vendi_score", score, jackknife_interval(score, without))
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def _sum_similarities(blocks: Iterable[Embeddings], width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sums of the products of each group's vectors, of shape (g, d, d), and the groups' sizes."""
+    moments, sizes = np.zeros((GROUPS, width, width)), np.zeros(GROUPS)
+    for block in blocks:
+        groups = group_rows(block)
+        for group in range(GROUPS):
+            own = block.vectors[groups == group]
+            if len(own):
+                moments[group] += measure_similarity(own) * len(own)
+                sizes[group] += len(own)
+    return moments, sizes
 
 
 def _double(interval: Interval) -> Interval:

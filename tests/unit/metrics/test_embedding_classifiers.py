@@ -60,7 +60,7 @@ def test_the_shrinkage_matches_scikit_learn():
 
 
 def test_mixtures_match_scikit_learn():
-    ours = GaussianMixtures(split(REFERENCE, 13), X.mean(axis=0), 2, seed=3).classify(QUERY, ALL)
+    ours = GaussianMixtures(split(REFERENCE, 13), X.mean(axis=0), 2, seed=3).classify(QUERY)
     floor = 1e-2 * X.var(axis=0).mean()
     scores = []
     for c in range(4):
@@ -90,15 +90,12 @@ def test_the_candidates_are_the_classes_with_the_nearest_centroids(monkeypatch):
     assert found.tolist() == [sorted(np.argsort(-row)[:2].tolist()) for row in cosines]
 
 
-@pytest.mark.parametrize("name", ["mixture", "density"])
-def test_only_candidates_are_chosen(monkeypatch, name):
+def test_a_density_chooses_only_candidates(monkeypatch):
     """With candidates as with all classes, where the best class of all is a candidate; elsewhere the better candidate."""
     monkeypatch.setattr(module, "MAX_CANDIDATES", 2)
     candidates = find_candidates(QUERY, sum_classes([REFERENCE], 4))
 
     def classify(among):
-        if name == "mixture":
-            return GaussianMixtures(split(REFERENCE, 13), X.mean(axis=0), 2, seed=3).classify(QUERY, among)
         return classify_density(split(REFERENCE, 13), QUERY, among, 4, choose_bandwidth([REFERENCE]))
 
     freely, bound = classify(ALL), classify(candidates)
