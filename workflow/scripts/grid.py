@@ -11,6 +11,7 @@ import polars as pl
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import Script, announce, run_as_command
+from synthdiv.operations.embedding_costs import WIDTH, tabulate_embedding_classifiers
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import (
     describe_sources,
@@ -52,6 +53,10 @@ def main(smk: Script) -> None:
         announce(f"Embeddings of images\n{render_table(embeddings)}\n")
     experiments = render_table(tabulate_experiments(study, results, planned))
     announce(f"Experiments (reference x query, numbered; ✓ is done)\n{experiments}\n")
+    on_embeddings = tabulate_embedding_classifiers(study, results, planned)
+    announce(
+        f"Classifiers on embeddings (core hours are a guess, for vectors of {WIDTH} values)\n{render_table(on_embeddings)}\n"
+    )
     if len(classifiers):
         announce(f"Classifiers\n{render_table(classifiers)}\n")
     if generates or len(embeddings) or len(classifiers):

@@ -25,6 +25,8 @@ BLOCK = 8192
 MAX_CANDIDATES = 200
 """With more classes, a density chooses among so many with the nearest centroids, and a linear probe is trained on fewer
 vectors: otherwise, time would grow with the square of the number of classes."""
+LEAST_PROBED = 5
+"""Minimum number of vectors of each class on which a linear probe of many classes is trained."""
 ROWS = 1024
 """Queries whose densities under all mixtures are computed at once."""
 MAX_LEFT_OUT = 200
@@ -321,7 +323,7 @@ def train_linear_probe(reference: Iterable[Embeddings], *, c_values: Sequence[fl
 def _reduce(reference: Iterable[Embeddings], seed: int) -> Embeddings:
     """Return at most as many vectors as ``MAX_CANDIDATES`` classes have on average, but five of each class."""
     sizes = [len(own) for own in iterate_classes(reference)]
-    limit = max(5, sum(sizes) * MAX_CANDIDATES // len(sizes) ** 2) if len(sizes) > MAX_CANDIDATES else max(sizes)
+    limit = max(LEAST_PROBED, sum(sizes) * MAX_CANDIDATES // len(sizes) ** 2) if len(sizes) > MAX_CANDIDATES else max(sizes)
     return subsample_classes(reference, limit, seed)
 
 

@@ -66,7 +66,7 @@ def tabulate_embeddings(study: Study, results: Path, rates: Rates, planned: Cont
                 continue
             folder = results / "embeddings" / encoder / collection
             done = sum(_is_done(folder / f"{name}.parquet", planned) for name in list_shards(study))
-            images = _count_images(study, results, collection, SPLITS)
+            images = count_images(study, results, collection, SPLITS)
             left = 1 - done / len(list_shards(study))
             hours = None if images is None else round(images * left / rate / 3600, 1)
             rows.append([encoder, collection, len(list_shards(study)), done, images, hours])
@@ -136,7 +136,7 @@ def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -
     assert recipe.epochs is not None
     count, total = len(study.classes), 0.0
     for part in list_parts(study, training):
-        images = _count_images(study, results, find_collection(study, part.set), ["train"])
+        images = count_images(study, results, find_collection(study, part.set), ["train"])
         if part.images_per_class is not None:
             images = count * part.images_per_class
         if images is None:
@@ -145,7 +145,7 @@ def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -
     return recipe.epochs * total
 
 
-def _count_images(study: Study, results: Path, collection: str, splits: Sequence[str]) -> int | None:
+def count_images(study: Study, results: Path, collection: str, splits: Sequence[str]) -> int | None:
     """Count a collection's images in some splits; None for natural images that are not indexed yet."""
     if not collection.startswith("natural/"):
         counts = study.datasets[collection.split("/")[0]].images_per_class

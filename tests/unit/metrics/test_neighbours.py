@@ -8,6 +8,7 @@ from conftest import make_embeddings, make_unit
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from synthdiv.metrics import neighbours
 from synthdiv.metrics.neighbours import find_nearest, multiply_rows, vote
 
 ENGINES = ["numpy", "torch"]
@@ -161,6 +162,10 @@ def test_fewer_references_than_k(engine):
     assert sorted(found.class_ids[0].tolist()) == [-1, -1, 0, 1, 2]
     assert np.isnan(found.cosines[0]).tolist() == [False, False, False, True, True]
     assert (vote(found.class_ids) == found.class_ids[:, 0]).all()
+
+
+def test_linux_and_torch_agree_on_bf16():
+    assert neighbours._has_bf16() == (torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def test_ties_are_broken_at_random_over_queries():

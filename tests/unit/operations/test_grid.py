@@ -7,9 +7,11 @@ import yaml
 from standin import FINGERPRINT, generate_run, make_config
 from workplace import REPOSITORY
 
+from synthdiv.config.sets import EmbeddingClassifiers
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import write_json
 from synthdiv.images.index import read_index
+from synthdiv.operations.embedding_costs import guess_seconds, tabulate_embedding_classifiers
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
 from synthdiv.operations.rates import Rates
@@ -209,3 +211,21 @@ def test_images_of_a_lost_index_are_found_in_the_archive(config, tmp_path):
     generate_all(config)
     (tmp_path / "results" / "images" / "synset" / "g7.5" / "c0-2.parquet").unlink()
     assert read_grid(config) == ([(210, 0, 0), (210, 0, 0)], [])
+
+
+def test_the_cost_of_classifiers_on_embeddings(imagenet, tmp_path):
+    """Natural images are not counted yet; prompts and generated images are. What is done costs nothing more."""
+    table = tabulate_embedding_classifiers(imagenet, tmp_path, ())
+    rows = {row["reference"]: row for row in table.to_dicts()}
+    assert rows["ImageNet-IM"]["vectors"] is rows["ImageNet-IM"]["core_hours"] is None
+    assert rows["Disamb-IM"]["vectors"] == 1_200_000
+    assert rows["Disamb2.5-PRMT"]["vectors"] == 1000
+    options = EmbeddingClassifiers()
+    small, large = (guess_seconds(options, 1200 * n, 50 * n, n) for n in (1000, 2000))
+    assert small < large < 4 * small
+    assert guess_seconds(options, 60_000, 40_000, 1000) == pytest.approx(333, rel=0.5)  # measured
+    path = tmp_path / "classifications" / table["encoder"][0] / "Disamb-IM.parquet"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert tabulate_embedding_classifiers(imagenet, tmp_path, ()).filter(reference="Disamb-IM")["done"].item() == "✓"
+    assert tabulate_embedding_classifiers(imagenet, tmp_path, {str(path)}).filter(reference="Disamb-IM")["done"].item() == ""
