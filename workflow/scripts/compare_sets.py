@@ -27,10 +27,11 @@ def main(job: CompareSets, smk: Script) -> None:
     pair = zip((reference, other), job.kinds, strict=True)
     smallest = [int(np.bincount(one.class_ids).min()) for one, kind in pair if kind == "image"]
     count = min([count, *smallest])
+    reference, other = (subsample_classes([one], count, seed) for one in (reference, other))
     with claim_scoring_device(smk.resources.device) as device:
         table = compare_sets(
-            subsample_classes([reference], count, seed),
-            subsample_classes([other], count, seed),
+            reference,
+            other,
             job.n_classes,
             features=job.features,
             kinds=job.kinds,

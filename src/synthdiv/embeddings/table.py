@@ -212,7 +212,9 @@ class EmbeddingTables:
     def read(self) -> Embeddings:
         """Read all rows, sorted by class_id and index."""
         joined = join_embeddings(list(self._read_parts()))
-        return joined[np.lexsort((joined.indices, joined.class_ids))]
+        order = np.lexsort((joined.indices, joined.class_ids))
+        # tables are sorted, so usually there is nothing to copy
+        return joined if (order == np.arange(len(order))).all() else joined[order]
 
 
 def join_embeddings(parts: Sequence[Embeddings]) -> Embeddings:

@@ -12,11 +12,10 @@ from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.experiments import list_encoder_experiments, list_queries, list_references
+from synthdiv.plan.experiments import find_sweep_metrics, list_encoder_experiments, list_queries, list_references
 from synthdiv.plan.parts import Experiment
 from synthdiv.plan.sets import find_embedding_files, list_encoders
 from synthdiv.plan.study import Study
-from synthdiv.plan.sweeps import find_sweep_metrics
 from synthdiv.prompts.class_columns import ClassColumns
 
 LARGE_SET = 100_000

@@ -12,7 +12,7 @@ from synthdiv.jobs.images import list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import list_evaluations, list_training_sources
-from synthdiv.plan.experiments import list_comparisons
+from synthdiv.plan.experiments import find_sweep_metrics, find_sweeps, list_comparisons
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.parts import SweepMetric
 from synthdiv.plan.sets import (
@@ -26,7 +26,6 @@ from synthdiv.plan.sets import (
     list_splits,
 )
 from synthdiv.plan.study import Study
-from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.prompts.class_columns import ClassColumns
 
 

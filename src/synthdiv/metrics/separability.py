@@ -23,11 +23,11 @@ def fit_direction(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     float64 array of shape (d,)
     """
     rows = np.concatenate([first, second])
-    middle = rows.mean(axis=0)
-    scale = np.sqrt(((rows - middle) ** 2).sum(axis=1).mean())
+    rows -= rows.mean(axis=0)
+    rows /= np.sqrt((rows**2).sum(axis=1).mean())
     labels = np.repeat([1, -1], [len(first), len(second)])
     model = LinearSVC(C=HARD_MARGIN_C, dual="auto", max_iter=20_000, random_state=0, class_weight="balanced")
-    direction = model.fit((rows - middle) / scale, labels).coef_[0]
+    direction = model.fit(rows, labels).coef_[0]
     length = np.sqrt((direction * direction).sum())
     return direction / length if length else np.eye(len(direction))[0]  # sets with one mean have no direction: any will do
 
@@ -67,17 +67,20 @@ def measure_separability(first: np.ndarray, second: np.ndarray, rng: np.random.G
         raise ValueError(
             f"separability needs at least {MIN_VECTORS} vectors per set; there are {len(first)} and {len(second)}"
         )
-    a, b = first.astype(np.float64), second.astype(np.float64)
+    rows = np.concatenate([first, second], dtype=np.float64)
+    a, b = rows[: len(first)], rows[len(first) :]
     gap = measure_gap(fit_direction(a, b), a, b)
-    mixed = rng.permutation(np.concatenate([a, b]))
-    c, d = mixed[: len(a)], mixed[len(a) :]
-    return {
+    order = rng.permutation(len(rows))
+    found = {
         "separable": float(gap > 0),
         "separation_margin": gap / 2,
         "separation_heldout_accuracy": _measure_heldout_accuracy(a, b, rng),
-        "separation_permuted_separable": float(measure_gap(fit_direction(c, d), c, d) > 0),
-        "separation_permuted_heldout_accuracy": _measure_heldout_accuracy(c, d, rng),
     }
+    rows = rows[order]
+    c, d = rows[: len(a)], rows[len(a) :]
+    found["separation_permuted_separable"] = float(measure_gap(fit_direction(c, d), c, d) > 0)
+    found["separation_permuted_heldout_accuracy"] = _measure_heldout_accuracy(c, d, rng)
+    return found
 
 
 def _measure_heldout_accuracy(first: np.ndarray, second: np.ndarray, rng: np.random.Generator) -> float:

@@ -83,17 +83,21 @@ def compare_sets(
 
     add = add_to_rows(images_per_class, len(query))
     groups = group_rows(query)
-    parts = [query[groups == group] for group in range(GROUPS)]
-    _add_shift(add, reference, parts, n_classes)
-    rng = np.random.default_rng(seed)
-    if len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, MIN_VECTORS):
-        return pl.DataFrame(rows, schema=SCHEMA)
+    too_few = len(np.unique(groups)) < GROUPS or min(len(reference), len(query)) < max(k + 1, MIN_VECTORS)
     few_references, few_queries, few_per_class = reference, query, images_per_class
     if max(len(reference), len(query)) > pairwise_images:
         few_per_class = min(images_per_class, max(1, pairwise_images // n_classes))
         few_references, few_queries = (subsample_classes([one], few_per_class, seed) for one in (reference, query))
+    # before the query is copied in parts, since this takes most memory
+    separability = {}
+    if not too_few:
+        separability = measure_separability(few_references.vectors, few_queries.vectors, np.random.default_rng(seed))
+    parts = [query[groups == group] for group in range(GROUPS)]
+    _add_shift(add, reference, parts, n_classes)
+    if too_few:
+        return pl.DataFrame(rows, schema=SCHEMA)
     add_few = add_to_rows(few_per_class, len(few_queries))
-    for name, value in measure_separability(few_references.vectors, few_queries.vectors, rng).items():
+    for name, value in separability.items():
         add_few(name, value)
     if set(kinds) == {"image", "prompt"}:
         _add_jackknife(add, lambda some: measure_modality_gap(reference, some, n_classes), query, groups)
@@ -107,7 +111,7 @@ def compare_sets(
 
 
 def _features(embeddings: Embeddings, features: str) -> np.ndarray:
-    wide = embeddings.vectors.astype(np.float64)
+    wide = embeddings.vectors.astype(np.float64, copy=False)
     return wide * embeddings.lengths[:, None] if features == "raw" else wide
 
 

@@ -1,4 +1,4 @@
-"""The matrix of experiments, the comparisons of the set metrics, and the diagnosed sets.
+"""The matrix of experiments, the comparisons of the set metrics, the diagnosed sets, and sweeps over the guidance scale.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
@@ -6,10 +6,19 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from functools import cache
 
-from synthdiv.plan.parts import Experiment
-from synthdiv.plan.sets import find_natural_images, list_embedded_sets, list_encoded_sets, list_encoders, list_image_sets
+from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.plan.parts import Experiment, SweepMetric
+from synthdiv.plan.sets import (
+    find_natural_images,
+    list_embedded_sets,
+    list_encoded_sets,
+    list_encoders,
+    list_image_sets,
+    list_prompt_sets,
+)
 from synthdiv.plan.study import Study
 
 
@@ -85,3 +94,36 @@ def list_diagnosis_references(study: Study) -> list[str]:
     prompts = [name for name in list_encoded_sets(study, list_encoders(study)[0]) if study.sets[name].kind == "prompt"]
     natural = find_natural_reference(study)
     return prompts + ([] if natural is None else [natural])
+
+
+def find_sweeps(study: Study) -> dict[str, dict[float, str]]:
+    """Find the datasets with image sets at several guidance scales: the (first) set of each scale, in rising order."""
+    generated: dict[str, dict[float, str]] = {}
+    for name, entry in study.sets.items():
+        if entry.kind == "image" and entry.dataset is not None:
+            generated.setdefault(entry.dataset, {}).setdefault(study.find_scale(name), name)
+    return {dataset: dict(sorted(sets.items())) for dataset, sets in generated.items() if len(sets) > 1}
+
+
+def find_sweep_metrics(study: Study) -> list[SweepMetric]:
+    """List every metric that the study can compute, for every set of a sweep and for the natural set."""
+    natural = find_natural_reference(study)
+    prompt_sets = [name for name, entry in study.sets.items() if entry.kind == "prompt"]
+    found: list[SweepMetric] = []
+    for dataset, sets in find_sweeps(study).items():
+        prompts = next(iter(list_prompt_sets(study, dataset) + prompt_sets), None)
+        trained = Counter(classifier for classifier, training in list_evaluations(study) if training in sets.values())
+        for scale, name in [*sets.items(), *([(None, natural)] if natural else [])]:
+            at = (dataset, scale, name)
+            found.append(SweepMetric("centroid_distance", *at))
+            if prompts is not None:
+                found.append(SweepMetric("prompt_accuracy", *at, reference=prompts, query=name))
+            found.append(SweepMetric("own_centroid_accuracy", *at, reference=name, query=name))
+            if natural is not None:
+                found.append(SweepMetric("natural_query_accuracy", *at, reference=name, query=natural))
+                found.append(SweepMetric("natural_reference_accuracy", *at, reference=natural, query=name))
+            for classifier, training in list_evaluations(study):
+                if training == name and trained[classifier] > 1:
+                    evaluated = study.config.classifiers[classifier].evaluate[0]
+                    found.append(SweepMetric("trained_accuracy", *at, training, evaluated, classifier))
+    return found

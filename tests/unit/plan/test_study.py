@@ -23,6 +23,8 @@ from synthdiv.plan.classifiers import (
 )
 from synthdiv.plan.experiments import (
     find_natural_reference,
+    find_sweep_metrics,
+    find_sweeps,
     list_comparisons,
     list_diagnosed,
     list_diagnosis_references,
@@ -47,7 +49,6 @@ from synthdiv.plan.sets import (
     list_splits,
     read_natural_counts,
 )
-from synthdiv.plan.sweeps import find_sweep_metrics, find_sweeps
 from synthdiv.plan.transfer import find_feature_set, find_transfer_files, list_transfer_sets, read_transfer_classes
 from synthdiv.plan.user_sources import TIMM_SUBSETS, find_timm_subset, read_class_subset
 from synthdiv.prompts.class_tables import name_classes

@@ -92,7 +92,7 @@ def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
     save_figure(plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points), tmp_path / "predictors.png")
 
 
-def test_interventions_are_shown_once_with_their_intervals():
+def test_interventions_are_shown_once_with_their_intervals(tmp_path):
     """On the set on which they are tested; filled if beyond noise; without an interval if there is one seed."""
     tested = {"classifier": "c", "evaluation_set": "N", "p_value": 0.01, "p_adjusted": 0.02, "differs": True}
     rows = [
@@ -116,3 +116,6 @@ def test_interventions_are_shown_once_with_their_intervals():
     assert [label.get_text() for label in first.get_yticklabels()] == ["prompts: x → y", "steps: 8 → 20"]
     assert first.get_title() == "c, evaluated on N"
     assert len(second.collections[-1].get_offsets()) == 1
+    write_table(pl.DataFrame(rows[-2:]), tmp_path / "interventions.csv")  # without any interval
+    (alone,) = plot_interventions(read_table(tmp_path / "interventions.csv")).axes
+    assert len(alone.collections[-1].get_offsets()) == 1

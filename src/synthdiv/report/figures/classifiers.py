@@ -114,9 +114,10 @@ def plot_interventions(interventions: pl.DataFrame) -> Figure:
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[size + 1 for size in sizes])[:, 0]
     for ax, ((name,), table) in zip(axes, panels, strict=True):
         gains = 100 * table["gain"].to_numpy()
-        bounds = 100 * table.select("gain_low", "gain_high").fill_null(float("nan")).to_numpy()
+        # a CSV without intervals has empty columns of text
+        bounds = 100 * table.select(pl.col("gain_low", "gain_high").cast(pl.Float64)).to_numpy()
         places = np.arange(len(table))
-        filled = table["differs"].fill_null(False).to_numpy()
+        filled = np.array([differs is True for differs in table["differs"]])
         ax.axvline(0, color="0.6", linewidth=0.8)
         ax.hlines(places, bounds[:, 0], bounds[:, 1], color="C0")
         ax.scatter(gains, places, s=36, c=np.where(filled, "C0", "white"), edgecolors="C0", zorder=3)
