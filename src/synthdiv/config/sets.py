@@ -182,6 +182,13 @@ class Review(ConfigPart):
     """How many classes to show, those with the lowest accuracy."""
 
 
+MAX_CANDIDATES = 200
+"""With more classes, a density chooses among so many with the nearest centroids, and a linear probe is trained on fewer
+vectors: otherwise, time would grow with the square of the number of classes."""
+LEAST_PROBED = 5
+"""Minimum number of vectors of each class on which a linear probe of many classes is trained."""
+
+
 class EmbeddingClassifiers(ConfigPart):
     """Classifiers that are fitted to a reference's embeddings."""
 

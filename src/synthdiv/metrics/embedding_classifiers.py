@@ -16,17 +16,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
+from synthdiv.config.sets import LEAST_PROBED, MAX_CANDIDATES
 from synthdiv.embeddings.table import Embeddings, make_unit
 from synthdiv.metrics.centroids import ClassSums, compute_centroids
 from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vote
 from synthdiv.metrics.set_metrics import iterate_classes, subsample_classes
 
 BLOCK = 8192
-MAX_CANDIDATES = 200
-"""With more classes, a density chooses among so many with the nearest centroids, and a linear probe is trained on fewer
-vectors: otherwise, time would grow with the square of the number of classes."""
-LEAST_PROBED = 5
-"""Minimum number of vectors of each class on which a linear probe of many classes is trained."""
 ROWS = 1024
 """Queries whose densities under all mixtures are computed at once."""
 MAX_LEFT_OUT = 200

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from synthdiv.config.sets import EmbeddingClassifiers
+from synthdiv.config.sets import LEAST_PROBED, MAX_CANDIDATES, EmbeddingClassifiers
 from synthdiv.jobs.experiments import list_classified, list_classified_queries
-from synthdiv.metrics.embedding_classifiers import LEAST_PROBED, MAX_CANDIDATES
 from synthdiv.operations.grid import count_images
 from synthdiv.plan.parts import USER_PROVIDED
 from synthdiv.plan.sets import find_collection
