@@ -27,6 +27,7 @@ from generation import choose_clock, compare_generation, embed_with_ours, embed_
 from timing import Comparison, compare, show, widen_tables
 from training import make_images, make_recipe, make_steps, repeat
 
+from synthdiv.embeddings.table import ROW_GROUP
 from synthdiv.images.index import read_index
 from synthdiv.metrics.neighbours import find_nearest
 from synthdiv.operations.calibration import measure_classifier, measure_encoder, measure_generator
@@ -110,7 +111,7 @@ def search(sizes: dict[str, Any], device: torch.device) -> Comparison:
         for number, block in enumerate(blocks):
             products = (rough @ torch.from_numpy(block.vectors).to(device).T).float()
             values, places = products.topk(min(K, len(block)), dim=1)
-            best, found = torch.cat([best, values], dim=1), torch.cat([found, places + number * 8192], dim=1)
+            best, found = torch.cat([best, values], dim=1), torch.cat([found, places + number * ROW_GROUP], dim=1)
             best, chosen = best.topk(K, dim=1)
             found = found.gather(1, chosen)
         return found.cpu().numpy()

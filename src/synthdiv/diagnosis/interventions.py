@@ -215,12 +215,16 @@ def adjust_rows(rows: list[dict[str, Any]], primary: Mapping[str, str]) -> list[
     primary : mapping of classifier to str
         Its primary evaluation set. On the others, p_adjusted and differs are empty: they describe, and do not test.
     """
-    tested = {n: row["p_value"] for n, row in enumerate(rows) if row["evaluation_set"] == primary[row["classifier"]]}
-    adjusted: dict[int, float] = {}
-    for classifier in primary:
-        own = [n for n in tested if rows[n]["classifier"] == classifier]
-        adjusted |= dict(zip(own, adjust_by_holm(np.array([tested[n] for n in own])).tolist(), strict=True))
-    for n, row in enumerate(rows):
-        value = adjusted.get(n, math.nan)
-        row |= {"p_adjusted": value, "differs": None if math.isnan(value) else value < 0.05}
+    for row in rows:
+        row |= {"p_adjusted": math.nan, "differs": None}
+    for classifier, evaluated in primary.items():
+        tested = [row for row in rows if (row["classifier"], row["evaluation_set"]) == (classifier, evaluated)]
+        adjusted = adjust_by_holm(np.array([row["p_value"] for row in tested]))
+        for row, value in zip(tested, adjusted.tolist(), strict=True):
+            row |= {"p_adjusted": value, "differs": None if math.isnan(value) else value < 0.05}
     return rows
+
+
+def select_primary(interventions: pl.DataFrame) -> pl.DataFrame:
+    """Select the rows of the table that are about the evaluation set on which interventions are tested: the first."""
+    return interventions.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)

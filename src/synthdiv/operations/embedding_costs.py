@@ -9,7 +9,7 @@ import polars as pl
 
 from synthdiv.config.sets import LEAST_PROBED, MAX_CANDIDATES, EmbeddingClassifiers
 from synthdiv.jobs.experiments import list_classified, list_classified_queries
-from synthdiv.operations.grid import count_images
+from synthdiv.operations.grid import count_images, is_done
 from synthdiv.plan.parts import USER_PROVIDED
 from synthdiv.plan.sets import find_collection
 from synthdiv.plan.study import Study
@@ -26,8 +26,7 @@ def tabulate_embedding_classifiers(study: Study, results: Path, planned: Contain
     rows = []
     for one in list_classified(study):
         encoder, reference = one["encoder"], one["reference"]
-        path = results / "classifications" / encoder / f"{reference}.parquet"
-        done = path.exists() and str(path) not in planned
+        done = is_done(results / "classifications" / encoder / f"{reference}.parquet", planned)
         references = _count_vectors(study, results, reference, "train")
         queries = [_count_vectors(study, results, name, "evaluation") for name in list_classified_queries(study, **one)]
         count = None if None in queries else sum(number for number in queries if number is not None)

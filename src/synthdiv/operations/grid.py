@@ -65,7 +65,7 @@ def tabulate_embeddings(study: Study, results: Path, rates: Rates, planned: Cont
             if collection.startswith(f"{USER_PROVIDED}/"):
                 continue
             folder = results / "embeddings" / encoder / collection
-            done = sum(_is_done(folder / f"{name}.parquet", planned) for name in list_shards(study))
+            done = sum(is_done(folder / f"{name}.parquet", planned) for name in list_shards(study))
             images = count_images(study, results, collection, SPLITS)
             left = 1 - done / len(list_shards(study))
             hours = None if images is None else round(images * left / rate / 3600, 1)
@@ -86,7 +86,7 @@ def tabulate_experiments(study: Study, results: Path, planned: Container[str]) -
     encoder = list_encoders(study)[0]
     cells: dict[str, dict[str, str]] = {}
     for one in list_encoder_experiments(study, encoder):
-        done = _is_done(results / "experiments" / encoder / one.reference / f"{one.query}.parquet", planned)
+        done = is_done(results / "experiments" / encoder / one.reference / f"{one.query}.parquet", planned)
         cells.setdefault(one.reference, {})[one.query] = f"{one.number}{' ✓' if done else ''}"
     return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
@@ -125,7 +125,8 @@ def _find_stale_seeds(
     return frozenset(seed for seeds, path in jobs if path in planned for seed in seeds)
 
 
-def _is_done(path: Path, planned: Container[str]) -> bool:
+def is_done(path: Path, planned: Container[str]) -> bool:
+    """Return whether a result exists and Snakemake would not write it again."""
     return path.exists() and str(path) not in planned
 
 
@@ -163,7 +164,7 @@ def describe_sources(study: Study, results: Path, planned: Container[str]) -> li
     entries: list[tuple[str, str, SetEntry | TransferSet]] = [("natural", *one) for one in study.sets.items()]
     entries += [("transfer", *one) for one in list_transfer_sets(study).items()]
     for kind, name, entry in entries:
-        indexed = _is_done(results / "images" / kind / f"{name}.parquet", planned)
+        indexed = is_done(results / "images" / kind / f"{name}.parquet", planned)
         for split, source in (entry.images.list_splits() if entry.images is not None else {}).items():
             path = source if isinstance(source, str) else source.path
             there = os.path.exists(path) or glob.has_magic(path)

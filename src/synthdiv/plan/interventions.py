@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -128,12 +128,12 @@ def _make_own(value: str | int | float | bool) -> Setting:
     return _make(float(value), f"{value:g}", float(value))
 
 
-def _resolve_part(study: Study, part: MixturePart, class_id: int) -> dict[str, Setting]:
-    """Return the settings of the images of one class that come from a part."""
+def _resolve_part(study: Study, part: MixturePart) -> dict[str, Setting]:
+    """Return the settings of the images that come from a part, without the prompts: they are the same for each class."""
     entry = study.sets[part.set]
     own = {f"setting {name}": _make_own(value) for name, value in entry.settings.items()}
     if entry.dataset is not None:
-        return own | _resolve_generated(study, part, class_id)
+        return own | _resolve_generated(study, part)
     if not own:
         source = part.set if entry.images is None else entry.images.list_splits()["train"]
         location = {"path": source} if isinstance(source, str) else source.to_dict()
@@ -141,16 +141,11 @@ def _resolve_part(study: Study, part: MixturePart, class_id: int) -> dict[str, S
     return own | {IMAGES: _resolve_count(entry, part.images_per_class)}
 
 
-def _resolve_generated(study: Study, part: MixturePart, class_id: int) -> dict[str, Setting]:
+def _resolve_generated(study: Study, part: MixturePart) -> dict[str, Setting]:
     dataset = study.find_dataset(part.set)
-    generator, prompts = find_generator(study, dataset), study.datasets[dataset]
+    generator, count = find_generator(study, dataset), _count_generated(study, part)
     spec = study.config.generators[generator]
     scale = max(1.0, study.find_scale(part.set))  # at 1 and below there is no guidance
-    count = min(prompts.images_per_class["train"], part.images_per_class or math.inf)
-    written = prompts.describe_class(class_id)
-    if "images" in written:  # only the prompts of the images that are used
-        train = written["images"].get("train", {})
-        written = {"images": {index: text for index, text in train.items() if index < count}}
     options = f" {json.dumps(spec.scheduler_options)}" if spec.scheduler_options else ""
     checked = spec.safety_checker if "nsfw" in study.config.exclude_flags else None
     return {
@@ -163,9 +158,26 @@ def _resolve_generated(study: Study, part: MixturePart, class_id: int) -> dict[s
         "negative_prompt": _make(spec.negative_prompt if scale > 1 else ""),
         "arguments": _make(spec.arguments, json.dumps(spec.arguments)),
         "safety_checker": _make(checked),
-        PROMPTS: _make([written, prompts.per_image], dataset),
         IMAGES: _make(count, number=count),
     }
+
+
+def _count_generated(study: Study, part: MixturePart) -> int:
+    own = study.datasets[study.find_dataset(part.set)].images_per_class["train"]
+    return own if part.images_per_class is None else min(own, part.images_per_class)
+
+
+def _resolve_prompts(study: Study, part: MixturePart, class_id: int) -> Setting | None:
+    """Return the prompts of a class's images that come from a part; None if the images are not generated."""
+    if study.sets[part.set].dataset is None:
+        return None
+    name, count = study.find_dataset(part.set), _count_generated(study, part)
+    prompts = study.datasets[name]
+    written = prompts.describe_class(class_id)
+    if "images" in written:  # only the prompts of the images that are used
+        train = written["images"].get("train", {})
+        written = {"images": {index: text for index, text in train.items() if index < count}}
+    return _make([written, prompts.per_image], name)
 
 
 def _resolve_count(entry: SetEntry, most: int | None) -> Setting:
@@ -195,29 +207,27 @@ def resolve_settings(study: Study, training: str) -> Resolved | None:
         None if the set mixes styles between classes: a classifier then tells classes apart by their style.
     """
     listed = list_parts(study, training)
-    styles: list[list[dict[str, Setting]]] = []
-    prompts: list[list[Setting]] = []
-    for row in study.classes:
-        parts = [one for one in listed if one.classes is None or row.key in one.classes]
-        resolved = [_resolve_part(study, part, row.class_id) for part in parts]
-        prompts.append([part.pop(PROMPTS) for part in resolved if PROMPTS in part])
-        styles.append(resolved)
-        if not resolved or list(map(_identify, resolved)) != list(map(_identify, styles[0])):
-            return None
+    styles = [_resolve_part(study, part) for part in listed]
+    identities = [_identify(style) for style in styles]
+    present = [
+        [n for n, part in enumerate(listed) if part.classes is None or row.key in part.classes] for row in study.classes
+    ]
+    if not present[0] or any([identities[n] for n in own] != [identities[n] for n in present[0]] for own in present):
+        return None
     weights = [part.weight for part in listed if part.weight is not None]
     if weights and any(part.classes is not None for part in listed):
         return None
-    names = [part.set for part in listed if part.classes is None or study.classes[0].key in part.classes]
-    own = iter(zip(*prompts, strict=True))
-    generated = [study.sets[name].dataset is not None for name in names]
-    whole: list[PartSettings] = [
-        style | ({PROMPTS: _join_prompts(next(own))} if one else {}) for style, one in zip(styles[0], generated, strict=True)
-    ]
-    shares = tuple(weight / sum(weights) for weight in weights) if len(whole) > 1 else ()
-    return Resolved(whole, names, shares or None)
+    parts: list[PartSettings] = []
+    for place, first in enumerate(present[0]):
+        # the part at this place may be another for each class
+        texts = [_resolve_prompts(study, listed[own[place]], n) for n, own in enumerate(present)]
+        prompts = [one for one in texts if one is not None]
+        parts.append(styles[first] | ({PROMPTS: _join_prompts(prompts)} if prompts else {}))
+    shares = tuple(weight / sum(weights) for weight in weights) if len(parts) > 1 else ()
+    return Resolved(parts, [listed[n].set for n in present[0]], shares or None)
 
 
-def _join_prompts(of_classes: tuple[Setting, ...]) -> Setting:
+def _join_prompts(of_classes: Sequence[Setting]) -> Setting:
     counts = Counter(one.label for one in of_classes)
     label = " and ".join(name if len(counts) == 1 else f"{name} ({count} classes)" for name, count in counts.items())
     return _make([one.identity for one in of_classes], label)
@@ -276,7 +286,7 @@ def _find_difference(one: Resolved, other: Resolved) -> _Difference | None:
         return _Difference(BALANCE, _describe_shares(one.shares), _describe_shares(other.shares), "")
     if len(first) == len(second) == 1 and one.shares == other.shares:
         return _compare_parts(one.parts[first[0]], other.parts[second[0]])
-    if len(first) + len(second) == 1 and min(len(one.parts), len(other.parts)) > 0:
+    if len(first) + len(second) == 1:
         more, (number,) = (one, first) if first else (other, second)
         if len(more.parts) > 2 and (one.shares is not None or other.shares is not None):
             return None

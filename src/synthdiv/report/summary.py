@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from synthdiv.diagnosis.causes import CAUSES
+from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.report.pages import make_page
 
 ADVICE = {
@@ -114,10 +115,9 @@ def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | N
 def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
     """Summarise what training gains from each intervention, on the evaluation set on which they are tested: the first."""
     sentences = []
-    first = interventions.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
-    for row in first.iter_rows(named=True):
+    verdict = {True: "", False: ", not beyond noise", None: " (no interval: it needs several training seeds)"}
+    for row in select_primary(interventions).iter_rows(named=True):
         gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
-        verdict = {True: "", False: ", not beyond noise", None: " (no interval: it needs several training seeds)"}
         sentences.append(
             f"{row['setting']}, {row['before']} to {row['after']} ({row['base']} to {row['changed']}): {gain} of "
             f"{row['classifier']}'s accuracy on {row['evaluation_set']}{verdict[row['differs']]}."

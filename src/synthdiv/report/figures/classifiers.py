@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
+from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.report.figures.style import fill_cells
 
 METRIC_NAMES = {
@@ -107,8 +108,7 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
 
 def plot_interventions(interventions: pl.DataFrame) -> Figure:
     """Plot the gain of each intervention with its interval, a panel per classifier, on the set on which they are tested."""
-    tested = interventions.unique(["classifier", "base", "changed"], keep="first", maintain_order=True)
-    panels = list(tested.group_by("classifier", maintain_order=True))
+    panels = list(select_primary(interventions).group_by("classifier", maintain_order=True))
     sizes = [len(table) for _, table in panels]
     figure = Figure(figsize=(9, 0.4 * sum(sizes) + 1.1 * len(panels) + 0.3), layout="constrained")
     axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[size + 1 for size in sizes])[:, 0]
