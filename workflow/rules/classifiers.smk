@@ -3,13 +3,15 @@
 1. try_recipe updates a classifier once, to see whether its recipe works.
 2. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
 3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
-4. tabulate_classifiers makes the tables from them.
-5. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
-6. measure_exchange_rate measures how many natural images a training set is worth.
+4. choose_training_sets chooses the best training set by images that are not evaluated.
+5. tabulate_classifiers makes the tables from the evaluations.
+6. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
+7. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
 
 localrules:
+    choose_training_sets,
     tabulate_classifiers,
     rank_predictors,
     measure_exchange_rate,
@@ -90,6 +92,8 @@ rule evaluate_classifier:
         predictions=ensure(
             "<results>/evaluations/{classifier}/{training}.parquet", non_empty=True
         ),
+        # without rows, unless the classifier's best training set is chosen
+        selection="<results>/selection/{classifier}/{training}.parquet",
     log:
         "<logs>/evaluate_classifier/{classifier}/{training}.log",
     benchmark:
@@ -109,6 +113,25 @@ rule evaluate_classifier:
         "Evaluate {wildcards.classifier}, trained on {wildcards.training}"
     script:
         "../scripts/evaluate_classifier.py"
+
+
+rule choose_training_sets:
+    input:
+        predictions=from_plan(classifiers.list_selection_predictions),
+    output:
+        table="<results>/tables/selection.csv",
+    log:
+        "<logs>/choose_training_sets.log",
+    benchmark:
+        "<benchmarks>/choose_training_sets.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(classifiers.choose_training_sets),
+    message:
+        "Choose the best training sets"
+    script:
+        "../scripts/choose_training_sets.py"
 
 
 rule tabulate_classifiers:

@@ -5,7 +5,8 @@
 3. split_error splits a set's error into its own spread and the location of its classes.
 4. tabulate_diagnosis finds a suspected cause for each class, and tabulates the error splits.
 5. tabulate_tradeoff compares each set's diversity with its semantic error and its share of another visual domain.
-6. compare_interventions tests whether an intervention helps the diagnosed classes more than others.
+6. tabulate_interventions measures what training gains from each change of one setting.
+7. tabulate_accounts divides the shortfall of each training set into such gains.
 """
 
 
@@ -162,3 +163,26 @@ rule tabulate_interventions:
         "Measure what each intervention gains"
     script:
         "../scripts/tabulate_interventions.py"
+
+
+rule tabulate_accounts:
+    input:
+        predictions=from_plan(diagnosis.list_account_predictions),
+        selection=from_plan(diagnosis.list_choice),
+    output:
+        table="<results>/tables/accounts.csv",
+    log:
+        "<logs>/tabulate_accounts.log",
+    benchmark:
+        "<benchmarks>/tabulate_accounts.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        job=job_of(diagnosis.tabulate_accounts),
+    message:
+        "Account for the shortfall of each training set"
+    script:
+        "../scripts/tabulate_accounts.py"

@@ -2,15 +2,16 @@
 
 Inputs: models, manifests of its weights (none for pretrained ones); indices, those of the sets in order.
 Outputs: predictions, one row per seed and image of each set: class_id, index, the five most likely classes, the first one's
-probability.
+probability; selection, the same for the selection split, without rows if there is none.
 """
 
 import time
 
 import polars as pl
 
-from synthdiv.classifiers.evaluation import classify_sets
+from synthdiv.classifiers.evaluation import SCHEMA, classify_sets
 from synthdiv.core.devices import claim_device, describe_use
+from synthdiv.core.fingerprints import SELECTION
 from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job
 from synthdiv.core.manifests import read_checked, read_manifest
 from synthdiv.core.tables import write_table
@@ -31,9 +32,12 @@ def main(job: EvaluateClassifier, smk: Script) -> None:
             device=device,
             workers=smk.threads if device.type == "cuda" else 0,
         )
-        predictions = pl.concat(tables)
-        report_work(len(predictions), time.monotonic() - start, **describe_use(device))
-    write_table(predictions, smk.output.predictions)
+        report_work(sum(map(len, tables)), time.monotonic() - start, **describe_use(device))
+    others = [table for one, table in zip(job.sets, tables, strict=True) if one.split != SELECTION]
+    write_table(pl.concat(others), smk.output.predictions)
+    if smk.output.get("selection") is not None:
+        selected = [table for one, table in zip(job.sets, tables, strict=True) if one.split == SELECTION]
+        write_table(pl.concat([pl.DataFrame(schema=SCHEMA), *selected]), smk.output.selection)
 
 
 if __name__ == "__main__":

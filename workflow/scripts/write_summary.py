@@ -11,8 +11,10 @@ from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.summary import (
+    summarise_accounts,
     summarise_audit,
     summarise_causes,
+    summarise_choice,
     summarise_claims,
     summarise_classifiers,
     summarise_diversity,
@@ -32,6 +34,10 @@ def main(job: WriteSummary, smk: Script) -> None:
     natural = job.natural
     tables = {Path(path).stem: read_table(path) for path in smk.input.tables}
     parts = []
+    if "selection" in tables:
+        parts.append(("Which training set is best", summarise_choice(tables["selection"], tables["accounts"])))
+    if "accounts" in tables:
+        parts.append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
     if "interventions" in tables:
         parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
     if "causes" in tables:

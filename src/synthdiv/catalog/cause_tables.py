@@ -1,4 +1,4 @@
-"""The tables of causes: the diagnosis of each class, the split of the error, diversity against error, interventions."""
+"""The tables of causes: the diagnosis of each class, the split of the error, diversity against error."""
 
 from __future__ import annotations
 
@@ -17,16 +17,6 @@ from synthdiv.catalog.table import (
 )
 
 CHAPTER = "Causes"
-
-INTERVENTION = (
-    Column("classifier", "classifier that is trained"),
-    Column("evaluation_set", "set that it is evaluated on"),
-    Column("base", "one training set: that of the two which `train` lists first"),
-    Column("changed", "the other training set: the two differ in one setting"),
-    Column("setting", "this setting"),
-    Column("before", "its value for `base`"),
-    Column("after", "its value for `changed`"),
-)
 
 CAUSES = (
     Column("set", "generated set that is diagnosed"),
@@ -156,57 +146,5 @@ TABLES = (
         ),
         rule="tabulate_tradeoff",
         part="4 Diversity and shift",
-    ),
-    Table(
-        "interventions",
-        "What training gains from each intervention: a change of one setting between two training sets.",
-        "classifier, evaluation set and intervention",
-        (
-            *INTERVENTION,
-            Column("acts_on", "what a change of this setting acts on; empty for other settings, and for your own"),
-            integer("n_images", "number of evaluation images"),
-            integer("n_seeds", "number of training seeds (of the set with fewer)"),
-            share("top1_before", "top-1 after training on `base`, averaged over seeds"),
-            share("top1_after", "top-1 after training on `changed`"),
-            *unbounded(number("gain", "`top1_after` minus `top1_before`", -1, 1)),
-            share("p_value", "p-value of no gain"),
-            share(
-                "p_adjusted",
-                "p-value adjusted by Holm's method for the classifier's interventions; only on its first evaluation set",
-            ),
-            Column("differs", "whether `p_adjusted` is below 0.05", "boolean"),
-            number("reliability", "mean rank correlation of the classes' gains between seeds, on the same images", -1, 1),
-        ),
-        CHAPTER,
-        note=(
-            "See [Interventions](../explanation/diagnosis.md#interventions). Intervals cover other images and training "
-            "runs; without several seeds they are empty. `interventions_by_class.parquet` has the classes."
-        ),
-        rule="tabulate_interventions",
-        part="5 Classes",
-    ),
-    Table(
-        "interventions_by_class",
-        "What each class gains from each intervention.",
-        "classifier, evaluation set, intervention and class",
-        (
-            *INTERVENTION,
-            CLASS[0],
-            integer("n_images", "number of evaluation images of the class"),
-            share("recall_before", "share of them that are classified correctly after training on `base`"),
-            share("recall_after", "the same share after training on `changed`"),
-            *unbounded(number("gain", "`recall_after` minus `recall_before`", -1, 1)),
-            number("gain_shrunk", "`gain`, shrunk towards that of the whole set as far as it is noise", -1, 1),
-            number("log_loss_gain", "fall of the images' mean log loss"),
-            number("log_loss_gain_shrunk", "`log_loss_gain`, shrunk towards that of the whole set as far as it is noise"),
-            integer("less_predicted", "wrong class that its images are predicted as less often, most of all"),
-            integer("more_predicted", "wrong class that its images are predicted as more often, most of all"),
-            number("less_predicted_change", "change of the share of its images with `less_predicted`", -1, 0),
-            number("more_predicted_change", "change of the share of its images with `more_predicted`", 0, 1),
-        ),
-        CHAPTER,
-        ("parquet",),
-        note="A class's gain may be another's loss: recall moves between classes, so their gains are no shares of a total.",
-        rule="tabulate_interventions",
     ),
 )

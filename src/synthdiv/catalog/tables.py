@@ -6,6 +6,7 @@ from synthdiv.catalog import (
     cause_tables,
     check_tables,
     classifier_tables,
+    intervention_tables,
     leakage_tables,
     matrix_tables,
     prompt_tables,
@@ -19,6 +20,7 @@ TABLES: dict[str, Table] = {
     for chapter in (
         matrix_tables,
         set_tables,
+        intervention_tables,
         cause_tables,
         prompt_tables,
         classifier_tables,

@@ -71,7 +71,7 @@ def classify_sets(
     Returns
     -------
     list of polars.DataFrame
-        For each set and seed, one row per image: seed, evaluation_set, class_id, index, predicted (the most probable
+        For each set, one row per seed and image: seed, evaluation_set, class_id, index, predicted (the most probable
         classes, at most five), confidence (probability of the first), log_probability (of the image's own class),
         correct_top1 and correct_top5 (whether the first is correct, or any).
 
@@ -109,6 +109,7 @@ def classify_sets(
             among=one.among,
         )
         class_ids: np.ndarray = np.asarray(images.rows["class_id"])
+        of_seeds = []
         for seed, found in zip(weights, predictions, strict=True):
             if labels is None:
                 correct = found.classes == class_ids[:, None]
@@ -125,7 +126,8 @@ def classify_sets(
                 "correct_top1": correct[:, 0],
                 "correct_top5": correct.any(axis=1),
             }
-            tables.append(pl.DataFrame(columns, schema=SCHEMA))
+            of_seeds.append(pl.DataFrame(columns, schema=SCHEMA))
+        tables.append(pl.concat(of_seeds))
     return tables
 
 

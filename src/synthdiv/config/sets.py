@@ -33,15 +33,19 @@ class ImageLocation(ConfigPart):
 
 
 class NaturalImages(ConfigPart):
-    """Natural images of each split: a path, or an object with path, labels, label and folders."""
+    """Images of each split: a path, or an object with path, labels, label and folders."""
 
     train: Given[str | ImageLocation] = None
     """The training split; a set without one is used only to evaluate classifiers."""
     evaluation: str | ImageLocation
     """The evaluation split."""
+    selection: Given[str | ImageLocation] = None
+    """The selection split, on which a classifier's best training set is chosen, so that its accuracy on the evaluation split
+    is that of no chosen set. Default, where a classifier has several training sets to choose from: images that are held out
+    of the training split."""
 
     def list_splits(self) -> dict[str, str | ImageLocation]:
-        """Return where the images of each split are."""
+        """Return where the images of the training split, if there is one, and of the evaluation split are."""
         return ({} if self.train is None else {"train": self.train}) | {"evaluation": self.evaluation}
 
 
@@ -52,6 +56,9 @@ class SubsetSizes(ConfigPart):
     """For the training split."""
     evaluation: Given[Count | str] = None
     """For the evaluation split."""
+    selection: Given[Count] = None
+    """For the selection split. Default is all images of a selection split of its own; of a training split, a tenth of its
+    images, at most 50 per class, taken from those that `train` leaves unused, if there are any."""
 
 
 class EmbeddingTables(ConfigPart):
@@ -94,7 +101,7 @@ class SetEntry(ConfigPart):
     settings: dict[Name, str | int | float | bool] = Field({})
     """What else was decided when the images were made, by names of your choice. Two training sets that differ in one
     setting alone are compared (interventions.csv): settings of your own, of the generator, the guidance scale, the prompts
-    and the number of images."""
+    and the number of images. Images of your own that have settings count as generated, not as natural."""
 
     @model_validator(mode="after")
     def _check_source(self) -> SetEntry:
@@ -105,6 +112,11 @@ class SetEntry(ConfigPart):
         if self.settings and self.kind == "prompt":
             raise wrong("it would have no effect on prompts, on which no classifier is trained: remove it", "settings")
         return self
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether these are images that nobody says were made."""
+        return self.images is not None and not self.settings
 
 
 class Encoder(ConfigPart):

@@ -14,6 +14,8 @@ BLOCK_SIZE = 50
 
 SPLITS = ("train", "evaluation")
 
+SELECTION = "selection"
+"""The split of natural images on which a training set is chosen."""
 PROBE, REVIEW = "probe", "review"
 """Separate splits: images that are inspected while prompts are written belong to no set."""
 

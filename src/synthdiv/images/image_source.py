@@ -5,6 +5,8 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from synthdiv.core.job import Part
@@ -57,6 +59,10 @@ class ImageSource(Part):
         How many images of each class are used, in splits that are not used whole.
     makes_evaluation : bool
         Whether an evaluation split is made from the training split, if there is none.
+    held_out : int or "default" or None
+        How many images of each class of the training split are held out of it, for selection; None for none.
+    is_held_out : bool
+        Whether these images are meant, as the only split, and not the rest.
     """
 
     files: tuple[tuple[str, ImageFiles], ...] = ()
@@ -66,3 +72,5 @@ class ImageSource(Part):
     ignore_other_classes: bool = False
     images_per_class: dict[str, int | dict[str, int]] = Field(default_factory=dict)
     makes_evaluation: bool = False
+    held_out: int | Literal["default"] | None = None
+    is_held_out: bool = False

@@ -35,6 +35,8 @@ from synthdiv.prompts.class_tables import ClassRow
 
 logger = logging.getLogger(__name__)
 
+MAX_HELD_OUT = 50
+"""Number of images of a class that are held out for selection by default, at most."""
 MAX_NAMED = 5
 """Number of undecodable images that a message names."""
 
@@ -73,8 +75,10 @@ def choose_images(
     counts: Mapping[str, int] | int | None,
     seed: int,
     class_ids: Iterable[int] | None = None,
+    held_out: int | str | None = None,
+    is_held_out: bool = False,
 ) -> list[ChosenImage]:
-    """Number the images of each class, and choose all or a seeded subset.
+    """Number the images of each class, and choose all or a seeded subset, or those that are held out of it.
 
     Parameters
     ----------
@@ -91,6 +95,11 @@ def choose_images(
         The study's seed.
     class_ids : iterable of int, optional
         The set's classes; images of other classes are left out. Default is all classes.
+    held_out : int or "default", optional
+        How many images of each class are held out. The default is a tenth of them, at most 50, and none that ``counts``
+        asks for.
+    is_held_out : bool
+        Whether these are chosen, and not the others.
 
     Returns
     -------
@@ -109,16 +118,21 @@ def choose_images(
     for row in classes if class_ids is None else [classes[class_id] for class_id in class_ids]:
         count = counts.get(row.key) if isinstance(counts, Mapping) else counts
         images = sorted(by_class[row.class_id], key=lambda image: image.name)
-        if len(images) < (count or 1):
+        aside = held_out if isinstance(held_out, int) else 0
+        if len(images) < (count or 1) + aside:
+            and_aside = f", and {aside} for its selection split" if aside else ""
             raise StudyError(
                 f"set {set_name!r}, {split}: the class {row.key!r} ({row.name}) has {len(images)} images; "
-                f"{count or 'at least 1'} are needed"
+                f"{count or 'at least 1'} are needed{and_aside}"
             )
+        if held_out == "default":
+            aside = min(MAX_HELD_OUT, -(-len(images) // 10), len(images) - (count or 1))
         numbers = list(range(len(images)))
-        if count is not None:
+        if count is not None or held_out is not None:
             # ranks numbers, not paths: moving the folder does not change the subset
             numbers.sort(key=lambda n: hashlib.sha256(f"subset {seed} {split} {row.key} {n}".encode()).digest())
-            numbers = sorted(numbers[:count])
+            rest = len(numbers) - aside
+            numbers = sorted(numbers[rest:] if is_held_out else numbers[: rest if count is None else count])
         chosen += [ChosenImage(images[n], n) for n in numbers]
     return chosen
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from synthdiv.config.problems import about
 from synthdiv.core.errors import StudyError
+from synthdiv.core.fingerprints import SELECTION
 from synthdiv.images.image_source import ImageFiles, ImageSource
 from synthdiv.images.natural_index import SplitImages, choose_images
 from synthdiv.images.readers.found import FoundImage, LeftOut, get_times
@@ -61,9 +62,23 @@ def find_splits(
         if source.makes_evaluation and split != "train":
             # a class of one image is only in the training split
             class_ids = sorted({image.class_id for image in found})
-        counts = source.images_per_class.get(split)
-        chosen = choose_images(found, classes, set_name=name, split=split, counts=counts, seed=seed, class_ids=class_ids)
-        splits[split] = found, chosen, left_out.get(split, Counter())
+        chosen = choose_images(
+            found,
+            classes,
+            set_name=name,
+            split=split,
+            counts=source.images_per_class.get(split),
+            seed=seed,
+            class_ids=class_ids,
+            held_out=source.held_out if split == "train" else None,
+            is_held_out=source.is_held_out,
+        )
+        splits[SELECTION if source.is_held_out else split] = found, chosen, left_out.get(split, Counter())
+    if source.is_held_out and not splits[SELECTION][1]:
+        raise StudyError(
+            f"set {name!r}: its training split has no image left to choose a training set by. Use fewer images for training "
+            f"(sets.{name}.images_per_class.train), or give it a selection split (sets.{name}.images.selection)"
+        )
     return classes, splits
 
 

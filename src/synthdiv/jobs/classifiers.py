@@ -9,12 +9,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from synthdiv.config.training import MixturePart
+from synthdiv.core.fingerprints import SELECTION
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_set_indices
 from synthdiv.jobs.images import count_gpus, list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, make_training_recipe, split_seeds
+from synthdiv.plan.classifiers import (
+    find_selection_set,
+    list_choices,
+    list_evaluations,
+    list_parts,
+    list_training_runs,
+    make_training_recipe,
+    split_seeds,
+)
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
@@ -132,6 +141,21 @@ class EvaluateClassifier(Job):
     sets: tuple[EvaluatedSet, ...]
     exclude_flags: tuple[str, ...]
     classes: ClassColumns
+
+
+class ChooseTrainingSets(Job):
+    """The training sets to choose from.
+
+    Attributes
+    ----------
+    choices : tuple of (str, str)
+        Classifier and training set, in the order of the inputs.
+    selection : dict of classifier to str
+        The set on whose selection split the best one is chosen.
+    """
+
+    choices: tuple[tuple[str, str], ...]
+    selection: dict[str, str]
 
 
 class TabulateClassifiers(Job):
@@ -335,8 +359,10 @@ def list_evaluated_weights(study: Study, classifier: str, training: str) -> list
 
 
 def list_evaluation_indices(study: Study, classifier: str) -> list[str]:
-    """List the file that represents the indices of each set on which a classifier is evaluated."""
-    return [find_set_indices(study, name) for name in study.config.classifiers[classifier].evaluate]
+    """List the file that represents the indices of each set on which a classifier is evaluated, the selection split last."""
+    selected = find_selection_set(study, classifier)
+    own = [find_set_indices(study, name) for name in study.config.classifiers[classifier].evaluate]
+    return own + ([] if selected is None else [f"<results>/images/{SELECTION}/{selected}.parquet"])
 
 
 def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
@@ -348,17 +374,19 @@ def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
 @plans(list_evaluated)
 def evaluate_classifier(study: Study, classifier: str, training: str) -> EvaluateClassifier:
     """Plan the evaluation of a classifier."""
-    evaluated = study.config.classifiers[classifier].evaluate
-    return plan_evaluation(study, classifier, tuple(_describe_evaluated(study, name) for name in evaluated))
+    evaluated = [(name, "evaluation") for name in study.config.classifiers[classifier].evaluate]
+    selected = find_selection_set(study, classifier)
+    evaluated += [] if selected is None else [(selected, SELECTION)]
+    return plan_evaluation(study, classifier, tuple(_describe_evaluated(study, *one) for one in evaluated))
 
 
-def _describe_evaluated(study: Study, name: str) -> EvaluatedSet:
+def _describe_evaluated(study: Study, name: str, split: str) -> EvaluatedSet:
     class_ids = find_class_ids(study, name)
     return EvaluatedSet(
         set_name=name,
-        split="evaluation",
+        split=split,
         among=None if class_ids is None else tuple(class_ids),
-        real_labels=study.sets[name].real_labels,
+        real_labels=study.sets[name].real_labels and split == "evaluation",
     )
 
 
@@ -376,6 +404,30 @@ def plan_evaluation(study: Study, classifier: str, sets: tuple[EvaluatedSet, ...
 def list_evaluation_predictions(study: Study) -> list[str]:
     """List the predictions of every evaluation."""
     return [f"<results>/evaluations/{classifier}/{training}.parquet" for classifier, training in list_evaluations(study)]
+
+
+def list_choosing(study: Study) -> list[str]:
+    """List the classifiers that choose a best training set."""
+    return [name for name in study.config.classifiers if find_selection_set(study, name) is not None]
+
+
+def _list_all_choices(study: Study) -> tuple[tuple[str, str], ...]:
+    return tuple((name, training) for name in list_choosing(study) for training in list_choices(study, name))
+
+
+def list_selection_predictions(study: Study) -> list[str]:
+    """List the predictions for the selection split, of every training set that can be chosen."""
+    return [f"<results>/selection/{classifier}/{training}.parquet" for classifier, training in _list_all_choices(study)]
+
+
+@plans(once_if(list_choosing))
+def choose_training_sets(study: Study) -> ChooseTrainingSets:
+    """Plan the choice of each classifier's best training set."""
+    selection = {name: find_selection_set(study, name) for name in list_choosing(study)}
+    return ChooseTrainingSets(
+        choices=_list_all_choices(study),
+        selection={name: one for name, one in selection.items() if one is not None},
+    )
 
 
 def list_runs(study: Study) -> tuple[tuple[str, str, int], ...]:

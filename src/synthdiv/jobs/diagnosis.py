@@ -9,13 +9,13 @@ from functools import cache
 from typing import Any
 
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.files import find_embeddings
+from synthdiv.jobs.files import find_embeddings, find_results
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.plan.classifiers import list_accounted, list_choices, list_evaluations, list_natural_trainings
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
-from synthdiv.plan.interventions import find_cause, list_interventions
+from synthdiv.plan.interventions import describe_settings, find_cause, list_interventions, resolve_settings
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
@@ -144,6 +144,49 @@ class TabulateInterventions(Job):
     interventions: tuple[Intervention, ...]
     evaluations: tuple[tuple[str, str], ...]
     primary: dict[str, str]
+
+
+class TrainingSet(Part):
+    """A training set in an account.
+
+    Attributes
+    ----------
+    name : str
+    settings : dict of str to (int, str)
+        A number and a label of the value of each setting, equal for equal values; none if its images are of several sources.
+    mixes_styles : bool
+        Whether classes differ in more than their prompts.
+    """
+
+    name: str
+    settings: dict[str, tuple[int, str]]
+    mixes_styles: bool
+
+
+class TabulateAccounts(Job):
+    """The training sets whose shortfall is accounted for.
+
+    Attributes
+    ----------
+    interventions : tuple of Intervention
+    evaluations : tuple of (str, str)
+        Classifier and training set of each input.
+    sets : dict of classifier to tuple of TrainingSet
+        All its training sets.
+    accounted : dict of classifier to tuple of str
+        The training sets with images that are not natural.
+    choices : dict of classifier to tuple of str
+        Those without natural images. If there are several, the input of the choice says which is best.
+    natural : dict of classifier to tuple of str
+        Those that consist of the natural images with which it is evaluated.
+    """
+
+    interventions: tuple[Intervention, ...]
+    evaluations: tuple[tuple[str, str], ...]
+    sets: dict[str, tuple[TrainingSet, ...]]
+    accounted: dict[str, tuple[str, ...]]
+    choices: dict[str, tuple[str, ...]]
+    natural: dict[str, tuple[str, ...]]
 
 
 def _list_generated_datasets(study: Study) -> list[str]:
@@ -288,4 +331,48 @@ def tabulate_interventions(study: Study) -> TabulateInterventions:
         interventions=interventions,
         evaluations=tuple(list_intervention_evaluations(study)),
         primary={one.classifier: study.config.classifiers[one.classifier].evaluate[0] for one in interventions},
+    )
+
+
+def list_accounting(study: Study) -> list[str]:
+    """List the classifiers with several training sets, of which some are not natural."""
+    classifiers = study.config.classifiers.items()
+    return [name for name, entry in classifiers if len(entry.train) > 1 and list_accounted(study, name)]
+
+
+def _list_account_evaluations(study: Study) -> list[tuple[str, str]]:
+    return [one for one in list_evaluations(study) if one[0] in list_accounting(study)]
+
+
+def list_account_predictions(study: Study) -> list[str]:
+    """List the predictions of these classifiers."""
+    return [f"<results>/evaluations/{name}/{training}.parquet" for name, training in _list_account_evaluations(study)]
+
+
+def list_choice(study: Study) -> list[str]:
+    """Return the table of the best training sets, if there is a choice."""
+    return find_results(study, "selection.csv")
+
+
+@plans(once_if(list_accounting))
+def tabulate_accounts(study: Study) -> TabulateAccounts:
+    """Plan the table of accounts."""
+    classifiers = list_accounting(study)
+    return TabulateAccounts(
+        interventions=tuple(one for one in _list_interventions(study) if one.classifier in classifiers),
+        evaluations=tuple(_list_account_evaluations(study)),
+        sets={
+            name: tuple(
+                TrainingSet(
+                    name=training,
+                    settings=describe_settings(study, name).get(training, {}),
+                    mixes_styles=resolve_settings(study, training) is None,
+                )
+                for training in study.config.classifiers[name].train
+            )
+            for name in classifiers
+        },
+        accounted={name: tuple(list_accounted(study, name)) for name in classifiers},
+        choices={name: tuple(list_choices(study, name)) for name in classifiers},
+        natural={name: tuple(list_natural_trainings(study, name)) for name in classifiers},
     )

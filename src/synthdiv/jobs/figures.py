@@ -387,6 +387,19 @@ FIGURES = {
             "`tables/interventions.csv` has the other evaluation sets, `tables/interventions_by_class.parquet` the classes."
         ),
     ),
+    "accounts": Figure(
+        title="Where each training set's accuracy is lost",
+        part="8 Classifiers",
+        draw="accounts:draw_accounts",
+        inputs={"table": "accounts.csv", "means": "classifier_means.csv"},
+        caption=(
+            "From the accuracy of a classifier that is trained on natural images, at the top of each part, to that of one "
+            "trained on the set, at its bottom. Hatched: the step to the best set, which no intervention prices. Below it, "
+            "what each change of a setting costs or gains, with its 95 % interval over images and training runs. The best "
+            "set was chosen on other images than these. If there are many sets, those with the largest shortfall are shown; "
+            "`tables/accounts.csv` has all, and the other evaluation sets."
+        ),
+    ),
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthdiv.core.fingerprints import RECIPE_VERSION, format_scale
+from synthdiv.core.fingerprints import RECIPE_VERSION, SELECTION, format_scale
 from synthdiv.core.job import Job
 from synthdiv.images.image_source import ImageSource
-from synthdiv.jobs.files import find_indices, list_collections
+from synthdiv.jobs.files import find_indices
 from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
 from synthdiv.jobs.rules import Wildcards, once_if, plans
+from synthdiv.plan.classifiers import list_selection_sets
 from synthdiv.plan.generation import (
     find_generator,
     find_owner,
@@ -23,7 +24,7 @@ from synthdiv.plan.generation import (
 )
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
-from synthdiv.plan.sets import find_class_ids, find_natural_files, list_natural_sets, list_splits, read_natural_counts
+from synthdiv.plan.sets import find_class_ids, find_natural_files, list_own_sets, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import (
     find_transfer_files,
@@ -229,18 +230,20 @@ def list_transfer(study: Study) -> list[Wildcards]:
 
 
 def list_indexed(study: Study) -> list[Wildcards]:
-    """List the natural sets and the transfer sets, as paths of their indices."""
-    names = [f"natural/{name}" for name in list_natural_sets(study)] + [
-        f"transfer/{name}" for name in list_transfer_sets(study)
-    ]
-    return [{"indexed": name} for name in names]
+    """List the natural sets, their selection splits and the transfer sets, as paths of their indices."""
+    of_kinds = {
+        "natural": list_own_sets(study),
+        SELECTION: list_selection_sets(study),
+        "transfer": list_transfer_sets(study),
+    }
+    return [{"indexed": f"{kind}/{name}"} for kind, names in of_kinds.items() for name in names]
 
 
 def list_indexed_files(study: Study, indexed: str) -> list[str]:
-    """List the files of a natural set or a transfer set, or its class folders, whose modification times show additions."""
+    """List the files of a set, or its class folders, whose modification times show additions."""
     kind, _, name = indexed.partition("/")
-    if kind == "natural":
-        return [path for _, files in _describe_natural(study, name).files for path in files.list_files()]
+    if kind != "transfer":
+        return [path for _, files in _describe_own(study, kind, name).files for path in files.list_files()]
     entry = list_transfer_sets(study)[name]
     paths = find_transfer_root(study, name) if entry.torchvision is not None else []
     paths += [entry.classes] if entry.classes is not None else []
@@ -249,25 +252,37 @@ def list_indexed_files(study: Study, indexed: str) -> list[str]:
 
 @plans(list_indexed)
 def index_images(study: Study, indexed: str) -> IndexImages:
-    """Plan the index of a natural set or of a transfer set."""
+    """Plan the index of a natural set, of its selection split or of a transfer set."""
     kind, _, name = indexed.partition("/")
     return IndexImages(
         name=name,
-        source=_describe_natural(study, name) if kind == "natural" else _describe_transfer(study, name),
+        source=_describe_transfer(study, name) if kind == "transfer" else _describe_own(study, kind, name),
         on_undecodable=study.config.on_undecodable,
         seed=study.seed,
         archive=study.config.archive,
     )
 
 
-def _describe_natural(study: Study, name: str) -> ImageSource:
-    subset = find_class_ids(study, name)
+def _describe_own(study: Study, kind: str, name: str) -> ImageSource:
+    """Describe a natural set, or its selection split: files of its own, or a part of the training split."""
+    images, subset, counts = study.sets[name].images, find_class_ids(study, name), read_natural_counts(study, name)
+    selected = study.sets[name].images_per_class.selection
+    assert images is not None
+    splits, held_out = list_splits(study, name), None
+    if kind == SELECTION:
+        splits = ["train"] if images.selection is None else [SELECTION]
+    counts = {split: count for split, count in counts.items() if split in splits}
+    # a subset of as many images of each class leaves others unused
+    if images.selection is None and (kind == SELECTION or not isinstance(counts.get("train"), int)):
+        held_out = (selected or "default") if name in list_selection_sets(study) else None
     return ImageSource(
-        files=tuple((split, find_natural_files(study, name, split)) for split in list_splits(study, name)),
+        files=tuple((split, find_natural_files(study, name, split)) for split in splits),
         classes=describe_classes(study, "key"),
         class_ids=None if subset is None else tuple(subset),
         ignore_other_classes=study.sets[name].ignore_other_classes,
-        images_per_class=read_natural_counts(study, name),
+        images_per_class=counts,
+        held_out=held_out,
+        is_held_out=held_out is not None and kind == SELECTION,
     )
 
 
@@ -283,21 +298,26 @@ def _describe_transfer(study: Study, name: str) -> ImageSource:
 
 
 def list_natural_counts(study: Study) -> list[str]:
-    """List the image counts of the natural sets."""
-    return [f"<results>/images/natural/{name}.csv" for name in list_natural_sets(study)]
+    """List the image counts of the natural sets, and of their selection splits."""
+    return [f"<results>/images/{indexed}.csv" for indexed in _list_natural_indexed(study)]
 
 
-@plans(once_if(list_natural_sets))
+def _list_natural_indexed(study: Study) -> list[str]:
+    return [one["indexed"] for one in list_indexed(study) if not one["indexed"].startswith("transfer/")]
+
+
+@plans(once_if(list_own_sets))
 def tabulate_natural_images(study: Study) -> TabulateNaturalImages:
     """Plan the table of the files found in the natural sets."""
-    return TabulateNaturalImages(sets=tuple(list_natural_sets(study)), classes=describe_classes(study, "name"))
+    sets = tuple(indexed.partition("/")[2] for indexed in _list_natural_indexed(study))
+    return TabulateNaturalImages(sets=sets, classes=describe_classes(study, "name"))
 
 
 def list_all_indices(study: Study) -> list[str]:
-    """List the files that represent all indices of the study: generation runs, natural sets and prompt probes."""
+    """List the files that represent all indices of the study but those of transfer sets and reviews."""
     generated = [run.collection for run in list_generation_runs(study)]
-    natural = [name for name in list_collections(study) if name.startswith("natural/")]
-    return [find_indices(study, name) for name in generated + natural] + list_probe_indices(study)
+    own = [f"<results>/images/{indexed}.parquet" for indexed in _list_natural_indexed(study)]
+    return [find_indices(study, name) for name in generated] + own + list_probe_indices(study)
 
 
 def list_probe_indices(study: Study) -> list[str]:

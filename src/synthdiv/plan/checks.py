@@ -16,9 +16,9 @@ from synthdiv.config.recipe_checks import check_recipe, list_training_keys
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, Recipe
 from synthdiv.core.errors import StudyError
-from synthdiv.core.fingerprints import format_scale
+from synthdiv.core.fingerprints import SELECTION, format_scale
 from synthdiv.core.hub import check_path, check_pipeline
-from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.plan.classifiers import list_evaluations, list_selection_sets
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import list_guidance_scales
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
@@ -242,6 +242,7 @@ def _check_sets(study: Study) -> Problems:
                 yield Problem((*where, "kind"), "the set has images: write image", repr(entry.kind))
             find_class_ids(study, name)
             read_natural_counts(study, name)
+            yield from _check_selection(study, name)
         else:
             for key in ("images_per_class", "class_subset", "real_labels", "ignore_other_classes"):
                 if key in entry.model_fields_set:
@@ -249,6 +250,18 @@ def _check_sets(study: Study) -> Problems:
         if entry.class_subset is not None and not is_evaluation_only(study, name):
             message = "a set with a class_subset can only evaluate: remove its training split"
             yield Problem((*where, "class_subset"), message)
+
+
+def _check_selection(study: Study, name: str) -> Problems:
+    entry = study.sets[name]
+    if name not in list_selection_sets(study):
+        given = [("images", entry.images), ("images_per_class", entry.images_per_class)]
+        for key in (key for key, part in given if part is not None and part.selection is not None):
+            yield Problem(
+                ("sets", name, key, "selection"),
+                "nothing is chosen by this set: it has an effect if a classifier is trained on several sets without natural "
+                "images, and if this is the first natural set on which it is evaluated. Remove it",
+            )
 
 
 def _check_scale(study: Study, name: str) -> Problems:
@@ -434,6 +447,7 @@ def _check_sources(study: Study) -> None:
                 if not os.path.exists(path):
                     raise ConfigError([Problem(("sets", name, "embeddings"), f"{path} does not exist")])
         if entry.images is not None:
-            for split in list_splits(study, name):
+            own = [] if entry.images.selection is None else [SELECTION]
+            for split in list_splits(study, name) + own:
                 with about(("sets", name, "images", split)):
                     check_images(find_natural_files(study, name, split))

@@ -50,6 +50,51 @@ def list_training_sources(study: Study, classifier: str, training: str) -> list[
     return list(dict.fromkeys(names + before))
 
 
+def list_choices(study: Study, classifier: str) -> list[str]:
+    """List the training sets of a classifier that one can choose from: those without natural images."""
+    return [
+        name
+        for name in study.config.classifiers[classifier].train
+        if not any(study.sets[part.set].is_natural for part in list_parts(study, name))
+    ]
+
+
+def list_natural_trainings(study: Study, classifier: str) -> list[str]:
+    """List the training sets of a classifier that consist of images of the natural set on which it is evaluated."""
+    natural, trained = find_natural_evaluation(study, classifier), study.config.classifiers[classifier].train
+    return [name for name in trained if [part.set for part in list_parts(study, name)] == [natural]]
+
+
+def list_accounted(study: Study, classifier: str) -> list[str]:
+    """List the training sets of a classifier whose shortfall is accounted for: those with images that are not natural."""
+    return [
+        name
+        for name in study.config.classifiers[classifier].train
+        if not all(study.sets[part.set].is_natural for part in list_parts(study, name))
+    ]
+
+
+def find_natural_evaluation(study: Study, classifier: str) -> str | None:
+    """Return the first natural set on which a classifier is evaluated, and whose other images can serve to choose."""
+    for name in study.config.classifiers[classifier].evaluate:
+        images = study.sets[name].images
+        if study.sets[name].is_natural and images is not None and (images.train or images.selection):
+            return name
+    return None
+
+
+def find_selection_set(study: Study, classifier: str) -> str | None:
+    """Return the natural set on whose selection split a classifier's best training set is chosen; None if none is."""
+    return find_natural_evaluation(study, classifier) if len(list_choices(study, classifier)) > 1 else None
+
+
+@cache
+def list_selection_sets(study: Study) -> list[str]:
+    """List the sets with a selection split that is used."""
+    found = [find_selection_set(study, name) for name in study.config.classifiers]
+    return list(dict.fromkeys(name for name in found if name is not None))
+
+
 def make_training_recipe(study: Study, classifier: str) -> dict[str, Any]:
     """Return the part of a recipe that decides a training run: without the evaluation's keys, if no set is monitored."""
     recipe = study.recipes[classifier].to_dict()

@@ -81,11 +81,11 @@ def find_natural_reference(study: Study) -> str | None:
 
 @cache
 def list_diagnosed(study: Study) -> list[str]:
-    """List the sets whose classes get a cause: non-natural image sets, if there is a natural set."""
+    """List the sets whose classes get a cause: the other image sets that are not natural, if there is a natural set."""
     if find_natural_reference(study) is None:
         return []
     names = list_image_sets(study, list_encoders(study)[0])
-    return [name for name in names if name != find_natural_reference(study) and study.sets[name].images is None]
+    return [name for name in names if name != find_natural_reference(study) and not study.sets[name].is_natural]
 
 
 @cache

@@ -314,6 +314,24 @@ def _compare_parts(one: PartSettings, other: PartSettings) -> _Difference | None
     return _Difference(name, one[name], other[name], make_digest(_identify(one, without=name)))
 
 
+def describe_settings(study: Study, classifier: str) -> dict[str, dict[str, tuple[int, str]]]:
+    """Return the settings of a classifier's training sets whose images are of one source: a number and a label each.
+
+    Equal values of a setting have the same number, whatever they are: a generator's edit, say, changes none.
+    """
+    resolved = {name: resolve_settings(study, name) for name in study.config.classifiers[classifier].train}
+    alone = {name: one.parts[0] for name, one in resolved.items() if one is not None and len(one.parts) == 1}
+    known: dict[str, list[str]] = {}
+    for parts in alone.values():
+        for name, one in parts.items():
+            if one.identity not in known.setdefault(name, []):
+                known[name].append(one.identity)
+    return {
+        training: {name: (known[name].index(one.identity), one.label) for name, one in parts.items()}
+        for training, parts in alone.items()
+    }
+
+
 def find_cause(study: Study, pair: InterventionPair) -> str:
     """Return the cause in the papers that an intervention acts on; empty for a setting of the user's."""
     if pair.setting == PROMPTS and (_has_varied_prompts(study, pair.base) or _has_varied_prompts(study, pair.changed)):

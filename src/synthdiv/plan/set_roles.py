@@ -9,7 +9,7 @@ import operator
 from typing import Any
 
 from synthdiv.plan.generation import find_generator
-from synthdiv.plan.sets import find_natural_images, list_prompt_sets
+from synthdiv.plan.sets import find_natural_images, list_natural_sets, list_prompt_sets
 from synthdiv.plan.study import Study
 
 
@@ -37,7 +37,7 @@ def find_roles(study: Study) -> dict[str, Any]:
             generated sets of the same prompts and scale, of which one has more images.
     """
     sets, datasets = study.sets, study.config.datasets
-    natural = [name for name, entry in sets.items() if entry.images is not None]
+    natural = list_natural_sets(study)
     generated = [name for name, entry in sets.items() if entry.kind == "image" and entry.dataset is not None]
 
     def are_generated_alike(one: str, other: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from synthdiv.config.problems import about
 from synthdiv.config.sets import Encoder
+from synthdiv.core.fingerprints import SELECTION
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.plan.parts import USER_PROVIDED, GenerationRun
 from synthdiv.plan.study import Study
@@ -63,7 +64,7 @@ def find_collection(study: Study, set_name: str) -> str:
 
 
 def list_splits(study: Study, set_name: str) -> list[str]:
-    """List the splits of a natural set."""
+    """List the splits of a set with images of its own, but for a selection split."""
     images = study.sets[set_name].images
     assert images is not None
     return list(images.list_splits())
@@ -106,7 +107,8 @@ def read_natural_counts(study: Study, set_name: str) -> dict[str, int | dict[str
     """
     counts: dict[str, int | dict[str, int]] = {}
     sizes = study.sets[set_name].images_per_class
-    for split, given in (("evaluation", sizes.evaluation), ("train", sizes.train)):
+    given_sizes = (("evaluation", sizes.evaluation), ("train", sizes.train), (SELECTION, sizes.selection))
+    for split, given in given_sizes:
         if given is not None and given != "all":
             with about(("sets", set_name, "images_per_class", split)):
                 counts[split] = given if isinstance(given, int) else read_counts(given, study.classes)
@@ -126,7 +128,7 @@ def find_natural_files(study: Study, set_name: str, split: str) -> ImageFiles:
     images = study.sets[set_name].images
     assert images is not None
     with about(("sets", set_name, "images", split)):
-        return describe_images(images.list_splits()[split], keys)
+        return describe_images((images.list_splits() | {SELECTION: images.selection or ""})[split], keys)
 
 
 def find_embedding_files(study: Study, set_name: str) -> list[str]:
@@ -154,15 +156,20 @@ def list_prompt_sets(study: Study, dataset: str) -> list[str]:
     return [name for name, entry in study.sets.items() if entry.kind == "prompt" and entry.dataset == dataset]
 
 
+def list_own_sets(study: Study) -> list[str]:
+    """List the sets with images of their own: the natural ones, and those that were generated elsewhere."""
+    return [name for name, entry in study.sets.items() if entry.images is not None]
+
+
 def list_natural_sets(study: Study) -> list[str]:
     """List the natural sets."""
-    return [name for name, entry in study.sets.items() if entry.images is not None]
+    return [name for name, entry in study.sets.items() if entry.is_natural]
 
 
 @cache
 def find_natural_images(study: Study) -> str | None:
     """Return the first set of natural images that has a training split."""
-    return next((name for name in list_image_sets(study) if study.sets[name].images is not None), None)
+    return next((name for name in list_image_sets(study) if study.sets[name].is_natural), None)
 
 
 @cache

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
+from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.report.pages import make_page
@@ -110,6 +111,57 @@ def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | N
             f"{100 * row['own_error']:.1f} points are also wrong by the set's own centroids."
         )
     return sentences
+
+
+def summarise_choice(selection: pl.DataFrame, accounts: pl.DataFrame) -> list[str]:
+    """Summarise which training set is best on the images that choose, and how far it is behind natural images on others."""
+    sentences = []
+    for (name,), own in selection.group_by("classifier", maintain_order=True):
+        best = own.filter("best").row(0, named=True)
+        bounds = own.filter(~pl.col("best")).with_columns(pl.col("difference_high").cast(pl.Float64))
+        close = bounds.filter(pl.col("difference_high").is_null() | (pl.col("difference_high") >= 0))["train_set"].to_list()
+        others = f"; {list_names(close)} may be as good" if close else ""
+        sentences.append(
+            f"{best['train_set']} is the best of {len(own)} training sets for {name}: {percent(best['top1'])} on "
+            f"{best['n_images']} images of {best['selection_set']} that only serve to choose{others}."
+        )
+        total = select_first(accounts).filter(classifier=name, train_set=best["train_set"], kind=TOTAL)
+        for row in total.filter(pl.col("natural").is_not_null()).iter_rows(named=True):
+            sentences.append(f"On the evaluation images of {row['evaluation_set']}, it is {_describe_shortfall(row)}.")
+    return sentences
+
+
+def _describe_shortfall(row: Mapping) -> str:
+    low, high = row["gain_low"], row["gain_high"]
+    if row["gain"] > 0:
+        return f"{100 * row['gain']:.1f} points{span(low, high)} ahead of {row['base']}"
+    bounds = "" if low is None else span(-high, -low)
+    return f"{-100 * row['gain']:.1f} points{bounds} behind {row['base']}"
+
+
+def summarise_accounts(accounts: pl.DataFrame) -> list[str]:
+    """Summarise where the accuracy of each training set is lost, on each classifier's first evaluation set."""
+    sentences = []
+    for (classifier, name), own in select_first(accounts).group_by("classifier", "train_set", maintain_order=True):
+        total, *steps = own.to_dicts()
+        parts = [_describe_step(step) for step in steps if step["kind"] != INTERACTION]
+        interactions = [
+            f"{step['note'].capitalize()}: {100 * step['gain']:+.1f} points{span(step['gain_low'], step['gain_high'])}."
+            for step in steps
+            if step["kind"] == INTERACTION
+        ]
+        order = next((f" ({step['order']})" for step in steps if step["order"]), "")
+        sentence = f"{name} is {_describe_shortfall(total)} ({classifier}, on {total['evaluation_set']}){order}"
+        sentences.append(" ".join([f"{sentence}: {'; '.join(parts)}.", *interactions]))
+    return sentences
+
+
+def _describe_step(step: Mapping) -> str:
+    points = f"{100 * step['gain']:+.1f}{span(step['gain_low'], step['gain_high'])}"
+    if step["kind"] == NOT_PRICED:
+        note = f" ({step['note']})" if step["note"] else ""
+        return f"{points} from {step['base']} to {step['changed']}, which no intervention prices{note}"
+    return f"{points} by {step['setting']}, {step['before']} to {step['after']}"
 
 
 def summarise_interventions(interventions: pl.DataFrame) -> list[str]:

@@ -68,15 +68,24 @@ def pool_seed_variance(sets: Sequence[np.ndarray]) -> SeedVariance:
 
 
 def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray, between_seeds: SeedVariance) -> Effect:
-    """Measure the difference of means, with the variance due to training seeds and to images.
+    """Measure the difference of the means of two training sets, after minus before, as :func:`measure_contrast`."""
+    return measure_contrast([before, after], [-1.0, 1.0], class_ids, between_seeds)
+
+
+def measure_contrast(
+    values: Sequence[np.ndarray], weights: Sequence[float], class_ids: np.ndarray, between_seeds: SeedVariance
+) -> Effect:
+    """Measure a weighted sum of the means of training sets, with the variance due to training seeds and to images.
 
     The variance is that of the seeds' means, plus that of the images' differences, less the part that both contain: what
     a seed and an image have in particular (at most the smaller of the two). The degrees of freedom are Satterthwaite's.
 
     Parameters
     ----------
-    before, after : arrays of shape (s, n) and (t, n)
-        The values of s and of t seeds' classifiers for the same images.
+    values : sequence of arrays of shape (s, n)
+        For each training set, the values of each seed's classifier for the same images.
+    weights : sequence of float
+        The weight of each training set; their sum is 0.
     class_ids : int array of shape (n,)
         The images' classes, which are fixed: images are a sample of each. Classes with one image count as one class.
     between_seeds : SeedVariance
@@ -92,16 +101,19 @@ def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray,
     Medicine 26 (2007); F. E. Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
     Bulletin 2 (1946).
     """
-    gains = after.mean(axis=0) - before.mean(axis=0)
-    value, count = float(gains.mean()), len(gains)
+    gains = sum(weight * one.mean(axis=0) for weight, one in zip(weights, values, strict=True))
+    value, count = float(np.mean(gains)), len(class_ids)
     _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
     _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
     if not between_seeds.freedom or sizes.min() < 2:
         return Effect(value, math.nan, math.nan)
-    of_seeds = between_seeds.value * (1 / len(before) + 1 / len(after))
+    squared = [weight**2 for weight in weights]
+    of_seeds = between_seeds.value * sum(square / len(one) for square, one in zip(squared, values, strict=True))
     squares = np.bincount(inverse, (gains - (np.bincount(inverse, gains) / sizes)[inverse]) ** 2) / (sizes - 1)
     of_images = float((sizes * squares).sum()) / count**2
-    particular = sum(_measure_interaction(values) / values.size for values in (before, after) if len(values) > 1)
+    particular = sum(
+        square * _measure_interaction(one) / one.size for square, one in zip(squared, values, strict=True) if len(one) > 1
+    )
     variance = of_seeds + of_images - min(particular, of_seeds, of_images)
     parts = of_seeds**2 / between_seeds.freedom + of_images**2 / (count - len(sizes))
     return Effect(value, math.sqrt(variance), variance**2 / parts if parts else math.inf)

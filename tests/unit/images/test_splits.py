@@ -110,3 +110,60 @@ def test_a_natural_set_lacks_the_classes_that_it_does_not_have(tmp_path):
         find(source, tmp_path, function=find_splits)
     _, splits = find(source.model_copy(update={"class_ids": (1,)}), tmp_path, function=find_splits)
     assert [one.image.class_id for one in splits["evaluation"][1]] == [1] * 4
+
+
+def choose(tmp_path, counts, *, is_held_out, **options):
+    """Choose the images of a natural set's training split, or those that are held out of it; by class, their numbers."""
+    files = ImageFiles(form="folder", paths=tuple(str(tmp_path / "train" / key) for key in counts), keys=tuple(counts))
+    source = ImageSource(
+        files=(("train", files),),
+        classes=describe_classes(tmp_path, dict.fromkeys(counts, "a")),
+        is_held_out=is_held_out,
+        **options,
+    )
+    _, splits = find(source, tmp_path, function=find_splits)
+    ((split, (_, chosen, _)),) = splits.items()
+    assert split == ("selection" if is_held_out else "train")
+    numbers = {key: [one.index for one in chosen if one.image.class_id == n] for n, key in enumerate(counts)}
+    return {key: set(found) for key, found in numbers.items()}
+
+
+@pytest.mark.parametrize(
+    ("train", "held_out", "expected"),
+    [
+        (None, "default", {"a": (36, 4), "b": (9, 1), "c": (1, 0)}),  # a tenth, rounded up, and never all
+        (None, 3, None),
+        (8, "default", None),
+        ({"a": 39, "b": 9}, "default", {"a": (39, 1), "b": (9, 1), "c": (1, 0)}),
+    ],
+)
+def test_images_are_held_out_of_the_training_split(tmp_path, train, held_out, expected):
+    counts = {"a": 40, "b": 10, "c": 1}
+    make_folders(tmp_path / "train", counts)
+    options = {"images_per_class": {} if train is None else {"train": train}, "held_out": held_out}
+    if expected is None:
+        with pytest.raises(StudyError, match=r"the class 'c' \(a\) has 1 images; .* are needed"):
+            choose(tmp_path, counts, is_held_out=True, **options)
+        return
+    rest, aside = (choose(tmp_path, counts, is_held_out=kind, **options) for kind in (False, True))
+    assert {key: (len(rest[key]), len(aside[key])) for key in counts} == expected
+    assert all(not rest[key] & aside[key] for key in counts)
+
+
+def test_a_large_class_gives_fifty_images_and_a_subset_leaves_those_that_it_does_not_use(tmp_path):
+    counts = {"a": 600, "b": 20}
+    make_folders(tmp_path / "train", counts)
+    rest, aside = (choose(tmp_path, counts, is_held_out=kind, held_out="default") for kind in (False, True))
+    assert [(len(rest[key]), len(aside[key])) for key in counts] == [(550, 50), (18, 2)]
+    alone = choose(tmp_path, counts, is_held_out=False, images_per_class={"train": 10})
+    given = {"images_per_class": {"train": 10}, "held_out": 10}
+    rest, aside = (choose(tmp_path, counts, is_held_out=kind, **given) for kind in (False, True))
+    assert rest == alone
+    assert [len(aside[key]) for key in counts] == [10, 10]
+    assert all(not rest[key] & aside[key] for key in counts)
+
+
+def test_a_training_split_without_a_further_image_has_none_to_choose_by(tmp_path):
+    make_folders(tmp_path / "train", {"a": 5, "b": 5})
+    with pytest.raises(StudyError, match="'x': its training split has no image left to choose a training set by. Use fewer"):
+        choose(tmp_path, {"a": 5, "b": 5}, is_held_out=True, held_out="default", images_per_class={"train": 5})

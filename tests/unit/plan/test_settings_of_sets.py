@@ -103,6 +103,7 @@ NATURAL = {"set": "Fashion-IM"}
 def list_mixed(config, mixtures, train=()):
     config["mixtures"] = {name: {"parts": parts} for name, parts in mixtures.items()}
     config["classifiers"]["small"]["train"] = [*train, *mixtures]
+    config["sets"]["Fashion-IM"]["images_per_class"].pop("selection", None)  # there may be nothing to choose from
     return {pair: one[:3] for pair, one in list_pairs(config).items()}
 
 

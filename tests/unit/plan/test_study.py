@@ -544,6 +544,7 @@ def test_a_recipe_may_be_a_file_and_has_defaults(demo, tmp_path):
 
 def test_training_runs_and_evaluations_follow_the_config(demo):
     demo["mixtures"] = {"Both": {"parts": [{"set": "Fashion-IM", "images_per_class": 5}, {"set": "Disamb-IM", "weight": 2}]}}
+    del demo["sets"]["Fashion-IM"]["images_per_class"]["selection"]
     demo["classifiers"] = {
         "one": demo["classifiers"]["small"] | {"train": ["Both", "Disamb-IM"], "seeds": [4, 2]},
         "ready": {
@@ -728,7 +729,7 @@ def test_a_transfer_set_has_its_own_classes(demo, tmp_path):
 
 
 def test_transfer_and_features_need_a_model(demo):
-    del demo["classifiers"]
+    del demo["classifiers"], demo["sets"]["Fashion-IM"]["images_per_class"]["selection"]
     load_study(with_transfer(demo, {"digits": {"sklearn": "digits"}}))  # uses the encoder
     with pytest.raises(StudyError, match="features: there is no classifier whose features could be measured"):
         load_study(demo | {"features": {}})

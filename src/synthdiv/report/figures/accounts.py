@@ -1,0 +1,106 @@
+"""Plot the accounts of training sets as waterfalls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from synthdiv.core.tables import read_table
+from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
+from synthdiv.report.figures.style import PALETTE
+
+MOST_SETS = 12
+"""Sets of a classifier that have a waterfall, at most."""
+COLOURS = {"loss": PALETTE[1], "gain": PALETTE[0], "not priced": "0.75", "accuracy": "0.35"}
+
+
+def choose_sets(accounts: pl.DataFrame) -> list[pl.DataFrame]:
+    """Return the accounts on each classifier's first evaluation set; of many sets, those with the largest shortfall."""
+    chosen = []
+    for _, own in select_first(accounts).group_by("classifier", maintain_order=True):
+        order = own.filter(kind=TOTAL).sort("gain", maintain_order=True)["train_set"].head(MOST_SETS)
+        chosen += [
+            table for _, table in own.filter(pl.col("train_set").is_in(order)).group_by("train_set", maintain_order=True)
+        ]
+    return chosen
+
+
+def plot_accounts(accounts: pl.DataFrame) -> Figure:
+    """Plot how each training set comes to its accuracy, step by step from training on natural images.
+
+    Parameters
+    ----------
+    accounts : polars.DataFrame
+        Columns of :data:`synthdiv.diagnosis.accounts.SCHEMA`, and ``accuracy``, that of the first step's start.
+    """
+    panels = choose_sets(accounts)
+    sizes = [len(_list_steps(table)) + 2 for table in panels]
+    figure = Figure(figsize=(8, 0.27 * sum(sizes) + 0.45 * len(panels) + 0.9), layout="constrained")
+    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=[size + 0.6 for size in sizes])[:, 0]
+    for ax, table in zip(axes, panels, strict=True):
+        _draw_waterfall(ax, table)
+    axes[-1].set_xlabel("top-1, percent")
+    handles = [
+        Patch(color=COLOURS["loss"], label="a setting costs"),
+        Patch(color=COLOURS["gain"], label="a setting gains"),
+        Patch(facecolor="white", edgecolor="0.5", hatch="////", label="not priced"),
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def _list_steps(table: pl.DataFrame) -> list[dict[str, Any]]:
+    return table.filter(~pl.col("kind").is_in([TOTAL, INTERACTION])).to_dicts()
+
+
+def _draw_waterfall(ax: Axes, table: pl.DataFrame) -> None:
+    total, steps = table.filter(kind=TOTAL).to_dicts()[0], _list_steps(table)
+    reached = 100 * total["accuracy"]
+    labels = [total["base"]]
+    ax.barh(0, reached, color=COLOURS["accuracy"], height=0.7)
+    lowest = reached
+    for n, step in enumerate(steps, start=1):
+        gain = 100 * step["gain"]
+        if step["kind"] == NOT_PRICED:
+            ax.barh(n, gain, left=reached, facecolor="white", edgecolor="0.5", hatch="////", height=0.7)
+        else:
+            ax.barh(n, gain, left=reached, color=COLOURS["loss" if gain < 0 else "gain"], height=0.7)
+        ax.vlines(reached, n - 1 + 0.35, n - 0.35, color="0.5", linewidth=0.6)
+        if step["gain_low"] is not None:
+            # the interval of the step, around its end
+            ax.hlines(n, reached + 100 * step["gain_low"], reached + 100 * step["gain_high"], color="black", linewidth=0.9)
+            lowest = min(lowest, reached + 100 * step["gain_low"])
+        reached += gain
+        lowest = min(lowest, reached)
+        labels.append(_describe_step(step))
+    ax.barh(len(labels), reached, color=COLOURS["accuracy"], height=0.7)
+    labels.append(total["train_set"])
+    ax.set_yticks(range(len(labels)), labels)
+    ax.invert_yaxis()
+    ax.set_xlim(max(0, lowest - 3), None)
+    ax.tick_params(axis="y", length=0)
+    order = next((step["order"] for step in steps if step["order"]), "")
+    shortfall = f"{100 * total['gain']:+.1f} points"
+    ax.set_title(f"{total['train_set']}: {shortfall}{f' ({order})' if order else ''}", loc="left", fontsize=9)
+
+
+def _describe_step(step: dict[str, Any]) -> str:
+    gain = f"{100 * step['gain']:+.1f}"
+    if step["kind"] == NOT_PRICED:
+        return f"to {step['changed']}: {gain}"
+    return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
+
+
+def draw_accounts(files: Any) -> Figure:
+    """Draw the accounts of the training sets."""
+    means = read_table(files.means).select(
+        "classifier", "evaluation_set", pl.col("train_set").alias("base"), pl.col("top1").alias("accuracy")
+    )
+    accounts = read_table(files.table).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
+    return plot_accounts(
+        accounts.join(means, on=["classifier", "evaluation_set", "base"], how="left", maintain_order="left")
+    )

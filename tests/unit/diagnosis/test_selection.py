@@ -1,0 +1,33 @@
+"""The choice of the best training set."""
+
+import numpy as np
+import pytest
+
+from synthdiv.diagnosis.interventions import Answers
+from synthdiv.diagnosis.selection import SCHEMA, compare_choices
+from synthdiv.stats.crossed import measure_effect, pool_seed_variance
+
+
+def answer(share, *, seeds=3, n=300, seed=0):
+    rng = np.random.default_rng(seed)
+    correct = (rng.random((seeds, n)) < share).astype(float)
+    return Answers(np.repeat([0, 1, 2], n // 3), correct, np.zeros((seeds, n)), np.zeros((seeds, n)))
+
+
+def test_the_best_set_has_the_highest_mean():
+    answers = {"A": answer(0.5, seed=1), "B": answer(0.8, seed=2), "C": answer(0.6, seed=3)}
+    rows = {row["train_set"]: row for row in compare_choices(answers)}
+    assert [name for name, row in rows.items() if row["best"]] == ["B"]
+    assert rows["B"]["difference"] == 0
+    assert rows["B"]["difference_low"] is rows["B"]["difference_high"] is None
+    assert rows["A"]["difference"] == pytest.approx(answers["A"].correct.mean() - answers["B"].correct.mean())
+    variance = pool_seed_variance([one.correct for one in answers.values()])
+    effect = measure_effect(answers["B"].correct, answers["A"].correct, answers["A"].class_ids, variance)
+    assert (rows["A"]["difference_low"], rows["A"]["difference_high"]) == pytest.approx(effect.interval)
+    assert rows["A"].keys() == SCHEMA.keys() - {"classifier", "selection_set"}
+    assert (rows["A"]["n_images"], rows["A"]["n_seeds"]) == (300, 3)
+
+
+def test_of_equally_good_sets_the_first_is_best():
+    rows = compare_choices({"A": answer(0.5), "B": answer(0.5)})
+    assert [row["best"] for row in rows] == [True, False]
