@@ -377,6 +377,8 @@ def test_the_grid_is_printed_without_the_user_provided_images(workplace, demo_co
         "synset/g7.5: 10 classes not generated yet",
         "Disamb-IM",
         "GUESS",
+        "are found with 80 % probability",
+        "noise assumed: from the demo's classifier",
         "Snakemake cannot plan this study yet, so results of before an edit may count as done:",
         "nowhere/train does not exist",
     ):

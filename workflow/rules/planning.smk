@@ -2,8 +2,8 @@
 
 1. fetch_models fetches the models in the config. It has no outputs, so it runs whenever it is a target; grid likewise.
 2. calibrate measures the cost of generation, embedding and training on this machine or on a cluster node.
-3. grid prints the parts of the study, what is done, which images will be generated and why, and the cost. It asks
-   Snakemake, with the same options, what a run would repeat.
+3. grid prints the parts of the study, what is done, which images will be generated and why, the cost, and how small a
+   difference between training sets the study would find. It asks Snakemake, with the same options, what a run would repeat.
 4. list_unused lists the archive files that no study uses any more, and remove_unused deletes them.
 5. verify reads every file and image of the study, and reports what is damaged.
 """

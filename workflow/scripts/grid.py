@@ -1,4 +1,4 @@
-"""Print the experiment grid: the study's parts, what is done, the images to generate and why, and the cost.
+"""Print the experiment grid: the study's parts, what is done, what would be generated, the cost, and detectable differences.
 
 Inputs: none; the config, its existing results, and which of them Snakemake would write again.
 Outputs: none.
@@ -11,6 +11,7 @@ import polars as pl
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import Script, announce, run_as_command
+from synthdiv.operations.detectable import HEADING, describe_detectable
 from synthdiv.operations.embedding_costs import WIDTH, tabulate_embedding_classifiers
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.grid import (
@@ -59,6 +60,9 @@ def main(smk: Script) -> None:
     )
     if len(classifiers):
         announce(f"Classifiers\n{render_table(classifiers)}\n")
+    detectable = describe_detectable(study, results, planned)
+    if detectable:
+        announce(f"{HEADING}\n" + "".join(f"  {line}\n" for line in detectable))
     if generates or len(embeddings) or len(classifiers):
         announce(rates.describe())
     if problem:
