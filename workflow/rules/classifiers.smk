@@ -4,7 +4,7 @@
 2. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
 3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
 4. tabulate_classifiers makes the tables from them.
-5. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
+5. rank_predictors ranks metrics, computed before training, as predictors of shortfalls and of the gains of interventions.
 6. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
@@ -158,7 +158,7 @@ rule rank_predictors:
     params:
         job=job_of(classifiers.rank_predictors),
     message:
-        "Rank the predictors of classifier accuracy"
+        "Rank the predictors of shortfalls and gains"
     script:
         "../scripts/rank_predictors.py"
 
