@@ -5,7 +5,7 @@
 3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
 4. choose_training_sets chooses the best training set by images that are not evaluated.
 5. tabulate_classifiers makes the tables from the evaluations.
-6. rank_predictors ranks metrics, computed before training, as predictors of the accuracy after training.
+6. rank_predictors ranks metrics, computed before training, as predictors of shortfalls and of the gains of interventions.
 7. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
@@ -181,7 +181,7 @@ rule rank_predictors:
     params:
         job=job_of(classifiers.rank_predictors),
     message:
-        "Rank the predictors of classifier accuracy"
+        "Rank the predictors of shortfalls and gains"
     script:
         "../scripts/rank_predictors.py"
 

@@ -1,4 +1,4 @@
-"""The tables of trained classifiers, and of the predictors of their accuracy."""
+"""The tables of trained classifiers, and of the predictors of what training gains or loses."""
 
 from __future__ import annotations
 
@@ -26,6 +26,10 @@ TOP1 = share("top1", "share of images whose class is the most likely one")
 TOP5 = share("top5", "share of images whose class is among the five most likely ones")
 CALIBRATION = share("calibration_error", "[expected calibration error](../explanation/definitions.md#trained-classifiers)")
 DEVIATION = number("top1_deviation", "standard deviation of `top1` between seeds; empty for a single seed", 0, 1)
+OUTCOME = Column(
+    "outcome",
+    "what is predicted: the `shortfall` from the natural training set, or the gain of an `intervention`",
+)
 
 TABLES = (
     Table(
@@ -143,36 +147,67 @@ TABLES = (
     ),
     Table(
         "predictors",
-        "Metrics known before training, as predictors of the trained classifiers' accuracy.",
-        "classifier, level and metric",
+        "Metrics known before training, as predictors of shortfalls and of the gains of interventions.",
+        "classifier, outcome, level and metric",
         (
             CLASSIFIER,
             Column("evaluation_set", "first set that the classifier is evaluated on"),
-            Column("level", "what a point is: a training `set`, or a `class` of a training set"),
+            OUTCOME,
+            Column("level", "what a point is: a pair of training sets (`set`), or a `class` of such a pair"),
             Column("metric", "metric that is known before training"),
-            integer("n_sets", "number of training sets"),
+            integer("n_pairs", "number of pairs of training sets"),
             integer("n_points", "number of points"),
-            number("spearman", "Spearman's rank correlation between the metric and `top1` over the points", -1, 1),
+            number(
+                "spearman",
+                "Spearman's rank correlation between the change of the metric and the gain in `top1` over the points; empty "
+                "for fewer than three points, or if either is always the same",
+                -1,
+                1,
+            ),
             *bounds("spearman", -1, 1),
+            integer("n_signs", "number of pairs in which neither the metric nor `top1` stays the same"),
+            *bounded(
+                share(
+                    "same_sign",
+                    "share of these pairs in which both rise or both fall: near 0 if a lower value is better, and near 0.5 "
+                    "if the metric predicts nothing",
+                )
+            ),
         ),
         CHAPTER,
-        note="For each classifier and level, strongest correlation first. `predictor_points.parquet` has the points.",
+        note=(
+            "See [Predictors](../explanation/definitions.md#predictors). For each classifier, outcome and level, metrics "
+            "whose interval is the farthest from predicting nothing come first. The last four columns are only for "
+            "interventions on whole sets. `predictor_points.parquet` has the points."
+        ),
         rule="rank_predictors",
         part="8 Classifiers",
     ),
     Table(
         "predictor_points",
-        "The metrics and the accuracies that are correlated.",
-        "classifier, level, metric, training set and, at the level of classes, class",
+        "The changes of metrics and the gains in accuracy that are correlated.",
+        "classifier, outcome, pair of training sets, level, metric and, at the level of classes, class",
         (
             CLASSIFIER,
             Column("evaluation_set", "first set that the classifier is evaluated on"),
-            TRAIN_SET,
+            OUTCOME,
+            Column("base", "training set that the other one is compared with: the natural set, or that of an intervention"),
+            Column("train_set", "the other training set"),
+            Column("level", "`set` or `class`"),
             integer("class_id", "number of the class; empty at the level of sets"),
             Column("metric", "metric that is known before training"),
-            number("value", "the metric of the training set or class, with the first encoder"),
-            share("top1", "top-1 after training on the set, of all classes or of this class; mean over seeds"),
-            Column("level", "`set` or `class`"),
+            number(
+                "change",
+                "the metric of `train_set` or its class minus that of `base`, with the first encoder; the metric itself if "
+                "the natural set has no value",
+            ),
+            number(
+                "gain",
+                "top-1 (of all classes, or of this class) after training on `train_set` minus that after training on "
+                "`base`, means over seeds; minus the shortfall if `base` is the natural set",
+                -1,
+                1,
+            ),
         ),
         CHAPTER,
         ("parquet",),

@@ -153,9 +153,9 @@ def find_comparisons(claim: str, evidence: Evidence, roles: Roles) -> Iterator[F
             for base, changed in roles["augmented"]:
                 yield from trainings.compare_cells((base, base), (changed, changed))
         case "distance_predicts":
-            yield from trainings.correlate("centroid_distance", 1)
+            yield from trainings.predict("centroid_distance", 1)
         case "frechet_mean_predicts":
-            yield from trainings.correlate("frechet_mean_term", -1)
+            yield from trainings.predict("frechet_mean_term", -1)
         case "own_centroids":
             for prompts, name in roles["prompts"]:
                 yield from matrix.compare_experiments("centroid_accuracy", (name, name), (prompts, name))

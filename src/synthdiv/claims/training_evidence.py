@@ -9,6 +9,7 @@ from functools import cached_property
 
 import polars as pl
 
+from synthdiv.analysis.predictors import SHORTFALL
 from synthdiv.claims.findings import Cell, Finding, pair_by_class, read_difference
 
 
@@ -21,7 +22,7 @@ class TrainingEvidence:
     per_class, differences : polars.DataFrame or None
         Top-1 by class, and the differences between every two training sets.
     predictors : polars.DataFrame or None
-        Rank correlations of metrics with accuracy.
+        How well metrics predict shortfalls and the gains of interventions.
     transfer : polars.DataFrame or None
         Accuracy of frozen features on transfer sets, over seeds.
     """
@@ -110,9 +111,17 @@ class TrainingEvidence:
                     )
                     yield Finding(metric, value, value - half, value + half)
 
-    def correlate(self, metric: str, sign: int) -> Iterator[Finding]:
-        """Return the rank correlation of a metric of training sets with accuracy after training."""
+    def predict(self, metric: str, sign: int) -> Iterator[Finding]:
+        """Return how well a metric predicts the shortfalls of training sets, and the signs of the gains of interventions."""
         rows = () if self.predictors is None else self.predictors.filter(level="set", metric=metric).iter_rows(named=True)
         for row in rows:
-            metric = f"rank correlation of {metric} with top-1 of {row['classifier']} on {row['evaluation_set']}, over sets"
-            yield Finding(metric, row["spearman"], row["spearman_low"], row["spearman_high"], row["n_sets"], sign=sign)
+            trained = f"top-1 of {row['classifier']} on {row['evaluation_set']}"
+            if row["outcome"] == SHORTFALL:
+                what = f"rank correlation of the change of {metric} from the natural training set with that of {trained}"
+                name, count, limit = "spearman", "n_pairs", 0.0
+            else:
+                what = f"share of interventions in which {metric} and {trained} both rise or both fall"
+                name, count, limit = "same_sign", "n_signs", 0.5
+            if row[name] is not None:
+                low, high = row[f"{name}_low"], row[f"{name}_high"]
+                yield Finding(what, row[name], low, high, row[count], sign=sign, limit=limit)

@@ -1,4 +1,4 @@
-"""The jobs of classifiers.smk: training, evaluation, and what metrics foresee of it.
+"""The jobs of classifiers.smk: training, evaluation, and what metrics predict of it.
 
 The Snakefile imports this in every job, so it imports nothing heavy.
 """
@@ -6,7 +6,7 @@ The Snakefile imports this in every job, so it imports nothing heavy.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import SELECTION
@@ -25,6 +25,7 @@ from synthdiv.plan.classifiers import (
     split_seeds,
 )
 from synthdiv.plan.experiments import list_comparisons
+from synthdiv.plan.interventions import list_interventions
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import list_files_of_models
@@ -178,6 +179,24 @@ class TabulateClassifiers(Job):
     classes: ClassColumns
 
 
+class PredictorPair(Part):
+    """Two training sets whose metrics and accuracies are compared.
+
+    Attributes
+    ----------
+    classifier : str
+        The classifier that is trained on both.
+    outcome : {"shortfall", "intervention"}
+        Whether the base is the natural training set, or both are those of an intervention.
+    base, train_set : str
+    """
+
+    classifier: str
+    outcome: Literal["shortfall", "intervention"]
+    base: str
+    train_set: str
+
+
 class RankPredictors(Job):
     """What is correlated.
 
@@ -187,15 +206,14 @@ class RankPredictors(Job):
         The encoder of the metrics.
     evaluations : dict of classifier to str
         The evaluation set of each classifier.
-    sets : tuple of str
-        The training sets.
+    pairs : tuple of PredictorPair
     seed : int
         The study's seed, for resampling.
     """
 
     encoder: str
     evaluations: dict[str, str]
-    sets: tuple[str, ...]
+    pairs: tuple[PredictorPair, ...]
     seed: int
 
 
@@ -468,13 +486,37 @@ def list_predictor_sets(study: Study) -> list[str]:
     return [name for name in list_training_sets(study) if name in measured]
 
 
+def list_predictor_pairs(study: Study) -> list[PredictorPair]:
+    """List the pairs of training sets with metrics.
+
+    The shortfall of a set is measured from the first natural set among the classifier's training sets. Without one, there
+    are no shortfalls.
+    """
+    measured = list_predictor_sets(study)
+    pairs: list[PredictorPair] = []
+    for classifier, entry in study.config.classifiers.items():
+        natural = next((name for name in list_natural_sets(study) if name in entry.train), None)
+        if natural is not None:
+            pairs += [
+                PredictorPair(classifier=classifier, outcome="shortfall", base=natural, train_set=name)
+                for name in entry.train
+                if name != natural and name in measured
+            ]
+        pairs += [
+            PredictorPair(classifier=classifier, outcome="intervention", base=one.base, train_set=one.changed)
+            for one in list_interventions(study, classifier)
+            if one.base in measured and one.changed in measured
+        ]
+    return pairs
+
+
 @plans(once_if(list_predictor_sets))
 def rank_predictors(study: Study) -> RankPredictors:
     """Plan the table of predictors."""
     return RankPredictors(
         encoder=list_encoders(study)[0],
         evaluations=_find_evaluation_sets(study),
-        sets=tuple(list_predictor_sets(study)),
+        pairs=tuple(list_predictor_pairs(study)),
         seed=study.seed,
     )
 

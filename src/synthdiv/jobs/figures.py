@@ -426,16 +426,20 @@ FIGURES = {
         ),
     ),
     "predictors": Figure(
-        title="Predictors of accuracy",
+        title="Predictors of shortfalls and gains",
         part="8 Classifiers",
         draw="classifiers:draw_predictors",
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
         options=name_first_classifier,
         caption=(
-            "Left: Spearman's rank correlation between metrics known before any training and the accuracy of the classifier "
-            "trained afterwards, over training sets and over classes of training sets, with 95 % intervals (whole classes "
-            "are resampled). Few training sets give little evidence, as wide intervals show. Right: the metrics that rank "
-            "classes best; a dot is a class of a training set, a star the whole set."
+            "Left: how well metrics known before any training predict what training loses or gains. For shortfalls, it is "
+            "Spearman's rank correlation between the change of a metric from the natural training set to another set (or a "
+            "class of it) and the change of top-1, which is minus the shortfall. For interventions, it is the share of "
+            "those in which metric and top-1 both rise or both fall: 1 if the metric rises whenever top-1 does, 0 if it "
+            "falls, 0.5 if it says nothing; and, for classes, again the correlation. Lines are 95 % intervals (for classes, "
+            "whole classes are resampled); metrics whose interval is the farthest from saying nothing come first. Right: "
+            "the gain in top-1 against the change of the metrics that come first for classes; a dot is a class, a star the "
+            "whole set."
         ),
     ),
     "transfer": Figure(

@@ -237,6 +237,7 @@ def _identify(settings: PartSettings, without: str = "") -> dict[str, str]:
     return {name: one.identity for name, one in settings.items() if name != without}
 
 
+@cache
 def list_interventions(study: Study, classifier: str) -> list[InterventionPair]:
     """List the pairs of a classifier's training sets that differ in exactly one setting, in the order of the config.
 

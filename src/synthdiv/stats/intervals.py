@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy.special import betaincinv, ndtri, stdtrit
 
 LEVEL = 0.95
 Z = float(ndtri((1 + LEVEL) / 2))
@@ -42,6 +42,30 @@ def wilson_interval(successes: float, count: float) -> tuple[float, float]:
     half = spread / 2 + Z * math.sqrt(share * (1 - share) / count + spread / (4 * count))
     # the smaller root of a quadratic equation for successes and for failures, in the form in which nothing cancels
     return share**2 / (share + half), 1 - (1 - share) ** 2 / (1 - share + half)
+
+
+def exact_interval(successes: int, count: int) -> tuple[float, float]:
+    """Return Clopper and Pearson's interval of a proportion, for so few trials that Wilson's may be too narrow.
+
+    Parameters
+    ----------
+    successes, count : int
+        Number of successes and of trials.
+
+    Returns
+    -------
+    (float, float)
+        (0, 1) without trials.
+
+    References
+    ----------
+    C. J. Clopper and E. S. Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
+    Biometrika 26 (1934).
+    """
+    failures, tail = count - successes, (1 - LEVEL) / 2
+    low = float(betaincinv(successes, failures + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - tail)) if failures else 1.0
+    return low, high
 
 
 def shares_interval(shares: np.ndarray, comparisons: float) -> tuple[float, float]:

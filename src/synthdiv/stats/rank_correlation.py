@@ -11,7 +11,9 @@ from synthdiv.stats.intervals import LEVEL, Z
 
 RESAMPLES = 2000
 MIN_POINTS = 4
-"""Minimum number of points, or classes, for an interval."""
+"""Minimum number of points, or classes, for an interval that says anything."""
+UNKNOWN = (-1.0, 1.0)
+"""The interval of a correlation about which nothing is known."""
 
 
 def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
@@ -39,8 +41,11 @@ def _correlate_rows(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.divide(products[0], norms, out=np.full(len(norms), np.nan), where=norms > 0)
 
 
-def fisher_interval(correlation: float, count: int) -> tuple[float, float] | None:
+def fisher_interval(correlation: float, count: int) -> tuple[float, float]:
     """Return the 95 % interval of Spearman's correlation between independent points.
+
+    Each bound is that of a correlation half a step away, where a step is the least difference between two correlations of
+    this many points without ties. So the interval has a width even if the correlation is perfect.
 
     Parameters
     ----------
@@ -50,28 +55,38 @@ def fisher_interval(correlation: float, count: int) -> tuple[float, float] | Non
 
     Returns
     -------
-    (float, float) or None
-        None for fewer than four points, or if the correlation is perfect or NaN.
+    (float, float)
+        (-1, 1) for fewer than four points, or if the correlation is NaN.
 
     References
     ----------
     D. G. Bonett and T. A. Wright, "Sample size requirements for estimating Pearson, Kendall and Spearman correlations",
     Psychometrika 65 (2000): Fisher's z with variance (1 + r^2 / 2) / (n - 3).
+    M. G. Kendall, "Rank correlation methods" (4th edition, 1970): the correction for continuity.
     """
-    if count < MIN_POINTS or math.isnan(correlation) or abs(correlation) >= 1:
-        return None
-    middle, half = math.atanh(correlation), Z * math.sqrt((1 + correlation**2 / 2) / (count - 3))
-    return math.tanh(middle - half), math.tanh(middle + half)
+    if count < MIN_POINTS or math.isnan(correlation):
+        return UNKNOWN
+    half_step = 6 / (count**3 - count)
+
+    def find_bound(nearer: float, side: int) -> float:
+        if abs(nearer) >= 1:
+            return math.copysign(1.0, nearer)
+        return math.tanh(math.atanh(nearer) + side * Z * math.sqrt((1 + nearer**2 / 2) / (count - 3)))
+
+    return find_bound(correlation - half_step, -1), find_bound(correlation + half_step, 1)
 
 
 def resample_classes(
-    values: np.ndarray, accuracies: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
-) -> tuple[float, float] | None:
+    first: np.ndarray, second: np.ndarray, class_ids: np.ndarray, generator: np.random.Generator
+) -> tuple[float, float]:
     """Return the 95 % percentile interval of Spearman's correlation when whole classes are resampled.
+
+    It includes the interval of as many independent points: percentiles of few classes are too narrow, and those of a perfect
+    correlation have no width.
 
     Parameters
     ----------
-    values, accuracies : float arrays of shape (n,)
+    first, second : float arrays of shape (n,)
         The points.
     class_ids : int array of shape (n,)
         The class of each.
@@ -80,23 +95,22 @@ def resample_classes(
 
     Returns
     -------
-    (float, float) or None
-        None for fewer than four classes, or if no resample has a correlation.
+    (float, float)
+        (-1, 1) for fewer than four classes, or if the correlation is NaN.
 
     References
     ----------
     A. C. Davison and D. V. Hinkley, "Bootstrap methods and their application" (1997), section 3.8 (strategy 1).
     """
     members = [np.flatnonzero(class_ids == class_id) for class_id in np.unique(class_ids)]
-    if len(members) < MIN_POINTS:
-        return None
+    correlation = rank_correlation(first, second)
+    if len(members) < MIN_POINTS or math.isnan(correlation):
+        return UNKNOWN
     resampled = (generator.integers(len(members), size=len(members)) for _ in range(RESAMPLES))
     samples = [np.concatenate([members[n] for n in numbers]) for numbers in resampled]
     by_length = sorted(samples, key=len)  # samples of equal length are ranked together
     parts = [np.stack(list(rows)) for _, rows in groupby(by_length, key=len)]
-    found = np.concatenate([_correlate_rows(values[rows], accuracies[rows]) for rows in parts])
-    kept = found[~np.isnan(found)]
-    if not len(kept):
-        return None
-    low, high = np.quantile(kept, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    found = np.concatenate([_correlate_rows(first[rows], second[rows]) for rows in parts])
+    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    independent = fisher_interval(correlation, len(first))
+    return min(float(low), independent[0]), max(float(high), independent[1])

@@ -4,6 +4,7 @@ import pytest
 import yaml
 from workplace import REPOSITORY
 
+from synthdiv.jobs.classifiers import list_predictor_pairs
 from synthdiv.plan.interventions import find_cause, list_interventions, resolve_settings
 from synthdiv.plan.loading import load_study
 
@@ -199,3 +200,28 @@ def test_settings_of_the_user(config):
         ("Two", "Three"): ("setting cfg", "2.5", "1", ""),
         ("One", "Four"): ("setting season", "summer", "winter", ""),
     }
+
+
+def list_predictor_bases(config):
+    pairs = list_predictor_pairs(load_study(config))
+    assert {pair.classifier for pair in pairs} == {"small"}
+    return [
+        [(pair.base, pair.train_set) for pair in pairs if pair.outcome == outcome]
+        for outcome in ("shortfall", "intervention")
+    ]
+
+
+def test_metrics_are_to_predict_shortfalls_and_interventions(config):
+    """A mixture has no metrics; shortfalls are measured from the first natural training set."""
+    config["mixtures"] = {"Half": {"parts": [{"set": "Disamb-IM", "images_per_class": 50}]}}
+    trained = config["classifiers"]["small"]["train"] = [*config["classifiers"]["small"]["train"], "Half"]
+    generated = [name for name in trained if name not in ("Fashion-IM", "Half")]
+    interventions = list(list_pairs(config))
+    shortfalls, gains = list_predictor_bases(config)
+    assert shortfalls == [("Fashion-IM", name) for name in generated]
+    assert gains == [pair for pair in interventions if "Half" not in pair]
+    assert len(gains) == len(interventions) - 1
+    config["classifiers"]["small"]["train"] = ["FashionStudio-IM", *generated]
+    assert list_predictor_bases(config)[0] == [("FashionStudio-IM", name) for name in generated]
+    config["classifiers"]["small"]["train"] = generated
+    assert list_predictor_bases(config) == [[], gains]

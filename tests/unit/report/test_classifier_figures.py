@@ -72,24 +72,38 @@ def test_images_added_to_natural_ones_have_a_separate_line():
     assert sorted(ax.get_legend_handles_labels()[1]) == ["natural + 50 S", "natural only"]
 
 
-@pytest.mark.parametrize("kept", [0, 1, 2])
+@pytest.mark.parametrize("kept", [0, 1, 2, 3])
 def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
     ranks = pl.DataFrame(
         {
-            "level": ["set", "class"],
-            "metric": ["recall", "vendi_score"],
-            "n_points": [4, 40],
-            "spearman": [0.5, None if kept < 2 else -0.3],
-            "spearman_low": [None, None if kept < 2 else -0.5],
-            "spearman_high": [None, None if kept < 2 else -0.1],
+            "outcome": ["shortfall", "intervention", "shortfall"],
+            "level": ["set", "set", "class"],
+            "metric": ["recall", "recall", "vendi_score"],
+            "n_points": [4, 5, 40],
+            "spearman": [None, 0.5, None if kept < 3 else -0.3],
+            "spearman_low": [-1.0, -0.5, -1.0 if kept < 3 else -0.5],
+            "spearman_high": [1.0, 0.9, 1.0 if kept < 3 else -0.1],
+            "same_sign": [None, 0.8, None],
+            "same_sign_low": [None, 0.3, None],
+            "same_sign_high": [None, 0.99, None],
         },
-        schema_overrides=dict.fromkeys(("spearman", "spearman_low", "spearman_high"), pl.Float64),
+        schema_overrides=dict.fromkeys(("spearman", "same_sign", "same_sign_low", "same_sign_high"), pl.Float64),
     ).head(kept)
     write_table(ranks, tmp_path / "predictors.csv")  # a column without values has no type there
     points = pl.DataFrame(
-        {"train_set": ["A", "B"], "level": "class", "metric": "vendi_score", "value": [1.0, 2.0], "top1": [0.1, 0.2]}
+        {"outcome": "shortfall", "base": "N", "train_set": ["A", "A", "B", "A"], "level": ["class", "class", "class", "set"]}
+        | {"metric": "vendi_score", "change": [1.0, 2.0, 3.0, 1.5], "gain": [-0.1, -0.2, 0.1, -0.15]}
     )
-    save_figure(plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points), tmp_path / "predictors.png")
+    figure = plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points)
+    save_figure(figure, tmp_path / "predictors.png")
+    panels = [ax for ax in figure.axes if ax.get_visible()]
+    assert len(panels) == 4 + (kept == 3)
+    signs = panels[1].containers
+    assert signs[0].lines[0].get_xydata().tolist() == ([[0.8, 0]] if kept > 1 else [])
+    if kept == 3:
+        assert panels[4].get_xlabel() == "change of Vendi score"
+        shown = [dots.get_offsets().tolist() for dots in panels[4].collections]
+        assert shown == [[[1.0, -0.1], [2.0, -0.2]], [[1.5, -0.15]], [[3.0, 0.1]], []]
 
 
 def test_interventions_are_shown_once_with_their_intervals(tmp_path):

@@ -9,6 +9,7 @@ from scipy import stats
 from synthdiv.stats.differences import Difference, adjust_p_values, compare_means, compare_proportions, correct_rows
 from synthdiv.stats.intervals import (
     Z,
+    exact_interval,
     jackknife_interval,
     mean_interval,
     new_classes_interval,
@@ -20,6 +21,16 @@ from synthdiv.stats.intervals import (
 def test_wilson_matches_scipy(successes, count):
     expected = stats.binomtest(successes, count).proportion_ci(method="wilson")
     assert wilson_interval(successes, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+@pytest.mark.parametrize(("successes", "count"), [(0, 1), (5, 5), (4, 5), (37, 50)])
+def test_the_exact_interval_matches_scipy(successes, count):
+    expected = stats.binomtest(successes, count).proportion_ci(method="exact")
+    assert exact_interval(successes, count) == pytest.approx((expected.low, expected.high), abs=1e-12)
+
+
+def test_without_trials_any_share_is_possible():
+    assert exact_interval(0, 0) == (0, 1)
 
 
 @pytest.mark.parametrize("count", [1, 10, 96, 1000, 12.5])

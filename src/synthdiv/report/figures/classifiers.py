@@ -10,7 +10,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from synthdiv.analysis.predictors import SCHEMA
+from synthdiv.analysis.predictors import INTERVENTION, SCHEMA, SHORTFALL
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.interventions import select_primary
@@ -155,46 +155,65 @@ def _plot_interval(ax: Axes, table: pl.DataFrame, x: str, label: str) -> None:
 
 
 def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
-    """Plot predictors of classifier accuracy: their rank correlations, and accuracy against the best of them.
+    """Plot predictors of shortfalls and of gains: their rank correlations and signs, and gains against the best of them.
 
     Parameters
     ----------
     ranks, points : polars.DataFrame
         From :mod:`synthdiv.analysis.predictors`, of one classifier.
     """
-    figure = Figure(figsize=(13, 8.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1, 2.2])  # type: ignore[misc]
-    axes = left.subplots(2, 1)
-    for ax, level, title in zip(
-        axes, ("set", "class"), ("over training sets", "over classes of training sets"), strict=True
+    figure = Figure(figsize=(17, 8.5), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=[1.5, 2.2])  # type: ignore[misc]
+    axes = left.subplots(2, 2)
+    for ax, (outcome, level, column, title) in zip(
+        axes.flat,
+        (
+            (SHORTFALL, "set", "spearman", "shortfalls of sets"),
+            (INTERVENTION, "set", "same_sign", "interventions"),
+            (SHORTFALL, "class", "spearman", "shortfalls of classes"),
+            (INTERVENTION, "class", "spearman", "gains of classes"),
+        ),
+        strict=True,
     ):
-        table = ranks.filter(level=level).drop_nulls("spearman").reverse()
-        middle = table["spearman"].to_numpy()
-        low, high = (table[name].fill_null(table["spearman"]).to_numpy() for name in ("spearman_low", "spearman_high"))
-        places = np.arange(len(table))
-        ax.errorbar(middle, places, xerr=np.maximum([middle - low, high - middle], 0), fmt="o", markersize=3, capsize=2)
-        ax.set_yticks(places, [_name_metric(name) for name in table["metric"]], fontsize=7)
-        ax.axvline(0, color="0.7", linewidth=0.8)
-        ax.set_xlim(-1.05, 1.05)
-        count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
-        ax.set_title(f"Spearman's rank correlation\n{title} (up to {count})", fontsize=9)
-    best = ranks.filter(level="class").drop_nulls("spearman")["metric"].head(PANELS).to_list()
+        _plot_ranks(ax, ranks.filter(outcome=outcome, level=level), column, title)
+    classes = ranks.filter(level="class").drop_nulls("spearman")
+    shown = classes["outcome"].head(1).to_list()
+    best = classes.filter(pl.col("outcome").is_in(shown))["metric"].head(PANELS).to_list()
+    own = points.filter(pl.col("outcome").is_in(shown))
     grid = right.subplots(2, 4, sharey=True)
-    sets = points["train_set"].unique(maintain_order=True).to_list()
+    pairs = own.select("base", "train_set").unique(maintain_order=True).rows()
     for ax, metric in zip(grid.flat, best, strict=False):
-        for n, name in enumerate(sets):
-            own = points.filter(level="class", metric=metric, train_set=name)
-            ax.scatter(own["value"], own["top1"], s=10, color=f"C{n % 10}", alpha=0.6, label=name)
-            whole = points.filter(level="set", metric=metric, train_set=name)
-            ax.scatter(whole["value"], whole["top1"], s=90, marker="*", color=f"C{n % 10}", edgecolor="black", linewidth=0.6)
-        ax.set_xlabel(_name_metric(metric))
+        for n, (base, name) in enumerate(pairs):
+            table = own.filter(metric=metric, base=base, train_set=name)
+            of_classes, whole = table.filter(level="class"), table.filter(level="set")
+            color, label = f"C{n % 10}", f"{base} → {name}"
+            ax.scatter(of_classes["change"], of_classes["gain"], s=10, color=color, alpha=0.6, label=label)
+            ax.scatter(whole["change"], whole["gain"], s=90, marker="*", color=color, edgecolor="black", linewidth=0.6)
+        ax.axhline(0, color="0.7", linewidth=0.8)
+        ax.set_xlabel(f"change of {_name_metric(metric)}")
+        ax.locator_params(axis="x", nbins=4)
     for ax in list(grid.flat)[len(best) :]:
         ax.set_visible(False)
     if best:
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        right.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False, fontsize=8)
-    right.supylabel("top-1 of the trained classifier (star: whole set)")
+        right.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
+    right.supylabel("gain in top-1 (star: whole set)")
     return figure
+
+
+def _plot_ranks(ax: Axes, ranks: pl.DataFrame, column: str, title: str) -> None:
+    """Plot a correlation or a share of signs of each metric, with its interval and a line where it says nothing."""
+    table = ranks.drop_nulls(column).reverse()
+    middle, low, high = (table[name].to_numpy() for name in (column, f"{column}_low", f"{column}_high"))
+    places = np.arange(len(table))
+    ax.errorbar(middle, places, xerr=np.maximum([middle - low, high - middle], 0), fmt="o", markersize=3, capsize=2)
+    ax.set_yticks(places, [_name_metric(name) for name in table["metric"]], fontsize=7)
+    lowest, neutral = (-1.0, 0.0) if column == "spearman" else (0.0, 0.5)
+    ax.axvline(neutral, color="0.7", linewidth=0.8)
+    ax.set_xlim(lowest - 0.05, 1.05)
+    count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
+    ax.set_xlabel("rank correlation" if column == "spearman" else "share with the same sign")
+    ax.set_title(f"{title} (up to {count})", fontsize=9)
 
 
 def _name_metric(metric: str) -> str:
@@ -226,6 +245,6 @@ def draw_exchange_rate(files: Any) -> Figure:
 
 
 def draw_predictors(files: Any, *, classifier: str) -> Figure:
-    """Draw the predictors of a classifier's accuracy."""
+    """Draw the predictors of a classifier's shortfalls and gains."""
     own = pl.col("classifier") == classifier
     return plot_predictors(read_table(files.table, SCHEMA).filter(own), read_table(files.points).filter(own))
