@@ -13,7 +13,7 @@ from synthdiv.plan.loading import load_study
 
 JOBS = {
     "fingerprint_generator": 1,
-    "index_images": 1,
+    "index_images": 2,  # the second has the images that choose a training set
     "generate_images": 1000,  # 10 generation runs in 100 shards
     "embed_images": 1100,  # and ImageNet's
     "embed_prompts": 200,

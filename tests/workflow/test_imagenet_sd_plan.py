@@ -18,7 +18,7 @@ from synthdiv.plan.user_sources import find_timm_subset
 JOBS = {
     "imagenet_sd": {
         "fingerprint_generator": 1,
-        "index_images": 15,  # ImageNet, the four evaluation-only sets and ten transfer sets
+        "index_images": 16,  # ImageNet and its selection split, four sets to evaluate on, ten transfer sets
         "generate_images": 160,  # 8 generation runs in 20 shards
         "embed_images": 180,  # and ImageNet's
         "try_recipe": 2,

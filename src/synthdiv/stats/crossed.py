@@ -67,6 +67,13 @@ def pool_seed_variance(sets: Sequence[np.ndarray]) -> SeedVariance:
     return SeedVariance(total / freedom if freedom else math.nan, freedom)
 
 
+def group_images(class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of each image's class, and the size of each class; classes with one image count as one class."""
+    _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
+    _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
+    return inverse, sizes
+
+
 def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray, between_seeds: SeedVariance) -> Effect:
     """Measure the difference of the means of two training sets, after minus before, as :func:`measure_contrast`."""
     return measure_contrast([before, after], [-1.0, 1.0], class_ids, between_seeds)
@@ -103,8 +110,7 @@ def measure_contrast(
     """
     gains = sum(weight * one.mean(axis=0) for weight, one in zip(weights, values, strict=True))
     value, count = float(np.mean(gains)), len(class_ids)
-    _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
-    _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
+    inverse, sizes = group_images(class_ids)
     if not between_seeds.freedom or sizes.min() < 2:
         return Effect(value, math.nan, math.nan)
     squared = [weight**2 for weight in weights]

@@ -98,13 +98,12 @@ def measure_noise(sets: Sequence[np.ndarray], class_ids: np.ndarray) -> Noise:
     ----------
     S. R. Searle, G. Casella and C. E. McCulloch, "Variance Components" (1992): estimates from analysis of variance.
     """
-    from synthdiv.stats.crossed import pool_seed_variance
+    from synthdiv.stats.crossed import group_images, pool_seed_variance
 
     count = len(class_ids)
     rests = [values.var(axis=0, ddof=1).mean() - values.mean(axis=1).var(ddof=1) for values in sets]
     particular = max(float(np.mean(rests)) * count / (count - 1), 0.0)
-    _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
-    _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
+    inverse, sizes = group_images(class_ids)
     means = [values.mean(axis=0) for values in sets]
     centred = np.array([own - (np.bincount(inverse, own) / sizes)[inverse] for own in means])
     squares = 2 * centred.var(axis=0, ddof=1)  # the mean over all pairs of sets of their squared difference
