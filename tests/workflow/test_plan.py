@@ -22,6 +22,11 @@ def demo_config():
     return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
 
 
+def choose_nothing(config):
+    """Remove the number of images that choose a training set, which has no effect without several sets to choose from."""
+    del config["sets"]["Fashion-IM"]["images_per_class"]["selection"]
+
+
 def list_messages(output):
     """List the job messages of a dry run."""
     return re.findall(r"^(?:local)?(?:Job|job) \d+: (.*)$", output, flags=re.MULTILINE)
@@ -69,7 +74,8 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
     assert counts["generate_images"] == 12  # six generation runs of two shards
     assert counts["embed_images"] == 16
     assert counts["embed_prompts"] == 4
-    assert counts["index_images"] == 2
+    assert counts["index_images"] == 3  # two natural sets, and the images that choose the best training set
+    assert counts["choose_training_sets"] == counts["tabulate_accounts"] == 1
     trained = [message for message in list_messages(done.stdout) if message.startswith("Train small")]
     assert sorted(trained) == sorted(
         f"Train small on {name}, seeds 1-2-3" for name in demo_config["classifiers"]["small"]["train"]
@@ -82,6 +88,7 @@ def test_the_demo_plans_the_matrix_the_sweep_and_every_shard(workplace, demo_con
 
 
 def test_seeds_are_split_between_training_jobs(workplace, demo_config):
+    choose_nothing(demo_config)
     demo_config["classifiers"]["small"] |= {"seeds": [4, 5, 6], "seeds_per_job": 2, "train": ["Fashion-IM"]}
     demo_config["classifiers"]["tuned"] = demo_config["classifiers"]["small"] | {
         "seeds": [6, 5],
@@ -120,6 +127,7 @@ def test_a_review_is_planned_by_shard_and_only_needs_its_reviewer(workplace, dem
         expected |= {"classify_review": 1, "try_recipe": 1, "train_classifier": 1, "index_images": 1}
     else:
         del demo_config["classifiers"]
+        choose_nothing(demo_config)
         expected |= {"match_review": 1, "try_encoder": 1, "embed_images": 2, "write_manifest": 3}
         if reviewed_by == "natural images":
             expected |= {"embed_images": 4, "index_images": 1}
@@ -428,6 +436,7 @@ def test_a_missing_transfer_set_gives_a_one_sentence_error(workplace, demo_confi
 
 
 def test_natural_images_and_classifiers_alone_are_planned_without_generation(workplace, demo_config):
+    choose_nothing(demo_config)
     natural = {"Fashion-IM": demo_config["sets"]["Fashion-IM"]}
     classifier = demo_config["classifiers"]["small"] | {"train": ["Fashion-IM"], "evaluate": ["Fashion-IM"]}
     config = {key: demo_config[key] for key in ("classes", "device", "encoders")} | {"study": "natural", "sets": natural}

@@ -1,0 +1,143 @@
+"""The training sets that one can choose from, and the images that choose."""
+
+import pytest
+import yaml
+from workplace import REPOSITORY
+
+from synthdiv.config.problems import ConfigError
+from synthdiv.jobs.classifiers import (
+    choose_training_sets,
+    evaluate_classifier,
+    list_evaluation_indices,
+    list_selection_predictions,
+)
+from synthdiv.jobs.diagnosis import list_choice, tabulate_accounts
+from synthdiv.jobs.images import index_images, list_indexed
+from synthdiv.plan.classifiers import (
+    find_selection_set,
+    list_accounted,
+    list_choices,
+    list_natural_trainings,
+    list_selection_sets,
+)
+from synthdiv.plan.experiments import list_diagnosed
+from synthdiv.plan.loading import load_study
+from synthdiv.plan.sets import find_natural_images, list_natural_sets
+
+GENERATED = ["Synset-IM", "Disamb-IM", "Disamb5.0-IM", "Disamb2.5-IM", "Disamb1.0-IM", "PromptAug-IM"]
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    return yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+
+
+def test_no_job_that_chooses_reads_an_evaluation_image(demo):
+    """Its inputs are predictions for the selection split, whose images are held out of the training split."""
+    study = load_study(demo)
+    job = choose_training_sets(study)
+    assert job.choices == tuple(("small", name) for name in GENERATED)
+    assert list_selection_predictions(study) == [f"<results>/selection/small/{name}.parquet" for name in GENERATED]
+    assert job.selection == {"small": "Fashion-IM"}
+    for classifier, training in job.choices:
+        (selected,) = [one for one in evaluate_classifier(study, classifier, training).sets if one.split == "selection"]
+        assert selected.set_name == "Fashion-IM"
+        assert list_evaluation_indices(study, classifier)[-1] == "<results>/images/selection/Fashion-IM.parquet"
+    source = index_images(study, "selection/Fashion-IM").source
+    assert [split for split, _ in source.files] == ["train"]
+    assert (source.is_held_out, source.held_out, source.images_per_class) == (True, 100, {"train": 100})
+    assert list_choice(study) == ["<results>/tables/selection.csv"]
+
+
+def test_a_subset_of_the_training_split_is_indexed_as_before(demo):
+    """It leaves images unused, so those that choose are taken from them."""
+    before = index_images(load_study(demo), "natural/Fashion-IM")
+    demo["sets"]["Fashion-IM"]["images_per_class"]["selection"] = 50
+    assert index_images(load_study(demo), "natural/Fashion-IM") == before
+    demo["sets"]["Fashion-IM"]["images_per_class"] = {"evaluation": 100}
+    whole = index_images(load_study(demo), "natural/Fashion-IM").source
+    assert (whole.held_out, whole.is_held_out) == ("default", False)
+
+
+def test_a_selection_split_of_its_own(demo):
+    demo["sets"]["Fashion-IM"]["images"]["selection"] = "resources/demo/natural/fashion-evaluation.parquet"
+    study = load_study(demo)
+    source = index_images(study, "selection/Fashion-IM").source
+    assert [split for split, _ in source.files] == ["selection"]
+    assert (source.images_per_class, source.held_out, source.is_held_out) == ({"selection": 100}, None, False)
+    assert index_images(study, "natural/Fashion-IM").source.held_out is None
+
+
+@pytest.mark.parametrize(
+    ("train", "evaluate", "expected"),
+    [
+        (GENERATED, ["Fashion-IM"], "Fashion-IM"),
+        (GENERATED, ["Disamb-IM", "FashionStudio-IM", "Fashion-IM"], "FashionStudio-IM"),
+        (GENERATED, ["Disamb-IM"], None),
+        (["Synset-IM", "Fashion-IM", "FashionStudio-IM"], ["Fashion-IM"], None),  # one to choose
+    ],
+)
+def test_the_set_that_chooses(demo, train, evaluate, expected):
+    del demo["sets"]["Fashion-IM"]["images_per_class"]["selection"]
+    demo["classifiers"]["small"] |= {"train": train, "evaluate": evaluate}
+    study = load_study(demo)
+    assert find_selection_set(study, "small") == expected
+    assert list_selection_sets(study) == ([] if expected is None else [expected])
+    indexed = [one["indexed"] for one in list_indexed(study) if one["indexed"].startswith("selection/")]
+    assert indexed == ([] if expected is None else [f"selection/{expected}"])
+
+
+def test_a_set_without_a_training_split_cannot_choose_unless_it_has_a_selection_split(demo):
+    del demo["sets"]["Fashion-IM"]["images_per_class"]["selection"]
+    evaluation = "resources/demo/natural/fashion-evaluation.parquet"
+    demo["sets"]["Only-IM"] = {"kind": "image", "images": {"evaluation": evaluation}}
+    demo["classifiers"]["small"]["evaluate"] = ["Only-IM", "Fashion-IM"]
+    assert find_selection_set(load_study(demo), "small") == "Fashion-IM"
+    demo["sets"]["Only-IM"]["images"]["selection"] = "resources/demo/natural/fashion-train.parquet"
+    assert find_selection_set(load_study(demo), "small") == "Only-IM"
+
+
+def test_mixtures_with_natural_images_are_no_choice_but_have_an_account(demo):
+    natural = {"set": "Fashion-IM", "images_per_class": 50}
+    demo["mixtures"] = {
+        "Half": {"parts": [natural]},
+        "Added": {"parts": [natural, {"set": "Disamb-IM"}]},
+        "Both": {"parts": [{"set": "Disamb-IM"}, {"set": "Synset-IM"}]},
+    }
+    demo["classifiers"]["small"]["train"] += ["Half", "Added", "Both"]
+    study = load_study(demo)
+    assert list_choices(study, "small") == [*GENERATED, "Both"]
+    assert list_accounted(study, "small") == [*GENERATED, "Added", "Both"]
+    assert list_natural_trainings(study, "small") == ["Fashion-IM", "Half"]
+    job = tabulate_accounts(study)
+    assert job.natural == {"small": ("Fashion-IM", "Half")}
+    by_name = {one.name: one for one in job.sets["small"]}
+    assert by_name["Fashion-IM"].settings["images"] == (0, "100")
+    assert by_name["Half"].settings["images"] == (1, "50")
+    assert by_name["Added"].settings == {}
+
+
+def test_images_with_settings_count_as_generated(demo):
+    """They are indexed like natural ones, but they are no natural set, can be chosen, and are diagnosed."""
+    demo["sets"]["FashionStudio-IM"]["settings"] = {"generator": "mine"}
+    demo["classifiers"]["small"]["train"].append("FashionStudio-IM")
+    study = load_study(demo)
+    assert list_natural_sets(study) == ["Fashion-IM"]
+    assert list_choices(study, "small") == [*GENERATED, "FashionStudio-IM"]
+    assert {"indexed": "natural/FashionStudio-IM"} in list_indexed(study)
+    assert list_diagnosed(study) == ["FashionStudio-IM", *GENERATED]
+    demo["sets"] = {name: demo["sets"][name] for name in ("FashionStudio-IM", "Fashion-IM")}
+    demo["classifiers"]["small"] |= {"train": list(demo["sets"]), "evaluate": ["Fashion-IM"], "monitor": "Fashion-IM"}
+    for key in ("experiments", "contact_sheets", "prompt_probes", "datasets", "generators"):
+        demo.pop(key)
+    del demo["sets"]["Fashion-IM"]["images_per_class"]["selection"], demo["images_per_class"]
+    assert find_natural_images(load_study(demo)) == "Fashion-IM"
+
+
+@pytest.mark.parametrize("key", ["images", "images_per_class"])
+def test_a_selection_split_that_chooses_nothing_is_refused(demo, key):
+    value = {"images": "resources/demo/natural/studio-train-images-idx3-ubyte.gz", "images_per_class": 5}[key]
+    demo["sets"]["FashionStudio-IM"].setdefault(key, {})["selection"] = value
+    with pytest.raises(ConfigError, match=f"sets.FashionStudio-IM.{key}.selection: nothing is chosen by this set"):
+        load_study(demo)
