@@ -88,7 +88,7 @@ def make_classifiers():
         "classifiers": {
             "tiny": {
                 "recipe": RECIPE,
-                "train": ["Natural-IM", "Natural4", "Mixed"],
+                "train": ["Natural-IM", "Natural4", "Mixed", "Disamb-IM", "Disamb2.5-IM"],
                 "evaluate": evaluate,
                 "seeds": [5],
                 "monitor": "Subset-IM",
@@ -114,13 +114,18 @@ def write_natural(folder, *, train, val):
     """Write the class table, and folders with the given numbers of natural images per class."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "classes.csv").write_text(CLASSES)
-    for split, source, count in (("train", "train", train), ("val", "evaluation", val)):
-        table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
-        labels = np.array(table["class_id"].to_pylist())
-        for key, class_id in zip(KEYS, CLASS_IDS, strict=True):
-            (folder / "natural" / split / key).mkdir(parents=True)
-            for n in np.flatnonzero(labels == class_id)[:count]:
-                (folder / "natural" / split / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
+    write_split(folder / "natural" / "train", "train", range(train))
+    write_split(folder / "natural" / "val", "evaluation", range(val))
+
+
+def write_split(folder, source, numbers):
+    """Write images of the demo's natural set, those with some numbers within each class, into one folder per class."""
+    table = pq.read_table(DEMO / "natural" / f"fashion-{source}.parquet")
+    labels = np.array(table["class_id"].to_pylist())
+    for key, class_id in zip(KEYS, CLASS_IDS, strict=True):
+        (folder / key).mkdir(parents=True)
+        for n in np.flatnonzero(labels == class_id)[list(numbers)]:
+            (folder / key / f"{n:05d}.png").write_bytes(table["image"][int(n)].as_py())
 
 
 def make_place(folder, **changes):
@@ -135,6 +140,8 @@ def make_full_place(folder):
     (folder / "subset.txt").write_text("trouser\nbag\n")
     subset = {"kind": "image", "images": {"evaluation": "natural/val"}, "class_subset": "subset.txt"}
     place.config["sets"]["Subset-IM"] = subset
+    write_split(folder / "natural" / "selection", "train", range(6, 9))
+    place.config["sets"]["Natural-IM"]["images"]["selection"] = "natural/selection"
     place.write_config()
     torch.manual_seed(0)
     model = timm.create_model("test_resnet", num_classes=len(KEYS))

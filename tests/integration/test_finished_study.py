@@ -35,9 +35,9 @@ def test_the_tables(finished):
     per_class = pl.read_parquet(tables / "per_class.parquet")
     assert len(per_class) == 12 * 4
     flags = pl.read_csv(tables / "flags.csv")
-    assert flags["n_images"].sum() == 5 * 40 + 8 + 12  # sets, a subset, a prompt probe
+    assert flags["n_images"].sum() == 5 * 40 + 8 + 12 + 12  # sets, a subset, a selection split, a prompt probe
     natural = pl.read_csv(tables / "natural_images.csv")
-    assert natural.select("n_found", "n_used", "n_not_chosen", "n_left_out").sum().row(0) == (24 + 16 + 8, 24 + 16 + 8, 0, 0)
+    assert natural.select("n_found", "n_used", "n_not_chosen", "n_left_out").sum().row(0) == (60, 60, 0, 0)
     audit = pl.read_csv(tables / "audit.csv")
     assert audit["source"].unique().to_list() == ["this study"]
     assert "contradiction" not in audit["verdict"]
@@ -236,15 +236,17 @@ def test_every_classifier_is_tabulated(finished):
             ("tiny", "Natural-IM", 5),
             ("tiny", "Natural4", 5),
             ("tiny", "Mixed", 5),
+            ("tiny", "Disamb-IM", 5),
+            ("tiny", "Disamb2.5-IM", 5),
             ("tuned", "Natural-IM", 5),
             ("ready", "Elsewhere", None),
         )
         for evaluation, count in (("Natural-IM", 16), ("Subset-IM", 8))
     ]
-    assert table["n_train"].to_list() == [24, 24, 16, 16, 36, 36, 24, 24, None, None]
-    assert table["steps"].to_list() == [10, 10, 6, 6, 14, 14, 10, 10, None, None]
+    assert table["n_train"].to_list() == [24, 24, 16, 16, 36, 36, *[24] * 6, None, None]
+    assert table["steps"].to_list() == [10, 10, 6, 6, 14, 14, *[10] * 6, None, None]
     means = pl.read_csv(finished.results / "tables" / "classifier_means.csv")
-    assert means["n_seeds"].to_list() == [1] * 10
+    assert means["n_seeds"].to_list() == [1] * 14
     assert means.columns[-1] == "calibration_error"  # without columns of published values
     per_class = pl.read_parquet(finished.results / "tables" / "classifiers_per_class.parquet")
     subset = per_class.filter(evaluation_set="Subset-IM", classifier="ready")
@@ -252,16 +254,75 @@ def test_every_classifier_is_tabulated(finished):
     predicted = pl.read_parquet(finished.results / "evaluations" / "ready" / "Elsewhere.parquet")
     assert set(predicted.filter(evaluation_set="Subset-IM")["predicted"].list.first()) <= {1, 3}
     confusion = pl.read_parquet(finished.results / "tables" / "classifier_confusion.parquet")
-    assert confusion["n_images"].sum() == 5 * 24
+    assert confusion["n_images"].sum() == 7 * 24
 
 
 def test_the_figures_and_the_exchange_rate(finished):
-    for name in ("classifiers", "training", "exchange_rate", "predictors"):
+    for name in ("classifiers", "training", "exchange_rate", "predictors", "interventions", "accounts"):
         with Image.open(finished.results / "figures" / f"{name}.png") as image:
             assert min(image.size) > 200
     exchange_rate = pl.read_csv(finished.results / "tables" / "exchange_rate.csv")
     counts = exchange_rate.filter(classifier="tiny").select("train_set", "n_natural", "n_synthetic").rows()
     assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20)]
+
+
+def read_correct(finished, training, folder="evaluations"):
+    """Read which images a classifier got right, by evaluation set, class and index."""
+    rows = pl.read_parquet(finished.results / folder / "tiny" / f"{training}.parquet").to_dicts()
+    return {(row["evaluation_set"], row["class_id"], row["index"]): row["predicted"][0] == row["class_id"] for row in rows}
+
+
+def count_top1(finished, training, evaluation):
+    """Count, without a library, the share of an evaluation set's images that a classifier got right."""
+    own = [right for (name, _, _), right in read_correct(finished, training).items() if name == evaluation]
+    return sum(own) / len(own)
+
+
+def test_interventions_and_accounts_are_those_of_the_stored_predictions(finished):
+    interventions = pl.read_csv(finished.results / "tables" / "interventions.csv")
+    pairs = interventions.select("base", "changed").unique(maintain_order=True).rows()
+    assert pairs == [("Natural-IM", "Natural4"), ("Natural4", "Mixed"), ("Disamb-IM", "Disamb2.5-IM")]
+    for row in interventions.to_dicts():
+        before, after = (count_top1(finished, row[name], row["evaluation_set"]) for name in ("base", "changed"))
+        assert (row["top1_before"], row["top1_after"], row["gain"]) == pytest.approx((before, after, after - before))
+    accounts = pl.read_csv(finished.results / "tables" / "accounts.csv")
+    for (evaluation, name), own in accounts.group_by("evaluation_set", "train_set"):
+        total, *steps = own.sort("step").to_dicts()
+        shortfall = count_top1(finished, name, evaluation) - count_top1(finished, "Natural-IM", evaluation)
+        assert total["gain"] == pytest.approx(shortfall)
+        assert sum(step["gain"] for step in steps) == pytest.approx(shortfall)
+        assert [total["base"], *(step["changed"] for step in steps)][-1] == name
+    by_class = pl.read_parquet(finished.results / "tables" / "interventions_by_class.parquet")
+    for row in by_class.filter(evaluation_set="Natural-IM").to_dicts():
+        recalls = []
+        for training in (row["base"], row["changed"]):
+            found = read_correct(finished, training).items()
+            own = [right for key, right in found if key[:2] == ("Natural-IM", row["class_id"])]
+            recalls.append(sum(own) / len(own))
+        assert (row["recall_before"], row["recall_after"]) == pytest.approx(tuple(recalls))
+
+
+def test_the_best_training_set_is_that_of_the_selection_split(finished):
+    """Its images are in no other split, and the accounts lead through it."""
+    table = pl.read_csv(finished.results / "tables" / "selection.csv")
+    shares = {}
+    for name in ("Disamb-IM", "Disamb2.5-IM"):
+        right = read_correct(finished, name, "selection")
+        assert {key[0] for key in right} == {"Natural-IM"}
+        assert len(right) == 12  # three images of each class
+        shares[name] = sum(right.values()) / 12
+    assert dict(table.select("train_set", "top1").rows()) == pytest.approx(shares)
+    best = max(shares, key=shares.__getitem__)
+    assert table.filter("best")["train_set"].to_list() == [best]
+    accounts = pl.read_csv(finished.results / "tables" / "accounts.csv")
+    assert accounts["anchor"].unique().to_list() == [best]
+    digests = [
+        {row["digest"] for row in read_index(finished.results / "images" / kind / "Natural-IM.parquet").to_pylist()}
+        for kind in ("selection", "natural")
+    ]
+    assert len(digests[0]) == 12
+    assert not digests[0] & digests[1]
+    assert not len(pl.read_parquet(finished.results / "selection" / "ready" / "Elsewhere.parquet"))
 
 
 def test_a_mixtures_weights_are_used_in_training(finished):
@@ -299,7 +360,8 @@ def test_an_edited_evaluation_recipe_repeats_the_training_whose_log_has_evaluati
     config = change_recipe(finished.config, recipe=RECIPE | {"evaluation_size": 48})
     planned = finished.plan("classifiers", config=config).stdout
     trained = set(re.findall(r"Train (\S+) on (\S+), seeds 5", planned))
-    assert trained == {("tiny", "Natural-IM"), ("tiny", "Natural4"), ("tiny", "Mixed"), ("tuned", "Natural-IM")}
+    training = finished.config["classifiers"]["tiny"]["train"]
+    assert trained == {("tiny", name) for name in training} | {("tuned", "Natural-IM")}
     assert set(re.findall(r"Evaluate (tiny|tuned|ready), trained on (\S+)", planned)) == trained
 
 

@@ -391,13 +391,13 @@ FIGURES = {
         title="Where each training set's accuracy is lost",
         part="8 Classifiers",
         draw="accounts:draw_accounts",
-        inputs={"table": "accounts.csv", "means": "classifier_means.csv"},
+        inputs={"table": "accounts.csv"},
         caption=(
-            "From the accuracy of a classifier that is trained on natural images, at the top of each part, to that of one "
-            "trained on the set, at its bottom. Hatched: the step to the best set, which no intervention prices. Below it, "
-            "what each change of a setting costs or gains, with its 95 % interval over images and training runs. The best "
-            "set was chosen on other images than these. If there are many sets, those with the largest shortfall are shown; "
-            "`tables/accounts.csv` has all, and the other evaluation sets."
+            "How far training on each set is behind training on natural images (in all), and the steps that lead there. "
+            "Hatched: the step to the best set, which no intervention prices. Coloured: what each change of a setting costs or "
+            "gains. Lines: 95 % intervals over images and training runs. The best set was chosen on other images than these. "
+            "If there are many sets, those with the largest shortfall are shown; `tables/accounts.csv` has all, and the other "
+            "evaluation sets."
         ),
     ),
     "training": Figure(

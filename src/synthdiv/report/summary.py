@@ -150,14 +150,14 @@ def summarise_accounts(accounts: pl.DataFrame) -> list[str]:
             for step in steps
             if step["kind"] == INTERACTION
         ]
-        order = next((f" ({step['order']})" for step in steps if step["order"]), "")
-        sentence = f"{name} is {_describe_shortfall(total)} ({classifier}, on {total['evaluation_set']}){order}"
-        sentences.append(" ".join([f"{sentence}: {'; '.join(parts)}.", *interactions]))
+        order = next((f"{step['order']}, " for step in steps if step["order"]), "")
+        sentence = f"{name} is {_describe_shortfall(total)} ({classifier}, evaluated on {total['evaluation_set']})"
+        sentences.append(" ".join([f"{sentence}: {order}{'; '.join(parts)}.", *interactions]))
     return sentences
 
 
 def _describe_step(step: Mapping) -> str:
-    points = f"{100 * step['gain']:+.1f}{span(step['gain_low'], step['gain_high'])}"
+    points = f"{100 * step['gain']:+.1f} points{span(step['gain_low'], step['gain_high'])}"
     if step["kind"] == NOT_PRICED:
         note = f" ({step['note']})" if step["note"] else ""
         return f"{points} from {step['base']} to {step['changed']}, which no intervention prices{note}"

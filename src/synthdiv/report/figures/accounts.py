@@ -15,7 +15,7 @@ from synthdiv.report.figures.style import PALETTE
 
 MOST_SETS = 12
 """Sets of a classifier that have a waterfall, at most."""
-COLOURS = {"loss": PALETTE[1], "gain": PALETTE[0], "not priced": "0.75", "accuracy": "0.35"}
+COLOURS = {"loss": PALETTE[1], "gain": PALETTE[0], "total": "0.65"}
 
 
 def choose_sets(accounts: pl.DataFrame) -> list[pl.DataFrame]:
@@ -30,26 +30,29 @@ def choose_sets(accounts: pl.DataFrame) -> list[pl.DataFrame]:
 
 
 def plot_accounts(accounts: pl.DataFrame) -> Figure:
-    """Plot how each training set comes to its accuracy, step by step from training on natural images.
+    """Plot the steps of each training set's account, which lead from training on natural images to the set.
 
     Parameters
     ----------
     accounts : polars.DataFrame
-        Columns of :data:`synthdiv.diagnosis.accounts.SCHEMA`, and ``accuracy``, that of the first step's start.
+        Columns of :data:`synthdiv.diagnosis.accounts.SCHEMA`.
     """
     panels = choose_sets(accounts)
-    sizes = [len(_list_steps(table)) + 2 for table in panels]
+    sizes = [len(_list_steps(table)) + 1 for table in panels]
     figure = Figure(figsize=(8, 0.27 * sum(sizes) + 0.45 * len(panels) + 0.9), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=[size + 0.6 for size in sizes])[:, 0]
     for ax, table in zip(axes, panels, strict=True):
         _draw_waterfall(ax, table)
-    axes[-1].set_xlabel("top-1, percent")
+    starts = {table["base"][0] for table in panels}
+    against = f" compared with training on {starts.pop()}" if len(starts) == 1 else ""
+    axes[-1].set_xlabel(f"top-1, points{against}")
     handles = [
+        Patch(facecolor="white", edgecolor="0.5", hatch="////", label="not priced"),
         Patch(color=COLOURS["loss"], label="a setting costs"),
         Patch(color=COLOURS["gain"], label="a setting gains"),
-        Patch(facecolor="white", edgecolor="0.5", hatch="////", label="not priced"),
+        Patch(color=COLOURS["total"], label="in all"),
     ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
     return figure
 
 
@@ -59,33 +62,30 @@ def _list_steps(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _draw_waterfall(ax: Axes, table: pl.DataFrame) -> None:
     total, steps = table.filter(kind=TOTAL).to_dicts()[0], _list_steps(table)
-    reached = 100 * total["accuracy"]
-    labels = [total["base"]]
-    ax.barh(0, reached, color=COLOURS["accuracy"], height=0.7)
-    lowest = reached
-    for n, step in enumerate(steps, start=1):
+    reached = 0.0
+    ax.axvline(0, color="0.6", linewidth=0.8)
+    for n, step in enumerate(steps):
         gain = 100 * step["gain"]
         if step["kind"] == NOT_PRICED:
             ax.barh(n, gain, left=reached, facecolor="white", edgecolor="0.5", hatch="////", height=0.7)
         else:
             ax.barh(n, gain, left=reached, color=COLOURS["loss" if gain < 0 else "gain"], height=0.7)
-        ax.vlines(reached, n - 1 + 0.35, n - 0.35, color="0.5", linewidth=0.6)
-        if step["gain_low"] is not None:
-            # the interval of the step, around its end
-            ax.hlines(n, reached + 100 * step["gain_low"], reached + 100 * step["gain_high"], color="black", linewidth=0.9)
-            lowest = min(lowest, reached + 100 * step["gain_low"])
+        _draw_interval(ax, n, reached, step)
         reached += gain
-        lowest = min(lowest, reached)
-        labels.append(_describe_step(step))
-    ax.barh(len(labels), reached, color=COLOURS["accuracy"], height=0.7)
-    labels.append(total["train_set"])
-    ax.set_yticks(range(len(labels)), labels)
+        ax.vlines(reached, n + 0.35, n + 0.65, color="0.5", linewidth=0.6)
+    ax.barh(len(steps), reached, color=COLOURS["total"], height=0.7)
+    _draw_interval(ax, len(steps), 0.0, total)
+    ax.set_yticks(range(len(steps) + 1), [*map(_describe_step, steps), f"in all: {100 * total['gain']:+.1f}"])
     ax.invert_yaxis()
-    ax.set_xlim(max(0, lowest - 3), None)
     ax.tick_params(axis="y", length=0)
     order = next((step["order"] for step in steps if step["order"]), "")
-    shortfall = f"{100 * total['gain']:+.1f} points"
-    ax.set_title(f"{total['train_set']}: {shortfall}{f' ({order})' if order else ''}", loc="left", fontsize=9)
+    ax.set_title(f"{total['train_set']}{f' ({order})' if order else ''}", loc="left", fontsize=9, fontweight="bold")
+
+
+def _draw_interval(ax: Axes, row: int, start: float, step: dict[str, Any]) -> None:
+    """Draw the interval of a step around its end."""
+    if step["gain_low"] is not None:
+        ax.hlines(row, start + 100 * step["gain_low"], start + 100 * step["gain_high"], color="black", linewidth=0.9)
 
 
 def _describe_step(step: dict[str, Any]) -> str:
@@ -97,10 +97,4 @@ def _describe_step(step: dict[str, Any]) -> str:
 
 def draw_accounts(files: Any) -> Figure:
     """Draw the accounts of the training sets."""
-    means = read_table(files.means).select(
-        "classifier", "evaluation_set", pl.col("train_set").alias("base"), pl.col("top1").alias("accuracy")
-    )
-    accounts = read_table(files.table).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
-    return plot_accounts(
-        accounts.join(means, on=["classifier", "evaluation_set", "base"], how="left", maintain_order="left")
-    )
+    return plot_accounts(read_table(files.table).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64)))
