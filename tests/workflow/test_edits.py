@@ -56,6 +56,8 @@ def write_files(folder):
     (folder / "recipe.yaml").write_text("model: test_resnet\nepochs: 2\n")
     (folder / "counts.csv").write_text("key,images\nbag,2\n")
     (folder / "weights.safetensors").write_bytes(b"")
+    (folder / "predictions.csv").write_text("train_set,seed,image,class,predicted\n")
+    (folder / "other_predictions.csv").write_text("train_set,seed,image,class,predicted\n")
     for name in ("mine", "other"):
         for split in SPLITS:
             np.save(folder / f"{name}_{split}.npy", np.eye(4, dtype=np.float32))
@@ -83,10 +85,12 @@ def make_config(folder):
         parts = [{"set": "Form-IM", "classes": keys}, {"set": "Natural-IM", "classes": rest}]
         config["mixtures"][name] = {"parts": parts}
     tiny = config["classifiers"]["tiny"]
-    tiny["train"] += ["Half", "Others", "Form-IM", "Synset-IM", "Disamb-IM", "Disamb2.5-IM"]
+    tiny["train"] += ["Half", "Others", "Form-IM", "Synset-IM"]
     tiny["recipe"] = tiny["recipe"] | {"multi_crop": {}, "augmentation": {}}
     config["classifiers"]["filed"] = {"recipe": "recipe.yaml", "train": ["Natural-IM"], "evaluate": ["Natural-IM"]}
     own = {"images": natural | {"validation": "natural/val"}, "classes": "classes.csv"}
+    trained = ["Natural-IM", "Disamb-IM", "Disamb2.5-IM"]
+    config["predictions"] = {"elsewhere": {"file": "predictions.csv", "train": trained, "evaluate": ["Natural-IM"]}}
     config["transfer"] = {"sets": {"digits": {"sklearn": "digits"}, "own": own}}
     return config | {"features": {}, "published": "diversity_and_diffusion"}
 
@@ -109,7 +113,7 @@ def test_the_study_has_a_job_of_every_rule(study):
 def test_every_key_of_the_config_is_edited():
     edited = {
         re.sub(
-            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|classifiers)/[^/]+",
+            r"\b(generators|datasets|encoders|sets|prompt_probes|mixtures|classifiers|predictions)/[^/]+",
             r"\1/<name>",
             re.sub(r"/arguments/.+", "/arguments", re.sub(r"/settings/.+", "/settings/<name>", path)),
         )

@@ -3,10 +3,11 @@
 1. try_recipe updates a classifier once, to see whether its recipe works.
 2. train_classifier trains a classifier on a set or a mixture, with one or several seeds.
 3. evaluate_classifier evaluates it on sets, for all seeds, and keeps its predictions.
-4. choose_training_sets chooses the best training set by images that are not evaluated.
-5. tabulate_classifiers makes the tables from the evaluations.
-6. rank_predictors ranks metrics, computed before training, as predictors of shortfalls and of the gains of interventions.
-7. measure_exchange_rate measures how many natural images a training set is worth.
+4. import_predictions imports predictions of classifiers that were trained elsewhere.
+5. choose_training_sets chooses the best training set by images that are not evaluated.
+6. tabulate_classifiers makes the tables from the evaluations.
+7. rank_predictors ranks metrics, computed before training, as predictors of shortfalls and of the gains of interventions.
+8. measure_exchange_rate measures how many natural images a training set is worth.
 """
 
 
@@ -113,6 +114,32 @@ rule evaluate_classifier:
         "Evaluate {wildcards.classifier}, trained on {wildcards.training}"
     script:
         "../scripts/evaluate_classifier.py"
+
+
+rule import_predictions:
+    input:
+        table=from_plan(classifiers.find_predictions),
+    output:
+        predictions=ensure(
+            "<results>/evaluations/{predictions}/{training}.parquet", non_empty=True
+        ),
+        selection="<results>/selection/{predictions}/{training}.parquet",
+    log:
+        "<logs>/import_predictions/{predictions}/{training}.log",
+    benchmark:
+        "<benchmarks>/import_predictions/{predictions}/{training}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        job=job_of(classifiers.import_predictions),
+        stamps=stamps_of(classifiers.list_prediction_files),
+    message:
+        "Import the predictions of {wildcards.predictions}, trained on {wildcards.training}"
+    script:
+        "../scripts/import_predictions.py"
 
 
 rule choose_training_sets:

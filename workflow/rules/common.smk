@@ -49,7 +49,7 @@ from synthdiv.operations.command_line import check_capacity
 from synthdiv.operations.snakemake_faults import mend_snakemake
 from synthdiv.operations.software import describe_changes
 from synthdiv.plan.checks import check_sources
-from synthdiv.plan.classifiers import list_evaluations
+from synthdiv.plan.classifiers import list_answers
 from synthdiv.plan.experiments import list_metric_references
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.plan.loading import load_study
@@ -250,7 +250,8 @@ wildcard_constraints:
     query=one_of({one["query"] for one in SCORED}),
     folder=one_of(files.list_folders(STUDY)),
     classifier=one_of(STUDY.config.classifiers),
-    training=one_of({training for _, training in list_evaluations(STUDY)}),
+    predictions=one_of(STUDY.config.predictions),
+    training=one_of({training for _, training in list_answers(STUDY)}),
     seeds=one_of({one["seeds"] for one in classifiers.list_trained(STUDY)}),
     probe=one_of(STUDY.prompt_probes),
     transfer_set=one_of(list_transfer_sets(STUDY)),

@@ -9,7 +9,8 @@ import time
 
 import polars as pl
 
-from synthdiv.classifiers.evaluation import SCHEMA, classify_sets
+from synthdiv.classifiers.evaluation import classify_sets
+from synthdiv.classifiers.prediction_table import SCHEMA
 from synthdiv.core.devices import claim_device, describe_use
 from synthdiv.core.fingerprints import SELECTION
 from synthdiv.core.jobs import Script, find_class_table, report_work, run_as_job

@@ -23,7 +23,8 @@ from synthdiv.core.manifests import read_checked
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.classifiers import TabulateClassifiers
 
-PRETRAINED = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
+UNKNOWN = {"n_train": None, "steps": None, "epochs": None, "held_fixed": None}
+"""Of classifiers that were trained elsewhere."""
 
 
 @run_as_job(TabulateClassifiers)
@@ -36,8 +37,9 @@ def main(job: TabulateClassifiers, smk: Script) -> None:
         predictions = read_table(path).select(*(pl.lit(value).alias(key) for key, value in head.items()), pl.all())
         tables.append(predictions)
         for (seed,), run in predictions.group_by("seed", maintain_order=True):
-            metadata = PRETRAINED if seed is None else read_metadata(models[classifier, training, seed])
-            rows += tabulate_run(run, head | {"seed": seed} | {key: metadata[key] for key in PRETRAINED})
+            model = models.get((classifier, training, seed))
+            metadata = UNKNOWN if model is None else read_metadata(model)
+            rows += tabulate_run(run, head | {"seed": seed} | {key: metadata[key] for key in UNKNOWN})
     runs = pl.DataFrame(rows, infer_schema_length=None)
     whole = pl.concat(tables)
     for path in (smk.output.table, smk.output.parquet):

@@ -56,22 +56,20 @@ def tabulate_run(predictions: pl.DataFrame, head: Mapping[str, Any]) -> list[dic
     rows = []
     for (name,), table in predictions.group_by("evaluation_set", maintain_order=True):
         count, correct = len(table), table["correct_top1"].to_numpy()
-        calibration = compute_calibration_error(table["confidence"].to_numpy(), correct)
+        is_known = {one: not table[one].null_count() for one in ("correct_top5", "confidence")}
+        correct_top5 = float(table["correct_top5"].sum()) if is_known["correct_top5"] else None
+        calibration = compute_calibration_error(table["confidence"].to_numpy(), correct) if is_known["confidence"] else None
         row = {**head, "evaluation_set": name, "n_evaluation": count}
-        rows.append(
-            row
-            | _measure(float(correct.sum()), float(table["correct_top5"].sum()), count)
-            | {"calibration_error": calibration}
-        )
+        rows.append(row | _measure(float(correct.sum()), correct_top5, count) | {"calibration_error": calibration})
     return rows
 
 
-def _measure(correct_top1: float, correct_top5: float, count: int) -> dict[str, float]:
+def _measure(correct_top1: float, correct_top5: float | None, count: int) -> dict[str, float | None]:
     """Return shares with their intervals; for means over seeds, the numbers of correct images are means, too."""
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float | None] = {}
     for name, correct in (("top1", correct_top1), ("top5", correct_top5)):
-        low, high = wilson_interval(correct, count)
-        metrics |= {name: correct / count, f"{name}_low": low, f"{name}_high": high}
+        low, high = (None, None) if correct is None else wilson_interval(correct, count)
+        metrics |= {name: None if correct is None else correct / count, f"{name}_low": low, f"{name}_high": high}
     return metrics
 
 
@@ -85,7 +83,8 @@ def average_seeds(runs: pl.DataFrame) -> pl.DataFrame:
     for keys, table in runs.group_by(KEYS, maintain_order=True):
         count, seeds = int(table["n_evaluation"][0]), len(table)
         head = dict(zip(KEYS, keys, strict=True)) | {"n_seeds": seeds, "n_train": table["n_train"][0], "n_evaluation": count}
-        correct_top1, correct_top5 = (float(np.mean(table[name].to_numpy())) * count for name in ("top1", "top5"))
+        correct_top1 = float(np.mean(table["top1"].to_numpy())) * count
+        correct_top5 = None if table["top5"].null_count() else float(np.mean(table["top5"].to_numpy())) * count
         metrics = _measure(correct_top1, correct_top5, count)
         deviations = {f"{name}_deviation": table[name].std() for name in ("top1", "top5")}
         rows.append(head | metrics | deviations | {"calibration_error": table["calibration_error"].mean()})

@@ -7,7 +7,6 @@ import pkgutil
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -18,6 +17,7 @@ from torch import nn
 
 from synthdiv.classifiers.checkpoint import load_weights, read_metadata
 from synthdiv.classifiers.prediction import predict
+from synthdiv.classifiers.prediction_table import SCHEMA
 from synthdiv.classifiers.recipes import Recipe, build_model, build_transform, choose_layout, resolve_data
 from synthdiv.classifiers.training_set import gather_images
 from synthdiv.core.errors import StudyError
@@ -27,17 +27,6 @@ from synthdiv.jobs.classifiers import EvaluatedSet
 
 BATCH_SIZE = 128
 """Images per batch if the recipe sets no device_batch_size."""
-SCHEMA: dict[str, Any] = {
-    "seed": pl.Int64,
-    "evaluation_set": pl.String,
-    "class_id": pl.Int32,
-    "index": pl.Int32,
-    "predicted": pl.List(pl.Int32),
-    "confidence": pl.Float32,
-    "log_probability": pl.Float32,
-    "correct_top1": pl.Boolean,
-    "correct_top5": pl.Boolean,
-}
 
 
 def classify_sets(

@@ -22,7 +22,7 @@ from synthdiv.config.sets import (
     SetEntry,
     SetMetrics,
 )
-from synthdiv.config.training import ClassifierEntry, Features, Mixture, Transfer
+from synthdiv.config.training import ClassifierEntry, Features, Mixture, PredictionsEntry, Transfer
 
 
 class StudyConfig(ConfigPart):
@@ -94,6 +94,9 @@ class StudyConfig(ConfigPart):
     """Training sets that combine sets, by names of your choice; classifiers train on them as on any set."""
     classifiers: dict[Name, ClassifierEntry] = Field({})
     """Classifiers that are trained on sets and evaluated on sets (classifiers.csv), by names of your choice."""
+    predictions: dict[Name, PredictionsEntry] = Field({})
+    """Predictions of classifiers that you trained elsewhere on sets and mixtures of this config, by names of your choice.
+    They have interventions and accounts as `classifiers` have."""
     transfer: Transfer = Field(default_factory=Transfer)
     """Transfer of frozen features to other tasks (transfer.csv): a logistic regression (L-BFGS) on the features of every
     classifier, of each seed or pretrained, and of every encoder."""

@@ -210,6 +210,22 @@ class ClassifierEntry(ConfigPart):
         return self.train or [self.trained_on or ""]
 
 
+class PredictionsEntry(ConfigPart):
+    """Predictions of classifiers that were trained elsewhere."""
+
+    file: str
+    """A Parquet file or a CSV with a header, with a row per training set, seed and image: train_set, seed, image (any name
+    of it), class (the key of its class) and predicted (that of the class that the classifier predicts; in Parquet also a
+    list of the most probable classes, the most probable first); and, if you have it, evaluation_set (needed if there are
+    several), log_probability (natural logarithm of the probability of the image's class) and confidence (probability of
+    the first predicted class)."""
+    train: Annotated[Distinct[str], Field(min_length=1)]
+    """The sets and mixtures that were trained on: the values of train_set."""
+    evaluate: Annotated[Distinct[str], Field(min_length=1)]
+    """The sets that were evaluated on: the values of evaluation_set. Figures and the tests of interventions use the
+    first."""
+
+
 class TransferImages(ConfigPart):
     """Your own images of each split."""
 

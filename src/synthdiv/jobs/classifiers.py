@@ -17,6 +17,8 @@ from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import (
     find_selection_set,
+    list_answering,
+    list_answers,
     list_choices,
     list_evaluations,
     list_parts,
@@ -142,6 +144,32 @@ class EvaluateClassifier(Job):
     sets: tuple[EvaluatedSet, ...]
     exclude_flags: tuple[str, ...]
     classes: ClassColumns
+
+
+class ImportPredictions(Job):
+    """Predictions of classifiers that were trained elsewhere on one training set.
+
+    Attributes
+    ----------
+    training : str
+        The training set.
+    trained : tuple of str
+        All training sets of the table: they must have the same images.
+    evaluated : tuple of str
+        The evaluation sets of the table.
+    selected : str or None
+        The evaluation set of which some images are set aside, to choose a training set.
+    classes : ClassColumns
+    seed : int
+        The study's seed, for the choice of these images.
+    """
+
+    training: str
+    trained: tuple[str, ...]
+    evaluated: tuple[str, ...]
+    selected: str | None
+    classes: ClassColumns
+    seed: int
 
 
 class ChooseTrainingSets(Job):
@@ -420,13 +448,46 @@ def plan_evaluation(study: Study, classifier: str, sets: tuple[EvaluatedSet, ...
 
 
 def list_evaluation_predictions(study: Study) -> list[str]:
-    """List the predictions of every evaluation."""
-    return [f"<results>/evaluations/{classifier}/{training}.parquet" for classifier, training in list_evaluations(study)]
+    """List the predictions of every evaluation, here or elsewhere."""
+    return [f"<results>/evaluations/{classifier}/{training}.parquet" for classifier, training in list_answers(study)]
+
+
+def list_imported(study: Study) -> list[Wildcards]:
+    """List the classifiers that were trained elsewhere, with each of their training sets."""
+    return [
+        {"predictions": name, "training": training}
+        for name, entry in study.config.predictions.items()
+        for training in entry.train
+    ]
+
+
+def find_predictions(study: Study, predictions: str) -> str:
+    """Return the table of predictions."""
+    return study.config.predictions[predictions].file
+
+
+def list_prediction_files(study: Study, predictions: str) -> list[str]:
+    """Return the table of predictions, as a list of the user's files."""
+    return [find_predictions(study, predictions)]
+
+
+@plans(list_imported)
+def import_predictions(study: Study, predictions: str, training: str) -> ImportPredictions:
+    """Plan the import of the predictions of one training set."""
+    entry = study.config.predictions[predictions]
+    return ImportPredictions(
+        training=training,
+        trained=tuple(entry.train),
+        evaluated=tuple(entry.evaluate),
+        selected=find_selection_set(study, predictions),
+        classes=describe_classes(study, "key"),
+        seed=study.seed,
+    )
 
 
 def list_choosing(study: Study) -> list[str]:
     """List the classifiers that choose a best training set."""
-    return [name for name in study.config.classifiers if find_selection_set(study, name) is not None]
+    return [name for name in list_answering(study) if find_selection_set(study, name) is not None]
 
 
 def _list_all_choices(study: Study) -> tuple[tuple[str, str], ...]:
@@ -453,11 +514,11 @@ def list_runs(study: Study) -> tuple[tuple[str, str, int], ...]:
     return tuple((run.classifier, run.training, run.seed) for run in list_training_runs(study))
 
 
-@plans(once_if(list_evaluations))
+@plans(once_if(list_answers))
 def tabulate_classifiers(study: Study) -> TabulateClassifiers:
     """Plan the tables of classifiers."""
     return TabulateClassifiers(
-        evaluations=tuple(list_evaluations(study)),
+        evaluations=tuple(list_answers(study)),
         runs=list_runs(study),
         natural=find_natural_images(study),
         classes=describe_classes(study, "name"),
@@ -474,16 +535,11 @@ def list_training_sets(study: Study) -> list[str]:
     return list(dict.fromkeys(run.training for run in list_training_runs(study)))
 
 
-def _find_evaluation_sets(study: Study) -> dict[str, str]:
-    """Return the evaluation set of each classifier that figures show."""
-    return {name: entry.evaluate[0] for name, entry in study.config.classifiers.items()}
-
-
 def list_predictor_sets(study: Study) -> list[str]:
     """List the training sets whose accuracy the metrics may predict: those with metrics."""
     compared = any(list_comparisons(study, encoder) for encoder in list_encoders(study))
     measured = list_image_sets(study, list_encoders(study)[0]) if compared else []
-    return [name for name in list_training_sets(study) if name in measured]
+    return [name for name in dict.fromkeys(training for _, training in list_answers(study)) if name in measured]
 
 
 def list_predictor_pairs(study: Study) -> list[PredictorPair]:
@@ -494,7 +550,7 @@ def list_predictor_pairs(study: Study) -> list[PredictorPair]:
     """
     measured = list_predictor_sets(study)
     pairs: list[PredictorPair] = []
-    for classifier, entry in study.config.classifiers.items():
+    for classifier, entry in list_answering(study).items():
         natural = next((name for name in list_natural_sets(study) if name in entry.train), None)
         if natural is not None:
             pairs += [
@@ -515,7 +571,7 @@ def rank_predictors(study: Study) -> RankPredictors:
     """Plan the table of predictors."""
     return RankPredictors(
         encoder=list_encoders(study)[0],
-        evaluations=_find_evaluation_sets(study),
+        evaluations={name: entry.evaluate[0] for name, entry in list_answering(study).items()},
         pairs=tuple(list_predictor_pairs(study)),
         seed=study.seed,
     )
@@ -534,5 +590,5 @@ def measure_exchange_rate(study: Study) -> MeasureExchangeRate:
         runs=list_runs(study),
         train_sets=tuple(name for name in list_training_sets(study) if name in study.mixtures or name in mixed),
         natural=tuple(list_natural_sets(study)),
-        evaluations=_find_evaluation_sets(study),
+        evaluations={name: entry.evaluate[0] for name, entry in study.config.classifiers.items()},
     )

@@ -12,7 +12,13 @@ from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings, find_results
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
 from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.classifiers import list_accounted, list_choices, list_evaluations, list_natural_trainings
+from synthdiv.plan.classifiers import (
+    list_accounted,
+    list_answering,
+    list_answers,
+    list_choices,
+    list_natural_trainings,
+)
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
 from synthdiv.plan.interventions import describe_settings, find_cause, list_interventions, resolve_settings
@@ -307,7 +313,7 @@ def tabulate_tradeoff(study: Study) -> TabulateTradeoff:
 def _list_interventions(study: Study) -> tuple[Intervention, ...]:
     return tuple(
         Intervention(classifier=classifier, **vars(pair), acts_on=find_cause(study, pair))
-        for classifier in study.config.classifiers
+        for classifier in list_answering(study)
         for pair in list_interventions(study, classifier)
     )
 
@@ -315,7 +321,7 @@ def _list_interventions(study: Study) -> tuple[Intervention, ...]:
 def list_intervention_evaluations(study: Study) -> list[tuple[str, str]]:
     """List the classifiers with interventions, each with all its training sets."""
     concerned = {one.classifier for one in _list_interventions(study)}
-    return [(classifier, training) for classifier, training in list_evaluations(study) if classifier in concerned]
+    return [(classifier, training) for classifier, training in list_answers(study) if classifier in concerned]
 
 
 def list_intervention_predictions(study: Study) -> list[str]:
@@ -330,18 +336,18 @@ def tabulate_interventions(study: Study) -> TabulateInterventions:
     return TabulateInterventions(
         interventions=interventions,
         evaluations=tuple(list_intervention_evaluations(study)),
-        primary={one.classifier: study.config.classifiers[one.classifier].evaluate[0] for one in interventions},
+        primary={one.classifier: list_answering(study)[one.classifier].evaluate[0] for one in interventions},
     )
 
 
 def list_accounting(study: Study) -> list[str]:
     """List the classifiers with several training sets, of which some are not natural."""
-    classifiers = study.config.classifiers.items()
+    classifiers = list_answering(study).items()
     return [name for name, entry in classifiers if len(entry.train) > 1 and list_accounted(study, name)]
 
 
 def _list_account_evaluations(study: Study) -> list[tuple[str, str]]:
-    return [one for one in list_evaluations(study) if one[0] in list_accounting(study)]
+    return [one for one in list_answers(study) if one[0] in list_accounting(study)]
 
 
 def list_account_predictions(study: Study) -> list[str]:
@@ -368,7 +374,7 @@ def tabulate_accounts(study: Study) -> TabulateAccounts:
                     settings=describe_settings(study, name).get(training, {}),
                     mixes_styles=resolve_settings(study, training) is None,
                 )
-                for training in study.config.classifiers[name].train
+                for training in list_answering(study)[name].train
             )
             for name in classifiers
         },

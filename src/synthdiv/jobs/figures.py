@@ -394,10 +394,10 @@ FIGURES = {
         inputs={"table": "accounts.csv"},
         caption=(
             "How far training on each set is behind training on natural images (in all), and the steps that lead there. "
-            "Hatched: the step to the best set, which no intervention prices. Coloured: what each change of a setting costs or "
-            "gains. Lines: 95 % intervals over images and training runs. The best set was chosen on other images than these. "
-            "If there are many sets, those with the largest shortfall are shown; `tables/accounts.csv` has all, and the other "
-            "evaluation sets."
+            "Hatched: the step to the best set, which no intervention prices. Coloured: what each change of a setting costs "
+            "or gains. Lines: 95 % intervals over images and training runs. The best set was chosen on other images than "
+            "these. If there are many sets, those with the largest shortfall are shown; `tables/accounts.csv` has all, and "
+            "the other evaluation sets."
         ),
     ),
     "training": Figure(

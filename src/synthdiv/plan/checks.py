@@ -140,6 +140,9 @@ def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
             among = config.classifiers[source.classifier].train if source.classifier in config.classifiers else None
             if among is not None:
                 yield from _check_name(source.train, among, (*where, "train"), "training set of that classifier")
+    for name, predictions in config.predictions.items():
+        yield from _check_list(predictions.evaluate, sets, ("predictions", name, "evaluate"), "set")
+        yield from _check_list(predictions.train, trained, ("predictions", name, "train"), "set or mixture")
     if config.features is not None:
         yield from _check_name(config.features.set, sets, ("features", "set"), "set")
 
@@ -152,6 +155,7 @@ def _check_parts(study: Study) -> Problems:
     yield from _check_prompt_probes(study)
     yield from _check_review(study)
     yield from _check_mixtures(study)
+    yield from _check_predictions(study)
     for name, entry in study.config.classifiers.items():
         yield from _check_classifier(study, name, entry)
     yield from _check_features(study)
@@ -305,6 +309,18 @@ def _check_mixtures(study: Study) -> Problems:
             yield from _check_trains(study, part.set, ("mixtures", name, "parts", n, "set"))
 
 
+def _check_predictions(study: Study) -> Problems:
+    for name, entry in study.config.predictions.items():
+        where: Keys = ("predictions", name)
+        if name in study.config.classifiers:
+            yield Problem(where, "a classifier already has this name: choose another")
+        if not entry.file.endswith((".csv", ".parquet")):
+            yield Problem((*where, "file"), "it must be a .csv or .parquet table", repr(entry.file))
+        for n, training in enumerate(entry.train):
+            if training not in study.mixtures:
+                yield from _check_trains(study, training, (*where, "train", n))
+
+
 def _check_images(study: Study, name: str, where: Keys, verb: str) -> Problems:
     entry = study.sets[name]
     if entry.kind != "image" or entry.embeddings is not None:
@@ -432,6 +448,11 @@ def _list_models(study: Study) -> Iterator[tuple[Keys, Any]]:
 
 
 def _check_sources(study: Study) -> None:
+    for name, predictions in study.config.predictions.items():
+        with about(("predictions", name, "file")):
+            check_characters(predictions.file)
+            if not os.path.exists(predictions.file):
+                raise StudyError(f"{predictions.file} does not exist")
     for where, model in _list_models(study):
         with about(where):
             check_characters(*list_files_of_models(model))

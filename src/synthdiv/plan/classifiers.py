@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from synthdiv.config.training import MixturePart
+from synthdiv.config.training import ClassifierEntry, MixturePart, PredictionsEntry
 from synthdiv.plan.parts import EVALUATION_KEYS, TrainingRun
 from synthdiv.plan.study import Study
 
@@ -28,6 +28,18 @@ def list_training_runs(study: Study) -> list[TrainingRun]:
 def list_evaluations(study: Study) -> list[tuple[str, str]]:
     """List every classifier with each of its training sets, of this study or of its pretraining."""
     return [(name, training) for name, entry in study.config.classifiers.items() for training in entry.list_training_sets()]
+
+
+def list_answering(study: Study) -> dict[str, ClassifierEntry | PredictionsEntry]:
+    """Return the classifiers that are trained or evaluated here, and those of which there are only predictions."""
+    return {**study.config.classifiers, **study.config.predictions}
+
+
+@cache
+def list_answers(study: Study) -> list[tuple[str, str]]:
+    """List every classifier with each of its training sets, of this study or elsewhere."""
+    imported = study.config.predictions.items()
+    return list_evaluations(study) + [(name, training) for name, entry in imported for training in entry.train]
 
 
 def split_seeds(study: Study, classifier: str) -> list[tuple[int, ...]]:
@@ -54,14 +66,14 @@ def list_choices(study: Study, classifier: str) -> list[str]:
     """List the training sets of a classifier that one can choose from: those without natural images."""
     return [
         name
-        for name in study.config.classifiers[classifier].train
+        for name in list_answering(study)[classifier].train
         if not any(study.sets[part.set].is_natural for part in list_parts(study, name))
     ]
 
 
 def list_natural_trainings(study: Study, classifier: str) -> list[str]:
     """List the training sets of a classifier that consist of images of the natural set on which it is evaluated."""
-    natural, trained = find_natural_evaluation(study, classifier), study.config.classifiers[classifier].train
+    natural, trained = find_natural_evaluation(study, classifier), list_answering(study)[classifier].train
     return [name for name in trained if [part.set for part in list_parts(study, name)] == [natural]]
 
 
@@ -69,16 +81,20 @@ def list_accounted(study: Study, classifier: str) -> list[str]:
     """List the training sets of a classifier whose shortfall is accounted for: those with images that are not natural."""
     return [
         name
-        for name in study.config.classifiers[classifier].train
+        for name in list_answering(study)[classifier].train
         if not all(study.sets[part.set].is_natural for part in list_parts(study, name))
     ]
 
 
 def find_natural_evaluation(study: Study, classifier: str) -> str | None:
-    """Return the first natural set on which a classifier is evaluated, and whose other images can serve to choose."""
-    for name in study.config.classifiers[classifier].evaluate:
-        images = study.sets[name].images
-        if study.sets[name].is_natural and images is not None and (images.train or images.selection):
+    """Return the first natural set on which a classifier is evaluated, and some of whose images can serve to choose.
+
+    If it is trained here, these are images that it has beside its evaluation split; of predictions, some are set aside.
+    """
+    for name in list_answering(study)[classifier].evaluate:
+        images = study.sets[name].images if study.sets[name].is_natural else None
+        has_others = images is not None and bool(images.train or images.selection)
+        if has_others or (images is not None and classifier in study.config.predictions):
             return name
     return None
 

@@ -16,7 +16,7 @@ from typing import Any
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import format_scale, make_digest
-from synthdiv.plan.classifiers import list_parts
+from synthdiv.plan.classifiers import list_answering, list_parts
 from synthdiv.plan.generation import find_generator
 from synthdiv.plan.study import Study
 
@@ -245,7 +245,7 @@ def list_interventions(study: Study, classifier: str) -> list[InterventionPair]:
     Sets of different natural sources are not joined: nobody can choose between them.
     """
     sets: dict[str, Resolved] = {}
-    for name in study.config.classifiers[classifier].train:
+    for name in list_answering(study)[classifier].train:
         resolved = resolve_settings(study, name)
         if resolved is not None and not any(_is_same(resolved, other) for other in sets.values()):
             sets[name] = resolved
@@ -320,7 +320,7 @@ def describe_settings(study: Study, classifier: str) -> dict[str, dict[str, tupl
 
     Equal values of a setting have the same number, whatever they are: a generator's edit, say, changes none.
     """
-    resolved = {name: resolve_settings(study, name) for name in study.config.classifiers[classifier].train}
+    resolved = {name: resolve_settings(study, name) for name in list_answering(study)[classifier].train}
     alone = {name: one.parts[0] for name, one in resolved.items() if one is not None and len(one.parts) == 1}
     known: dict[str, list[str]] = {}
     for parts in alone.values():

@@ -83,7 +83,8 @@ def test_accounts_in_words():
     table = ACCOUNTS.with_columns(order=pl.when(kind="intervention").then(pl.lit("in this order")).otherwise(pl.lit("")))
     assert summarise_accounts(table)[1] == (
         "A is 10.0 points [8.0, 12.0] behind N (c, evaluated on N): in this order, -5.0 points [-7.0, -3.0] from N to B, "
-        "which no intervention prices; +3.0 points [1.0, 5.0] by steps, x to y; -8.0 points [-10.0, -6.0] by prompts, x to y."
+        "which no intervention prices; +3.0 points [1.0, 5.0] by steps, x to y; "
+        "-8.0 points [-10.0, -6.0] by prompts, x to y."
     )
     extra = tabulate(("A", "interaction", "", "", "steps and prompts", -0.01, "what both give together"))
     assert summarise_accounts(pl.concat([table, extra]))[1].endswith(" What both give together: -1.0 points [-3.0, 1.0].")
