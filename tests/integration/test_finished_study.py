@@ -170,7 +170,7 @@ def test_the_sweep_and_the_grammar(finished):
     """The sweep's metrics equal those of the matrix and of the set metrics, where these exist."""
     tables = finished.results / "tables"
     guidance = pl.read_csv(tables / "guidance.csv")
-    assert guidance["guidance_scale"].to_list() == [2.5] * 5 + [7.5] * 5 + [None] * 5
+    assert guidance["guidance_scale"].to_list() == [2.5] * 6 + [7.5] * 6 + [None] * 6
     assert set(guidance["guidance"]) == {"classifier-free"}
     cells = {
         (row["reference"], row["query"]): row["centroid_accuracy"]
@@ -187,7 +187,7 @@ def test_the_sweep_and_the_grammar(finished):
     per_class = pl.read_parquet(tables / "guidance_per_class.parquet")
     assert len(per_class) == 4 * len(guidance)
     choice = pl.read_csv(tables / "guidance_choice.csv")
-    assert choice.group_by("metric", maintain_order=True).len()["len"].to_list() == [5] * 5
+    assert choice.group_by("metric", maintain_order=True).len()["len"].to_list() == [5] * 6
     assert set(choice["best_guidance_scale"]) <= {2.5, 7.5}
     adherence = pl.read_csv(tables / "adherence.csv").filter(value="all")
     assert adherence["set"].unique().to_list() == ["PromptAug-IM"]
@@ -263,7 +263,7 @@ def test_the_figures_and_the_exchange_rate(finished):
             assert min(image.size) > 200
     exchange_rate = pl.read_csv(finished.results / "tables" / "exchange_rate.csv")
     counts = exchange_rate.filter(classifier="tiny").select("train_set", "n_natural", "n_synthetic").rows()
-    assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20)]
+    assert counts == [("Natural-IM", 24, 0), ("Natural4", 16, 0), ("Mixed", 16, 20), ("Disamb2.5-IM", 0, 24)]
 
 
 def read_correct(finished, training, folder="evaluations"):
@@ -368,7 +368,7 @@ def test_an_edited_evaluation_recipe_repeats_the_training_whose_log_has_evaluati
 def test_an_edited_recipe_repeats_its_training_and_the_fine_tuning_from_it(finished):
     config = change_recipe(finished.config, recipe=RECIPE | {"label_smoothing": 0.1})
     planned = finished.plan("classifiers", config=config).stdout
-    assert len(set(re.findall(r"Train (\S+) on (\S+), seeds 5", planned))) == 4
+    assert len(set(re.findall(r"Train (\S+) on (\S+), seeds 5", planned))) == 6
 
 
 @pytest.mark.parametrize(
