@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from browser import read_report
 from conftest import make_timm_folder
-from small_study import CLASSES, list_jobs, make_place
+from small_study import CLASSES, KEYS, list_jobs, make_place, write_split
 from workplace import Workplace
 
 from synthdiv.images.index import read_index
@@ -184,3 +184,67 @@ def test_every_figure_and_page_exists_with_two_encoders(tmp_path):
     assert "Nothing to be done" in place.plan().stdout
     figures = {path.stem for path in (place.results / "figures").iterdir()}
     assert {"experiments", "centroid_distance", "error_split", "contact_sheet"} <= figures
+
+
+def make_trained_elsewhere(folder, accuracies):
+    """Make a place with folders of images, two of them generated elsewhere, and a table of predictions of each."""
+    folder.mkdir()
+    (folder / "classes.csv").write_text(CLASSES)
+    for n, name in enumerate(("photos", "plain", "lower")):
+        write_split(folder / name / "train", "train", range(5 * n, 5 * n + 5))
+        write_split(folder / name / "val", "evaluation", range(5 * n, 5 * n + 5))
+    rng = np.random.default_rng(0)
+    rows = [
+        (name, seed, f"{key}/{n}.png", key, key if rng.random() < share else KEYS[number - 1])
+        for name, share in accuracies.items()
+        for seed in (1, 2)
+        for number, key in enumerate(KEYS)
+        for n in range(30)
+    ]
+    table = pl.DataFrame(rows, schema=["train_set", "seed", "image", "class", "predicted"], orient="row")
+    table.write_csv(folder / "predictions.csv")
+    sets = {
+        f"{name.title()}-IM": {"kind": "image", "images": {"train": f"{name}/train", "evaluation": f"{name}/val"}}
+        for name in ("photos", "plain", "lower")
+    }
+    sets["Plain-IM"]["settings"] = {"generator": "mine", "cfg": 7.5}
+    sets["Lower-IM"]["settings"] = {"generator": "mine", "cfg": 2.5}
+    trained = {"file": "predictions.csv", "train": list(sets), "evaluate": ["Photos-IM"]}
+    config = {"study": "mine", "classes": "classes.csv", "sets": sets, "predictions": {"resnet50": trained}}
+    config["encoders"] = {"clip": {"model": "resources/demo/models/clip"}}
+    return Workplace.make(folder, config)
+
+
+def test_folders_of_images_and_a_table_of_predictions_give_an_account(tmp_path):
+    """Without a generator, a training and an embedding."""
+    place = make_trained_elsewhere(tmp_path / "mine", {"Photos-IM": 0.9, "Plain-IM": 0.2, "Lower-IM": 0.7})
+    tables = place.results / "tables"
+    done = place.run(*(f"results/mine/tables/{name}.csv" for name in ("accounts", "interventions", "classifier_means")))
+    jobs = [job for job in list_jobs(done.stdout) if "Photos-IM" not in job]
+    assert jobs == [
+        "Account for the shortfall of each training set",
+        "Choose the best training sets",
+        "Import the predictions of resnet50, trained on Lower-IM",
+        "Import the predictions of resnet50, trained on Plain-IM",
+        "Measure what each intervention gains",
+        "Tabulate the classifiers",
+    ]
+    selection = pl.read_csv(tables / "selection.csv")
+    assert selection.select("train_set", "n_images", "best").rows() == [("Plain-IM", 12, False), ("Lower-IM", 12, True)]
+    means = pl.read_csv(tables / "classifier_means.csv")
+    assert means["n_evaluation"].to_list() == [108] * 3  # without the images that choose
+    assert means["top5"].is_null().all()
+    top1 = dict(means.select("train_set", "top1").rows())
+    assert top1["Plain-IM"] < 0.4 < top1["Lower-IM"] < top1["Photos-IM"]
+    (gain,) = pl.read_csv(tables / "interventions.csv").to_dicts()
+    assert (gain["setting"], gain["before"], gain["after"]) == ("setting cfg", 7.5, 2.5)
+    assert gain["gain"] == pytest.approx(top1["Lower-IM"] - top1["Plain-IM"])
+    accounts = pl.read_csv(tables / "accounts.csv").filter(train_set="Plain-IM")
+    assert accounts["kind"].to_list() == ["total", "not priced", "intervention"]
+    assert accounts["gain"].to_list() == pytest.approx(
+        [top1["Plain-IM"] - top1["Photos-IM"], top1["Lower-IM"] - top1["Photos-IM"], -gain["gain"]]
+    )
+    wrong = (place.folder / "predictions.csv").read_text().replace("bag/3.png,bag,bag", "bag/3.png,bag,sack", 1)
+    (place.folder / "predictions.csv").write_text(wrong)
+    failed = place.run("results/mine/tables/accounts.csv", check=False).stdout
+    assert "predictions.csv: 'sack' is not the key of a class of the study, such as 'tshirt'" in failed

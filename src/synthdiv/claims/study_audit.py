@@ -32,7 +32,7 @@ def audit_study(
     distances : polars.DataFrame or None
         set, split, centroid_distance; only training splits are used.
     classifiers : polars.DataFrame or None
-        One row per trained classifier, seed and evaluation set: n_evaluation, top1, top5.
+        One row per trained classifier, seed and evaluation set: n_evaluation, top1, top5 (which may be empty).
     prompts_of, repeated
         As in :class:`synthdiv.claims.audit.Matrix`.
     """
@@ -51,6 +51,7 @@ def audit_study(
                 (f"{row['classifier']} on {row['train_set']}, seed {row['seed']}, {metric}", row[metric])
                 for row in part.iter_rows(named=True)
                 for metric in ("top1", "top5")
+                if row[metric] is not None
             ]
             rows += check_granularity(f"classifiers.csv, evaluation set {name}", shares, int(count))
     return rows
