@@ -62,6 +62,9 @@ def test_roles_do_not_depend_on_set_names(monkeypatch):
     study = make_study(monkeypatch, "config.yaml")
     new = {name: f"Set{n}" for n, name in enumerate(study.sets)}
     sets = {new[name]: entry for name, entry in study.sets.items()}
+    counts = study.sets["Fashion-IM"].images_per_class.model_copy(update={"selection": None})
+    # without classifiers, nothing is chosen
+    sets[new["Fashion-IM"]] = study.sets["Fashion-IM"].model_copy(update={"images_per_class": counts})
     renamed = make_study(
         monkeypatch, "config.yaml", sets=sets, experiments={}, classifiers={}, contact_sheets={}, prompt_probes={}
     )

@@ -172,7 +172,7 @@ MISTAKES = {
     "a path for a mapping": (
         "images:\n      train: natural/train\n      evaluation: natural/val",
         "images: natural",
-        "line 30: sets.Natural.images is 'natural': write a mapping with the keys train, evaluation",
+        "line 30: sets.Natural.images is 'natural': write a mapping with the keys train, evaluation, selection",
     ),
     "a list for a mapping": (
         "      model: resnet50\n      epochs: 10\n      optimizer:",
