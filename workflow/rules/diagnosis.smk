@@ -7,11 +7,13 @@
 5. tabulate_tradeoff compares each set's diversity with its semantic error and its share of another visual domain.
 6. tabulate_interventions measures what training gains from each change of one setting.
 7. tabulate_accounts divides the shortfall of each training set into such gains.
+8. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
 """
 
 
 localrules:
     tabulate_diagnosis,
+    tabulate_shortfalls,
     tabulate_tradeoff,
 
 
@@ -171,6 +173,7 @@ rule tabulate_accounts:
         selection=from_plan(diagnosis.list_choice),
     output:
         table="<results>/tables/accounts.csv",
+        by_class="<results>/tables/accounts_by_class.parquet",
     log:
         "<logs>/tabulate_accounts.log",
     benchmark:
@@ -186,3 +189,24 @@ rule tabulate_accounts:
         "Account for the shortfall of each training set"
     script:
         "../scripts/tabulate_accounts.py"
+
+
+rule tabulate_shortfalls:
+    input:
+        accounts="<results>/tables/accounts_by_class.parquet",
+        causes=from_plan(diagnosis.list_causes),
+    output:
+        table="<results>/tables/shortfalls.csv",
+        parquet="<results>/tables/shortfalls.parquet",
+    log:
+        "<logs>/tabulate_shortfalls.log",
+    benchmark:
+        "<benchmarks>/tabulate_shortfalls.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(diagnosis.tabulate_shortfalls),
+    message:
+        "Tabulate the classes that fall short"
+    script:
+        "../scripts/tabulate_shortfalls.py"

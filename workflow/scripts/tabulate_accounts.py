@@ -1,7 +1,7 @@
 """Account for the shortfall of each training set: steps from training on natural images to it.
 
 Inputs: predictions of every classifier, for all its training sets; selection, the table of the best sets, if any is chosen.
-Outputs: table, one row per classifier, evaluation set, training set and step.
+Outputs: table, one row per classifier, evaluation set, training set and step; by_class, one per class, too.
 """
 
 import polars as pl
@@ -9,7 +9,16 @@ import polars as pl
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
-from synthdiv.diagnosis.accounts import SCHEMA, Graph, Value, choose_natural, measure_account, plan_account
+from synthdiv.diagnosis.accounts import (
+    CLASS_SCHEMA,
+    SCHEMA,
+    Graph,
+    Value,
+    choose_natural,
+    list_populations,
+    measure_account,
+    plan_account,
+)
 from synthdiv.diagnosis.interventions import read_answers
 from synthdiv.jobs.diagnosis import TabulateAccounts
 from synthdiv.plan.interventions import COMES_WITH
@@ -40,9 +49,12 @@ def main(job: TabulateAccounts, smk: Script) -> None:
         for evaluation_set in next(iter(answers.values())):
             evaluated = {training: found[evaluation_set] for training, found in answers.items()}
             head = {"classifier": classifier, "evaluation_set": evaluation_set, "natural": natural, "anchor": anchor}
-            for name, own in steps.items():
-                rows += [head | row for row in measure_account(own, evaluated, name)]
-    write_result(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
+            for population in list_populations(evaluated):
+                for name, own in steps.items():
+                    rows += [head | row for row in measure_account(own, evaluated, name, population)]
+    for schema, path, is_class in ((SCHEMA, smk.output.table, False), (CLASS_SCHEMA, smk.output.by_class, True)):
+        chosen = [{name: row[name] for name in schema} for row in rows if (row["class_id"] is not None) == is_class]
+        write_result(pl.DataFrame(chosen, schema=schema).fill_nan(None), path)
 
 
 def _list_best(path: str) -> list[dict]:

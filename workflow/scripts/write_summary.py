@@ -22,6 +22,7 @@ from synthdiv.report.summary import (
     summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
+    summarise_shortfalls,
     summarise_split,
     summarise_transfer,
     write_page,
@@ -40,8 +41,10 @@ def main(job: WriteSummary, smk: Script) -> None:
         parts.append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
     if "interventions" in tables:
         parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
+    if "shortfalls" in tables:
+        parts.append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
     if "causes" in tables:
-        parts.append(("Why classes fall short", summarise_causes(tables["causes"])))
+        parts.append(("Suspected causes", summarise_causes(tables["causes"], tables.get("shortfalls"))))
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if natural is not None:

@@ -53,8 +53,8 @@ TABLES = (
         CHAPTER,
         ("csv", "parquet"),
         note=(
-            "A pretrained classifier has no seed, training images, steps or epochs, and one that was trained elsewhere only a "
-            "seed. `top5` and `calibration_error` are empty if its predictions lack what they need."
+            "A pretrained classifier has no seed, training images, steps or epochs, and one that was trained elsewhere only "
+            "a seed. `top5` and `calibration_error` are empty if its predictions lack what they need."
         ),
         rule="tabulate_classifiers",
     ),

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from synthdiv.diagnosis.interventions import Answers
 from synthdiv.jobs.diagnosis import Intervention
-from synthdiv.stats.crossed import measure_contrast, pool_seed_variance
+from synthdiv.stats.crossed import SeedVariance, measure_contrast, pool_seed_variance
 
 TOTAL, NOT_PRICED, INTERVENTION, INTERACTION = "total", "not priced", "intervention", "interaction"
 ONE_ORDER, THIS_ORDER, ALL_ORDERS = "", "in this order", "mean over orders"
@@ -28,8 +29,15 @@ SCHEMA: dict[str, Any] = {
     "step": pl.Int64,
     **dict.fromkeys(("kind", "base", "changed", "setting", "before", "after", "acts_on", "order"), pl.String),
     **dict.fromkeys(("n_images", "n_seeds"), pl.Int64),
-    **dict.fromkeys(("gain", "gain_low", "gain_high"), pl.Float64),
+    **dict.fromkeys(("top1_before", "top1_after", "gain", "gain_low", "gain_high"), pl.Float64),
     "note": pl.String,
+}
+CLASS_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("classifier", "evaluation_set", "natural", "anchor", "train_set"), pl.String),
+    **dict.fromkeys(("class_id", "step"), pl.Int64),
+    **dict.fromkeys(("kind", "base", "changed", "setting", "before", "after", "acts_on"), pl.String),
+    **dict.fromkeys(("n_images", "n_seeds"), pl.Int64),
+    **dict.fromkeys(("top1_before", "top1_after", "gain", "gain_low", "gain_high", "p_value"), pl.Float64),
 }
 
 
@@ -262,31 +270,73 @@ def _suggest_sets(graph: Graph, name: str, anchor: str) -> str:
     return f"{more}: {nearest} with {', then with '.join(changes)}"
 
 
-def measure_account(steps: Sequence[Step], answers: Mapping[str, Answers], own: str) -> list[dict[str, Any]]:
-    """Measure the steps of an account on an evaluation set.
+class Population(NamedTuple):
+    """Evaluation images over which accuracies are compared.
+
+    Attributes
+    ----------
+    class_id : int or None
+        Their class; None for the images of all classes.
+    images : int array of shape (n,)
+        Their places among all images.
+    between_seeds : SeedVariance
+        How much a classifier's accuracy on them varies between training seeds.
+    """
+
+    class_id: int | None
+    images: np.ndarray
+    between_seeds: SeedVariance
+
+
+def list_populations(answers: Mapping[str, Answers]) -> list[Population]:
+    """List all images of an evaluation set, and those of each class.
+
+    Parameters
+    ----------
+    answers : mapping of training set to Answers
+        Of one classifier, for all its training sets: together they say how much training runs vary.
+    """
+    class_ids = next(iter(answers.values())).class_ids
+    places: list[tuple[int | None, np.ndarray]] = [(None, np.arange(len(class_ids)))]
+    places += [(int(class_id), np.flatnonzero(class_ids == class_id)) for class_id in np.unique(class_ids)]
+    return [
+        Population(class_id, images, pool_seed_variance([one.correct[:, images] for one in answers.values()]))
+        for class_id, images in places
+    ]
+
+
+def measure_account(
+    steps: Sequence[Step], answers: Mapping[str, Answers], own: str, population: Population
+) -> list[dict[str, Any]]:
+    """Measure the steps of an account on images of an evaluation set.
 
     Parameters
     ----------
     steps : sequence of Step
     answers : mapping of training set to Answers
-        Of one classifier, for all its training sets: together they say how much training runs vary.
+        Of one classifier.
     own : str
         The training set.
+    population : Population
+        The images.
 
     Returns
     -------
     list of dict
-        Columns of ``SCHEMA`` from train_set on, without natural and anchor.
+        Columns of ``CLASS_SCHEMA`` from train_set on, without natural and anchor.
     """
-    class_ids = answers[own].class_ids
-    between_seeds = pool_seed_variance([one.correct for one in answers.values()])
+    images = population.images
     rows = []
     for n, step in enumerate(steps):
-        values = [answers[name].correct for name in step.weights]
-        effect = measure_contrast(values, list(step.weights.values()), class_ids, between_seeds)
+        values = [answers[name].correct[:, images] for name in step.weights]
+        weights = list(step.weights.values())
+        effect = measure_contrast(values, weights, answers[own].class_ids[images], population.between_seeds)
         low, high = effect.interval
         described = {name: value for name, value in vars(step).items() if name != "weights"}
-        counts = {"n_images": len(class_ids), "n_seeds": min(map(len, values))}
-        gains = {"gain": effect.value, "gain_low": low, "gain_high": high}
-        rows.append({"train_set": own, "step": n} | described | counts | gains)
+        counts = {"n_images": len(images), "n_seeds": min(map(len, values))}
+        ends = zip(("top1_before", "top1_after"), (step.base, step.changed), strict=True)
+        accuracies = {column: float(answers[name].correct[:, images].mean()) if name else None for column, name in ends}
+        gains = {"gain": effect.value, "gain_low": low, "gain_high": high, "p_value": effect.p_value}
+        head = {"train_set": own, "class_id": population.class_id, "step": n}
+        rows.append(head | described | counts | accuracies | gains)
     return rows

@@ -195,6 +195,12 @@ class TabulateAccounts(Job):
     natural: dict[str, tuple[str, ...]]
 
 
+class TabulateShortfalls(Job):
+    """The names of the classes."""
+
+    classes: ClassColumns
+
+
 def _list_generated_datasets(study: Study) -> list[str]:
     return list(dict.fromkeys(run.dataset for run in list_generation_runs(study)))
 
@@ -382,3 +388,14 @@ def tabulate_accounts(study: Study) -> TabulateAccounts:
         choices={name: tuple(list_choices(study, name)) for name in classifiers},
         natural={name: tuple(list_natural_trainings(study, name)) for name in classifiers},
     )
+
+
+def list_causes(study: Study) -> list[str]:
+    """Return the table of causes, if there is one."""
+    return find_results(study, "causes.parquet")
+
+
+@plans(once_if(list_accounting))
+def tabulate_shortfalls(study: Study) -> TabulateShortfalls:
+    """Plan the table of the classes that fall short."""
+    return TabulateShortfalls(classes=describe_classes(study, "name"))

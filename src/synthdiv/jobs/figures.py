@@ -400,6 +400,18 @@ FIGURES = {
             "the other evaluation sets."
         ),
     ),
+    "shortfalls": Figure(
+        title="Which classes fall short",
+        part="5 Classes",
+        draw="accounts:draw_shortfalls",
+        inputs={"table": "shortfalls.parquet"},
+        caption=(
+            "How many points of recall each class (column) loses by training on a set (row) instead of natural images; "
+            "negative: gains. Grey: within noise, at a false discovery rate of 5 % over all cells. Of more than 30 classes, "
+            "those with the largest mean are shown. `tables/shortfalls.csv` says what is known of each: a price, a "
+            "suspicion, or nothing."
+        ),
+    ),
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",

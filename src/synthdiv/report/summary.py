@@ -16,6 +16,7 @@ import polars as pl
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.diagnosis.interventions import select_primary
+from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED
 from synthdiv.report.pages import make_page
 
 ADVICE = {
@@ -48,10 +49,10 @@ def span(low: float | None, high: float | None, *, scale: float = 100, digits: i
     return "" if low is None or high is None else f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
 
 
-def list_names(names: Sequence[str]) -> str:
+def list_names(names: Sequence[str], separator: str = ", ") -> str:
     """Return names for a sentence, only the first few of many."""
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
+    return separator.join(names[:MOST_NAMES]) + more
 
 
 def summarise_experiments(experiments: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:
@@ -164,6 +165,27 @@ def _describe_step(step: Mapping) -> str:
     return f"{points} by {step['setting']}, {step['before']} to {step['after']}"
 
 
+def summarise_shortfalls(shortfalls: pl.DataFrame) -> list[str]:
+    """Summarise which classes fall short after training on each set, those that lose most first, and what is known."""
+    sentences = []
+    for (classifier, name), own in shortfalls.group_by("classifier", "train_set", maintain_order=True):
+        if (own["finding"] == NOT_TESTED).all():
+            continue
+        short = own.filter(pl.col("finding").is_in([PRICED, SUSPECTED, UNEXPLAINED]))
+        short = short.sort("shortfall", descending=True, maintain_order=True)
+        classes = [_describe_shortfall_of_class(row) for row in short.iter_rows(named=True)]
+        listed = f": {list_names(classes, '; ')}" if classes else ""
+        sentences.append(f"{name} ({classifier}): {len(short)} of {len(own)} classes fall short beyond noise{listed}.")
+    return sentences
+
+
+def _describe_shortfall_of_class(row: Mapping) -> str:
+    points = f"{row['name']} by {100 * row['shortfall']:.1f} points{span(row['shortfall_low'], row['shortfall_high'])}"
+    if row["finding"] == PRICED:
+        return f"{points}, most by {row['setting']}, {row['before']} to {row['after']} ({100 * row['cost']:.1f})"
+    return f"{points}, {row['finding']}{': ' + row['suspected'] if row['finding'] == SUSPECTED else ''}"
+
+
 def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
     """Summarise what training gains from each intervention, on the evaluation set on which they are tested: the first."""
     sentences = []
@@ -177,9 +199,17 @@ def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
     return sentences
 
 
-def summarise_causes(causes: pl.DataFrame) -> list[str]:
-    """Summarise the causes of each set, with their classes and a suggested intervention."""
+def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = None) -> list[str]:
+    """Summarise the causes of each set, with their classes and a suggested intervention.
+
+    Classes are left out that training has shown not to fall short, whose shortfall has a price, or whose suspected cause an
+    intervention has tested.
+    """
     sentences = []
+    if shortfalls is not None:
+        settled = shortfalls.filter(~pl.col("finding").is_in([SUSPECTED, NOT_TESTED]))
+        settled = settled.select(pl.col("train_set").alias("set"), "class_id").unique()
+        causes = causes.join(settled.cast({"class_id": causes["class_id"].dtype}), on=["set", "class_id"], how="anti")
     for (name,), own in causes.partition_by("set", maintain_order=True, as_dict=True).items():
         for cause in CAUSES[:-1]:
             found = own.filter(pl.col("cause") == cause).sort("confidence", descending=True, maintain_order=True)

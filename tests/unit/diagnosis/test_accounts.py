@@ -8,6 +8,7 @@ import pytest
 
 from synthdiv.diagnosis.accounts import (
     ALL_ORDERS,
+    CLASS_SCHEMA,
     INTERACTION,
     INTERVENTION,
     NOT_PRICED,
@@ -18,6 +19,7 @@ from synthdiv.diagnosis.accounts import (
     Graph,
     Value,
     choose_natural,
+    list_populations,
     measure_account,
     plan_account,
 )
@@ -127,7 +129,7 @@ def test_all_cells_of_a_factorial_give_the_mean_over_orders(count):
     start, end = "a" * count, "b" * count
     answers = answer({name: 0.3 + 0.05 * n for n, name in enumerate(cells)})
     steps = plan_account(join(cells, *pairs), end, start, None)
-    rows = measure_account(steps, answers, end)
+    rows = measure_account(steps, answers, end, list_populations(answers)[0])
     top1 = {name: one.correct.mean() for name, one in answers.items()}
 
     def average(factor):  # an oracle: walk every order of the settings
@@ -196,20 +198,34 @@ def test_a_set_that_mixes_styles_has_no_price():
 def test_the_steps_add_up_and_have_intervals():
     answers = answer({"N": 0.9, "clear 2": 0.85, "clear 5": 0.8, "clear 7": 0.8, "plain 7": 0.6, "varied 2": 0.7})
     steps = plan_account(join(CHAIN, *PAIRS), "plain 7", "clear 2", "N")
-    rows = measure_account(steps, answers, "plain 7")
+    whole, *classes = list_populations(answers)
+    rows = measure_account(steps, answers, "plain 7", whole)
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4]
     assert sum(row["gain"] for row in rows[1:]) == pytest.approx(rows[0]["gain"], abs=1e-12)
     assert rows[0]["gain"] == pytest.approx(answers["plain 7"].correct.mean() - answers["N"].correct.mean())
-    assert rows[0].keys() == SCHEMA.keys() - {"classifier", "evaluation_set", "natural", "anchor"}
+    assert rows[0].keys() == (SCHEMA | CLASS_SCHEMA).keys() - {"classifier", "evaluation_set", "natural", "anchor"}
     variance = pool_seed_variance([one.correct for one in answers.values()])
     effect = measure_effect(answers["clear 7"].correct, answers["plain 7"].correct, answers["N"].class_ids, variance)
     assert (rows[4]["gain_low"], rows[4]["gain_high"]) == pytest.approx(effect.interval)
     assert (rows[4]["n_images"], rows[4]["n_seeds"]) == (400, 3)
+    assert (rows[4]["top1_before"], rows[4]["top1_after"]) == pytest.approx(
+        (answers["clear 7"].correct.mean(), answers["plain 7"].correct.mean())
+    )
+    assert [one.class_id for one in classes] == [0, 1, 2, 3]
+    by_class = [measure_account(steps, answers, "plain 7", one) for one in classes]
+    for number, one in enumerate(by_class):
+        recalls = [answers[name].correct[:, number * 100 : number * 100 + 100].mean() for name in ("N", "plain 7")]
+        assert one[0]["gain"] == pytest.approx(recalls[1] - recalls[0])
+        assert sum(row["gain"] for row in one[1:]) == pytest.approx(one[0]["gain"])
+        assert (one[0]["class_id"], one[0]["n_images"]) == (number, 100)
+    # classes have equally many images
+    assert np.mean([one[2]["gain"] for one in by_class]) == pytest.approx(rows[2]["gain"])
 
 
 def test_one_seed_gives_no_interval():
     steps = plan_account(join(CHAIN, *PAIRS), "clear 7", "clear 2", "N")
-    rows = measure_account(steps, answer(dict.fromkeys(CHAIN, 0.5), seeds=1), "clear 7")
+    answers = answer(dict.fromkeys(CHAIN, 0.5), seeds=1)
+    rows = measure_account(steps, answers, "clear 7", list_populations(answers)[0])
     assert all(math.isnan(row["gain_low"]) for row in rows)
 
 

@@ -6,8 +6,8 @@ import pytest
 
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
-from synthdiv.report.figures.accounts import MOST_SETS, draw_accounts, plot_accounts
-from synthdiv.report.summary import summarise_accounts, summarise_choice
+from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
+from synthdiv.report.summary import summarise_accounts, summarise_causes, summarise_choice, summarise_shortfalls
 
 
 def tabulate(*rows, **others):
@@ -113,3 +113,76 @@ def test_the_best_set_in_words(high, others):
         f"B is the best of 2 training sets for c: 60.0 % on 300 images of N that only serve to choose{others}.",
         "On the evaluation images of N, it is 5.0 points [3.0, 7.0] behind N.",
     ]
+
+
+SHORTFALLS = pl.DataFrame(
+    {
+        "classifier": "c",
+        "evaluation_set": "N",
+        "train_set": ["A", "A", "A", "B", "B", "B"],
+        "class_id": [0, 1, 2] * 2,
+        "name": ["cat", "dog", "eel"] * 2,
+        "shortfall": [0.3, 0.1, -0.2, 0.2, 0.001, 0.1],
+        "shortfall_low": [0.2, 0.0, -0.3, 0.1, -0.1, 0.05],
+        "shortfall_high": [0.4, 0.2, -0.1, 0.3, 0.1, 0.15],
+        "finding": ["priced", "within noise", "ahead", "unexplained", "within noise", "suspected"],
+        "setting": "steps",
+        "before": "8",
+        "after": "20",
+        "cost": 0.25,
+        "suspected": ["diversity"] * 5 + ["ambiguity"],
+    }
+)
+
+
+def test_classes_that_fall_short_are_coloured_and_noise_is_grey():
+    (ax,) = plot_shortfalls(SHORTFALLS).axes
+    (image,) = ax.images
+    values = image.get_array()
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["cat", "dog", "eel"]  # the largest mean first
+    np.testing.assert_array_equal(values.mask, [[False, True, False], [False, True, False]])
+    np.testing.assert_allclose(values.compressed(), [30, -20, 20, 10])
+    assert [text.get_text() for text in ax.texts] == ["30", "10", "-20", "20", "0", "10"]
+    assert image.get_clim() == (-30, 30)
+
+
+def test_of_many_classes_those_that_lose_most_are_shown():
+    many = pl.concat(
+        [SHORTFALLS.head(1).with_columns(class_id=pl.lit(n), name=pl.lit(f"k{n}")) for n in range(MOST_CLASSES + 5)]
+    )
+    many = many.with_columns(shortfall=pl.int_range(pl.len()) / 100)
+    (ax,) = plot_shortfalls(many).axes
+    shown = [label.get_text() for label in ax.get_xticklabels()]
+    assert (len(shown), shown[0], shown[-1]) == (MOST_CLASSES, f"k{MOST_CLASSES + 4}", "k5")
+    assert f"{MOST_CLASSES} of {MOST_CLASSES + 5} classes" in ax.get_title()
+
+
+def test_classes_that_fall_short_in_words():
+    assert summarise_shortfalls(SHORTFALLS) == [
+        "A (c): 1 of 3 classes fall short beyond noise: cat by 30.0 points [20.0, 40.0], most by steps, 8 to 20 (25.0).",
+        "B (c): 2 of 3 classes fall short beyond noise: cat by 20.0 points [10.0, 30.0], unexplained; eel by 10.0 points "
+        "[5.0, 15.0], suspected: ambiguity.",
+    ]
+    assert summarise_shortfalls(SHORTFALLS.with_columns(finding=pl.lit("not tested"))) == []
+
+
+def test_a_settled_cause_is_not_named():
+    """Only that of a suspected class, and those of sets that no classifier is trained on."""
+    causes = pl.DataFrame(
+        {
+            "set": ["A", "A", "B", "B", "C"],
+            "class_id": [0, 1, 0, 2, 0],
+            "name": ["cat", "dog", "cat", "eel", "cat"],
+            "cause": ["adherence", "adherence", "adherence", "ambiguity", "adherence"],
+            "confidence": 1.0,
+            "predicted_class": "fox",
+            "predicted_class_share": 0.5,
+            "best_text": "an eel",
+            "spread_ratio": 1.0,
+        }
+    )
+    assert [sentence.split(" in ")[0] for sentence in summarise_causes(causes, SHORTFALLS)] == [
+        "B: ambiguity",
+        "C: adherence",
+    ]
+    assert len(summarise_causes(causes)) == 4

@@ -1,9 +1,11 @@
-"""Plot the accounts of training sets as waterfalls."""
+"""Plot the accounts of training sets as waterfalls, and the classes that fall short."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
+import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,10 +13,13 @@ from matplotlib.patches import Patch
 
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
+from synthdiv.diagnosis.shortfalls import NOT_TESTED, WITHIN_NOISE
 from synthdiv.report.figures.style import PALETTE
 
 MOST_SETS = 12
 """Sets of a classifier that have a waterfall, at most."""
+MOST_CLASSES = 30
+"""Classes whose shortfalls are shown, at most."""
 COLOURS = {"loss": PALETTE[1], "gain": PALETTE[0], "total": "0.65"}
 
 
@@ -93,6 +98,56 @@ def _describe_step(step: dict[str, Any]) -> str:
     if step["kind"] == NOT_PRICED:
         return f"to {step['changed']}: {gain}"
     return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
+
+
+def plot_shortfalls(shortfalls: pl.DataFrame) -> Figure:
+    """Plot the points that each class loses after training on each set, a panel per classifier; grey within noise.
+
+    Parameters
+    ----------
+    shortfalls : polars.DataFrame
+        From :func:`synthdiv.diagnosis.shortfalls.tabulate_shortfalls`. Of many classes, those with the largest mean are
+        shown.
+    """
+    panels = [own for _, own in shortfalls.group_by("classifier", maintain_order=True)]
+    heights = [own["train_set"].n_unique() for own in panels]
+    count = min(shortfalls["class_id"].n_unique(), MOST_CLASSES)
+    figure = Figure(figsize=(2.6 + 0.42 * count, 0.36 * sum(heights) + 1.9 * len(panels)), layout="constrained")
+    axes = figure.subplots(len(panels), 1, squeeze=False, height_ratios=[height + 1 for height in heights])[:, 0]
+    for ax, own in zip(axes, panels, strict=True):
+        _fill_shortfalls(ax, own)
+    return figure
+
+
+def _fill_shortfalls(ax: Axes, table: pl.DataFrame) -> None:
+    means = table.group_by("class_id", maintain_order=True).agg(pl.col("shortfall").mean(), pl.col("name").first())
+    classes = means.sort("shortfall", descending=True, maintain_order=True).head(MOST_CLASSES)
+    sets = table["train_set"].unique(maintain_order=True).to_list()
+    rows = {(row["train_set"], row["class_id"]): row for row in table.iter_rows(named=True)}
+    places = list(itertools.product(range(len(sets)), range(len(classes))))
+    cells = {place: rows.get((sets[place[0]], classes["class_id"][place[1]])) for place in places}
+    values = np.full((len(sets), len(classes)), np.nan)
+    for place, found in cells.items():
+        if found is not None and found["finding"] not in (NOT_TESTED, WITHIN_NOISE):
+            values[place] = 100 * found["shortfall"]
+    most = float(np.nanmax(np.abs(values), initial=1.0))
+    ax.set_facecolor("0.93")
+    ax.imshow(np.ma.masked_invalid(values), cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto")
+    for place, found in cells.items():
+        if found is not None:
+            colour = "0.55" if np.isnan(values[place]) else "white" if abs(values[place]) > 0.6 * most else "black"
+            ax.text(*place[::-1], f"{round(100 * found['shortfall'])}", ha="center", va="center", size=8, color=colour)
+    ax.set_xticks(range(len(classes)), classes["name"].to_list(), rotation=60, ha="right")
+    ax.set_yticks(range(len(sets)), sets)
+    ax.spines[:].set_visible(False)
+    ax.tick_params(length=0)
+    chosen = f", {len(classes)} of {len(means):,} classes" if len(classes) < len(means) else ""
+    ax.set_title(f"points lost: {table['classifier'][0]}, evaluated on {table['evaluation_set'][0]}{chosen}", fontsize=9)
+
+
+def draw_shortfalls(files: Any) -> Figure:
+    """Draw the classes that fall short."""
+    return plot_shortfalls(read_table(files.table))
 
 
 def draw_accounts(files: Any) -> Figure:
