@@ -86,6 +86,7 @@ def make_config(folder):
         config["mixtures"][name] = {"parts": parts}
     tiny = config["classifiers"]["tiny"]
     tiny["train"] += ["Half", "Others", "Form-IM", "Synset-IM"]
+    tiny["swap"] = ["Disamb2.5-IM"]
     tiny["recipe"] = tiny["recipe"] | {"multi_crop": {}, "augmentation": {}}
     config["classifiers"]["filed"] = {"recipe": "recipe.yaml", "train": ["Natural-IM"], "evaluate": ["Natural-IM"]}
     own = {"images": natural | {"validation": "natural/val"}, "classes": "classes.csv"}

@@ -335,7 +335,7 @@ def find_unusual(value):
     return [] if value is None or type(value) in (str, int, float, bool) else [value]
 
 
-@pytest.mark.parametrize("name", ["config", "demo_sd"])
+@pytest.mark.parametrize("name", ["config", "demo_answer", "demo_sd"])
 def test_all_params_are_plain_values_in_order(monkeypatch, name):
     """Snakemake sees no change of others, nor the same keys in another order as the same."""
     monkeypatch.chdir(REPOSITORY)

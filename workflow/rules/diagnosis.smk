@@ -8,10 +8,12 @@
 6. tabulate_interventions measures what training gains from each change of one setting.
 7. tabulate_accounts divides the shortfall of each training set into such gains.
 8. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
+9. measure_shortcut measures how far classifiers tell generated from natural images, instead of classes.
 """
 
 
 localrules:
+    measure_shortcut,
     tabulate_diagnosis,
     tabulate_shortfalls,
     tabulate_tradeoff,
@@ -210,3 +212,22 @@ rule tabulate_shortfalls:
         "Tabulate the classes that fall short"
     script:
         "../scripts/tabulate_shortfalls.py"
+
+
+rule measure_shortcut:
+    input:
+        predictions=from_plan(diagnosis.list_swap_predictions),
+    output:
+        table="<results>/tables/shortcut.csv",
+    log:
+        "<logs>/measure_shortcut.log",
+    benchmark:
+        "<benchmarks>/measure_shortcut.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(diagnosis.measure_shortcut),
+    message:
+        "Measure how far classifiers tell generated from natural images"
+    script:
+        "../scripts/measure_shortcut.py"

@@ -22,6 +22,7 @@ from synthdiv.report.summary import (
     summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
+    summarise_shortcut,
     summarise_shortfalls,
     summarise_split,
     summarise_transfer,
@@ -41,6 +42,8 @@ def main(job: WriteSummary, smk: Script) -> None:
         parts.append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
     if "interventions" in tables:
         parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
+    if "shortcut" in tables:
+        parts.append(("Natural and generated classes in one training set", summarise_shortcut(tables["shortcut"])))
     if "shortfalls" in tables:
         parts.append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
     if "causes" in tables:

@@ -194,6 +194,10 @@ class ClassifierEntry(ConfigPart):
     init_from: Given[InitFrom] = None
     """Start each training run from the weights that another classifier of the same model has with the same seed, for
     example after training on synthetic images."""
+    swap: Distinct[str] = Field([])
+    """Training sets of this classifier for which a swap check trains two more (shortcut.csv): half of the classes with
+    images of the set and half with natural ones, and the other way round. It measures how far a classifier tells generated
+    from natural images instead of classes, when a training set mixes them between classes."""
     monitor: Given[str] = None
     """A set whose evaluation split is evaluated five times during training, only for the training curves; it affects no
     choice."""

@@ -49,7 +49,7 @@ EXAMPLE_GENERATOR = (
 )
 EXAMPLE_ENCODER = "name one, such as encoders: {clip: {model: ViT-L-14-quickgelu, pretrained: openai}}"
 
-ONLY_TRAINING = ("seeds", "init_from", "monitor", "seeds_per_job", "processes", "checkpoint_minutes")
+ONLY_TRAINING = ("seeds", "init_from", "swap", "monitor", "seeds_per_job", "processes", "checkpoint_minutes")
 """Keys of a classifier, beside its recipe, that have an effect on training alone."""
 
 
@@ -133,6 +133,7 @@ def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
         yield from _check_list(classifier.evaluate, sets, (*where, "evaluate"), "set")
         yield from _check_name(classifier.monitor, sets, (*where, "monitor"), "set")
         yield from _check_list(classifier.train, trained, (*where, "train"), "set or mixture")
+        yield from _check_list(classifier.swap, sets, (*where, "swap"), "set")
         source = classifier.init_from
         if source is not None:
             where = (*where, "init_from")

@@ -10,6 +10,7 @@ from typing import Any
 
 from synthdiv.config.loading import read_config, read_recipes
 from synthdiv.config.problems import about, locate_problems
+from synthdiv.config.swaps import add_swaps
 from synthdiv.plan.checks import check_names, check_study
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_tables import read_classes
@@ -40,6 +41,7 @@ def load_study(config: Mapping[str, Any], files: Iterable[str] = ()) -> Study:
         with about(("classes",)):
             classes = read_classes(checked.classes)
         check_names(checked, classes)
+        checked = add_swaps(checked, [row.key for row in classes])
         counts, probes = checked.count_images(), checked.prompt_probes
         study = Study(
             config=checked,

@@ -186,6 +186,22 @@ def _describe_shortfall_of_class(row: Mapping) -> str:
     return f"{points}, {row['finding']}{': ' + row['suspected'] if row['finding'] == SUSPECTED else ''}"
 
 
+def summarise_shortcut(shortcut: pl.DataFrame) -> list[str]:
+    """Summarise what happens to generated classes in a training set whose other classes are natural."""
+    sentences = []
+    for row in shortcut.iter_rows(named=True):
+        pushed = f"{100 * row['pushed']:+.1f} points{span(row['pushed_low'], row['pushed_high'])}"
+        loss = f"{100 * row['loss']:.1f} points{span(row['loss_low'], row['loss_high'])}"
+        is_found = row["pushed_low"] is not None and row["pushed_low"] > 0
+        advice = ": do not fill up some classes of a training set with generated images" if is_found else ""
+        sentences.append(
+            f"If half of the classes have images of {row['set']} and the others natural ones, the first half loses {loss} "
+            f"of recall, and {pushed} of its natural images are predicted as classes of the other half "
+            f"({row['classifier']}){advice}."
+        )
+    return sentences
+
+
 def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
     """Summarise what training gains from each intervention, on the evaluation set on which they are tested: the first."""
     sentences = []

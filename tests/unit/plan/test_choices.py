@@ -21,6 +21,7 @@ from synthdiv.plan.classifiers import (
     list_selection_sets,
 )
 from synthdiv.plan.experiments import list_diagnosed
+from synthdiv.plan.interventions import list_interventions
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.sets import find_natural_images, list_natural_sets
 
@@ -141,3 +142,24 @@ def test_a_selection_split_that_chooses_nothing_is_refused(demo, key):
     demo["sets"]["FashionStudio-IM"].setdefault(key, {})["selection"] = value
     with pytest.raises(ConfigError, match=f"sets.FashionStudio-IM.{key}.selection: nothing is chosen by this set"):
         load_study(demo)
+
+
+def test_the_demos_open_questions(monkeypatch):
+    """Their config completes the combinations of two settings, has three sizes of a set, and no image of the demo anew."""
+    monkeypatch.chdir(REPOSITORY)
+    study, demo = (
+        load_study(yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text()))
+        for name in ("demo_answer", "config")
+    )
+    pairs = [(one.base, one.changed, one.setting) for one in list_interventions(study, "small")]
+    assert pairs == [
+        ("Synset-IM", "Synset2.5-IM", "guidance_scale"),
+        ("Synset-IM", "Disamb-IM", "prompts"),
+        ("Synset2.5-IM", "Disamb2.5-100", "prompts"),
+        ("Disamb-IM", "Disamb2.5-100", "guidance_scale"),
+        ("Disamb2.5-100", "Disamb2.5-200", "images"),
+        ("Disamb2.5-200", "More2.5-IM", "images"),
+    ]
+    assert study.config.generators == demo.config.generators
+    assert study.config.classifiers["small"].recipe == demo.config.classifiers["small"].recipe
+    assert study.sets["Fashion-IM"] == demo.sets["Fashion-IM"]

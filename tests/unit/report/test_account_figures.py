@@ -7,7 +7,13 @@ import pytest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
 from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
-from synthdiv.report.summary import summarise_accounts, summarise_causes, summarise_choice, summarise_shortfalls
+from synthdiv.report.summary import (
+    summarise_accounts,
+    summarise_causes,
+    summarise_choice,
+    summarise_shortcut,
+    summarise_shortfalls,
+)
 
 
 def tabulate(*rows, **others):
@@ -164,6 +170,19 @@ def test_classes_that_fall_short_in_words():
         "[5.0, 15.0], suspected: ambiguity.",
     ]
     assert summarise_shortfalls(SHORTFALLS.with_columns(finding=pl.lit("not tested"))) == []
+
+
+def test_swap_checks_in_words():
+    row = {"classifier": "c", "set": "A", "loss": 0.3, "loss_low": 0.25, "loss_high": 0.35}
+    row |= {"pushed": 0.4, "pushed_low": 0.3, "pushed_high": 0.5}
+    (sentence,) = summarise_shortcut(pl.DataFrame([row]))
+    assert sentence == (
+        "If half of the classes have images of A and the others natural ones, the first half loses 30.0 points [25.0, 35.0] "
+        "of recall, and +40.0 points [30.0, 50.0] of its natural images are predicted as classes of the other half (c): do "
+        "not fill up some classes of a training set with generated images."
+    )
+    (sentence,) = summarise_shortcut(pl.DataFrame([row | {"pushed_low": None, "pushed_high": None}]))
+    assert sentence.endswith("+40.0 points of its natural images are predicted as classes of the other half (c).")
 
 
 def test_a_settled_cause_is_not_named():
