@@ -11,14 +11,15 @@ from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.summary import (
+    find_unfit,
     summarise_accounts,
     summarise_audit,
-    summarise_causes,
     summarise_choice,
     summarise_claims,
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
+    summarise_fit_causes,
     summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
@@ -47,7 +48,9 @@ def main(job: WriteSummary, smk: Script) -> None:
     if "shortfalls" in tables:
         parts.append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
     if "causes" in tables:
-        parts.append(("Suspected causes", summarise_causes(tables["causes"], tables.get("shortfalls"))))
+        assert natural is not None
+        unfit = find_unfit(tables["experiments"], natural, job.reference, job.n_classes)
+        parts.append(("Suspected causes", summarise_fit_causes(tables["causes"], tables.get("shortfalls"), unfit)))
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if natural is not None:

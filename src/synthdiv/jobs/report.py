@@ -26,11 +26,13 @@ class WriteSummary(Job):
         The natural set.
     reference : str or None
         The reference set of the error split.
+    n_classes : int
     """
 
     study: str
     natural: str | None
     reference: str | None
+    n_classes: int
 
 
 class WriteTablePage(Job):
@@ -63,6 +65,7 @@ def write_summary(study: Study) -> WriteSummary:
         study=study.name,
         natural=find_natural_reference(study),
         reference=next(iter(list_diagnosis_references(study)), None),
+        n_classes=len(study.classes),
     )
 
 

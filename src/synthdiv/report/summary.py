@@ -215,6 +215,49 @@ def summarise_interventions(interventions: pl.DataFrame) -> list[str]:
     return sentences
 
 
+def find_unfit(experiments: pl.DataFrame, natural: str, reference: str | None, n_classes: int) -> dict[str, str]:
+    """Find what the encoder cannot judge: sets whose class centroids recognise natural images no better than chance.
+
+    Parameters
+    ----------
+    experiments : polars.DataFrame
+        The matrix of the first encoder.
+    natural : str
+        The natural set.
+    reference : str or None
+        The first set of prompts, or the natural set.
+    n_classes : int
+
+    Returns
+    -------
+    dict of str to str
+        Under "images" or "texts", a sentence; empty if nothing speaks against the suspected causes.
+    """
+    found = {}
+    for kind, name, advice in (
+        ("images", natural, "use another encoder"),
+        ("texts", reference, "use another encoder, or prompts with its wording; only diversity is judged here"),
+    ):
+        row = next(experiments.filter(query=natural, reference=name).iter_rows(named=True), None)
+        if row is not None and row["centroid_accuracy_low"] <= 1 / n_classes:
+            bounds = span(row["centroid_accuracy_low"], row["centroid_accuracy_high"])
+            found[kind] = (
+                f"Causes that need {kind} cannot be judged: class centroids of {name} recognise "
+                f"{percent(row['centroid_accuracy'])}{bounds} of the images of {natural}, and chance "
+                f"{percent(1 / n_classes)}: {advice}."
+            )
+    return found
+
+
+def summarise_fit_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None, unfit: Mapping[str, str]) -> list[str]:
+    """Summarise the causes that the encoder can judge, as :func:`summarise_causes`, after what it cannot judge."""
+    if "images" in unfit:
+        return [unfit["images"]]
+    if "texts" in unfit:
+        return [unfit["texts"], *summarise_causes(causes.filter(cause="diversity"), shortfalls)]
+    return summarise_causes(causes, shortfalls)
+
+
 def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = None) -> list[str]:
     """Summarise the causes of each set, with their classes and a suggested intervention.
 

@@ -8,9 +8,11 @@ from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
 from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
 from synthdiv.report.summary import (
+    find_unfit,
     summarise_accounts,
     summarise_causes,
     summarise_choice,
+    summarise_fit_causes,
     summarise_shortcut,
     summarise_shortfalls,
 )
@@ -205,3 +207,44 @@ def test_a_settled_cause_is_not_named():
         "C: adherence",
     ]
     assert len(summarise_causes(causes)) == 4
+
+
+@pytest.mark.parametrize(
+    ("low", "kinds"), [({"N": 0.5, "P": 0.4}, []), ({"N": 0.5, "P": 0.09}, ["texts"]), ({"N": 0.1, "P": 0.4}, ["images"])]
+)
+def test_an_encoder_at_chance_judges_no_cause(low, kinds):
+    rows = [
+        {
+            "query": "N",
+            "reference": name,
+            "centroid_accuracy": 0.12,
+            "centroid_accuracy_low": one,
+            "centroid_accuracy_high": 0.9,
+        }
+        for name, one in low.items()
+    ]
+    unfit = find_unfit(pl.DataFrame(rows), "N", "P", 10)
+    assert list(unfit) == kinds
+    causes = pl.DataFrame(
+        {
+            "set": "A",
+            "class_id": [0, 1],
+            "name": ["cat", "dog"],
+            "cause": ["diversity", "adherence"],
+            "confidence": 1.0,
+            "predicted_class": "fox",
+            "predicted_class_share": 0.5,
+            "best_text": "a cat",
+            "spread_ratio": 0.1,
+        }
+    )
+    sentences = summarise_fit_causes(causes, None, unfit)
+    assert [sentence.split(" in ")[0] for sentence in sentences if sentence.startswith("A:")] == {
+        "": ["A: adherence", "A: diversity"],
+        "texts": ["A: diversity"],
+        "images": [],
+    }["".join(kinds)]
+    if kinds:
+        assert sentences[0].startswith(f"Causes that need {kinds[0]} cannot be judged: class centroids of ")
+        assert "recognise 12.0 % [" in sentences[0]
+        assert "and chance 10.0 %: use another encoder" in sentences[0]
