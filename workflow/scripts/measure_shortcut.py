@@ -20,8 +20,8 @@ def main(job: MeasureShortcut, smk: Script) -> None:
     rows = []
     for n, one in enumerate(job.checks):
         paths = smk.input.predictions[3 * n : 3 * n + 3]
-        alone, *mixed = (read_answers(read_table(path))[one.evaluation_set] for path in paths)
-        head = {"classifier": one.classifier, "evaluation_set": one.evaluation_set, "set": one.set_name}
+        alone, *mixed = (read_answers(read_table(path))[one.natural] for path in paths)
+        head = {"classifier": one.classifier, "evaluation_set": one.natural, "set": one.set_name}
         rows.append(head | measure_shortcut(alone, mixed, one.generated))
     write_result(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
 

@@ -10,12 +10,11 @@ from typing import Any
 import polars as pl
 
 from synthdiv.core.errors import StudyError
+from synthdiv.images.natural_index import MAX_HELD_OUT
 
 REQUIRED = ("train_set", "seed", "image", "class", "predicted")
 OPTIONAL = ("evaluation_set", "log_probability", "confidence")
 TEXT = ("train_set", "evaluation_set", "image", "class")
-MOST_SELECTED = 50
-"""Number of images of a class that are set aside to choose a training set, at most; a tenth of them, if that is less."""
 SCHEMA: dict[str, Any] = {
     "seed": pl.Int64,
     "evaluation_set": pl.String,
@@ -170,12 +169,12 @@ def split_selection(predictions: pl.DataFrame, selected: str | None, seed: int) 
     Returns
     -------
     others, aside : polars.DataFrame
-        A tenth of each class's images is set aside, at most ``MOST_SELECTED``, and never all.
+        A tenth of each class's images is set aside, at most ``MAX_HELD_OUT``, and never all.
     """
     images = predictions.filter(evaluation_set=selected).select("class_id", "image").unique()
     ranks = [hashlib.sha256(f"selection {seed} {name}".encode()).hexdigest() for name in images["image"]]
     count = pl.len().over("class_id")
-    most = pl.min_horizontal(pl.lit(MOST_SELECTED), (count + 9) // 10, count - 1)
+    most = pl.min_horizontal(pl.lit(MAX_HELD_OUT), (count + 9) // 10, count - 1)
     aside = (
         images.with_columns(rank=pl.Series(ranks, dtype=pl.String))
         .with_columns(place=pl.col("rank").rank("ordinal").over("class_id"), most=most)

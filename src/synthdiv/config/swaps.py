@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from synthdiv.config.problems import ConfigError, Problem
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, Mixture, MixturePart
+from synthdiv.core.job import Part
 
 
-@dataclass(frozen=True)
-class SwapCheck:
+class SwapCheck(Part):
     """Two complementary training sets.
 
     Attributes
@@ -24,7 +23,7 @@ class SwapCheck:
     set_name : str
         The set whose images half of the classes have.
     natural : str
-        The natural set of the other half.
+        The natural set of the other half, on which the check evaluates.
     swaps : (str, str)
         The names of the two mixtures.
     generated : (tuple of int, tuple of int)
@@ -57,7 +56,8 @@ def list_swap_checks(config: StudyConfig, class_keys: Sequence[str]) -> Iterator
             if wrong is not None or natural is None:
                 raise ConfigError([Problem(("classifiers", name, "swap", n), wrong or "", repr(set_name))])
             swaps = (f"{set_name}-swap1", f"{set_name}-swap2")
-            yield SwapCheck(name, set_name, natural, swaps, (halves[0], halves[1]))
+            generated = (halves[0], halves[1])
+            yield SwapCheck(classifier=name, set_name=set_name, natural=natural, swaps=swaps, generated=generated)
 
 
 def _find_natural(config: StudyConfig, entry: ClassifierEntry) -> str | None:

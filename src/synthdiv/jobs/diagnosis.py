@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from synthdiv.config.swaps import list_swap_checks
+from synthdiv.config.swaps import SwapCheck, list_swap_checks
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings, find_results
 from synthdiv.jobs.prompts import count_own_images, describe_classes, describe_prompts, list_source_files
@@ -196,33 +196,10 @@ class TabulateAccounts(Job):
     natural: dict[str, tuple[str, ...]]
 
 
-class SwappedSet(Part):
-    """A swap check.
-
-    Attributes
-    ----------
-    classifier : str
-    set_name : str
-        The set whose images half of the classes have.
-    evaluation_set : str
-        The natural set.
-    swaps : (str, str)
-        The two mixtures.
-    generated : (tuple of int, tuple of int)
-        The classes with images of the set, in each.
-    """
-
-    classifier: str
-    set_name: str
-    evaluation_set: str
-    swaps: tuple[str, str]
-    generated: tuple[tuple[int, ...], tuple[int, ...]]
-
-
 class MeasureShortcut(Job):
     """The swap checks; the inputs are the predictions of the set and of both mixtures of each."""
 
-    checks: tuple[SwappedSet, ...]
+    checks: tuple[SwapCheck, ...]
 
 
 class TabulateShortfalls(Job):
@@ -432,18 +409,8 @@ def tabulate_shortfalls(study: Study) -> TabulateShortfalls:
 
 
 @cache
-def _list_swaps(study: Study) -> tuple[SwappedSet, ...]:
-    found = list_swap_checks(study.config, [row.key for row in study.classes])
-    return tuple(
-        SwappedSet(
-            classifier=one.classifier,
-            set_name=one.set_name,
-            evaluation_set=one.natural,
-            swaps=one.swaps,
-            generated=one.generated,
-        )
-        for one in found
-    )
+def _list_swaps(study: Study) -> tuple[SwapCheck, ...]:
+    return tuple(list_swap_checks(study.config, [row.key for row in study.classes]))
 
 
 def list_swap_predictions(study: Study) -> list[str]:
