@@ -50,7 +50,8 @@ def test_an_edited_override_regenerates_one_class_and_its_dependents(place):
     planned = list_jobs(plan.stdout)
     embedding = [job for job in planned if job.startswith("Embed the images")]
     assert embedding == [f"Embed the images of {name}, classes c0-2" for name in EDITED]
-    assert [job for job in planned if job.startswith("Train tiny")] == ["Train tiny on Mixed, seeds 5"]
+    trained = ["Disamb-IM", "Disamb2.5-IM", "Mixed"]
+    assert [job for job in planned if job.startswith("Train tiny")] == [f"Train tiny on {name}, seeds 5" for name in trained]
     assert "Score reference Natural-IM x query Natural-IM (clip)" not in planned
     assert "Score reference Natural-IM x query Disamb-IM (clip)" in planned
     ran = place.run("generate", "experiments")
@@ -236,6 +237,7 @@ def test_an_edited_prompt_of_a_probe_generates_only_that_prompt(place):
 
 def test_a_review_after_an_edit_shows_both_prompts_and_accuracies(place):
     del place.config["classifiers"], place.config["mixtures"]  # so that class centroids are the reviewer
+    del place.config["sets"]["Natural-IM"]["images"]["selection"]
     place.config["review"] = {"set": "Disamb-IM", "images": 5, "classes": 2}
     place.write_config()
     place.run("review")

@@ -32,6 +32,9 @@ MARKS = "used_by"
 BLOCK = re.compile(r"[0-9a-f]{64}\.tar")
 """The file name of a block."""
 
+CHECKSUM = range(148, 156)
+"""The place of its checksum in the header of a tar's member; readers take several spellings of it."""
+
 DIGEST_SIZE = 16
 """Bytes of an image's digest, of the 32 of SHA-256."""
 
@@ -172,15 +175,18 @@ def read_block(path: Path) -> list[StoredImage]:
 
 
 def check_padding(path: Path) -> None:
-    """Check the bytes of a block that belong to no image, no metadata and no header; nobody reads them.
+    """Check what nobody reads of a block: the bytes after images and metadata, and how a header's checksum is spelt.
 
     Raises
     ------
     StudyError
-        If one is not zero.
+        If one is not as it was written.
     """
     with tarfile.open(path, "r:") as tar, open(path, "rb") as file:
         for member in tar:
+            file.seek(member.offset + CHECKSUM.start)
+            if file.read(len(CHECKSUM)) != f"{member.chksum:06o}\0 ".encode():
+                raise StudyError(f"the archive's block {path} is damaged (before {member.name}), but its images are intact")
             file.seek(member.offset_data + member.size)
             if file.read(-member.size % tarfile.BLOCKSIZE).strip(b"\0"):
                 raise StudyError(f"the archive's block {path} is damaged (after {member.name}), but its images are intact")

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.archive import StoredImage, locate_block, name_member, read_block, read_bytes, write_block
+from synthdiv.images.archive import (
+    StoredImage,
+    check_padding,
+    locate_block,
+    name_member,
+    read_block,
+    read_bytes,
+    write_block,
+)
 
 IMAGES = [
     ("quail-train-000000", "png", b"\x89PNG" + bytes(range(256)) * 3, {"prompt": "quail – Wachtel", "maximum": 255.0}),
@@ -117,6 +125,19 @@ def test_a_block_with_a_flipped_bit_in_a_header_is_refused(block, number):
     data[members(block)[number].offset] ^= 1
     block.write_bytes(data)
     refuse(block)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_flipped_bit_of_a_headers_checksum_is_found(block, bit):
+    """Several spellings of it are read as the same number."""
+    data = block.read_bytes()
+    for place in range(members(block)[0].offset + 148, members(block)[0].offset + 156):
+        block.write_bytes(data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :])
+        with pytest.raises(StudyError, match="damaged"):
+            read_block(block)
+            check_padding(block)
+    block.write_bytes(data)
+    check_padding(block)
 
 
 def test_metadata_that_is_not_json_is_refused(block):
