@@ -6,7 +6,7 @@ Outputs: table, one row per classifier, evaluation set, training set and step; b
 
 import polars as pl
 
-from synthdiv.catalog.writing import write_result
+from synthdiv.catalog.writing import list_text_columns, write_result
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.accounts import (
@@ -40,6 +40,7 @@ def main(job: TabulateAccounts, smk: Script) -> None:
                 one.name: {name: Value(*value) for name, value in one.settings.items()} for one in sets if one.settings
             },
             mixed=frozenset(one.name for one in sets if one.mixes_styles),
+            natural=frozenset(one.name for one in sets if one.has_natural),
             edges=[one for one in job.interventions if one.classifier == classifier],
             bundles={name: frozenset(further) for name, further in COMES_WITH.items()},
         )
@@ -58,7 +59,7 @@ def main(job: TabulateAccounts, smk: Script) -> None:
 
 
 def _list_best(path: str) -> list[dict]:
-    return read_table(path).filter("best").to_dicts()
+    return read_table(path, list_text_columns("selection")).filter("best").to_dicts()
 
 
 if __name__ == "__main__":

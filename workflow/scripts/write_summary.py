@@ -6,6 +6,9 @@ Outputs: page, HTML.
 
 from pathlib import Path
 
+import polars as pl
+
+from synthdiv.catalog.writing import list_text_columns
 from synthdiv.core.files import replace_atomically
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.core.tables import read_table
@@ -35,7 +38,7 @@ from synthdiv.report.summary import (
 def main(job: WriteSummary, smk: Script) -> None:
     """Read the existing tables, summarise them and write the page."""
     natural = job.natural
-    tables = {Path(path).stem: read_table(path) for path in smk.input.tables}
+    tables = {Path(path).stem: _read(path) for path in smk.input.tables}
     parts = []
     if "selection" in tables:
         parts.append(("Which training set is best", summarise_choice(tables["selection"], tables["accounts"])))
@@ -74,6 +77,10 @@ def main(job: WriteSummary, smk: Script) -> None:
         parts.append(("Contradictory metrics", contradictions))
     with replace_atomically(smk.output.page) as temporary:
         temporary.write_text(write_page(job.study, parts), encoding="utf-8")
+
+
+def _read(path: str) -> pl.DataFrame:
+    return read_table(path, list_text_columns(Path(path).stem))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,9 @@ from synthdiv.images.natural_index import MAX_HELD_OUT
 REQUIRED = ("train_set", "seed", "image", "class", "predicted")
 OPTIONAL = ("evaluation_set", "log_probability", "confidence")
 TEXT = ("train_set", "evaluation_set", "image", "class")
+NUMBERS = ("seed", "log_probability", "confidence")
+ROUNDING = 1e-4
+"""How far rounding may carry a probability or its logarithm out of its range."""
 SCHEMA: dict[str, Any] = {
     "seed": pl.Int64,
     "evaluation_set": pl.String,
@@ -70,6 +73,8 @@ def read_predictions(
         predicted=_find_predicted(path, table["predicted"], class_keys),
     )
     _check_images(path, table)
+    order = {name: n for n, name in enumerate(evaluated)}
+    table = table.sort(pl.col("evaluation_set").replace_strict(order), maintain_order=True)
     numbers = pl.col("image").rank("dense").over("evaluation_set", "class_id") - 1
     most = int(table["predicted"].list.len().min())  # type: ignore[arg-type]
     top5 = pl.col("predicted").list.contains(pl.col("class_id")) if most >= min(5, len(class_keys)) else pl.lit(None)
@@ -81,7 +86,7 @@ def read_predictions(
 def _read(path: Path | str) -> pl.DataFrame:
     try:
         is_csv = str(path).endswith(".csv")
-        types = dict.fromkeys((*TEXT, "predicted"), pl.String)
+        types = dict.fromkeys((*TEXT, "predicted"), pl.String) | dict.fromkeys(NUMBERS, pl.Float64)
         table = pl.read_csv(path, schema_overrides=types) if is_csv else pl.read_parquet(path)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise StudyError(f"{path} cannot be read as a table: {str(error).splitlines()[0]}") from None
@@ -92,19 +97,19 @@ def _read(path: Path | str) -> pl.DataFrame:
     for name in table.columns:
         if (row := _find_first(table[name].is_null())) is not None:
             raise StudyError(f"{path}, row {row}: it has no {name}")
-    numbers = [name for name in ("log_probability", "confidence") if name in table.columns]
-    texts = [name for name in TEXT if name in table.columns]
+    numbers, texts = ([name for name in names if name in table.columns] for names in (NUMBERS, TEXT))
     try:
-        table = table.with_columns(
-            pl.col(texts).cast(pl.String), pl.col(numbers).cast(pl.Float64), pl.col("seed").cast(pl.Int64)
-        )
+        table = table.with_columns(pl.col(texts).cast(pl.String), pl.col(numbers).cast(pl.Float64))
     except pl.exceptions.PolarsError as error:
         raise StudyError(f"{path}: a column has values of another kind: {str(error).splitlines()[0]}") from None
+    if (row := _find_first(table["seed"] != table["seed"].floor())) is not None:
+        raise StudyError(f"{path}, row {row}: seed is {table['seed'][row]:g}; it must be a whole number")
     for name, low, high in (("log_probability", float("-inf"), 0.0), ("confidence", 0.0, 1.0)):
         if name not in table.columns:
             table = table.with_columns(pl.lit(None, dtype=pl.Float64).alias(name))
-        elif (row := _find_first(~table[name].is_between(low, high))) is not None:
-            raise StudyError(f"{path}, row {row}: {name} is {table[name][row]:g}; it must be from {low:g} to {high:g}")
+        elif (row := _find_first(~table[name].is_between(low - ROUNDING, high + ROUNDING))) is not None:
+            raise StudyError(f"{path}, row {row}: {name} is {table[name][row]:.6g}; it must be from {low:g} to {high:g}")
+        table = table.with_columns(pl.col(name).clip(low, high))
     return table
 
 
@@ -122,6 +127,7 @@ def _find_classes(path: Path | str, keys: pl.Series, class_keys: Sequence[str]) 
 
 def _find_predicted(path: Path | str, given: pl.Series, class_keys: Sequence[str]) -> pl.Series:
     """Return the class_ids of the predicted classes of each image, at most five."""
+    given = given.arr.to_list() if isinstance(given.dtype, pl.Array) else given
     lists = given if isinstance(given.dtype, pl.List) else pl.DataFrame({"one": given}).select(pl.concat_list("one"))["one"]
     table = pl.DataFrame({"row": pl.int_range(len(lists), eager=True), "keys": lists.list.head(5).cast(pl.List(pl.String))})
     if (row := _find_first(table["keys"].list.len() == 0)) is not None:
@@ -142,16 +148,17 @@ def _check_images(path: Path | str, table: pl.DataFrame) -> None:
         row = double.row(0, named=True)
         raise StudyError(
             f"{path} has the image {row['image']!r} of class {row['class']!r} twice for train_set {row['train_set']!r}, "
-            f"seed {row['seed']}"
+            f"seed {row['seed']:g}"
         )
-    for (name,), own in table.group_by("evaluation_set", maintain_order=True):
-        images = own.select(image).n_unique()
-        counted = own.group_by("train_set", "seed", maintain_order=True).len()
-        for row in counted.filter(pl.col("len") != images).iter_rows(named=True):
-            raise StudyError(
-                f"{path}: of the {images} images of {name}, train_set {row['train_set']!r}, seed {row['seed']}, has "
-                f"{row['len']}: all must have the same, since they are compared image by image"
-            )
+    images = table.group_by("evaluation_set").agg(most=pl.struct(image).n_unique())
+    counted = table.group_by(runs).agg(count=pl.len())
+    wanted = table.select("train_set", "seed").unique().join(images, how="cross")
+    found = wanted.join(counted, on=runs, how="left").with_columns(pl.col("count").fill_null(0)).sort(runs)
+    for row in found.filter(pl.col("count") != pl.col("most")).iter_rows(named=True):
+        raise StudyError(
+            f"{path}: of the {row['most']} images of {row['evaluation_set']}, train_set {row['train_set']!r}, seed "
+            f"{row['seed']:g}, has {row['count']}: all must have the same, since they are compared image by image"
+        )
 
 
 def split_selection(predictions: pl.DataFrame, selected: str | None, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:

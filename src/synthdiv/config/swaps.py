@@ -52,10 +52,10 @@ def list_swap_checks(config: StudyConfig, class_keys: Sequence[str]) -> Iterator
     for name, entry in config.classifiers.items():
         for n, set_name in enumerate(entry.swap):
             natural = _find_natural(config, entry)
-            wrong = _find_mistake(config, entry, set_name, natural)
+            wrong = _find_mistake(config, entry, set_name, natural) if len(class_keys) > 1 else "the study has one class"
             if wrong is not None or natural is None:
                 raise ConfigError([Problem(("classifiers", name, "swap", n), wrong or "", repr(set_name))])
-            swaps = (f"{set_name}-swap1", f"{set_name}-swap2")
+            swaps = (f"{set_name}-{natural}-swap1", f"{set_name}-{natural}-swap2")
             generated = (halves[0], halves[1])
             yield SwapCheck(classifier=name, set_name=set_name, natural=natural, swaps=swaps, generated=generated)
 
@@ -85,7 +85,11 @@ def add_swaps(config: StudyConfig, class_keys: Sequence[str]) -> StudyConfig:
     Both parts have equally many images of each class, where the config says how many.
     """
     mixtures, classifiers = dict(config.mixtures), dict(config.classifiers)
-    for check in list_swap_checks(config, class_keys):
+    for check in list(list_swap_checks(config, class_keys)):
+        for name in check.swaps:
+            if name in config.mixtures or name in config.sets:
+                message = f"its check makes a mixture {name}, and the config has a set or mixture of this name: rename that"
+                raise ConfigError([Problem(("classifiers", check.classifier, "swap"), message)])
         counts = [_count(config, check.set_name), _count(config, check.natural)]
         most = min((count for count in counts if count is not None), default=None)
         for name, class_ids in zip(check.swaps, check.generated, strict=True):

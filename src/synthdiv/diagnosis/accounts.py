@@ -89,6 +89,9 @@ class Graph:
         The sets whose images are of one source alone.
     mixed : set of str
         The sets that mix styles between classes.
+    natural : set of str
+        The sets with natural images. They are joined to others that have none, but no step leads through them: natural
+        images that are removed again are no intervention.
     edges : sequence of Intervention
     bundles : mapping of str to set of str
         Settings that change together with another one: these are no settings of their own then.
@@ -96,17 +99,20 @@ class Graph:
 
     settings: Mapping[str, Mapping[str, Value]]
     mixed: frozenset[str]
+    natural: frozenset[str]
     edges: Sequence[Intervention]
     bundles: Mapping[str, frozenset[str]]
 
     def find_path(self, start: str, end: str) -> list[Step] | None:
         """Return the interventions of a shortest path from one set to another; None if there is no path."""
+        if start not in self.natural and end in self.natural:
+            return None
         came: dict[str, Step | None] = {start: None}
         waiting = deque([start])
         while waiting and end not in came:
             name = waiting.popleft()
             for step in self._list_steps(name):
-                if step.changed not in came:
+                if step.changed not in came and (step.changed in self.natural) == (end in self.natural):
                     came[step.changed] = step
                     waiting.append(step.changed)
         if end not in came:
@@ -233,7 +239,7 @@ def _average_orders(graph: Graph, cells: Mapping[frozenset[str], str], factors: 
             edge.acts_on
             for edge in graph.edges
             if edge.setting == factor and {edge.base, edge.changed} <= set(cells.values())
-        }
+        } or {edge.acts_on for edge in graph.edges if edge.setting == factor}  # by way of values in between
         yield Step(
             INTERVENTION,
             weights,

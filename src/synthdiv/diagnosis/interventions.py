@@ -20,6 +20,8 @@ from synthdiv.stats.crossed import (
 )
 from synthdiv.stats.rank_correlation import rank_correlation
 
+MAX_LOSS = 100.0
+"""The log loss of an image whose class is no candidate, or so improbable that its probability is rounded to 0."""
 HEAD: dict[str, Any] = dict.fromkeys(
     ("classifier", "evaluation_set", "base", "changed", "setting", "before", "after"), pl.String
 )
@@ -50,7 +52,7 @@ class Answers(NamedTuple):
     class_ids : int array of shape (n,)
     correct : float64 array of shape (s, n)
     losses : float64 array of shape (s, n)
-        Minus the log-probability of the image's class.
+        Minus the log-probability of the image's class, at most ``MAX_LOSS``.
     predicted : int array of shape (s, n)
     """
 
@@ -73,7 +75,7 @@ def read_answers(predictions: pl.DataFrame) -> dict[str, Answers]:
         found[str(name)] = Answers(
             first["class_id"].to_numpy(),
             arrange(table["correct_top1"].cast(pl.Float64)),
-            -arrange(table["log_probability"].cast(pl.Float64)),
+            np.minimum(-arrange(table["log_probability"].cast(pl.Float64)), MAX_LOSS),
             arrange(table["predicted"].list.first()),
         )
     return found

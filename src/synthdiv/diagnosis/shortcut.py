@@ -43,7 +43,7 @@ def measure_shortcut(alone: Answers, mixed: Sequence[Answers], generated: Sequen
         recall, and the share that is predicted as a class with natural images there.
     """
     in_second = np.isin(alone.class_ids, list(generated[1]))
-    both = [one.predicted[: min(len(other.predicted) for other in mixed)] for one in mixed]
+    seeds = min(len(one.predicted) for one in mixed)
     every = np.arange(1 + max(map(max, generated)))
     is_natural = [~np.isin(every, list(own)) for own in generated]  # whether a class has natural images, in each mixture
 
@@ -53,8 +53,8 @@ def measure_shortcut(alone: Answers, mixed: Sequence[Answers], generated: Sequen
     def count_pushed(predicted: np.ndarray) -> np.ndarray:
         return choose(is_natural[0][predicted], is_natural[1][predicted]).astype(np.float64)
 
-    predicted = choose(*both)
-    correct = (predicted == alone.class_ids).astype(np.float64)
+    predicted = choose(*(one.predicted[:seeds] for one in mixed))
+    correct = choose(*(one.correct[:seeds] for one in mixed))
     pairs = {"loss": (correct, alone.correct), "pushed": (count_pushed(alone.predicted), count_pushed(predicted))}
     row: dict[str, Any] = {"n_images": len(alone.class_ids), "n_seeds": min(len(correct), len(alone.correct))}
     row |= {"recall_alone": float(alone.correct.mean()), "recall_mixed": float(correct.mean())}

@@ -163,11 +163,14 @@ class TrainingSet(Part):
         A number and a label of the value of each setting, equal for equal values; none if its images are of several sources.
     mixes_styles : bool
         Whether classes differ in more than their prompts.
+    has_natural : bool
+        Whether some of its images are natural.
     """
 
     name: str
     settings: dict[str, tuple[int, str]]
     mixes_styles: bool
+    has_natural: bool
 
 
 class TabulateAccounts(Job):
@@ -354,9 +357,15 @@ def tabulate_interventions(study: Study) -> TabulateInterventions:
 
 
 def list_accounting(study: Study) -> list[str]:
-    """List the classifiers with several training sets, of which some are not natural."""
+    """List the classifiers with a training set that is not natural, and one to compare it with."""
     classifiers = list_answering(study).items()
-    return [name for name, entry in classifiers if len(entry.train) > 1 and list_accounted(study, name)]
+    return [
+        name
+        for name, entry in classifiers
+        if len(entry.train) > 1
+        and list_accounted(study, name)
+        and (list_natural_trainings(study, name) or len(list_choices(study, name)) > 1)
+    ]
 
 
 def _list_account_evaluations(study: Study) -> list[tuple[str, str]]:
@@ -376,7 +385,7 @@ def list_choice(study: Study) -> list[str]:
 @plans(once_if(list_accounting))
 def tabulate_accounts(study: Study) -> TabulateAccounts:
     """Plan the table of accounts."""
-    classifiers = list_accounting(study)
+    classifiers, swaps = list_accounting(study), {name for one in _list_swaps(study) for name in one.swaps}
     return TabulateAccounts(
         interventions=tuple(one for one in _list_interventions(study) if one.classifier in classifiers),
         evaluations=tuple(_list_account_evaluations(study)),
@@ -386,12 +395,13 @@ def tabulate_accounts(study: Study) -> TabulateAccounts:
                     name=training,
                     settings=describe_settings(study, name).get(training, {}),
                     mixes_styles=resolve_settings(study, training) is None,
+                    has_natural=training not in list_choices(study, name),
                 )
                 for training in list_answering(study)[name].train
             )
             for name in classifiers
         },
-        accounted={name: tuple(list_accounted(study, name)) for name in classifiers},
+        accounted={name: tuple(one for one in list_accounted(study, name) if one not in swaps) for name in classifiers},
         choices={name: tuple(list_choices(study, name)) for name in classifiers},
         natural={name: tuple(list_natural_trainings(study, name)) for name in classifiers},
     )

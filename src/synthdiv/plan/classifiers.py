@@ -72,9 +72,17 @@ def list_choices(study: Study, classifier: str) -> list[str]:
 
 
 def list_natural_trainings(study: Study, classifier: str) -> list[str]:
-    """List the training sets of a classifier that consist of images of the natural set on which it is evaluated."""
-    natural, trained = find_natural_evaluation(study, classifier), list_answering(study)[classifier].train
-    return [name for name in trained if [part.set for part in list_parts(study, name)] == [natural]]
+    """List the training sets of a classifier that consist of images of one natural set, of all classes.
+
+    If some are of the set on which it is evaluated, only these.
+    """
+    sources = {
+        name: parts[0].set
+        for name in list_answering(study)[classifier].train
+        if len(parts := list_parts(study, name)) == 1 and parts[0].classes is None and study.sets[parts[0].set].is_natural
+    }
+    evaluated = [name for name, source in sources.items() if source == find_natural_evaluation(study, classifier)]
+    return evaluated or list(sources)
 
 
 def list_accounted(study: Study, classifier: str) -> list[str]:

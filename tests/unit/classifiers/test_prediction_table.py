@@ -114,6 +114,41 @@ def test_a_wrong_table_is_refused(tmp_path, kind, evaluated, message):
         read(tmp_path, break_table(kind), evaluated=evaluated)
 
 
+def test_a_missing_evaluation_set_of_one_training_set_is_named(tmp_path):
+    table = pl.concat([make_table(evaluation_set="N"), make_table(evaluation_set="M", sets="A")])
+    with pytest.raises(StudyError, match="of the 12 images of M, train_set 'B', seed 1, has 0"):
+        read(tmp_path, table, evaluated=("N", "M"))
+
+
+def test_evaluation_sets_are_in_the_order_of_the_config(tmp_path):
+    table = pl.concat([make_table(evaluation_set="M"), make_table(evaluation_set="N")])
+    found = read(tmp_path, table, evaluated=("N", "M"))
+    assert found["evaluation_set"].unique(maintain_order=True).to_list() == ["N", "M"]
+
+
+def test_numbers_of_a_csv_may_be_whole_at_first_and_rounded(tmp_path):
+    table = make_table(n=60).with_columns(confidence=pl.lit(1.0), log_probability=pl.lit(0.0))
+    last = pl.int_range(pl.len()) == pl.len() - 1
+    table = table.with_columns(confidence=pl.when(last).then(0.97).otherwise(1.0000001), log_probability=pl.lit(1e-7))
+    path = tmp_path / "predictions.csv"
+    path.write_text(table.write_csv().replace("1.0000001", "1").replace("0.97", "0.97"))
+    found = read_predictions(path, trained=["A", "B"], evaluated=["N"], class_keys=KEYS)
+    assert sorted(found["confidence"].unique().to_list()) == pytest.approx([0.97, 1.0])
+    assert found["log_probability"].unique().to_list() == [0.0]
+
+
+def test_seeds_are_whole_numbers(tmp_path):
+    with pytest.raises(StudyError, match=r"row 0: seed is 0.5; it must be a whole number"):
+        read(tmp_path, make_table(seeds=(0.5, 1.5)))
+    assert set(read(tmp_path, make_table(seeds=(1.0, 2.0)))["seed"]) == {1, 2}
+
+
+def test_predicted_classes_may_be_arrays(tmp_path):
+    lists = make_table().with_columns(predicted=pl.concat_list("predicted", pl.lit("dog")))
+    arrays = lists.with_columns(pl.col("predicted").cast(pl.Array(pl.String, 2)))
+    assert read(tmp_path, arrays).equals(read(tmp_path, lists))
+
+
 def test_a_file_that_is_no_table_is_refused(tmp_path):
     (tmp_path / "predictions.parquet").write_text("no table")
     with pytest.raises(StudyError, match="cannot be read as a table"):

@@ -45,7 +45,8 @@ def join(settings, *pairs, mixed=(), **bundles):
             Intervention(classifier="c", base=base, changed=changed, setting=setting, acts_on=f"on {setting}", **values)
         )
     values = {name: {key: Value(hash(one), one) for key, one in own.items()} for name, own in settings.items()}
-    return Graph(values, frozenset(mixed), edges, {name: frozenset(further) for name, further in bundles.items()})
+    natural = frozenset(name for name in (*settings, *(one for pair in pairs for one in pair)) if name[0] == "N")
+    return Graph(values, frozenset(mixed), natural, edges, {name: frozenset(further) for name, further in bundles.items()})
 
 
 CHAIN = {
@@ -106,6 +107,13 @@ def test_an_equal_number_of_images_is_no_setting_of_the_first_step():
     assert plan_account(join(settings, *PAIRS), "clear 2", "clear 2", "N")[1].setting == ""
 
 
+def test_no_step_removes_natural_images_that_another_added():
+    """A mixture is joined to natural images and to a generated set, and is no price of the way from one to the other."""
+    bridge = [("N", "N and clear 2"), ("clear 2", "N and clear 2")]
+    steps = plan_account(join(CHAIN, *PAIRS, *bridge), "clear 5", "clear 2", "N")
+    assert [(step.kind, step.changed) for step in steps[1:]] == [(NOT_PRICED, "clear 2"), (INTERVENTION, "clear 5")]
+
+
 def test_a_set_with_natural_images_is_joined_to_natural_images():
     """Natural images with generated ones added: no step leads through the anchor."""
     steps = plan_account(join(CHAIN, *PAIRS, ("N", "N and clear 2")), "N and clear 2", "clear 2", "N")
@@ -151,6 +159,19 @@ def test_all_cells_of_a_factorial_give_the_mean_over_orders(count):
     alone = [top1["".join("b" if n == turn else "a" for n in range(count))] - top1[start] for turn in range(count)]
     assert rows[-1]["kind"] == INTERACTION
     assert rows[-1]["gain"] == pytest.approx(top1[end] - top1[start] - sum(alone))
+
+
+def test_a_mean_over_orders_acts_on_what_its_smaller_steps_act_on():
+    settings = {name: CHAIN[name] for name in ("plain 7", "clear 7", "clear 5", "clear 2")}
+    settings |= {"plain 5": describe("plain", 5), "plain 2": describe("plain", 2)}
+    pairs = [(f"{name} {one}", f"{name} {other}") for name in ("plain", "clear") for one, other in ((7, 5), (5, 2))]
+    steps = plan_account(
+        join(settings, *pairs, *((f"plain {n}", f"clear {n}") for n in (7, 5, 2))), "plain 7", "clear 2", None
+    )
+    assert {(step.setting, step.acts_on) for step in steps if step.kind == INTERVENTION} == {
+        ("prompts", "on prompts"),
+        ("guidance_scale", "on guidance_scale"),
+    }
 
 
 def test_a_bundled_setting_is_none_of_its_own():

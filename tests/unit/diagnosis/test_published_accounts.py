@@ -31,6 +31,7 @@ def test_the_papers_shortfall_is_the_sum_of_its_interventions(study):
             one.name: {name: Value(*value) for name, value in one.settings.items()} for one in job.sets["resnetrs152"]
         },
         mixed=frozenset(),
+        natural=frozenset(one.name for one in job.sets["resnetrs152"] if one.has_natural),
         edges=[one for one in job.interventions if one.classifier == "resnetrs152"],
         bundles={},
     )

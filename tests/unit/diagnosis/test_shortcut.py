@@ -37,6 +37,13 @@ def test_what_generated_classes_lose():
     assert row.keys() == SCHEMA.keys() - {"classifier", "evaluation_set", "set"}
 
 
+def test_real_labels_count_in_all_three():
+    one = answer([0, 1, 2, 0], [0, 1, 2, 0])
+    one = one._replace(correct=np.ones_like(one.correct))
+    row = measure_shortcut(one, [one, one], GENERATED)
+    assert (row["recall_alone"], row["recall_mixed"], row["loss"]) == (1, 1, 0)
+
+
 def test_intervals_cover_what_is_planted():
     """Of 100 simulated checks with a push of 20 points, about 95 % cover it."""
     rng = np.random.default_rng(0)
@@ -61,22 +68,29 @@ def demo(monkeypatch):
 def test_the_mixtures_of_a_swap_check(demo):
     demo["classifiers"]["small"]["swap"] = ["Disamb2.5-IM"]
     study = load_study(demo)
-    first, second = (study.mixtures[f"Disamb2.5-IM-swap{n}"] for n in (1, 2))
+    first, second = (study.mixtures[f"Disamb2.5-IM-Fashion-IM-swap{n}"] for n in (1, 2))
     assert [part.set for part in first] == [part.set for part in second] == ["Disamb2.5-IM", "Fashion-IM"]
     assert [part.images_per_class for part in (*first, *second)] == [100] * 4
     assert (first[0].classes, first[1].classes) == (second[1].classes, second[0].classes)
     assert {*first[0].classes, *first[1].classes} == {row.key for row in study.classes}
     assert len(first[0].classes) == 5
     train = study.config.classifiers["small"].train
-    assert train[-2:] == ["Disamb2.5-IM-swap1", "Disamb2.5-IM-swap2"]
+    assert train[-2:] == ["Disamb2.5-IM-Fashion-IM-swap1", "Disamb2.5-IM-Fashion-IM-swap2"]
     (check,) = list_swap_checks(study.config, [row.key for row in study.classes])
     assert [[study.classes[n].key for n in own] for own in check.generated] == [first[0].classes, second[0].classes]
-    names = ("Disamb2.5-IM", "Disamb2.5-IM-swap1", "Disamb2.5-IM-swap2")
+    names = ("Disamb2.5-IM", "Disamb2.5-IM-Fashion-IM-swap1", "Disamb2.5-IM-Fashion-IM-swap2")
     assert list_swap_predictions(study) == [f"<results>/evaluations/small/{name}.parquet" for name in names]
     # they mix styles, so they are no choice, and no intervention
-    assert not {"Disamb2.5-IM-swap1", "Disamb2.5-IM-swap2"} & {*list_choices(study, "small")}
+    assert not {"Disamb2.5-IM-Fashion-IM-swap1", "Disamb2.5-IM-Fashion-IM-swap2"} & {*list_choices(study, "small")}
     pairs = {name for one in list_interventions(study, "small") for name in (one.base, one.changed)}
-    assert not {"Disamb2.5-IM-swap1", "Disamb2.5-IM-swap2"} & pairs
+    assert not {"Disamb2.5-IM-Fashion-IM-swap1", "Disamb2.5-IM-Fashion-IM-swap2"} & pairs
+
+
+def test_a_mixture_of_the_same_name_is_refused(demo):
+    demo["classifiers"]["small"]["swap"] = ["Disamb-IM"]
+    demo["mixtures"] = {"Disamb-IM-Fashion-IM-swap1": {"parts": [{"set": "Disamb-IM"}]}}
+    with pytest.raises(ConfigError, match=r"classifiers.small.swap: its check makes a mixture Disamb-IM-Fashion-IM-swap1"):
+        load_study(demo)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from synthdiv.jobs.classifiers import (
     list_evaluation_indices,
     list_selection_predictions,
 )
-from synthdiv.jobs.diagnosis import list_choice, tabulate_accounts
+from synthdiv.jobs.diagnosis import list_accounting, list_choice, tabulate_accounts
 from synthdiv.jobs.images import index_images, list_indexed
 from synthdiv.plan.classifiers import (
     find_selection_set,
@@ -142,6 +142,21 @@ def test_a_selection_split_that_chooses_nothing_is_refused(demo, key):
     demo["sets"]["FashionStudio-IM"].setdefault(key, {})["selection"] = value
     with pytest.raises(ConfigError, match=f"sets.FashionStudio-IM.{key}.selection: nothing is chosen by this set"):
         load_study(demo)
+
+
+def test_accounts_start_at_natural_images_of_another_set_if_there_are_none_of_the_evaluation_set(demo):
+    del demo["sets"]["Fashion-IM"]["images_per_class"]["selection"]
+    demo["sets"]["Only-IM"] = {
+        "kind": "image",
+        "images": {"evaluation": "resources/demo/natural/fashion-evaluation.parquet"},
+    }
+    demo["classifiers"]["small"] |= {"train": ["Fashion-IM", "Disamb-IM"], "evaluate": ["Only-IM"]}
+    study = load_study(demo)
+    assert list_natural_trainings(study, "small") == ["Fashion-IM"]
+    assert list_accounting(study) == ["small"]
+    demo["classifiers"]["small"]["train"] = ["Disamb-IM", "Both"]
+    demo["mixtures"] = {"Both": {"parts": [{"set": "Fashion-IM"}, {"set": "Disamb-IM"}]}}
+    assert list_accounting(load_study(demo)) == []  # one set to choose, and no natural one to compare it with
 
 
 def test_the_demos_open_questions(monkeypatch):

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from synthdiv.catalog.writing import list_text_columns
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.diagnosis.shortfalls import NOT_TESTED, WITHIN_NOISE
@@ -152,4 +153,6 @@ def draw_shortfalls(files: Any) -> Figure:
 
 def draw_accounts(files: Any) -> Figure:
     """Draw the accounts of the training sets."""
-    return plot_accounts(read_table(files.table).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64)))
+    return plot_accounts(
+        read_table(files.table, list_text_columns("accounts")).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
+    )
