@@ -162,6 +162,14 @@ def test_the_report_in_a_browser(finished, tmp_path):
         (figure,) = wait_for(driver, "div.p-3 > img")
         wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to close
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
+    page = (finished.results / "summary.html").read_text()
+    headings = re.findall(r"<h2>(.*?)</h2>", page)
+    assert headings[:4] == [
+        "Which training set is best",
+        "Where accuracy is lost",
+        "What each setting is worth",
+        "Which classes fall short",
+    ]
     with open_page(finished.results / "summary.html", PHONE) as driver:
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 

@@ -468,3 +468,14 @@ def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
     assert counts["tabulate_diagnosis"] == 1
     assert not {"gather_evidence", "embed_class_texts"} & counts.keys()
     assert not {"causes", "evidence"} & set(list_figures(output))
+
+
+def test_the_summary_reads_every_table_that_it_summarises():
+    """A table that is no input of the rule would be left out without a word."""
+    script = (SCRIPTS / "write_summary.py").read_text()
+    asked = set(re.findall(r'"(\w+)" in tables|tables\["(\w+)"\]|tables\.get\("(\w+)"\)', script))
+    (rule,) = re.findall(
+        r"rule write_summary:.*?\n    output:", (REPOSITORY / "workflow/rules/report.smk").read_text(), re.DOTALL
+    )
+    inputs = {name.split(".")[0] for name in re.findall(r'"([\w.]+)"', rule)}
+    assert {name for names in asked for name in names if name} == inputs
