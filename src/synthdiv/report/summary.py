@@ -26,6 +26,7 @@ ADVICE = {
     "visual domain": "ask for photographs in the prompt",
     "diversity": "lower the guidance scale, or vary the prompts",
 }
+SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
 MOST_NAMES = 8
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
@@ -255,7 +256,8 @@ def summarise_fit_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None, 
         return [unfit["images"]]
     if "texts" in unfit:
         return [unfit["texts"], *summarise_causes(causes.filter(cause="diversity"), shortfalls)]
-    return summarise_causes(causes, shortfalls)
+    sentences = summarise_causes(causes, shortfalls)
+    return sentences if sentences or shortfalls is None else [SETTLED]
 
 
 def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = None) -> list[str]:

@@ -8,6 +8,7 @@ from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
 from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
 from synthdiv.report.summary import (
+    SETTLED,
     find_unfit,
     summarise_accounts,
     summarise_causes,
@@ -207,6 +208,7 @@ def test_a_settled_cause_is_not_named():
         "C: adherence",
     ]
     assert len(summarise_causes(causes)) == 4
+    assert summarise_fit_causes(causes.head(3), SHORTFALLS, {}) == [SETTLED]
 
 
 @pytest.mark.parametrize(
