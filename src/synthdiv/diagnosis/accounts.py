@@ -201,14 +201,17 @@ def plan_account(graph: Graph, name: str, anchor: str | None, natural: str | Non
     first = [] if natural is None else [_leave_open(graph, natural, anchor, None)]
     if anchor == name:
         return [total, *first]
-    factors = graph.find_differences(anchor, name)
-    if factors is not None and 2 <= len(factors) <= MAX_FACTORS:
-        cells = graph.find_cells(anchor, name, factors)
-        if cells is not None:
-            return [total, *first, *_average_orders(graph, cells, factors)]
     path = graph.find_path(anchor, name)
     if path is None:
         return [total, *first, _leave_open(graph, anchor, name, anchor)]
+    # the settings that still differ at some set on the way, of which all combinations were trained
+    for n, step in enumerate(path):
+        factors = graph.find_differences(step.base, name)
+        if factors is not None and 2 <= len(factors) <= MAX_FACTORS:
+            cells = graph.find_cells(step.base, name, factors)
+            if cells is not None:
+                earlier = [Step(**vars(one) | {"order": THIS_ORDER}) for one in path[:n]]
+                return [total, *first, *earlier, *_average_orders(graph, cells, factors)]
     return [total, *first, *_mark_order(path)]
 
 

@@ -161,6 +161,35 @@ def test_all_cells_of_a_factorial_give_the_mean_over_orders(count):
     assert rows[-1]["gain"] == pytest.approx(top1[end] - top1[start] - sum(alone))
 
 
+def test_orders_are_averaged_from_the_set_on_the_way_where_all_combinations_are_trained():
+    """Sizes lead from the best set to a smaller one, from which both prompts and guidance change in either order."""
+    settings = {
+        "large": describe("clear", 2, "400"),
+        "clear 2": describe("clear", 2),
+        "clear 7": describe("clear", 7),
+        "plain 2": describe("plain", 2),
+        "plain 7": describe("plain", 7),
+    }
+    pairs = [
+        ("large", "clear 2"),
+        ("clear 2", "clear 7"),
+        ("clear 2", "plain 2"),
+        ("clear 7", "plain 7"),
+        ("plain 2", "plain 7"),
+    ]
+    steps = plan_account(join(settings, *pairs), "plain 7", "large", None)
+    assert [(step.kind, step.setting, step.order) for step in steps] == [
+        (TOTAL, "", ONE_ORDER),
+        (INTERVENTION, "images", THIS_ORDER),
+        (INTERVENTION, "prompts", ALL_ORDERS),
+        (INTERVENTION, "guidance_scale", ALL_ORDERS),
+        (INTERACTION, "prompts and guidance_scale", ALL_ORDERS),
+    ]
+    answers = answer({name: 0.3 + 0.1 * n for n, name in enumerate(settings)})
+    rows = measure_account(steps, answers, "plain 7", list_populations(answers)[0])
+    assert sum(row["gain"] for row in rows[1:4]) == pytest.approx(rows[0]["gain"])
+
+
 def test_a_mean_over_orders_acts_on_what_its_smaller_steps_act_on():
     settings = {name: CHAIN[name] for name in ("plain 7", "clear 7", "clear 5", "clear 2")}
     settings |= {"plain 5": describe("plain", 5), "plain 2": describe("plain", 2)}
