@@ -8,8 +8,7 @@ import polars as pl
 
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table
-from synthdiv.diagnosis.interventions import read_answers
+from synthdiv.diagnosis.interventions import read_classifier
 from synthdiv.diagnosis.selection import SCHEMA, compare_choices
 from synthdiv.jobs.classifiers import ChooseTrainingSets
 
@@ -19,11 +18,8 @@ def main(job: ChooseTrainingSets, smk: Script) -> None:
     """Compare the training sets of each classifier with the best of them."""
     rows: list[dict] = []
     for classifier, selected in job.selection.items():
-        answers = {
-            training: read_answers(read_table(path))[selected]
-            for (name, training), path in zip(job.choices, smk.input.predictions, strict=True)
-            if name == classifier
-        }
+        found = read_classifier(classifier, job.choices, smk.input.predictions)
+        answers = {training: own[selected] for training, own in found.items()}
         rows += [{"classifier": classifier, "selection_set": selected} | row for row in compare_choices(answers)]
     write_result(pl.DataFrame(rows, schema=SCHEMA).fill_nan(None), smk.output.table)
 

@@ -19,7 +19,7 @@ from synthdiv.diagnosis.accounts import (
     measure_account,
     plan_account,
 )
-from synthdiv.diagnosis.interventions import read_answers
+from synthdiv.diagnosis.interventions import read_classifier
 from synthdiv.jobs.diagnosis import TabulateAccounts
 from synthdiv.plan.interventions import COMES_WITH
 
@@ -30,11 +30,7 @@ def main(job: TabulateAccounts, smk: Script) -> None:
     best = {row["classifier"]: row["train_set"] for path in smk.input.selection for row in _list_best(path)}
     rows = []
     for classifier, sets in job.sets.items():
-        answers = {
-            training: read_answers(read_table(path))
-            for (name, training), path in zip(job.evaluations, smk.input.predictions, strict=True)
-            if name == classifier
-        }
+        answers = read_classifier(classifier, job.evaluations, smk.input.predictions)
         graph = Graph(
             settings={
                 one.name: {name: Value(*value) for name, value in one.settings.items()} for one in sets if one.settings

@@ -8,8 +8,7 @@ import polars as pl
 
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
-from synthdiv.core.tables import read_table
-from synthdiv.diagnosis.interventions import CLASS_SCHEMA, SCHEMA, adjust_rows, measure_interventions, read_answers
+from synthdiv.diagnosis.interventions import CLASS_SCHEMA, SCHEMA, adjust_rows, measure_interventions, read_classifier
 from synthdiv.jobs.diagnosis import TabulateInterventions
 
 
@@ -18,11 +17,7 @@ def main(job: TabulateInterventions, smk: Script) -> None:
     """Measure the interventions of each classifier on each evaluation set."""
     rows, class_rows = [], []
     for classifier in job.primary:
-        answers = {
-            training: read_answers(read_table(path))
-            for (name, training), path in zip(job.evaluations, smk.input.predictions, strict=True)
-            if name == classifier
-        }
+        answers = read_classifier(classifier, job.evaluations, smk.input.predictions)
         own = [one for one in job.interventions if one.classifier == classifier]
         for evaluation_set in next(iter(answers.values())):
             evaluated = {training: found[evaluation_set] for training, found in answers.items()}

@@ -85,7 +85,7 @@ def add_swaps(config: StudyConfig, class_keys: Sequence[str]) -> StudyConfig:
     Both parts have equally many images of each class, where the config says how many.
     """
     mixtures, classifiers = dict(config.mixtures), dict(config.classifiers)
-    for check in list(list_swap_checks(config, class_keys)):
+    for check in list_swap_checks(config, class_keys):
         for name in check.swaps:
             if name in config.mixtures or name in config.sets:
                 message = f"its check makes a mixture {name}, and the config has a set or mixture of this name: rename that"

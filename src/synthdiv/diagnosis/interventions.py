@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
+from synthdiv.core.tables import read_table
 from synthdiv.stats.crossed import (
     Effect,
     SeedVariance,
@@ -79,6 +80,26 @@ def read_answers(predictions: pl.DataFrame) -> dict[str, Answers]:
             arrange(table["predicted"].list.first()),
         )
     return found
+
+
+def read_classifier(
+    classifier: str, evaluations: Sequence[tuple[str, str]], paths: Sequence[str]
+) -> dict[str, dict[str, Answers]]:
+    """Read the predictions of a classifier, by training set and evaluation set.
+
+    Parameters
+    ----------
+    classifier : str
+    evaluations : sequence of (str, str)
+        Classifier and training set of each table.
+    paths : sequence of str
+        The tables.
+    """
+    return {
+        training: read_answers(read_table(path))
+        for (name, training), path in zip(evaluations, paths, strict=True)
+        if name == classifier
+    }
 
 
 def measure_interventions(
