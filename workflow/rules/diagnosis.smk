@@ -1,7 +1,7 @@
 """Diagnosis: suspected causes of the shortfall of a generated set's classes against natural ones.
 
 1. embed_class_texts embeds the prompts, other wordings and kinds of picture of each class.
-2. gather_evidence measures the evidence for and against each cause, class by class.
+2. gather_evidence measures how each class deviates from natural images, and what its texts say about it.
 3. split_error splits a set's error into its own spread and the location of its classes.
 4. tabulate_diagnosis finds a suspected cause for each class, and tabulates the error splits.
 5. tabulate_tradeoff compares each set's diversity with its semantic error and its share of another visual domain.
@@ -112,6 +112,7 @@ rule tabulate_diagnosis:
         terms="<results>/tables/error_terms.csv",
         causes="<results>/tables/causes.csv",
         causes_parquet="<results>/tables/causes.parquet",
+        deviations="<results>/tables/deviations.csv",
     log:
         "<logs>/tabulate_diagnosis.log",
     benchmark:
@@ -121,7 +122,7 @@ rule tabulate_diagnosis:
     params:
         job=job_of(diagnosis.tabulate_diagnosis),
     message:
-        "Find a suspected cause for each class"
+        "Find suspected causes for each class"
     script:
         "../scripts/tabulate_diagnosis.py"
 

@@ -84,15 +84,12 @@ class TabulateDiagnosis(Job):
         The sets with evidence, in the order of the inputs.
     natural : str or None
         The natural set.
-    seed : int
-        The study's seed.
     classes : ClassColumns
     """
 
     sets: tuple[str, ...]
     diagnosed: tuple[str, ...]
     natural: str | None
-    seed: int
     classes: ClassColumns
 
 
@@ -305,7 +302,6 @@ def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
         sets=tuple(list_split_sets(study)),
         diagnosed=tuple(list_diagnosed(study)),
         natural=find_natural_reference(study),
-        seed=study.seed,
         classes=describe_classes(study, "key", "name"),
     )
 

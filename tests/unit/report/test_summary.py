@@ -118,21 +118,26 @@ def test_causes_are_reported_with_their_classes_and_an_intervention():
     table = pl.DataFrame(
         {
             "set": ["A"] * 4,
+            "class_id": [0, 1, 2, 3],
             "name": ["crane", "jay", "nail", "mortar"],
-            "cause": ["ambiguity", "none", "diversity", "undecided"],
-            "confidence": [1.0, 1.0, 0.9, 0.5],
+            "cause": ["ambiguity", "none", "diversity", "not tested"],
+            "further_causes": ["diversity", None, "visual domain", None],
             "predicted_class": ["machine", "bird", "screw", "pestle"],
             "predicted_class_share": [0.9, 0.0, 0.1, 0.5],
             "best_text": ["crane, bird", "jay", "nail", "mortar"],
-            "spread_ratio": [1.0, 1.0, 0.125, 1.0],
+            "spread_ratio": [0.5, 1.0, 0.125, 1.0],
+            "repeated": [0.0, 0.0, 0.75, 0.0],
+            "natural_repeated": 0.02,
         }
     )
-    first, second = summarise_causes(table)
+    first, second, third = summarise_causes(table)
     crane = "crane (classified as machine, 90.0 %; “crane, bird” retrieves the class)"
     assert f"A: ambiguity in 1 of 4 classes: {crane}" in first
     assert "clarify" in first
-    assert "nail (0.12 times the natural spread)" in second
+    assert "A: diversity in 2 of 4 classes: crane (0.50 times the natural spread), nail (0.12 times" in second
+    assert "natural spread, 75.0 % repeated)" in second
     assert "guidance" in second
+    assert "A: visual domain in 1 of 4 classes: nail. Try: ask for photographs" in third
 
 
 def test_trainings_are_compared_with_the_natural_one():
