@@ -1,8 +1,8 @@
 """Suspect causes of a class's shortfall, from how its images deviate from natural ones.
 
-The null hypothesis is what natural images do among themselves (:mod:`synthdiv.diagnosis.deviations`). First, the deviations of
-whole sets are selected, at a false discovery rate of 5 % over sets and kinds of deviation; then the classes within each
-(:mod:`synthdiv.stats.families`). A class can have several causes. The first in the order of ``CAUSES`` is its ``cause``.
+The null hypothesis is what natural images do among themselves (:mod:`synthdiv.diagnosis.deviations`). First, the
+deviations of whole sets are selected, at a false discovery rate of 5 % over sets and kinds of deviation; then the classes
+within each (:mod:`synthdiv.stats.families`). A class can have several causes; ``CAUSES`` gives their order.
 
 The kind of wrong images, ambiguity, adherence or concept not represented, is given if texts can be compared and the kind is
 certain (:mod:`synthdiv.diagnosis.wrong_images`). Where natural images, or their texts, are recognised no better than by
@@ -28,6 +28,10 @@ CAUSES = (*KINDS, *TESTS)
 """The suspected causes; wrong images are a cause of their own where their kind is not known."""
 NONE, NOT_TESTED = "none", "not tested"
 LEVEL = 0.05
+MEASURED = ("n_images", "n_natural", "n_distinct", "n_spread", "repeated", "natural_repeated", "spread", "natural_spread")
+MEASURED += ("spread_ratio", "spread_ratio_low", "spread_ratio_high", "displacement", "natural_displacement")
+MEASURED += ("best_wording", "best_text", "domain")
+"""Columns of the evidence that the table of causes has, too."""
 COLUMNS = tuple(name.replace(" ", "_") for name in TESTS)
 SCHEMA: dict[str, Any] = {
     "set": pl.String,
@@ -124,11 +128,7 @@ def _tabulate_classes(
             | {"cause": found[0] if found else rest, "further_causes": ", ".join(found[1:]) or None}
             | {"confidence": row["confidence"] if is_wrong else None}
             | {"predicted_class": predicted, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
-            | {
-                name: row[name]
-                for name in SCHEMA
-                if name in row and name not in ("confidence", "evidence", "predicted_class")
-            }
+            | {name: row[name] for name in MEASURED if name in row}
             | find_shares(row)
             | {f"p_{test.replace(' ', '_')}": p for test, p in own.items()}
             | {"evidence": " ".join(map(str, row["evidence"]))}
@@ -161,9 +161,8 @@ def find_shares(row: Mapping[str, Any]) -> dict[str, float]:
 def _describe_family(families: Families, number: int, causes: pl.DataFrame, set_name: str, test: str) -> dict[str, Any]:
     p_values = families.members[number]
     value, natural_value = (causes[name].mean() for name in VALUES[test])
-    p_value, adjusted = (
-        None if math.isnan(one[number]) else float(one[number]) for one in (families.p_values, families.adjusted)
-    )
+    both = families.p_values[number], families.adjusted[number]
+    p_value, adjusted = (None if math.isnan(one) else float(one) for one in both)
     return {
         "set": set_name,
         "deviation": test,

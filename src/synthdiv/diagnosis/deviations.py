@@ -1,16 +1,16 @@
 """Test how the images of a class deviate from natural ones.
 
-Each test asks whether the images could be natural images that the reference lacks. Its null hypothesis is what natural images
-do among themselves, so that no threshold is in an encoder's units. Where natural images of two splits are compared with, the
+Each test asks whether the images could be further natural images. Its null hypothesis is what natural images do among
+themselves, so that no threshold is in an encoder's units. Where they are compared with two splits of natural images, the
 larger p-value counts: a difference between the splits alone is no deviation.
 
 - **wrong images**: more of them are nearest to another class's natural centroid (Fisher's exact test);
-- **diversity**: the angles with the centroid of the others are smaller (Welch's t-test), or more of them are repeated, with a
-  neighbour within their class that is as near as the two nearest natural images are (Fisher's exact test); the smaller
+- **diversity**: the angles with the centroid of the others are smaller (Welch's t-test), or more of them are repeated, with
+  a neighbour within their class that is as near as the two nearest natural images are (Fisher's exact test); the smaller
   p-value of both is doubled;
 - **excess diversity**: the angles with the centroid of the others are larger (Welch's t-test);
-- **visual domain**: they lie elsewhere. One half of them gives the direction from natural images, and Welch's t-test compares
-  the other half with natural images along it; the smaller p-value of both directions is doubled.
+- **visual domain**: they lie elsewhere. One half of them gives the direction from natural images, and Welch's t-test
+  compares the other half with natural images along it; the smaller p-value of both directions is doubled.
 
 Elsewhere, repeated images count once. Angles and locations are those of images that are nearest to the centroid of their own
 class: otherwise, wrong images would count as diverse and as displaced.

@@ -128,7 +128,7 @@ def gather_evidence(
     sets = (generated, control, training)
     confusions = [count_classes(one, classify_by_centroids(one, centroids), n_classes) for one in sets[:2]]
     ids = np.arange(n_classes)
-    predicted_class = np.array([find_predicted(n, confusions[0][n]) for n in ids])
+    predicted_class = np.array([find_predicted(n, confusions[0][n]) for n in range(n_classes)])
     columns: dict[str, Any] = {
         "class_id": ids,
         "n_images": confusions[0].sum(axis=1),

@@ -5,9 +5,9 @@
   natural centroid does, or another wording retrieves more images of the class than the prompts do;
 - **adherence**: otherwise; the texts mean the class, and the images show another one, or none in particular.
 
-Each comparison is an exact test at 5 %, corrected for the number of texts. The kind's confidence is the share of resamples of
-the images and of the retrieved images that give the same kind. The choice of the class that the images are classified as is
-part of the resampling.
+Each comparison is an exact test at 5 %, corrected for the number of texts. The kind's confidence is the share of resamples
+of the images and of the retrieved images that give the same kind. The choice of the class that the images are classified as
+is part of the resampling.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from synthdiv.report.pages import make_page
 ADVICE = {
     "ambiguity": "clarify their prompts in an overrides table",
     "adherence": "raise the guidance scale, or look at their images: the generator does not follow the prompt",
-    "concept not represented": "CLIP does not know them by these texts: use other texts, a LoRA, another model or natural images",
+    "concept not represented": "CLIP does not know them by these texts: use a LoRA, another model, or natural images",
     "wrong images": "look at their images",
     "diversity": "lower the guidance scale, or vary the prompts",
     "excess diversity": "raise the guidance scale, or vary the prompts less",

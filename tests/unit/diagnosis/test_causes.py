@@ -90,9 +90,9 @@ def test_texts_at_chance_say_nothing():
 
 
 def test_an_encoder_that_does_not_tell_natural_classes_apart_suspects_nothing():
-    same = {c: 0 for c in range(5)}
+    same = dict.fromkeys(range(5), 0)
     natural = Natural([make_images(100, of=same)], make_images(101, of=same))
-    found = diagnose(make_images(1, of={c: 1 for c in range(5)}), make_texts(), natural)
+    found = diagnose(make_images(1, of=dict.fromkeys(range(5), 1)), make_texts(), natural)
     assert found["cause"].to_list() == ["not tested"] * 5
 
 

@@ -23,7 +23,7 @@ def measure_angles_to_others(vectors):
 
 def test_the_tests_are_those_of_scipy():
     rng = np.random.default_rng(0)
-    sets = own, held_out, training = [make_class(rng, n, wrong=wrong) for n, wrong in ((40, 12), (50, 5), (60, 6))]
+    sets = [make_class(rng, n, wrong=wrong) for n, wrong in ((40, 12), (50, 5), (60, 6))]
     found = measure_deviations(*sets)
     table = [[12, 28], [5, 45]]
     assert found["p_wrong_images"] == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
