@@ -28,9 +28,11 @@ CAUSES = (*KINDS, *TESTS)
 """The suspected causes; wrong images are a cause of their own where their kind is not known."""
 NONE, NOT_TESTED = "none", "not tested"
 LEVEL = 0.05
-MEASURED = ("n_images", "n_natural", "n_distinct", "n_spread", "repeated", "natural_repeated", "spread", "natural_spread")
-MEASURED += ("spread_ratio", "spread_ratio_low", "spread_ratio_high", "displacement", "natural_displacement")
-MEASURED += ("best_wording", "best_text", "domain")
+MEASURED = (
+    *("n_images", "n_natural", "n_distinct", "n_spread", "repeated", "natural_repeated", "spread", "natural_spread"),
+    *("spread_ratio", "spread_ratio_low", "spread_ratio_high", "displacement", "natural_displacement"),
+    *("best_wording", "best_text", "domain"),
+)
 """Columns of the evidence that the table of causes has, too."""
 COLUMNS = tuple(name.replace(" ", "_") for name in TESTS)
 SCHEMA: dict[str, Any] = {

@@ -279,8 +279,8 @@ FIGURES = {
         inputs={"causes": "causes.parquet"},
         caption=(
             "What embeddings suspect of each set's classes: the share of classes by their first suspected cause and, for "
-            "few classes, a cell per class with the cause's first letters. *Not tested*: too few images. Further causes of a "
-            "class, the metrics behind each and the predicted classes of the images are in ``tables/causes.csv``."
+            "few classes, a cell per class with the cause's first letters. *Not tested*: too few images. Further causes of "
+            "a class, the metrics behind each and the predicted classes of the images are in ``tables/causes.csv``."
         ),
     ),
     "evidence": Figure(
