@@ -21,7 +21,6 @@ CHAPTER = "Causes"
 DEVIATIONS = {
     "wrong_images": "more images of other classes than among natural images",
     "diversity": "less spread than natural images have, or more repeated images",
-    "excess_diversity": "more spread than natural images have",
     "visual_domain": "another location than natural images have",
 }
 CAUSES = (
@@ -115,7 +114,7 @@ TABLES = (
         ),
         CHAPTER,
         note=(
-            "The compared values are, in the order of the rows of a set, the columns `accuracy`, `spread`, `spread` "
+            "The compared values are, in the order of the rows of a set, the columns `accuracy`, `spread` "
             "and `displacement` of `causes.csv`, and those of natural images."
         ),
         rule="tabulate_diagnosis",

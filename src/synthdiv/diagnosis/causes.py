@@ -62,7 +62,6 @@ DEVIATIONS: dict[str, Any] = {
 VALUES = {
     "wrong images": ("accuracy", "natural_accuracy"),
     "diversity": ("spread", "natural_spread"),
-    "excess diversity": ("spread", "natural_spread"),
     "visual domain": ("displacement", "natural_displacement"),
 }
 """The columns that a kind of deviation compares, of generated and of natural images."""

@@ -8,7 +8,6 @@ larger p-value counts: a difference between the splits alone is no deviation.
 - **diversity**: the angles with the centroid of the others are smaller (Welch's t-test), or more of them are repeated, with
   a neighbour within their class that is as near as the two nearest natural images are (Fisher's exact test); the smaller
   p-value of both is doubled;
-- **excess diversity**: the angles with the centroid of the others are larger (Welch's t-test);
 - **visual domain**: they lie elsewhere. One half of them gives the direction from natural images, and Welch's t-test
   compares the other half with natural images along it; the smaller p-value of both directions is doubled.
 
@@ -30,7 +29,7 @@ from synthdiv.stats.intervals import Z
 
 LEAST = 10
 """Minimum number of images in each group of a t-test."""
-TESTS = ("wrong images", "diversity", "excess diversity", "visual domain")
+TESTS = ("wrong images", "diversity", "visual domain")
 """The deviations; the first one that is found comes first in tables."""
 ROUNDING = 1e-12
 """Two equal vectors may differ by this in 1 - cos, in fp64."""
@@ -133,7 +132,7 @@ def _compare_spreads(groups: Sequence[np.ndarray]) -> dict[str, float]:
     """Compare the spread of the first group with that of the others, at equal numbers."""
     count = min(map(len, groups))
     names = ("spread", "natural_spread", "spread_ratio", "spread_ratio_low", "spread_ratio_high")
-    found = dict.fromkeys((*names, "p_diversity", "p_excess_diversity"), math.nan) | {"n_spread": count}
+    found = dict.fromkeys((*names, "p_diversity"), math.nan) | {"n_spread": count}
     if count < LEAST:
         return found
     own, natural, training = (_measure_spread(_thin(one, count)) for one in groups)
@@ -142,9 +141,7 @@ def _compare_spreads(groups: Sequence[np.ndarray]) -> dict[str, float]:
     factor = math.exp(Z * math.hypot(*relative))
     values = (own.mean(), natural.mean(), ratio, ratio / factor, ratio * factor)
     found |= {name: float(value) for name, value in zip(names, values, strict=True)}
-    found["p_diversity"] = max(_compare_means(-own, -one) for one in (natural, training))
-    found["p_excess_diversity"] = max(_compare_means(own, one) for one in (natural, training))
-    return found
+    return found | {"p_diversity": max(_compare_means(-own, -one) for one in (natural, training))}
 
 
 def _measure_spread(vectors: np.ndarray) -> np.ndarray:

@@ -18,7 +18,6 @@ TESTED_BY = {
     "concept not represented": ("concept not represented",),
     "wrong images": ("ambiguity", "diversity against adherence", "concept not represented"),
     "diversity": ("diversity", "diversity against adherence"),
-    "excess diversity": ("diversity", "diversity against adherence"),
     "visual domain": ("ambiguity", "concept not represented"),
 }
 """What interventions act on that test a suspected cause, as they name it in ``acts_on``."""

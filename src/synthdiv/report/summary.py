@@ -25,7 +25,6 @@ ADVICE = {
     "concept not represented": "CLIP does not know them by these texts: use a LoRA, another model, or natural images",
     "wrong images": "look at their images",
     "diversity": "lower the guidance scale, or vary the prompts",
-    "excess diversity": "raise the guidance scale, or vary the prompts less",
     "visual domain": "ask for photographs in the prompt, or use another model",
 }
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
@@ -290,7 +289,7 @@ def _describe_class(row: Mapping, cause: str) -> str:
     if cause in ("adherence", "wrong images"):
         return f"{row['name']} ({predicted})"
     parts = []
-    if cause in ("diversity", "excess diversity") and row["spread_ratio"] is not None:
+    if cause == "diversity" and row["spread_ratio"] is not None:
         parts.append(f"{row['spread_ratio']:.2f} times the natural spread")
     if cause == "diversity" and row["repeated"] > row["natural_repeated"]:
         parts.append(f"{percent(row['repeated'])} repeated")

@@ -24,7 +24,6 @@ COLOURS = {
     "concept not represented": "#CC79A7",
     "wrong images": "#D55E00",
     "diversity": "#56B4E9",
-    "excess diversity": "#999999",
     "visual domain": "#009E73",
     "not tested": "#D0D0D0",
     "none": "#F0F0F0",
@@ -36,7 +35,6 @@ LETTERS = {
     "concept not represented": "C",
     "wrong images": "W",
     "diversity": "D",
-    "excess diversity": "E",
     "visual domain": "V",
 }
 ROWS = 16
