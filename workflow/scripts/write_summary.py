@@ -22,13 +22,13 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
-    summarise_fit_causes,
     summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_shortcut,
     summarise_shortfalls,
     summarise_split,
+    summarise_suspicions,
     summarise_transfer,
     write_page,
 )
@@ -53,7 +53,8 @@ def main(job: WriteSummary, smk: Script) -> None:
     if "causes" in tables:
         assert natural is not None
         unfit = find_unfit(tables["experiments"], natural, job.reference, job.n_classes)
-        parts.append(("Suspected causes", summarise_fit_causes(tables["causes"], tables.get("shortfalls"), unfit)))
+        found = summarise_suspicions(tables["suspicions"], tables["causes"], tables.get("shortfalls"), unfit)
+        parts.append(("Suspected causes", found))
     if "error_split" in tables:
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if natural is not None:

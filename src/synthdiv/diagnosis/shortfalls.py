@@ -18,7 +18,7 @@ TESTED_BY = {
     "concept not represented": ("concept not represented",),
     "wrong images": ("ambiguity", "diversity against adherence", "concept not represented"),
     "diversity": ("diversity", "diversity against adherence"),
-    "visual domain": ("ambiguity", "concept not represented"),
+    "visual domain": ("concept not represented",),
 }
 """What interventions act on that test a suspected cause, as they name it in ``acts_on``."""
 SCHEMA: dict[str, Any] = {

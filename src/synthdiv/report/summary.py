@@ -14,19 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
-from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED, list_class_causes
 from synthdiv.report.pages import make_page
 
-ADVICE = {
-    "ambiguity": "clarify their prompts in an overrides table",
-    "adherence": "raise the guidance scale, or look at their images: the generator does not follow the prompt",
-    "concept not represented": "CLIP does not know them by these texts: use a LoRA, another model, or natural images",
-    "wrong images": "look at their images",
-    "diversity": "lower the guidance scale, or vary the prompts",
-    "visual domain": "ask for photographs in the prompt, or use another model",
-}
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
 MOST_NAMES = 8
 STYLE = """
@@ -251,14 +242,10 @@ def find_unfit(experiments: pl.DataFrame, natural: str, reference: str | None, n
     return found
 
 
-def summarise_fit_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None, unfit: Mapping[str, str]) -> list[str]:
-    """Summarise what the encoder cannot judge, then the causes as :func:`summarise_causes` does."""
-    sentences = [*unfit.values(), *summarise_causes(causes, shortfalls)]
-    return sentences if sentences or shortfalls is None else [SETTLED]
-
-
-def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = None) -> list[str]:
-    """Summarise the causes of each set, with their classes and a suggested intervention.
+def summarise_suspicions(
+    suspicions: pl.DataFrame, causes: pl.DataFrame, shortfalls: pl.DataFrame | None, unfit: Mapping[str, str]
+) -> list[str]:
+    """Summarise what the encoder cannot judge, then the suspected causes of each set, with their classes and their test.
 
     Classes are left out that training has shown not to fall short, whose shortfall has a price, or all of whose suspected
     causes an intervention has tested.
@@ -267,19 +254,27 @@ def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = Non
         settled = shortfalls.filter(~pl.col("finding").is_in([SUSPECTED, NOT_TESTED]))
         settled = settled.select(pl.col("train_set").alias("set"), "class_id").unique()
         causes = causes.join(settled.cast({"class_id": causes["class_id"].dtype}), on=["set", "class_id"], how="anti")
-    sentences = []
-    counts = dict(causes.group_by("set").len().iter_rows())
+    sentences = list(unfit.values())
     rows = causes.drop("cause").join(list_class_causes(causes), on=["set", "class_id"], maintain_order="right")
-    for (name,), own in rows.partition_by("set", maintain_order=True, as_dict=True).items():
-        for cause in CAUSES:
-            found = own.filter(cause=cause)
-            if not len(found):
-                continue
-            listed = [_describe_class(row, cause) for row in found.iter_rows(named=True)]
-            sentences.append(
-                f"{name}: {cause} in {len(found)} of {counts[name]} classes: {list_names(listed)}. Try: {ADVICE[cause]}."
-            )
-    return sentences
+    for (name, cause), tests in suspicions.group_by("set", "cause", maintain_order=True):
+        found = rows.filter(set=name, cause=cause)
+        if len(found):
+            listed = [_describe_class(row, str(cause)) for row in found.iter_rows(named=True)]
+            head = f"{name}: {cause} in {len(found)} of {tests['n_classes'][0]} classes: {list_names(listed)}."
+            sentences.append(" ".join([head, *map(_describe_test, tests.iter_rows(named=True))]))
+    return sentences if sentences or shortfalls is None else [SETTLED]
+
+
+def _describe_test(row: Mapping) -> str:
+    if row["tested_by"] is None:
+        images = f" ({row['n_images']:,} images)" if row["n_images"] else ""
+        return f"To test it: {row['test']}{images}."
+    gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
+    verdict = {None: "", "right": ": the suspicion was right", "wrong": ": the suspicion was wrong"}
+    return (
+        f"Tested by {row['tested_by']} ({row['setting']}, {row['before']} to {row['after']}): {gain} for "
+        f"{row['classifier']}{verdict.get(row['verdict'], ', not beyond noise')}."
+    )
 
 
 def _describe_class(row: Mapping, cause: str) -> str:

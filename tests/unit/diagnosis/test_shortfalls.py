@@ -70,7 +70,7 @@ def test_what_is_known_of_each_class():
     [
         ("diversity", -0.1, "unexplained"),  # an intervention has tested it, and costs nothing
         ("adherence", -0.1, "unexplained"),
-        ("visual domain", 0.05, "unexplained"),
+        ("visual domain", None, "suspected"),
         ("ambiguity", 0.05, "unexplained"),
         ("concept not represented", None, "suspected"),
         ("not tested", None, "unexplained"),

@@ -6,16 +6,16 @@ import pytest
 
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
+from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
 from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
 from synthdiv.report.summary import (
     SETTLED,
     find_unfit,
     summarise_accounts,
-    summarise_causes,
     summarise_choice,
-    summarise_fit_causes,
     summarise_shortcut,
     summarise_shortfalls,
+    summarise_suspicions,
 )
 
 
@@ -203,12 +203,13 @@ def test_a_settled_cause_is_not_named():
             "spread_ratio": 1.0,
         }
     )
-    assert [sentence.split(" in ")[0] for sentence in summarise_causes(causes, SHORTFALLS)] == [
-        "B: ambiguity",
-        "C: adherence",
-    ]
-    assert len(summarise_causes(causes)) == 4
-    assert summarise_fit_causes(causes.head(3), SHORTFALLS, {}) == [SETTLED]
+    pairs = [("A", "adherence"), ("B", "adherence"), ("B", "ambiguity"), ("C", "adherence")]
+    rows = [{"set": name, "cause": cause, "n_classes": 3, "test": "look"} for name, cause in pairs]
+    suspicions = pl.DataFrame(rows, schema=SUSPICIONS)
+    named = summarise_suspicions(suspicions, causes, SHORTFALLS, {})
+    assert [sentence.split(" in ")[0] for sentence in named] == ["B: ambiguity", "C: adherence"]
+    assert len(summarise_suspicions(suspicions, causes, None, {})) == 4
+    assert summarise_suspicions(suspicions, causes.head(3), SHORTFALLS, {}) == [SETTLED]
 
 
 @pytest.mark.parametrize(
@@ -229,7 +230,8 @@ def test_what_an_encoder_at_chance_cannot_judge_is_said(low, kinds):
     assert list(unfit) == kinds
     columns = {"set": "A", "class_id": 0, "name": "cat", "cause": "diversity", "further_causes": None, "spread_ratio": 0.1}
     columns |= {"predicted_class": "dog", "predicted_class_share": 0.0, "repeated": 0.0, "natural_repeated": 0.0}
-    *first, last = summarise_fit_causes(pl.DataFrame([columns]), None, unfit)
+    suspicions = pl.DataFrame([{"set": "A", "cause": "diversity", "n_classes": 1, "test": "look"}], schema=SUSPICIONS)
+    *first, last = summarise_suspicions(suspicions, pl.DataFrame([columns]), None, unfit)
     assert last.startswith("A: diversity in 1 of 1 classes: cat (0.10 times")
     assert len(first) == len(kinds)
     what = {"images": "Suspected causes", "texts": "The cause of wrong images"}
