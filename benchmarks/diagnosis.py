@@ -54,11 +54,10 @@ def compress(image: Image.Image) -> Image.Image:
 def warp(image: Image.Image) -> Image.Image:
     """Turn and scale at random, the same way for the same image."""
     rng = np.random.default_rng(list(image.tobytes()[:64]))
-    side = image.size[0]
     turned = image.rotate(rng.uniform(-90, 90), resample=Image.Resampling.BICUBIC, fillcolor=image.getpixel((0, 0)))
-    part = rng.uniform(0.5, 1) * side
-    left, top = rng.uniform(0, side - part, 2)
-    return turned.resize(image.size, Image.Resampling.BICUBIC, box=(left, top, left + part, top + part))
+    part = rng.uniform(0.5, 1) * np.array(image.size)
+    start = rng.uniform(0, 1, 2) * (image.size - part)
+    return turned.resize(image.size, Image.Resampling.BICUBIC, box=(*start, *(start + part)))
 
 
 TRANSFORMS: dict[str, Callable[[Image.Image], Image.Image]] = {
@@ -283,7 +282,8 @@ def run_prompts(world: World, repeats: int) -> list[tuple[Plant, list[dict[str, 
     natural = Natural([number(world.embed_classes(""))], world.held_out)
     assert world.texts is not None
     results = []
-    for plant in (Plant("homonym", ("ambiguity",)), Plant("prompt of another class", ("adherence",))):
+    plants = Plant("homonym", ("ambiguity",)), Plant("prompt of another class", ("adherence",))
+    for plant in (*plants, Plant("texts and images of another class", ("concept not represented",))):
         rows = []
         for _ in range(repeats):
             class_id = int(rng.choice(homonyms if plant.name == "homonym" else len(study.classes)))
@@ -293,6 +293,8 @@ def run_prompts(world: World, repeats: int) -> list[tuple[Plant, list[dict[str, 
             vectors = [pool[key][rng.permutation(120)[:60]] for key in keys]
             prompted = {n: "synset" if keys[n] == ("synset", n) else "disamb" for n in range(len(keys))}
             texts = name_planted_prompts(world.texts, prompted)
+            if plant.expected == ("concept not represented",):
+                texts = replace_texts(texts, class_id, other)
             rows += [row for row in diagnose(number(vectors), natural, texts, {class_id}, "planted") if row["planted"]]
         results.append((plant, rows))
     return results
@@ -304,6 +306,14 @@ def name_planted_prompts(texts: Texts, prompted: dict[int, str]) -> Texts:
     rows = [n for n, kind in enumerate(texts.kinds) if not kind.startswith("prompt of") or kind == own[n]]
     kinds = [name_prompts("planted") if texts.kinds[n] == own[n] else texts.kinds[n] for n in rows]
     return Texts(texts.class_ids[rows], kinds, [texts.texts[n] for n in rows], texts.vectors[rows])
+
+
+def replace_texts(texts: Texts, class_id: int, other: int) -> Texts:
+    """Return the texts with those of another class for a class, as if its words meant something else."""
+    rows = np.array([n if one != class_id else -1 for n, one in enumerate(texts.class_ids)])
+    kinds = {kind: n for n, kind in enumerate(texts.kinds) if texts.class_ids[n] == other}
+    rows = [kinds[texts.kinds[n]] if row < 0 else row for n, row in enumerate(rows.tolist())]
+    return Texts(texts.class_ids, texts.kinds, [texts.texts[n] for n in rows], texts.vectors[rows])
 
 
 def run_trainings(world: World, folder: Path) -> pl.DataFrame:
