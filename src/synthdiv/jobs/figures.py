@@ -284,15 +284,15 @@ FIGURES = {
         ),
     ),
     "evidence": Figure(
-        title="Images of the classes that fall short",
+        title="Images of suspected classes",
         part="5 Classes",
         draw="diagnosis:draw_evidence",
         needs=list_evidence_sets,
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
         options=name_evidence_sets,
         caption=(
-            "The classes of all sets that fall furthest short of natural images: training images from the most to the least "
-            "natural one, next to natural images of the class."
+            "Classes of each suspected cause, those that deviate most: training images from the most to the least natural "
+            "one, next to natural images of the class."
         ),
     ),
     "guidance": Figure(

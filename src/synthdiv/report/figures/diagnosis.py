@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
-from synthdiv.diagnosis.causes import NONE, NOT_TESTED, WRONG
+from synthdiv.diagnosis.causes import CAUSES, NONE, NOT_TESTED, WRONG
 from synthdiv.diagnosis.wrong_images import KINDS
 from synthdiv.images.index import read_index, select_images
 from synthdiv.report.figures.images import paste_images
@@ -86,12 +86,17 @@ def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: M
 
 
 def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Choose the classes to show with images: one set per class and cause, those furthest below natural images first."""
+    """Choose the classes to show with images: one set per class and cause, and as many classes of each cause.
+
+    Those are shown whose images are most often wrong or, if they are right, vary least.
+    """
     found = causes.filter(~pl.col("cause").is_in([NONE, NOT_TESTED]))
     is_wrong = pl.col("cause").is_in([*KINDS, WRONG])
-    short = pl.col("natural_accuracy") - pl.col("accuracy")
-    ordered = found.sort(is_wrong.not_(), -short, "spread_ratio", "set", "class_id")
-    return ordered.unique(["class_id", "cause"], keep="first", maintain_order=True).head(most)
+    most_deviating = pl.when(is_wrong).then(pl.col("accuracy") - pl.col("natural_accuracy")).otherwise("spread_ratio")
+    ordered = found.sort(most_deviating, "set", "class_id", nulls_last=True)
+    ordered = ordered.unique(["class_id", "cause"], keep="first", maintain_order=True)
+    ranked = ordered.with_columns(rank=pl.int_range(pl.len()).over("cause")).sort("rank", maintain_order=True).head(most)
+    return ranked.sort(pl.col("cause").cast(pl.Enum(CAUSES)), "rank").drop("rank")
 
 
 def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]]) -> Figure:

@@ -199,15 +199,15 @@ PLANTS = (
 )
 
 
-def load_demo() -> World:
-    """Return the demo's natural images, with its CLIP and its texts."""
+def load_demo(most: int | None = None) -> World:
+    """Return the demo's natural images, at most so many of each class, with its CLIP and its texts."""
     study = load_study(yaml.safe_load(Path("config/config.yaml").read_text()))
     encoder = load_encoder(study.config.encoders["tiny-clip"].to_dict(), CPU)
     images = {}
     for split in ("train", "evaluation"):
         table = pq.read_table(DEMO / f"fashion-{split}.parquet")
         ids, decoded = table["class_id"].to_numpy(), [decode_image(data) for data in table["image"].to_pylist()]
-        images[split] = [[decoded[n] for n in np.flatnonzero(ids == one)] for one in range(len(study.classes))]
+        images[split] = [[decoded[n] for n in np.flatnonzero(ids == one)[:most]] for one in range(len(study.classes))]
     class_ids, kinds, listed = zip(*list_texts(study.classes, study.datasets), strict=True)
     texts = Texts(np.array(class_ids), list(kinds), list(listed), encoder.embed_prompts(listed).vectors)
     return World("Fashion-MNIST, tiny-clip", images["train"], images["evaluation"], partial(embed, encoder), texts)
@@ -267,8 +267,8 @@ def diagnose(
     return [{"class_id": n, "planted": n in planted, "causes": text.split(", ")} for n, text in found.iter_rows()]
 
 
-def run_prompts(world: World, repeats: int) -> list[tuple[Plant, list[dict[str, Any]]]]:
-    """Plant homonyms, and prompts of other classes, in images that the demo's model generates."""
+def run_prompts(world: World, repeats: int, pool_size: int = 120) -> list[tuple[Plant, list[dict[str, Any]]]]:
+    """Plant homonyms, and prompts of other classes, in images that the demo's model generates: half of a pool each time."""
     study = load_study(yaml.safe_load(Path("config/config.yaml").read_text()))
     disamb, synset = (study.datasets[name] for name in ("disamb", "synset"))
     homonyms = [n for n in range(len(study.classes)) if disamb.class_texts[n] != synset.class_texts[n]]
@@ -276,7 +276,7 @@ def run_prompts(world: World, repeats: int) -> list[tuple[Plant, list[dict[str, 
     rng, pool = np.random.default_rng(SEED), {}
     for name, dataset in (("disamb", disamb), ("synset", synset)):
         for class_id in range(len(study.classes)) if name == "disamb" else homonyms:
-            seeds = rng.integers(2**63, size=120).tolist()
+            seeds = rng.integers(2**63, size=pool_size).tolist()
             prompts = [dataset.class_texts[class_id]] * len(seeds)
             pool[name, class_id] = world.embed(list(generator.generate_images(prompts, seeds, 2.5)))
     natural = Natural([number(world.embed_classes(""))], world.held_out)
@@ -290,7 +290,7 @@ def run_prompts(world: World, repeats: int) -> list[tuple[Plant, list[dict[str, 
             other = int(rng.choice([n for n in range(len(study.classes)) if n != class_id]))
             source = ("synset", class_id) if plant.name == "homonym" else ("disamb", other)
             keys = [source if n == class_id else ("disamb", n) for n in range(len(study.classes))]
-            vectors = [pool[key][rng.permutation(120)[:60]] for key in keys]
+            vectors = [pool[key][rng.permutation(pool_size)[: pool_size // 2]] for key in keys]
             prompted = {n: "synset" if keys[n] == ("synset", n) else "disamb" for n in range(len(keys))}
             texts = name_planted_prompts(world.texts, prompted)
             if plant.expected == ("concept not represented",):
@@ -398,7 +398,7 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     worlds = [load_demo()]
     if options.train:
-        run_trainings(worlds[0], options.output / "planted").write_csv(options.output / "planted.csv")
+        run_trainings(worlds[0], options.output / "planted").write_csv(options.output / "planted_trainings.csv")
         return
     if options.photographs:
         worlds.append(load_photographs(options.photographs, options.weights))
@@ -414,7 +414,7 @@ def main() -> None:
             for plant, rows in run_prompts(world, options.plants):
                 table.append(summarise(world.name, plant, rows))
                 print(json.dumps(table[-1]), flush=True)
-    pl.DataFrame(table, infer_schema_length=None).write_csv(options.output / "diagnosis.csv")
+    pl.DataFrame(table, infer_schema_length=None).write_csv(options.output / "planted_causes.csv")
 
 
 if __name__ == "__main__":
