@@ -148,8 +148,8 @@ $(VENV)/.docs: envs/docs.txt $(VENV)/.installed
 	@touch $@
 
 docs: $(VENV)/.docs  ## build the documentation as a site; a warning is an error
-	@rm -rf build/site docs/reference/api
-	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site . build/site
+	@rm -rf build/site build/doctrees docs/reference/api
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/doctrees . build/site
 	@echo "The site is in build/site: open build/site/index.html"
 
 demo-natural: $(VENV)/.installed  ## rebuild the demo's natural images from Fashion-MNIST

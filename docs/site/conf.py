@@ -21,8 +21,7 @@ copyright = "the synthdiv maintainers"
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton"]
 
 root_doc = "README"
-include_patterns = ["*.md", *(f"{folder}/**.md" for folder in ("benchmarks", "config", "docs", "envs", "profiles", "resources"))]
-include_patterns += [f"{API}/*.rst"]
+include_patterns = ["**.md", f"{API}/*.rst"]
 exclude_patterns = [".*", "archive", "build", "results", "src", "tests", "workflow"]
 myst_heading_anchors = 6
 
@@ -60,8 +59,8 @@ def write_api(app: Sphinx) -> None:
         titles = [f"{names[0]}\n{'=' * 99}", *(f"{name.removeprefix(names[0])[1:]}\n{'-' * 99}" for name in names[1:])]
         sections = [f"{title}\n\n.. automodule:: {name}\n" for title, name in zip(titles, names, strict=True)]
         (folder / f"{package.name}.rst").write_text("\n".join(sections))
-    pages = "\n   ".join(package.name for package in packages)
-    (folder / "index.rst").write_text(f"API\n===\n\n.. automodule:: synthdiv\n\n.. toctree::\n\n   {pages}\n")
+    lines = ["API", "===", "", ".. automodule:: synthdiv", "", ".. toctree::", "   :maxdepth: 2", ""]
+    (folder / "index.rst").write_text("\n".join([*lines, *(f"   {package.name}" for package in packages), ""]))
 
 
 def add_navigation(app: Sphinx, page: str, text: list[str]) -> None:
