@@ -201,6 +201,7 @@ rule tabulate_suspicions:
         causes="<results>/tables/causes.parquet",
         deviations="<results>/tables/deviations.csv",
         interventions=from_plan(diagnosis.list_intervention_tables),
+        planted=str(REPOSITORY / diagnosis.PLANTED),
     output:
         table="<results>/tables/suspicions.csv",
     log:

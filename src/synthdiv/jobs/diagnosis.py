@@ -28,6 +28,9 @@ from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
+PLANTED = "resources/diagnosis/planted_causes.csv"
+"""What `make calibrate-diagnosis` found of planted deviations."""
+
 
 class EmbedClassTexts(Job):
     """The texts that describe each class, and the encoder.
