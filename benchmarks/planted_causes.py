@@ -81,6 +81,8 @@ class World:
         By class.
     embed : callable
         Returns the unit vectors of images, float array of shape (n, d).
+    count : int
+        How many images of each class are taken from a pool.
     texts : Texts or None
         Of the classes, with the prompts of a dataset "disamb".
     """
@@ -89,6 +91,7 @@ class World:
     images: list[list[Image.Image]]
     evaluation: list[list[Image.Image]]
     embed: Callable[[Sequence[Image.Image]], np.ndarray]
+    count: int
     texts: Texts | None = None
     vectors: dict[str, list[np.ndarray]] = field(default_factory=dict)
 
@@ -228,7 +231,7 @@ def load_demo(most: int | None = None) -> World:
         images[split] = [[decoded[n] for n in np.flatnonzero(ids == one)[:most]] for one in range(len(study.classes))]
     class_ids, kinds, listed = zip(*list_texts(study.classes, study.datasets), strict=True)
     texts = Texts(np.array(class_ids), list(kinds), list(listed), encoder.embed_prompts(listed).vectors)
-    return World("Fashion-MNIST, tiny-clip", images["train"], images["evaluation"], partial(embed, encoder), texts)
+    return World("Fashion-MNIST, tiny-clip", images["train"], images["evaluation"], partial(embed, encoder), 60, texts)
 
 
 def load_photographs(folder: Path, weights: Path) -> World:
@@ -238,7 +241,7 @@ def load_photographs(folder: Path, weights: Path) -> World:
         [[Image.open(path).convert("RGB") for path in sorted(own.iterdir())] for own in sorted((folder / split).iterdir())]
         for split in ("train", "evaluation")
     ]
-    return World(f"{folder.name}, EfficientNet-Lite0", *images, partial(embed, load_encoder(entry.to_dict(), CPU)))
+    return World(f"{folder.name}, EfficientNet-Lite0", *images, partial(embed, load_encoder(entry.to_dict(), CPU)), 24)
 
 
 def embed(encoder: Any, images: Sequence[Image.Image]) -> np.ndarray:
@@ -249,11 +252,6 @@ def embed(encoder: Any, images: Sequence[Image.Image]) -> np.ndarray:
             pixels = torch.stack([encoder.preprocess(image) for image in images[start : start + size]])
             parts.append(encoder.embed_batch(pixels).vectors)
     return make_unit(np.concatenate(parts))
-
-
-def count_images(world: World) -> int:
-    """Return how many images of each class are taken: two fifths of the pool, so that a selection of them can be narrow."""
-    return min(len(own) for own in world.images) // 5
 
 
 def run_plant(world: World, plant: Plant, planted: int, rng: np.random.Generator) -> list[dict[str, Any]]:
@@ -269,7 +267,7 @@ def run_plant(world: World, plant: Plant, planted: int, rng: np.random.Generator
     vectors = []
     for class_id in range(n_classes):
         source, choose = (changed, plant.choose) if class_id in chosen else (plain, take)
-        vectors.append(np.stack([source[one][n] for one, n in choose(world, pools, class_id, count, rng)]))
+        vectors.append(np.stack([source[one][n] for one, n in choose(world, pools, class_id, world.count, rng)]))
     natural = Natural([number([own[half] for own, half in zip(plain, halves, strict=True)])], world.held_out)
     return diagnose(number(vectors), natural, world.texts, chosen)
 
@@ -346,7 +344,7 @@ def run_trainings(world: World, folder: Path) -> pl.DataFrame:
         name = "".join(letter for letter in plant.name if letter.isalnum())
         for class_id, key in enumerate(keys):
             changed = class_id in planted
-            chosen = (plant.choose if changed else take)(world, pools, class_id, 2 * count_images(world), rng)
+            chosen = (plant.choose if changed else take)(world, pools, class_id, 2 * world.count, rng)
             (folder / name / key).mkdir(parents=True, exist_ok=True)
             for n, (source, index) in enumerate(chosen):
                 image = TRANSFORMS[plant.transform if changed else ""](world.images[source][index])
