@@ -261,7 +261,6 @@ def run_plant(world: World, plant: Plant, planted: int, rng: np.random.Generator
     halves, pools = (
         [own[part(len(own))] for own in split] for part in (lambda n: slice(n // 2), lambda n: slice(n // 2, n))
     )
-    count = min(len(own) for own in pools) * 2 // 5
     chosen = set(rng.permutation(n_classes)[:planted].tolist())
     plain, changed = world.embed_classes(""), world.embed_classes(plant.transform)
     vectors = []
