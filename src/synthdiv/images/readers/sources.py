@@ -71,7 +71,7 @@ def find_images(
         assert source.labels is not None
         parts = [partial(find_in_idx, paths[0], source.labels, labels, others[0])]
     with ThreadPoolExecutor(threads) as pool:
-        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
+        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2, delay=2)
         try:
             found = [image for images in listed for image in images]
             beside = count_beside(paths) if form == "folder" else Counter[str]()

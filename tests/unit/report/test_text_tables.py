@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from synthdiv.operations.text_tables import render_table
+from synthdiv.report.text_tables import render_table
 
 
 def test_a_rendered_table_is_aligned_and_marks_unknown_numbers():

@@ -1,0 +1,22 @@
+"""What commands share: the argument that names a study, errors, and the command that runs a study."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+Config = Annotated[Path, typer.Argument(help="The study's config, such as my_study.yaml.")]
+
+
+def fail(message: str) -> NoReturn:
+    """Show an error and end with exit status 1."""
+    typer.echo(f"error: {message}", err=True)
+    raise typer.Exit(1)
+
+
+def suggest_run(config: Path) -> str:
+    """Return the command that runs a study."""
+    return f"snakemake --profile local --configfile={shlex.quote(str(config))}"
