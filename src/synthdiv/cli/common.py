@@ -20,3 +20,8 @@ def fail(message: str) -> NoReturn:
 def suggest_run(config: Path) -> str:
     """Return the command that runs a study."""
     return f"snakemake --profile local --configfile={shlex.quote(str(config))}"
+
+
+def name_command(*words: str) -> str:
+    """Return a command of this command line, as it is typed."""
+    return " ".join(["synthdiv", *words])

@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from synthdiv.cli.check import check
 from synthdiv.cli.common import fail
+from synthdiv.cli.init import init
 from synthdiv.core.errors import StudyError
 
 
@@ -42,4 +43,5 @@ def describe() -> None:
     """
 
 
+app.command()(init)
 app.command()(check)

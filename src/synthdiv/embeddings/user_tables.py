@@ -129,6 +129,18 @@ def read_embeddings(source: str | Mapping[str, str], *, set_name: str, class_key
     return UserEmbeddings(ids, splits, at, rows, np.concatenate(lengths))
 
 
+def count_classes(source: str) -> int:
+    """Return the number of classes of some tables: one more than the largest class_id.
+
+    Raises
+    ------
+    StudyError
+        If one cannot be read.
+    """
+    tables = (_read_npy(file) if file.endswith(".npy") else _read_parquet(file) for file in find_files(source))
+    return max(int(columns["class_id"].max()) for columns in tables) + 1
+
+
 def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors and lengths of finite, nonzero vectors: float64 of shapes (n, d) and (n,)."""
     units, lengths = np.empty(vectors.shape), np.empty(len(vectors))
