@@ -53,6 +53,10 @@ class PetsStudy:
         write_images(folder / "photos" / "train")
         write_images(folder / "photos" / "val", images=3, seed=1)
 
+    @property
+    def results(self):
+        return self.folder / "results" / self.config["study"]
+
     def write(self, name="study.yaml"):
         """Write the config."""
         (self.folder / name).write_text(yaml.safe_dump(self.config, sort_keys=False))

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 from synthdiv.cli.check import check
 from synthdiv.cli.common import fail
 from synthdiv.cli.init import init
+from synthdiv.cli.show import show
 from synthdiv.core.errors import StudyError
 
 
@@ -45,3 +46,4 @@ def describe() -> None:
 
 app.command()(init)
 app.command()(check)
+app.command()(show)
