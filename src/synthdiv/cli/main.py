@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from synthdiv.cli.check import check
 from synthdiv.cli.common import fail
+from synthdiv.cli.export import export
 from synthdiv.cli.init import init
 from synthdiv.cli.show import show
 from synthdiv.core.errors import StudyError
@@ -47,3 +48,4 @@ def describe() -> None:
 app.command()(init)
 app.command()(check)
 app.command()(show)
+app.command()(export)

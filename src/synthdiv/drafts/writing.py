@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.drafts.draft import Given, draft_config, draft_sets
 from synthdiv.operations.inputs import Inputs, read_inputs
 from synthdiv.plan.loading import load_study
-from synthdiv.prompts.class_tables import ClassRow
+from synthdiv.prompts.class_tables import ClassRow, format_classes
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ def write_draft(path: Path, given: Given, *, writes_classes: bool, schema: str) 
     written: list[Path] = []
     try:
         if writes_classes:
-            _write_new(Path(given.classes), _write_classes(given.rows), "name it with --classes to use it, or move it away")
+            _write_new(Path(given.classes), format_classes(given.rows), "name it with --classes to use it, or move it away")
             written.append(Path(given.classes))
         inputs = _read_sets(given)
         _write_new(path, draft_config(given, inputs, schema), "choose another name, or move it away")
@@ -77,14 +74,6 @@ def _read_sets(given: Given) -> Inputs:
     if inputs.problems:
         raise StudyError(inputs.problems[0].removeprefix("config: "))
     return inputs
-
-
-def _write_classes(rows: Sequence[ClassRow]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["class_id", "key", "name"])
-    writer.writerows([row.class_id, row.key, row.name] for row in rows)
-    return text.getvalue()
 
 
 def _write_new(path: Path, text: str, advice: str) -> None:

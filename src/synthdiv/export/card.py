@@ -1,0 +1,132 @@
+"""The card of an exported set: how it was made, what its study found, and how to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from synthdiv.config.generation import DatasetEntry
+from synthdiv.core.fingerprints import format_scale
+from synthdiv.diagnosis.accounts import select_first
+from synthdiv.export.images import Export
+from synthdiv.generation.fingerprint import read_fingerprint
+from synthdiv.plan.generation import find_generator
+from synthdiv.plan.study import Study
+from synthdiv.report.summary import percent, span, summarise_accounts, summarise_shortfalls
+
+READ = {
+    "imagefolder": """from torchvision.datasets import ImageFolder
+images = ImageFolder("{folder}/{split}")  # numbers the classes by the names of their folders
+
+from datasets import load_dataset
+images = load_dataset("imagefolder", data_dir="{folder}")  # with all columns of metadata.csv""",
+    "webdataset": """import webdataset
+images = webdataset.WebDataset("{folder}/{split}-{{000000..{last}}}.tar", shardshuffle=False).decode("pil")
+# each sample has an image, by its suffix such as png, and json""",
+    "datasets": """from datasets import load_dataset
+images = load_dataset("{folder}")""",
+}
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+"""Hugging Face's categories of numbers of images below a limit."""
+
+
+def write_card(study: Study, results: Path, export: Export, tables: Mapping[str, pl.DataFrame], *, to: str) -> str:
+    """Return a dataset card in Markdown, with Hugging Face's metadata.
+
+    Parameters
+    ----------
+    study : Study
+    results : Path
+        Its folder of results.
+    export : Export
+    tables : mapping of str to polars.DataFrame
+        The study's finished results tables.
+    to : str
+        The format, one of :data:`READ`.
+    """
+    total = sum(export.sizes.values())
+    category = next((name for limit, name in SIZES if total < limit), "n>1M")
+    tag = "" if all(study.sets[one.set].is_natural for one in export.lists) else "tags:\n- synthetic\n"
+    lines = [
+        f"---\npretty_name: {study.name}-{export.name}\ntask_categories:\n- image-classification\n"
+        f"size_categories:\n- {category}\n{tag}---\n",
+        f"# {export.name}\n",
+        f"{total:,} images of {len(export.classes):,} classes, exported from the study {study.name} with synthdiv: "
+        + ", ".join(f"{size:,} in the split {split}" for split, size in export.sizes.items())
+        + ".\n",
+        "## How the images were made\n",
+        *(f"- {line}" for line in _list_origins(study, results, export)),
+        "\n## What the study found\n",
+        *(f"- {line}" for line in list(_list_findings(export.name, tables)) or ["The study had not come this far."]),
+        "\n## The columns\n",
+        "`label` is the number of the class in `classes.csv`, `index` the number of the image in its class, split and set, "
+        "and `seed` that of the noise from which it was generated. Flags such as `black` or `nsfw` mark images that may be "
+        "unfit. Natural images have no prompt, seed and guidance scale.\n",
+        f"## How to read it\n\n```python\n{_explain_reading(export, to)}\n```\n",
+        "`sha256sum -c checksums.sha256` checks the files. Before you publish the images, state their licence: that of the "
+        "model, or of the natural images.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _explain_reading(export: Export, to: str) -> str:
+    from synthdiv.export.formats import IMAGES_PER_FILE
+
+    split, size = next(iter(export.sizes.items()))
+    return READ[to].format(folder="FOLDER", split=split, last=f"{(size - 1) // IMAGES_PER_FILE:06d}")
+
+
+def _list_origins(study: Study, results: Path, export: Export) -> Iterator[str]:
+    parts = [(part.set, part.images_per_class, part.classes) for part in study.mixtures.get(export.name, [])]
+    for name, most, classes in parts or [(export.name, None, None)]:
+        chosen = f", at most {most:,} of each class" if most is not None else ""
+        chosen += f", of {len(classes):,} classes" if classes is not None else ""
+        yield f"{name}{chosen}: {_describe_set(study, results, name)}"
+
+
+def _describe_set(study: Study, results: Path, name: str) -> str:
+    entry = study.sets[name]
+    if entry.images is not None:
+        made = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
+        return f"images with the settings {made}." if made else "natural images."
+    dataset = study.find_dataset(name)
+    generator = find_generator(study, dataset)
+    spec = study.config.generators[generator]
+    path = results / "generators" / f"{generator}.json"
+    known: Mapping[str, Any] = read_fingerprint(path) if path.exists() else {}
+    pipeline = f" ({known['pipeline']} {known['digest'][:12]})" if known else ""
+    scheduler = known.get("scheduler") or spec.scheduler or "the model's own scheduler"
+    others = [f"negative prompt {spec.negative_prompt!r}"] * bool(spec.negative_prompt)
+    others += [f"LoRA {spec.lora} at {spec.lora_scale:g}"] * (spec.lora is not None)
+    return (
+        f"generated with {spec.model}{pipeline} at guidance scale {format_scale(study.find_scale(name))}, in {spec.steps} "
+        f"steps of {scheduler}, {spec.width} x {spec.height} pixels{''.join(f', {one}' for one in others)}; "
+        f"{_describe_prompts(study.config.datasets[dataset])}."
+    )
+
+
+def _describe_prompts(entry: DatasetEntry) -> str:
+    source = entry.template or entry.table or entry.overrides or entry.grammar or "the class table"
+    return f"prompts by the builder {entry.builder} from {source}" + (f", based on {entry.base}" if entry.base else "")
+
+
+def _list_findings(name: str, tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:
+    """Yield sentences on what the set is worth, as far as the tables exist."""
+    if "classifier_means" in tables:
+        for row in tables["classifier_means"].filter(train_set=name).iter_rows(named=True):
+            yield (
+                f"After training on it, {row['classifier']} recognises {percent(row['top1'])}"
+                f"{span(row['top1_low'], row['top1_high'])} of {row['n_evaluation']:,} evaluation images of "
+                f"{row['evaluation_set']} ({row['n_seeds']} training seed{'s' * (row['n_seeds'] > 1)})."
+            )
+    if "accounts" in tables:
+        yield from summarise_accounts(select_first(tables["accounts"]).filter(train_set=name))
+    if "shortfalls" in tables:
+        yield from summarise_shortfalls(tables["shortfalls"].filter(train_set=name))
+    if "centroid_distance" in tables:
+        for row in tables["centroid_distance"].filter(set=name, split="train").iter_rows(named=True):
+            bounds = span(row["centroid_distance_low"], row["centroid_distance_high"], scale=1, digits=4)
+            yield f"Its diversity (Centroid Distance) is {row['centroid_distance']:.4f}{bounds}."
