@@ -21,7 +21,8 @@ def test_each_command_has_a_section():
 def test_each_option_has_a_row(name):
     options = {one for parameter in COMMANDS[name].params for one in parameter.opts if one.startswith("--")}
     assert set(re.findall(r"^\| `(--[a-z-]+)` \|", SECTIONS[name], flags=re.MULTILINE)) == options - {"--help"}
-    arguments = [parameter.name.upper() for parameter in COMMANDS[name].params if parameter.param_type_name == "argument"]
+    given = [parameter for parameter in COMMANDS[name].params if parameter.param_type_name == "argument"]
+    arguments = [parameter.metavar or parameter.name.upper() for parameter in given]
     assert f"`synthdiv {' '.join([name, *arguments])}`" in SECTIONS[name]
 
 
