@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from synthdiv.cli.check import check
 from synthdiv.cli.common import fail
+from synthdiv.cli.compare import compare
 from synthdiv.cli.export import export
 from synthdiv.cli.init import init
 from synthdiv.cli.show import show
@@ -49,3 +50,4 @@ app.command()(init)
 app.command()(check)
 app.command()(show)
 app.command()(export)
+app.command()(compare)

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from synthdiv.config.generation import DatasetEntry
+from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import format_scale
 from synthdiv.diagnosis.accounts import select_first
 from synthdiv.export.images import Export
@@ -80,11 +81,11 @@ def _explain_reading(export: Export, to: str) -> str:
 
 
 def _list_origins(study: Study, results: Path, export: Export) -> Iterator[str]:
-    parts = [(part.set, part.images_per_class, part.classes) for part in study.mixtures.get(export.name, [])]
-    for name, most, classes in parts or [(export.name, None, None)]:
-        chosen = f", at most {most:,} of each class" if most is not None else ""
-        chosen += f", of {len(classes):,} classes" if classes is not None else ""
-        yield f"{name}{chosen}: {_describe_set(study, results, name)}"
+    for part in study.mixtures.get(export.name) or [MixturePart(set=export.name)]:
+        chosen = f", at most {part.images_per_class:,} of each class" if part.images_per_class is not None else ""
+        chosen += f", of {len(part.classes):,} classes" if part.classes is not None else ""
+        chosen += f", with weight {part.weight:g} in training" if part.weight is not None else ""
+        yield f"{part.set}{chosen}: {_describe_set(study, results, part.set)}"
 
 
 def _describe_set(study: Study, results: Path, name: str) -> str:
