@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from synthdiv.images.natural_index import summarise_images
 from synthdiv.images.splits import find_splits
 from synthdiv.jobs.embeddings import import_embeddings
 from synthdiv.jobs.images import index_images, list_indexed
+from synthdiv.plan.sets import find_natural_files, list_splits
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import list_transfer_sets
 from synthdiv.plan.user_sources import check_images
@@ -72,25 +74,33 @@ def read_inputs(study: Study, files: Sequence[str] = (), given: Any = None, *, t
     """
     counts: dict[tuple[str, str], Counter[int]] = {}
     inputs = Inputs(counts)
+    problems: dict[str, None] = {}  # the selection split of a set may have those of its training split
+
+    @contextmanager
+    def collect_problems() -> Iterator[None]:
+        try:
+            with locate_problems(files, given):
+                yield
+        except StudyError as error:
+            problems[str(error)] = None
+
     for one in list_indexed(study):
         kind, _, name = one["indexed"].partition("/")
         if kind == "transfer" and list_transfer_sets(study)[name].images is None:
             continue  # a library's set, which the library checks
-        try:
-            with locate_problems(files, given):
+        before = len(problems)
+        for split in list_splits(study, name) if kind == "natural" else ():
+            with collect_problems(), about(("sets", name, "images", split)):
+                check_images(find_natural_files(study, name, split))
+        if len(problems) == before:
+            with collect_problems():
                 found = _read_images(study, one["indexed"], inputs, threads)
-        except StudyError as error:
-            inputs.problems.append(str(error))
-        else:
-            counts |= {} if kind == "transfer" else {(name, split): count for split, count in found.items()}
+                counts |= {} if kind == "transfer" else {(name, split): count for split, count in found.items()}
     for name, entry in study.sets.items():
-        if entry.embeddings is None:
-            continue
-        try:
-            with locate_problems(files, given), about(("sets", name, "embeddings")):
+        if entry.embeddings is not None:
+            with collect_problems(), about(("sets", name, "embeddings")):
                 counts |= {(name, split): count for split, count in _read_vectors(study, name, inputs).items()}
-        except StudyError as error:
-            inputs.problems.append(str(error))
+    inputs.problems.extend(problems)
     return inputs
 
 
@@ -98,9 +108,9 @@ def _read_images(study: Study, indexed: str, inputs: Inputs, threads: int) -> di
     """Find the images of a set as its index job does, and count those that are used by split and class."""
     job = index_images(study, indexed=indexed)
     where: Keys = ("transfer", "sets") if indexed.startswith("transfer/") else ("sets",)
-    for split, files in job.source.files:
+    for split, source in job.source.files:
         with about((*where, job.name, "images", split)):
-            check_images(files)
+            check_images(source)
     with about((*where, job.name)), tempfile.TemporaryDirectory() as folder:
         _, splits = find_splits(
             job.source,

@@ -60,11 +60,12 @@ def test_all_sets_whose_classes_do_not_match_are_named(pets):
     pets.config["sets"]["Mine"] = {"kind": "image", "embeddings": "mine.npy"}
     done = check(pets)
     assert done.exit_code == 1
-    first, second, third = done.stderr.splitlines()
+    first, second, third, fourth = done.stderr.splitlines()
     assert first.startswith("error: study.yaml, line 24: sets.Pets: set 'Pets', evaluation: the class 'dog' (dog) has 2 im")
     assert second.endswith("sets.Drawings.images.train: there is no folder drawings/dog for the class with that key")
     assert second.startswith("study.yaml, line ")
-    assert third.endswith("mine.npy, row 2: class_id 2 is out of range; the class table has 0 to 1")
+    assert third.endswith("sets.Drawings.images.evaluation: there is no folder drawings/dog for the class with that key")
+    assert fourth.endswith("mine.npy, row 2: class_id 2 is out of range; the class table has 0 to 1")
     assert "To run it" not in done.stdout
 
 
