@@ -19,6 +19,9 @@ def show(
     config: Config,
     table: Annotated[str | None, typer.Argument(help="A results table, such as accounts; default is the summary.")] = None,
     latex: Annotated[bool, typer.Option("--latex", help="Write the table as LaTeX, with booktabs.")] = False,
+    methods: Annotated[
+        bool, typer.Option("--methods", help="Describe how the study was done, as LaTeX with BibTeX.")
+    ] = False,
     columns: Annotated[str | None, typer.Option(help="Only these columns, with commas between them.")] = None,
 ) -> None:
     """Show what a study found: the summary in sentences, or one of its tables with intervals.
@@ -29,10 +32,16 @@ def show(
     from synthdiv.core.errors import StudyError
     from synthdiv.jobs.report import write_summary
     from synthdiv.report.findings import list_findings
+    from synthdiv.report.methods import write_methods
     from synthdiv.report.results import ResultsTables
     from synthdiv.report.text_tables import show_table, write_latex
 
     study = read_study(config)
+    if methods:
+        if table is not None or latex or columns is not None:
+            raise StudyError("--methods describes the whole study: give no table and no other option")
+        typer.echo(write_methods(study, Path("results", study.name)))
+        return
     tables = ResultsTables(study, Path("results", study.name))
     advice = f"run `{suggest_run(config)}`"
     if table is None and (latex or columns is not None):

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from synthdiv.config.generation import DatasetEntry
 from synthdiv.config.training import MixturePart
-from synthdiv.core.fingerprints import format_scale
 from synthdiv.diagnosis.accounts import select_first
 from synthdiv.export.images import Export
-from synthdiv.generation.fingerprint import read_fingerprint
-from synthdiv.plan.generation import find_generator
 from synthdiv.plan.study import Study
+from synthdiv.report.methods import describe_set
 from synthdiv.report.summary import percent, span, summarise_accounts, summarise_shortfalls
 
 READ = {
@@ -85,33 +81,7 @@ def _list_origins(study: Study, results: Path, export: Export) -> Iterator[str]:
         chosen = f", at most {part.images_per_class:,} of each class" if part.images_per_class is not None else ""
         chosen += f", of {len(part.classes):,} classes" if part.classes is not None else ""
         chosen += f", with weight {part.weight:g} in training" if part.weight is not None else ""
-        yield f"{part.set}{chosen}: {_describe_set(study, results, part.set)}"
-
-
-def _describe_set(study: Study, results: Path, name: str) -> str:
-    entry = study.sets[name]
-    if entry.images is not None:
-        made = ", ".join(f"{key} {value}" for key, value in entry.settings.items())
-        return f"images with the settings {made}." if made else "natural images."
-    dataset = study.find_dataset(name)
-    generator = find_generator(study, dataset)
-    spec = study.config.generators[generator]
-    path = results / "generators" / f"{generator}.json"
-    known: Mapping[str, Any] = read_fingerprint(path) if path.exists() else {}
-    pipeline = f" ({known['pipeline']} {known['digest'][:12]})" if known else ""
-    scheduler = known.get("scheduler") or spec.scheduler or "the model's own scheduler"
-    others = [f"negative prompt {spec.negative_prompt!r}"] * bool(spec.negative_prompt)
-    others += [f"LoRA {spec.lora} at {spec.lora_scale:g}"] * (spec.lora is not None)
-    return (
-        f"generated with {spec.model}{pipeline} at guidance scale {format_scale(study.find_scale(name))}, in {spec.steps} "
-        f"steps of {scheduler}, {spec.width} x {spec.height} pixels{''.join(f', {one}' for one in others)}; "
-        f"{_describe_prompts(study.config.datasets[dataset])}."
-    )
-
-
-def _describe_prompts(entry: DatasetEntry) -> str:
-    source = entry.template or entry.table or entry.overrides or entry.grammar or "the class table"
-    return f"prompts by the builder {entry.builder} from {source}" + (f", based on {entry.base}" if entry.base else "")
+        yield f"{part.set}{chosen}: {describe_set(study, results, part.set)}"
 
 
 def _list_findings(name: str, tables: Mapping[str, pl.DataFrame]) -> Iterator[str]:

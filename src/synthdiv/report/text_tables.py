@@ -103,10 +103,7 @@ def write_latex(table: pl.DataFrame, about: str, columns: Sequence[str] | None =
         As :func:`show_table`.
     """
     same, shown = _read_columns(table, columns)
-    rows = [
-        [rf"\textbf{{{_escape(column.cells[n])}}}" if column.bold[n] else _escape(column.cells[n]) for column in shown]
-        for n in range(len(table))
-    ]
+    rows = [[_typeset(column.cells[n], bold=column.bold[n]) for column in shown] for n in range(len(table))]
     return "\n".join(
         [
             f"% {about} In brackets: 95 % intervals. Bold: a difference beyond noise.",
@@ -114,7 +111,7 @@ def write_latex(table: pl.DataFrame, about: str, columns: Sequence[str] | None =
             r"% It needs \usepackage{booktabs}.",
             rf"\begin{{tabular}}{{{''.join('r' if column.is_number else 'l' for column in shown)}}}",
             r"\toprule",
-            " & ".join(_escape(_name(column.name)) for column in shown) + r" \\",
+            " & ".join(escape_latex(_name(column.name)) for column in shown) + r" \\",
             r"\midrule",
             *(" & ".join(row) + r" \\" for row in rows),
             r"\bottomrule",
@@ -123,7 +120,11 @@ def write_latex(table: pl.DataFrame, about: str, columns: Sequence[str] | None =
     )
 
 
-def _escape(text: str) -> str:
+def _typeset(cell: str, *, bold: bool) -> str:
+    return rf"\textbf{{{escape_latex(cell)}}}" if bold else escape_latex(cell)
+
+
+def escape_latex(text: str) -> str:
     """Return a text as LaTeX, with a minus sign before a number."""
     return re.sub(r"(?<![\w.-])-(?=\d)", "$-$", text.translate(LATEX))
 

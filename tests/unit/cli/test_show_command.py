@@ -70,6 +70,7 @@ def test_a_table_is_shown_or_written_as_latex(finished):
             "the table accounts of study pets is not written yet: run `snakemake --profile local --configfile=st",
         ),
         (["interventions", "--columns", "gian"], "there is no column 'gian'; did you mean 'gain'?"),
+        (["accounts", "--methods"], "--methods describes the whole study: give no table and no other option"),
         (["--latex"], "name a table: --latex and --columns do not apply to the summary"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -79,6 +80,13 @@ def test_what_cannot_be_shown_is_a_sentence(finished, arguments, message):
     assert done.exit_code == 1
     assert done.stderr.startswith(f"error: {message}")
     assert done.stderr.count("\n") == 1
+
+
+def test_methods_need_no_results(pets):
+    pets.write()
+    done = pets.run("show", "study.yaml", "--methods")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.startswith("% Made from the config: check it before you use it.\nWe used synthdiv")
 
 
 def test_a_study_without_results_says_how_to_run_it(pets):
