@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo demo-answer demo-sd report test browser slurm-test full-size-test full-test bench gpu-test lint format lock demo-models demo-natural imagenet-prompts reference clean
+.PHONY: help environment demo demo-answer demo-sd report test browser slurm-test full-size-test full-test bench calibrate-diagnosis gpu-test lint format lock docs demo-models demo-natural imagenet-prompts reference clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -93,7 +93,7 @@ test: $(VENV)/.installed browser  ## run the tests (minutes)
 
 full-test: $(VENV)/.installed browser  ## run all tests, for a release (long)
 	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
-	@$(MAKE) --no-print-directory full-size-test slurm-test
+	@$(MAKE) --no-print-directory full-size-test slurm-test docs
 
 # ONLY="cancelled or memory" runs only the tests whose names match.
 slurm-test: $(VENV)/.installed  ## run the tests on a private one-machine Slurm cluster (long: whole studies)
@@ -113,6 +113,10 @@ bench: $(VENV)/.installed  ## benchmark metrics, training, generation, embedding
 	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/classes.py
+
+# PHOTOGRAPHS and WEIGHTS add a folder of photographs and the weights of timm's tf_efficientnet_lite0.
+calibrate-diagnosis: $(VENV)/.installed  ## plant deviations in images and count how often each cause is found (half an hour)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/planted_causes.py $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS) --weights $(WEIGHTS))
 
 gpu-test: $(VENV)/.installed  ## run the tests that need a GPU, and time it against plain loops (minutes, with models of full size)
 	@$(PYTEST) -m gpu -p no:xdist
@@ -134,11 +138,23 @@ format: $(VENV)/.installed  ## format the code
 lock: $(VENV)/.installed  ## update envs/requirements.txt from envs/requirements.in
 	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
 	  --custom-compile-command "make lock" --quiet --output-file envs/requirements.txt envs/requirements.in envs/development.in
+	$(BIN)/uv pip compile --universal --generate-hashes --python-version 3.11 --no-annotate \
+	  --custom-compile-command "make lock" --quiet --constraint envs/requirements.txt --output-file envs/docs.txt envs/docs.in
 	sed -i "s/^# lock: .*/# lock: $$(sha256sum < envs/requirements.txt | cut -c1-16)/" envs/synthdiv.yaml
 
 reference: $(VENV)/.installed  ## update the reference pages of config keys and of tables, and the config's JSON Schema
 	$(BIN)/python -m synthdiv.config.reference_docs config
 	$(BIN)/python -m synthdiv.catalog.reference_page docs/reference/tables.md
+
+# Only this target adds Sphinx to the environment.
+$(VENV)/.docs: envs/docs.txt $(VENV)/.installed
+	@$(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes --requirements envs/docs.txt
+	@touch $@
+
+docs: $(VENV)/.docs  ## build the documentation as a site; a warning is an error
+	@rm -rf build/site build/doctrees docs/reference/api
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --conf-dir docs/site --doctree-dir build/doctrees . build/site
+	@echo "The site is in build/site: open build/site/index.html"
 
 demo-natural: $(VENV)/.installed  ## rebuild the demo's natural images from Fashion-MNIST
 	$(BIN)/python resources/demo/training/build_natural.py

@@ -23,6 +23,15 @@ def test_the_lock_contains_every_package_of_both_lists():
     assert re.match(r"[\w-]+", backend)[0] in lists[1]
 
 
+def test_the_site_is_built_with_the_same_packages():
+    locked, added = (
+        dict(re.findall(r"^([\w.-]+)==(\S+)", (ENVS / name).read_text(), flags=re.MULTILINE))
+        for name in ("requirements.txt", "docs.txt")
+    )
+    assert set(read_requirements("docs.in")) <= set(added), "run `make lock`"
+    assert {name: version for name, version in added.items() if name in locked and locked[name] != version} == {}
+
+
 def test_the_conda_environment_is_rebuilt_when_the_lock_changes():
     digest = hashlib.sha256((ENVS / "requirements.txt").read_bytes()).hexdigest()
     assert f"# lock: {digest[:16]}\n" in (ENVS / "synthdiv.yaml").read_text(), "run `make lock`"

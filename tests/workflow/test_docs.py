@@ -48,6 +48,13 @@ def test_every_link_leads_somewhere(page):
             assert anchor in list_anchors(linked), f"{page}: {target}"
 
 
+def test_every_page_is_in_the_list_of_pages():
+    """From which the site takes its navigation."""
+    page = REPOSITORY / "docs" / "README.md"
+    listed = {(page.parent / path).resolve() for path in re.findall(r"\]\(([^)]*\.md)\)", page.read_text())}
+    assert set(PAGES) == listed | {page, REPOSITORY / "README.md"}
+
+
 def list_commands(page):
     """The commands of the blocks, continued lines joined, without their comments."""
     text = "\n".join(body for kind, body in FENCE.findall(page.read_text()) if kind != "yaml")

@@ -1,14 +1,15 @@
 """Diagnosis: suspected causes of the shortfall of a generated set's classes against natural ones.
 
 1. embed_class_texts embeds the prompts, other wordings and kinds of picture of each class.
-2. gather_evidence measures the evidence for and against each cause, class by class.
+2. gather_evidence measures how each class deviates from natural images, and what its texts say about it.
 3. split_error splits a set's error into its own spread and the location of its classes.
-4. tabulate_diagnosis finds a suspected cause for each class, and tabulates the error splits.
+4. tabulate_diagnosis finds suspected causes for each class, and tabulates the error splits.
 5. tabulate_tradeoff compares each set's diversity with its semantic error and its share of another visual domain.
 6. tabulate_interventions measures what training gains from each change of one setting.
 7. tabulate_accounts divides the shortfall of each training set into such gains.
-8. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
-9. measure_shortcut measures how far classifiers tell generated from natural images, instead of classes.
+8. tabulate_suspicions lists the suspected causes of each set, and what tests each.
+9. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
+10. measure_shortcut measures how far classifiers tell generated from natural images, instead of classes.
 """
 
 
@@ -16,6 +17,7 @@ localrules:
     measure_shortcut,
     tabulate_diagnosis,
     tabulate_shortfalls,
+    tabulate_suspicions,
     tabulate_tradeoff,
 
 
@@ -112,6 +114,7 @@ rule tabulate_diagnosis:
         terms="<results>/tables/error_terms.csv",
         causes="<results>/tables/causes.csv",
         causes_parquet="<results>/tables/causes.parquet",
+        deviations="<results>/tables/deviations.csv",
     log:
         "<logs>/tabulate_diagnosis.log",
     benchmark:
@@ -121,7 +124,7 @@ rule tabulate_diagnosis:
     params:
         job=job_of(diagnosis.tabulate_diagnosis),
     message:
-        "Find a suspected cause for each class"
+        "Find suspected causes for each class"
     script:
         "../scripts/tabulate_diagnosis.py"
 
@@ -191,6 +194,28 @@ rule tabulate_accounts:
         "Account for the shortfall of each training set"
     script:
         "../scripts/tabulate_accounts.py"
+
+
+rule tabulate_suspicions:
+    input:
+        causes="<results>/tables/causes.parquet",
+        deviations="<results>/tables/deviations.csv",
+        interventions=from_plan(diagnosis.list_intervention_tables),
+        planted=str(REPOSITORY / diagnosis.PLANTED),
+    output:
+        table="<results>/tables/suspicions.csv",
+    log:
+        "<logs>/tabulate_suspicions.log",
+    benchmark:
+        "<benchmarks>/tabulate_suspicions.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(diagnosis.tabulate_suspicions),
+    message:
+        "List what tests each suspected cause"
+    script:
+        "../scripts/tabulate_suspicions.py"
 
 
 rule tabulate_shortfalls:

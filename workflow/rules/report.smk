@@ -15,6 +15,7 @@ rule write_summary:
             "centroid_distance.csv",
             "error_split.csv",
             "causes.parquet",
+            "suspicions.csv",
             "selection.csv",
             "accounts.csv",
             "shortfalls.parquet",

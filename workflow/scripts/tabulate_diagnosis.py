@@ -1,15 +1,14 @@
-"""Tabulate the diagnosis: the error split, and a suspected cause for each class.
+"""Tabulate the diagnosis: the error split, and suspected causes for each class.
 
 Inputs: splits of every image set; evidence of every diagnosed set; the class table.
-Outputs: split and terms, one row per reference, set and class; causes and causes_parquet, one row per set and class.
+Outputs: split and terms, one row per reference, set and class; causes and causes_parquet, one row per set and class;
+deviations, one row per set and kind of deviation.
 """
-
-import polars as pl
 
 from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.core.tables import read_table
-from synthdiv.diagnosis.causes import SCHEMA, diagnose_classes
+from synthdiv.diagnosis.causes import diagnose_sets
 from synthdiv.diagnosis.error_split import tabulate_split, tabulate_terms
 from synthdiv.jobs.diagnosis import TabulateDiagnosis
 
@@ -22,13 +21,11 @@ def main(job: TabulateDiagnosis, smk: Script) -> None:
     sets = {name: read_table(path) for name, path in zip(job.sets, smk.input.splits, strict=True)}
     write_result(tabulate_split(sets, names, job.natural), smk.output.split)
     write_result(tabulate_terms(sets, names, job.natural), smk.output.terms)
-    found = [
-        diagnose_classes(read_table(path), [(row.key, row.name) for row in rows], set_name=name, seed=job.seed)
-        for name, path in zip(job.diagnosed, smk.input.evidence, strict=True)
-    ]
-    causes = pl.concat([pl.DataFrame(schema=SCHEMA), *found])
+    evidence = {name: read_table(path) for name, path in zip(job.diagnosed, smk.input.evidence, strict=True)}
+    causes, deviations = diagnose_sets(evidence, [(row.key, row.name) for row in rows])
     write_result(causes, smk.output.causes)
     write_result(causes, smk.output.causes_parquet)
+    write_result(deviations, smk.output.deviations)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def tabulate_tradeoff(
     Parameters
     ----------
     causes : polars.DataFrame
-        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, for all generated sets.
+        From :func:`synthdiv.diagnosis.causes.diagnose_sets`, for all generated sets.
     distances : polars.DataFrame
         Centroid Distance of each set and split.
     natural : str

@@ -18,36 +18,54 @@ from synthdiv.catalog.table import (
 
 CHAPTER = "Causes"
 
+DEVIATIONS = {
+    "wrong_images": "more images of other classes than among natural images",
+    "diversity": "less spread than natural images have, or more repeated images",
+    "visual_domain": "another location than natural images have",
+}
 CAUSES = (
     Column("set", "generated set that is diagnosed"),
     CLASS[0],
     Column("key", "key of the class"),
     CLASS[1],
-    Column("cause", "[suspected cause](../explanation/diagnosis.md#the-causes); `undecided` if `confidence` is below 0.8"),
-    Column("suspected", "the suspected cause, even if `cause` is `undecided`"),
-    share("confidence", "share of 200 resamples of the evidence that give the same cause"),
+    Column(
+        "cause",
+        "first [suspected cause](../explanation/diagnosis.md#the-causes); `none`; or `not tested`, if nothing is suspected "
+        "and the class has too few images for a test",
+    ),
+    Column("further_causes", "other suspected causes, separated by commas"),
+    share("confidence", "share of 200 resamples in which wrong images are of the same kind; empty without wrong images"),
     Column("predicted_class", "wrong class that the generated images are most often classified as"),
     share("predicted_class_share", "share of all generated images of the class that are classified as `predicted_class`"),
     integer("n_images", "number of generated images"),
     integer("n_natural", "number of natural evaluation images"),
+    integer("n_distinct", "number of generated images that repeat no earlier one"),
+    integer("n_spread", "number of correct images of each group whose spread is compared"),
     share("accuracy", "share of the generated images that are classified correctly"),
     share("natural_accuracy", "the same share for natural evaluation images"),
-    share("particular", "share of the wrongly classified images that are classified as `predicted_class`"),
-    number("spread_ratio", "Centroid Distance of the generated images, divided by that of natural evaluation images", 0),
+    share("repeated", "share of generated images that are as near to another as the two nearest natural images are"),
+    share("natural_repeated", "the same share for natural images"),
+    number("spread", "mean angle of correct generated images with the centroid of the others", 0, unit="radians"),
+    number("natural_spread", "the same angle for natural evaluation images", 0, unit="radians"),
+    *unbounded(number("spread_ratio", "`spread` divided by `natural_spread`", 0)),
+    number(
+        "displacement", "angle between the centroids of correct generated and natural training images", 0, unit="radians"
+    ),
+    number("natural_displacement", "the same angle for natural evaluation images", 0, unit="radians"),
+    *(
+        share(f"p_{name}", f"adjusted p-value of {test}; empty if there are too few images")
+        for name, test in DEVIATIONS.items()
+    ),
     share(
         "prompted",
         "share of the generated images that are nearer to the prompts of their class than to those of any other class",
     ),
     share("natural_prompted", "the same share for natural evaluation images"),
-    number("retrieval", "retrieval precision of the class's prompts, divided by that of its natural centroid", 0),
-    number("best_retrieval", "the same ratio for the best wording", 0),
-    number(
-        "retrieved_other",
-        "share of `predicted_class` among the images that the prompts retrieve, minus its share among those that the "
-        "natural centroid retrieves",
-        -1,
-        1,
-    ),
+    share("retrieval", "share of the class among the natural images that its prompts retrieve"),
+    share("natural_retrieval", "the same share for the class's natural centroid"),
+    share("best_retrieval", "the same share for the best wording"),
+    share("retrieved_other", "share of `predicted_class` among the images that the prompts retrieve"),
+    share("natural_retrieved_other", "the same share for the class's natural centroid"),
     share("photographs", "share of the generated images that the encoder classifies as photographs of their class"),
     share("natural_photographs", "the same share for natural evaluation images"),
     Column("best_wording", "best wording: `name`, `name, hypernym` or `name, definition`"),
@@ -67,7 +85,7 @@ SPLIT_HEAD = (
 TABLES = (
     Table(
         "causes",
-        "The suspected cause of each class's shortfall, with the supporting metrics.",
+        "The suspected causes of each class's shortfall, with the supporting metrics.",
         "generated set and class",
         CAUSES,
         CHAPTER,
@@ -77,6 +95,61 @@ TABLES = (
             "encoder does not embed texts, or if the set consists of your own embeddings."
         ),
         rule="tabulate_diagnosis",
+        part="5 Classes",
+    ),
+    Table(
+        "deviations",
+        "How each set deviates from natural images, as a whole.",
+        "generated set and kind of deviation",
+        (
+            Column("set", "generated set that is diagnosed"),
+            Column("deviation", "[kind of deviation](../explanation/diagnosis.md#the-evidence)"),
+            integer("n_classes", "number of classes that were tested"),
+            integer("n_suspected", "number of classes with this deviation"),
+            number("value", "mean over classes of the compared value of generated images", 0),
+            number("natural_value", "mean over classes of the compared value of natural images", 0),
+            share("p_value", "Simes' p-value over the classes; empty if none was tested"),
+            share("p_adjusted", "its false discovery rate over sets and kinds of deviation"),
+            Column("is_suspected", "whether `p_adjusted` is below 0.05", "boolean"),
+        ),
+        CHAPTER,
+        note=(
+            "The compared values are, in the order of the rows of a set, the columns `accuracy`, `spread` "
+            "and `displacement` of `causes.csv`, and those of natural images."
+        ),
+        rule="tabulate_diagnosis",
+        part="5 Classes",
+    ),
+    Table(
+        "suspicions",
+        "The suspected causes of each set, and what tests each.",
+        "generated set, suspected cause and classifier that has tested it",
+        (
+            Column("set", "generated set"),
+            Column("cause", "[suspected cause](../explanation/diagnosis.md#the-causes)"),
+            integer("n_suspected", "number of classes with this cause"),
+            integer("n_classes", "number of classes"),
+            share("p_adjusted", "false discovery rate of the set's deviation, from `deviations.csv`"),
+            share(
+                "hit_rate",
+                "share of strongly [planted deviations](../explanation/diagnosis.md#planted-causes) of this cause that were "
+                "found, in other images and mostly with another encoder",
+            ),
+            share("false_rate", "share of natural classes that were suspected of this cause there"),
+            Column("classifier", "classifier that has tested it; empty if none has"),
+            Column("tested_by", "training set that deviates less, and differs in one setting that acts on the cause"),
+            Column("setting", "the setting"),
+            Column("before", "its value for the set"),
+            Column("after", "its value for `tested_by`"),
+            *unbounded(number("gain", "top-1 accuracy with `tested_by` minus that with the set", -1, 1)),
+            Column("verdict", "`right` if the gain is beyond noise, `wrong` if a loss is, or `not beyond noise`"),
+            Column("test", "what would test an untested suspicion"),
+            Column("config_lines", "lines for the config, or an overrides table, that would test it"),
+            integer("n_images", "number of images that this would generate"),
+        ),
+        CHAPTER,
+        note="See [Suspicions](../explanation/diagnosis.md#suspicions).",
+        rule="tabulate_suspicions",
         part="5 Classes",
     ),
     Table(

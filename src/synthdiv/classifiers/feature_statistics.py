@@ -40,8 +40,8 @@ SCHEMA: dict[str, Any] = {
 def measure_sparsity(features: np.ndarray, threshold: float) -> np.ndarray:
     """Return the share of near-zero values of each image; their mean is the statistic.
 
-    (1/d) #{j : |x_ij| <= threshold}. Pooled features of a network that ends in a ReLU are zero for each unit that no part
-    of the image activates.
+    ``(1/d) #{j : |x_ij| <= threshold}``. Pooled features of a network that ends in a ReLU are zero for each unit that no
+    part of the image activates.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def measure_sparsity(features: np.ndarray, threshold: float) -> np.ndarray:
 def measure_distances(features: np.ndarray) -> np.ndarray:
     """Return the mean distance of each image of a class to the others; their mean is the mean over all pairs.
 
-    (1/(n - 1)) sum_j |x_i - x_j|. The statistic is the mean of the classes' means.
+    ``(1/(n - 1)) sum_j |x_i - x_j|``. The statistic is the mean of the classes' means.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def sum_moments(features: np.ndarray, centre: np.ndarray | None = None) -> Momen
 def compute_redundancy(moments: Moments) -> float:
     """Return the mean absolute Pearson correlation over pairs of different dimensions.
 
-    2/(m (m - 1)) sum_{i<j} |r_ij| over the m dimensions that vary; 0 if fewer than two do. Another public definition
+    ``2/(m (m - 1)) sum_{i<j} |r_ij|`` over the m dimensions that vary; 0 if fewer than two do. Another public definition
     averages over all d^2 entries of the matrix, including the ones on its diagonal: for m = d that is (1 + (d - 1) r) / d,
     never below 1/d. Here uncorrelated features give 0 for any d.
 

@@ -27,7 +27,10 @@ def gather_splits(
     images_per_class: int | None,
     seed: int,
 ) -> pa.Table:
-    """Return the index rows of some splits of a set, concatenated; for the parameters see :func:`gather_images`."""
+    """Return the index rows of some splits of a set, concatenated.
+
+    The parameters are those of :func:`synthdiv.classifiers.training_set.gather_images`.
+    """
     return pa.concat_tables(
         gather_images(paths, split, exclude_flags=exclude_flags, images_per_class=images_per_class, seed=seed)
         for split in splits

@@ -132,8 +132,8 @@ Distinct = Annotated[list[T], AfterValidator(_refuse_repeated)]
 """A list without repetitions."""
 Arguments = Annotated[dict[str, Any], AfterValidator(_refuse_odd_values)]
 """Arguments of a function of another library."""
+# A name of the user's choice, after which files and folders are named. A comment: Sphinx would read its pattern as markup.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-"""A name of the user's choice, after which files and folders are named."""
 Count = Annotated[int, Field(ge=1)]
 Index = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]

@@ -1,216 +1,177 @@
-"""Assign a suspected cause to each class of a generated set that falls short, by :mod:`synthdiv.diagnosis.evidence`.
+"""Suspect causes of a class's shortfall, from how its images deviate from natural ones.
 
-A text retrieves the natural images nearest to it. It retrieves its class if enough of them are of that class, compared with
-what the class's natural centroid retrieves. Each class has one cause. In the order of the tests:
+The null hypothesis is what natural images do among themselves (:mod:`synthdiv.diagnosis.deviations`). First, the
+deviations of whole sets are selected, at a false discovery rate of 5 % over sets and kinds of deviation; then the classes
+within each (:mod:`synthdiv.stats.families`). A class can have several causes; ``CAUSES`` gives their order.
 
-- **diversity**: the images hardly vary at all; they are one image, which says little about the prompt;
-
-if the images are wrong (fewer are nearest to their class's natural centroid than of natural images; a smaller gap is enough
-where the prompt retrieves another class),
-
-- **ambiguity**: some wording retrieves the class, but the prompt retrieves the class that the images are classified as, or
-  does not retrieve its own;
-- **adherence**: the prompt retrieves its class, but the images are of another class;
-- **concept not represented**: the prompt retrieves its class, but the images are of no particular class; or no evaluated
-  wording retrieves the class (the paper's "hammer" and "nail");
-
-if the images are correct,
-
-- **concept not represented**: no wording retrieves the class, and natural images are not nearest to its prompt either;
-- **visual domain**: more images than natural images are classified as drawings, renderings or product shots;
-- **diversity**: their spread is far below that of natural images.
-
-A cause's confidence is the share of resamples of its metrics (other images and retrieved images, the same classes and
-models) that give the same cause; below ``CONFIDENT`` it is "undecided".
+The kind of wrong images, ambiguity, adherence or concept not represented, is given if texts can be compared and the kind is
+certain (:mod:`synthdiv.diagnosis.wrong_images`). Where natural images, or their texts, are recognised no better than by
+chance, the encoder cannot judge: nothing is suspected, or no kind is given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-CAUSES = ("ambiguity", "adherence", "concept not represented", "visual domain", "diversity", "none")
-CONFIDENT = 0.8
-RESAMPLES = 200
+from synthdiv.diagnosis.deviations import TESTS
+from synthdiv.diagnosis.wrong_images import CONFIDENT, KINDS
+from synthdiv.stats.families import Families, adjust_families
+from synthdiv.stats.intervals import wilson_interval
+
+WRONG = TESTS[0]
+CAUSES = (*KINDS, *TESTS)
+"""The suspected causes; wrong images are a cause of their own where their kind is not known."""
+NONE, NOT_TESTED = "none", "not tested"
+LEVEL = 0.05
+MEASURED = (
+    *("n_images", "n_natural", "n_distinct", "n_spread", "repeated", "natural_repeated", "spread", "natural_spread"),
+    *("spread_ratio", "spread_ratio_low", "spread_ratio_high", "displacement", "natural_displacement"),
+    *("best_wording", "best_text", "domain"),
+)
+"""Columns of the evidence that the table of causes has, too."""
+COLUMNS = tuple(name.replace(" ", "_") for name in TESTS)
 SCHEMA: dict[str, Any] = {
     "set": pl.String,
     "class_id": pl.Int64,
-    **dict.fromkeys(("key", "name", "cause", "suspected"), pl.String),
+    **dict.fromkeys(("key", "name", "cause", "further_causes"), pl.String),
     "confidence": pl.Float64,
     "predicted_class": pl.String,
     "predicted_class_share": pl.Float64,
-    **dict.fromkeys(("n_images", "n_natural"), pl.Int64),
-    **dict.fromkeys(
-        ("accuracy", "natural_accuracy", "particular", "spread_ratio", "prompted", "natural_prompted"), pl.Float64
-    ),
-    **dict.fromkeys(("retrieval", "best_retrieval", "retrieved_other", "photographs", "natural_photographs"), pl.Float64),
+    **dict.fromkeys(("n_images", "n_natural", "n_distinct", "n_spread"), pl.Int64),
+    **dict.fromkeys(("accuracy", "natural_accuracy", "repeated", "natural_repeated"), pl.Float64),
+    **dict.fromkeys(("spread", "natural_spread", "spread_ratio", "spread_ratio_low", "spread_ratio_high"), pl.Float64),
+    **dict.fromkeys(("displacement", "natural_displacement"), pl.Float64),
+    **{f"p_{name}": pl.Float64 for name in COLUMNS},
+    **dict.fromkeys(("prompted", "natural_prompted", "retrieval", "natural_retrieval", "best_retrieval"), pl.Float64),
+    **dict.fromkeys(("retrieved_other", "natural_retrieved_other", "photographs", "natural_photographs"), pl.Float64),
     **dict.fromkeys(("best_wording", "best_text", "domain", "evidence"), pl.String),
 }
 """Columns of the table of causes: one row per set and class."""
+DEVIATIONS: dict[str, Any] = {
+    **dict.fromkeys(("set", "deviation"), pl.String),
+    **dict.fromkeys(("n_classes", "n_suspected"), pl.Int64),
+    **dict.fromkeys(("value", "natural_value", "p_value", "p_adjusted"), pl.Float64),
+    "is_suspected": pl.Boolean,
+}
+"""Columns of the table of deviations: one row per set and kind of deviation."""
+VALUES = {
+    "wrong images": ("accuracy", "natural_accuracy"),
+    "diversity": ("spread", "natural_spread"),
+    "visual domain": ("displacement", "natural_displacement"),
+}
+"""The columns that a kind of deviation compares, of generated and of natural images."""
 
 
-@dataclass(frozen=True)
-class Thresholds:
-    """Thresholds at which a metric supports a cause. Fixed on half of the planted cases, tested on the other half.
-
-    Attributes
-    ----------
-    missing : float
-        Images are wrong if their accuracy is below that of natural images by more than this.
-    missing_if_ambiguous : float
-        The same, where the prompt retrieves the class that the images are classified as.
-    retrieves : float
-        A text retrieves its class if its retrieval precision is at least this multiple of the natural centroid's.
-    retrieves_other : float
-        A prompt retrieves another class, too, if that class's share of the retrieved images exceeds its share of those that
-        the natural centroid retrieves by more than this.
-    particular : float
-        Wrong images are of one class if at least this share of them is classified as it.
-    prompted : float
-        Natural images miss a prompt if a smaller share than this is nearest to it.
-    domain : float
-        Images are of another visual domain if their share of photographs is below that of natural images by more than this.
-    spread : float
-        A spread is far below that of natural images if it is less than this multiple of it.
-    collapse : float
-        Images hardly vary if their spread is less than this multiple of it.
-    """
-
-    missing: float = 0.25
-    missing_if_ambiguous: float = 0.1
-    retrieves: float = 0.6
-    retrieves_other: float = 0.2
-    particular: float = 0.5
-    prompted: float = 0.25
-    domain: float = 0.5
-    spread: float = 0.25
-    collapse: float = 0.02
-
-
-def find_cause(metrics: dict[str, float], limits: Thresholds) -> str:
-    """Return the cause that a class's metrics support.
+def diagnose_sets(
+    evidence: Mapping[str, pl.DataFrame], classes: Sequence[tuple[str, str]]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Tabulate the suspected causes of each class, and the deviations of each set.
 
     Parameters
     ----------
-    metrics : dict
-        From :func:`find_metrics`. Without texts, adherence and ambiguity can't be distinguished: wrong images are
-        "undecided".
-    limits : Thresholds
-    """
-    gap = metrics["natural_accuracy"] - metrics["accuracy"]
-    with_texts = "retrieval" in metrics
-    retrieves = with_texts and metrics["retrieval"] >= limits.retrieves
-    any_retrieves = with_texts and max(metrics["retrieval"], metrics["best_retrieval"]) >= limits.retrieves
-    if metrics["spread_ratio"] < limits.collapse:
-        return "diversity"
-    retrieves_other = with_texts and any_retrieves and metrics["retrieved_other"] > limits.retrieves_other
-    if retrieves_other and gap > limits.missing_if_ambiguous:
-        return "ambiguity"
-    if gap > limits.missing:
-        if not with_texts:
-            return "undecided"
-        if retrieves:
-            return "adherence" if metrics["particular"] >= limits.particular else "concept not represented"
-        return "ambiguity" if any_retrieves else "concept not represented"
-    if with_texts and not any_retrieves and metrics["natural_prompted"] < limits.prompted:
-        return "concept not represented"
-    if with_texts and metrics["natural_photographs"] - metrics["photographs"] > limits.domain:
-        return "visual domain"
-    return "diversity" if metrics["spread_ratio"] < limits.spread else "none"
-
-
-def diagnose_classes(
-    evidence: pl.DataFrame, classes: Sequence[tuple[str, str]], *, set_name: str, seed: int, limits: Thresholds | None = None
-) -> pl.DataFrame:
-    """Tabulate the cause of each class, its confidence, and the supporting metrics.
-
-    Parameters
-    ----------
-    evidence : polars.DataFrame
+    evidence : mapping of set to polars.DataFrame
         From :func:`synthdiv.diagnosis.evidence.gather_evidence`.
     classes : sequence of (str, str)
         The key and the name of each class, by class_id.
-    set_name : str
-        The diagnosed set.
-    seed : int
-        Seed of the resamples.
-    limits : Thresholds, optional
 
     Returns
     -------
-    polars.DataFrame
-        Columns of ``SCHEMA``: cause, suspected (the cause even where undecided), confidence, predicted_class (name of the
-        class that most of the wrong images are classified as) and predicted_class_share; the metrics of :func:`find_cause`;
-        best_wording, best_text, domain, and evidence (indices of training images). Null where not available.
+    causes : polars.DataFrame
+        Columns of ``SCHEMA``: cause ("none" if nothing is suspected, "not tested" if nothing is suspected and a test had too
+        few images), further_causes (separated by commas), confidence (of the kind of wrong images), predicted_class (name
+        of the class that most of the wrong images are classified as) and predicted_class_share; the compared values; the
+        adjusted p-value of each deviation; and what texts say. Null where not available.
+    deviations : polars.DataFrame
+        Columns of ``DEVIATIONS``: how many classes were tested, and how many are suspected; the mean over classes of the
+        compared values; Simes' p-value of the set and its false discovery rate.
     """
-    limits = limits or Thresholds()
+    keys = [(name, test) for name in evidence for test in TESTS]
+    families = adjust_families([_read_p_values(evidence[name], test) for name, test in keys], LEVEL)
+    tables, deviations = [pl.DataFrame(schema=SCHEMA)], []
+    for name, table in evidence.items():
+        p_values = {test: families.members[keys.index((name, test))] for test in TESTS}
+        tables.append(_tabulate_classes(table, classes, name, p_values))
+        deviations += [_describe_family(families, keys.index((name, test)), tables[-1], name, test) for test in TESTS]
+    return pl.concat(tables), pl.DataFrame(deviations, schema=DEVIATIONS)
+
+
+def _read_p_values(evidence: pl.DataFrame, test: str) -> np.ndarray:
+    """Return a test's p-values; NaNs if the encoder does not recognise natural images."""
+    p_values = evidence[f"p_{test.replace(' ', '_')}"].to_numpy()
+    return p_values if _is_above_chance(evidence, "n_natural_correct") else np.full(len(p_values), math.nan)
+
+
+def _is_above_chance(evidence: pl.DataFrame, column: str) -> bool:
+    low, _ = wilson_interval(int(evidence[column].sum()), int(evidence["n_natural"].sum()))
+    return len(evidence) == 1 or low > 1 / len(evidence)
+
+
+def _tabulate_classes(
+    evidence: pl.DataFrame, classes: Sequence[tuple[str, str]], set_name: str, p_values: Mapping[str, np.ndarray]
+) -> pl.DataFrame:
+    is_fit = "kind" in evidence.columns and _is_above_chance(evidence, "n_natural_prompted")
     rows = []
-    for row in evidence.iter_rows(named=True):
-        rng = np.random.default_rng([seed, row["class_id"]])
-        metrics = find_metrics(row)
-        cause = find_cause(metrics, limits)
-        resampled = [find_cause(find_metrics(resample_counts(row, rng)), limits) for _ in range(RESAMPLES)]
-        confidence = resampled.count(cause) / RESAMPLES
+    for n, row in enumerate(evidence.iter_rows(named=True)):
+        own = {test: float(values[n]) for test, values in p_values.items()}
+        found = [test for test in TESTS if own[test] < LEVEL]
+        is_wrong = WRONG in found and is_fit
+        if is_wrong and row["confidence"] >= CONFIDENT:
+            found[0] = row["kind"]
+        rest = NOT_TESTED if any(map(math.isnan, own.values())) else NONE
         (key, name), (_, predicted) = classes[row["class_id"]], classes[row["predicted_class"]]
         rows.append(
             {"set": set_name, "class_id": row["class_id"], "key": key, "name": name}
-            | {"cause": cause if confidence >= CONFIDENT else "undecided", "suspected": cause, "confidence": confidence}
+            | {"cause": found[0] if found else rest, "further_causes": ", ".join(found[1:]) or None}
+            | {"confidence": row["confidence"] if is_wrong else None}
             | {"predicted_class": predicted, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
-            | {"n_images": row["n_images"], "n_natural": row["n_natural"]}
-            | metrics
-            | {"best_wording": row.get("best_wording"), "best_text": row.get("best_text"), "domain": row.get("domain")}
+            | {name: row[name] for name in MEASURED if name in row}
+            | find_shares(row)
+            | {f"p_{test.replace(' ', '_')}": p for test, p in own.items()}
             | {"evidence": " ".join(map(str, row["evidence"]))}
         )
-    return pl.DataFrame(rows, schema=SCHEMA)
+    return pl.DataFrame(rows, schema=SCHEMA).fill_nan(None)
 
 
-def find_metrics(row: dict[str, Any]) -> dict[str, float]:
-    """Compute the shares and ratios that :func:`find_cause` needs from a row of evidence."""
-    wrong = row["n_images"] - row["n_correct"]
-    metrics = {
+def find_shares(row: Mapping[str, Any]) -> dict[str, float]:
+    """Compute the shares of a row of evidence."""
+    shares = {
         "accuracy": row["n_correct"] / row["n_images"],
         "natural_accuracy": row["n_natural_correct"] / row["n_natural"],
-        "particular": row["n_predicted_class"] / wrong if wrong else 0.0,
-        "spread_ratio": row["spread"] / row["natural_spread"] if row["natural_spread"] > 0 else 1.0,
     }
     if "prompt_retrieved_own" not in row:
-        return metrics
-    retrieved_by_centroid = max(1, row["natural_retrieved_own"])
-    return metrics | {
-        "prompted": row["n_prompted"] / row["n_images"],
-        "natural_prompted": row["n_natural_prompted"] / row["n_natural"],
-        "retrieval": row["prompt_retrieved_own"] / retrieved_by_centroid,
-        "best_retrieval": row["best_retrieval"] / retrieved_by_centroid,
-        "retrieved_other": (row["prompt_retrieved_other"] - row["natural_retrieved_other"]) / row["n_retrieved"],
-        "photographs": row["n_photographs"] / row["n_images"],
-        "natural_photographs": row["n_natural_photographs"] / row["n_natural"],
+        return shares
+    counts = {
+        "prompted": ("n_prompted", "n_images"),
+        "natural_prompted": ("n_natural_prompted", "n_natural"),
+        "retrieval": ("prompt_retrieved_own", "n_retrieved"),
+        "natural_retrieval": ("natural_retrieved_own", "n_retrieved"),
+        "best_retrieval": ("best_retrieval", "n_retrieved"),
+        "retrieved_other": ("prompt_retrieved_other", "n_retrieved"),
+        "natural_retrieved_other": ("natural_retrieved_other", "n_retrieved"),
+        "photographs": ("n_photographs", "n_images"),
+        "natural_photographs": ("n_natural_photographs", "n_natural"),
     }
+    return shares | {name: row[part] / row[whole] for name, (part, whole) in counts.items() if row[part] is not None}
 
 
-def resample_counts(row: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
-    """Resample a row of evidence, as for other images and other retrieved images of the same class."""
-    resampled = dict(row)
-    rest = row["n_images"] - row["n_correct"] - row["n_predicted_class"]
-    correct, predicted, _ = rng.multinomial(
-        row["n_images"], np.array([row["n_correct"], row["n_predicted_class"], rest]) / row["n_images"]
-    )
-    resampled |= {"n_correct": int(correct), "n_predicted_class": int(predicted)}
-    counts = {"n_natural_correct": "n_natural"}
-    if "prompt_retrieved_own" in row:
-        counts |= {"n_prompted": "n_images", "n_natural_prompted": "n_natural"}
-        counts |= {"n_photographs": "n_images", "n_natural_photographs": "n_natural"}
-        counts |= dict.fromkeys(("natural_retrieved_own", "best_retrieval"), "n_retrieved")
-        own, other = row["prompt_retrieved_own"], row["prompt_retrieved_other"]
-        shares = np.array([own, other, row["n_retrieved"] - own - other]) / row["n_retrieved"]
-        retrieved_own, retrieved_other, _ = rng.multinomial(row["n_retrieved"], shares)
-        resampled |= {"prompt_retrieved_own": int(retrieved_own), "prompt_retrieved_other": int(retrieved_other)}
-    for name, whole in counts.items():
-        resampled[name] = int(rng.binomial(row[whole], row[name] / row[whole]))
-    for name in ("spread", "natural_spread"):
-        error = row[f"{name}_error"]
-        resampled[name] = max(0.0, rng.normal(row[name], error)) if error == error else row[name]
-    return resampled
+def _describe_family(families: Families, number: int, causes: pl.DataFrame, set_name: str, test: str) -> dict[str, Any]:
+    p_values = families.members[number]
+    value, natural_value = (causes[name].mean() for name in VALUES[test])
+    both = families.p_values[number], families.adjusted[number]
+    p_value, adjusted = (None if math.isnan(one) else float(one) for one in both)
+    return {
+        "set": set_name,
+        "deviation": test,
+        "n_classes": int(np.isfinite(p_values).sum()),
+        "n_suspected": int((p_values < LEVEL).sum()),
+        "value": value,
+        "natural_value": natural_value,
+        "p_value": p_value,
+        "p_adjusted": adjusted,
+        "is_suspected": None if adjusted is None else adjusted < LEVEL,
+    }

@@ -1,4 +1,4 @@
-"""Gather the evidence for and against each cause, per class: metrics of a generated set, its prompts and natural images.
+"""Gather the evidence for suspected causes, per class: how a generated set deviates from natural images, and what texts say.
 
 Images are classified by the nearest class centroid of the natural set. A text retrieves the natural images nearest to it;
 its retrieval precision is the share of them that are of its class. Both are compared with the values of natural images.
@@ -6,8 +6,7 @@ its retrieval precision is the share of them that are of its class. Both are com
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ import polars as pl
 
 from synthdiv.analysis.experiments import classify_by_centroids
 from synthdiv.core.tables import read_table, write_table
+from synthdiv.diagnosis.deviations import LEAST, ClassImages, measure_deviations
+from synthdiv.diagnosis.wrong_images import ClassCounts, find_kind, find_predicted
 from synthdiv.embeddings.table import Embeddings, make_unit
-from synthdiv.metrics.centroids import compute_centroids, compute_codiff, measure_spread, sum_classes
+from synthdiv.metrics.centroids import compute_centroids, compute_codiff, sum_classes
 from synthdiv.metrics.neighbours import find_nearest
 from synthdiv.metrics.set_metrics import subsample_classes
 from synthdiv.prompts.class_texts import DOMAINS, WORDINGS, name_prompts
@@ -80,7 +81,7 @@ class Natural:
     train : iterable of Embeddings
         Blocks of the training split: the source of the centroids and of the retrieved images.
     evaluation : Embeddings
-        The evaluation split: gives the values of natural images.
+        The evaluation split: natural images that did not contribute to the centroids.
     """
 
     train: Iterable[Embeddings]
@@ -90,7 +91,7 @@ class Natural:
 def gather_evidence(
     generated: Embeddings, natural: Natural, texts: Texts | None, n_classes: int, *, dataset: str | None, seed: int
 ) -> pl.DataFrame:
-    """Compute the metrics that support the causes.
+    """Measure how each class deviates from natural images, and what its texts say about its wrong images.
 
     Parameters
     ----------
@@ -105,55 +106,52 @@ def gather_evidence(
     dataset : str or None
         The dataset whose prompts the set was generated from; None if there are no texts.
     seed : int
-        Seed of the choice of images where equal numbers are compared.
+        Seed of the choice of natural training images, and of the resamples.
 
     Returns
     -------
     polars.DataFrame
         One row per class: class_id; n_images and n_natural; n_correct and n_natural_correct (images nearest to their own
-        class's natural centroid), predicted_class and n_predicted_class (the most frequent other class); n_prompted and
-        n_natural_prompted (nearest to their own class's prompts), n_predicted_prompted (nearest to the prompts of
-        predicted_class); n_retrieved, prompt_retrieved_own and natural_retrieved_own (images of the class among those that
+        class's natural centroid), predicted_class and n_predicted_class (the most frequent other class); the columns of
+        :func:`synthdiv.diagnosis.deviations.measure_deviations`; n_prompted and n_natural_prompted (nearest to their own
+        class's prompts); n_retrieved, prompt_retrieved_own and natural_retrieved_own (images of the class among those that
         the class's prompts, and its natural centroid, retrieve), prompt_retrieved_other and natural_retrieved_other (images
-        of predicted_class among them); best_wording, best_text and best_retrieval; spread and natural_spread (Centroid
-        Distance, at equal numbers) with their standard errors; n_photographs and n_natural_photographs, domain (the most
+        of predicted_class among them); best_wording, best_text and best_retrieval; kind and confidence of
+        :func:`synthdiv.diagnosis.wrong_images.find_kind`; n_photographs and n_natural_photographs, domain (the most
         frequent visual domain other than photograph); evidence (indices of ``SHOWN`` images, evenly spaced from the nearest
         to the farthest from the class's natural centroid).
     """
     sums = sum_classes(natural.train, n_classes)
     centroids = compute_centroids(sums)
-    images, control = generated, natural.evaluation
-    n_images = np.bincount(images.class_ids, minlength=n_classes)
-    n_natural = np.bincount(control.class_ids, minlength=n_classes)
-    predicted = count_classes(images, classify_by_centroids(images, centroids), n_classes)
-    others = predicted.copy()
-    np.fill_diagonal(others, -1)
-    predicted_class = others.argmax(axis=1)
+    control = natural.evaluation
+    training = subsample_classes(natural.train, max(LEAST, int(np.bincount(generated.class_ids).max())), seed)
+    sets = (generated, control, training)
+    confusions = [count_classes(one, classify_by_centroids(one, centroids), n_classes) for one in sets[:2]]
     ids = np.arange(n_classes)
+    predicted_class = np.array([find_predicted(n, confusions[0][n]) for n in range(n_classes)])
     columns: dict[str, Any] = {
         "class_id": ids,
-        "n_images": n_images,
-        "n_natural": n_natural,
-        "n_correct": predicted.diagonal(),
-        "n_natural_correct": count_classes(control, classify_by_centroids(control, centroids), n_classes).diagonal(),
+        "n_images": confusions[0].sum(axis=1),
+        "n_natural": confusions[1].sum(axis=1),
+        "n_correct": confusions[0].diagonal(),
+        "n_natural_correct": confusions[1].diagonal(),
         "predicted_class": predicted_class,
-        "n_predicted_class": others.max(axis=1),
+        "n_predicted_class": confusions[0][ids, predicted_class],
     }
-    columns |= _measure_spreads(images, natural, n_classes, seed)
-    columns["evidence"] = [_choose_examples(images[images.class_ids == n], centroids[n]) for n in ids]
+    split = zip(*(_split_classes(one, centroids) for one in sets), strict=True)
+    deviations = [measure_deviations(*classes) for classes in split]
+    columns |= {name: [row[name] for row in deviations] for name in deviations[0]}
+    columns["evidence"] = [_choose_examples(generated[generated.class_ids == n], centroids[n]) for n in ids]
     if texts is not None:
         assert dataset is not None
         prompts = texts.average_classes(name_prompts(dataset), n_classes)
         assert prompts is not None
-        prompted = count_classes(images, classify_by_centroids(images, prompts), n_classes)
-        columns |= {
-            "n_prompted": prompted.diagonal(),
-            "n_predicted_prompted": prompted[ids, predicted_class],
-            "n_natural_prompted": count_classes(control, classify_by_centroids(control, prompts), n_classes).diagonal(),
-        }
+        for name, one in (("n_prompted", generated), ("n_natural_prompted", control)):
+            columns[name] = count_classes(one, classify_by_centroids(one, prompts), n_classes).diagonal()
         count = int(min(RETRIEVED, sums.counts.min()))
         by_centroids = retrieve_classes(centroids, natural.train, count, n_classes, center=sums.mean)
         by_prompts = retrieve_classes(prompts, natural.train, count, n_classes)
+        wordings = _retrieve_wordings(texts, natural.train, count, n_classes)
         columns |= {
             "n_retrieved": np.full(n_classes, count),
             "prompt_retrieved_own": by_prompts.diagonal(),
@@ -161,9 +159,26 @@ def gather_evidence(
             "prompt_retrieved_other": by_prompts[ids, predicted_class],
             "natural_retrieved_other": by_centroids[ids, predicted_class],
         }
-        columns |= _find_best_wordings(texts, natural.train, count, n_classes)
-        columns |= _classify_domains(texts, images, control, n_classes)
+        columns |= _choose_wordings(texts, wordings, n_classes)
+        retrieved = np.stack(list(wordings.values()), axis=1) if wordings else np.empty((n_classes, 0), np.int64)
+        kinds = [
+            find_kind(
+                ClassCounts(n, confusions[0][n], by_prompts[n], by_centroids[n], retrieved[n]),
+                np.random.default_rng([seed, n]),
+            )
+            for n in ids.tolist()
+        ]
+        columns["kind"], columns["confidence"] = map(list, zip(*kinds, strict=True))
+        columns |= _classify_domains(texts, generated, control, n_classes)
     return pl.DataFrame(columns)
+
+
+def _split_classes(images: Embeddings, centroids: np.ndarray) -> Iterator[ClassImages]:
+    """Yield the images of each class, with whether each is nearest to its own class's centroid."""
+    correct = classify_by_centroids(images, centroids) == images.class_ids
+    for class_id in range(len(centroids)):
+        own = images.class_ids == class_id
+        yield ClassImages(make_unit(images.vectors[own]), correct[own])
 
 
 def count_classes(images: Embeddings, predicted: np.ndarray, n_classes: int) -> np.ndarray:
@@ -210,35 +225,29 @@ def _choose_examples(members: Embeddings, centroid: np.ndarray) -> list[int]:
     return members.indices[order[np.unique(np.linspace(0, len(order) - 1, SHOWN).round().astype(int))]].tolist()
 
 
-def _measure_spreads(images: Embeddings, natural: Natural, n_classes: int, seed: int) -> dict[str, np.ndarray]:
-    counts = [np.bincount(one.class_ids, minlength=n_classes).min() for one in (images, natural.evaluation)]
-    columns = {}
-    for name, one in (("spread", images), ("natural_spread", natural.evaluation)):
-        equal = subsample_classes([one], int(min(counts)), seed)
-        spread = measure_spread([equal], compute_centroids(sum_classes([equal], n_classes)))
-        columns[name] = spread.average_classes(n_classes)
-        columns[f"{name}_error"] = np.array(
-            [own.std(ddof=1) / math.sqrt(len(own)) if len(own) > 1 else math.nan for own in spread.split_classes(n_classes)]
-        )
-    return columns
-
-
-def _find_best_wordings(texts: Texts, natural: Iterable[Embeddings], count: int, n_classes: int) -> dict[str, list]:
-    """Find each class's wording with the highest retrieval precision, among the wordings that all classes have."""
-    best: list[tuple[int, str | None, str | None]] = [(-1, None, None)] * n_classes
+def _retrieve_wordings(texts: Texts, natural: Iterable[Embeddings], count: int, n_classes: int) -> dict[str, np.ndarray]:
+    """Count the images of its own class that each class's wordings retrieve, for the wordings that all classes have."""
+    found = {}
     for kind in WORDINGS:
         vectors = texts.average_classes(kind, n_classes)
-        if vectors is None:
-            continue
-        retrieved_own = retrieve_classes(vectors, natural, count, n_classes).diagonal()
-        wordings = {
-            int(n): text for n, one, text in zip(texts.class_ids, texts.kinds, texts.texts, strict=True) if one == kind
-        }
-        for class_id in range(n_classes):
-            candidate = (int(retrieved_own[class_id]), kind, wordings[class_id])
-            best[class_id] = max(best[class_id], candidate, key=lambda one: one[0])
-    retrieval, wording, text = (list(column) for column in zip(*best, strict=True))
-    return {"best_retrieval": retrieval, "best_wording": wording, "best_text": text}
+        if vectors is not None:
+            found[kind] = retrieve_classes(vectors, natural, count, n_classes).diagonal()
+    return found
+
+
+def _choose_wordings(texts: Texts, retrieved: dict[str, np.ndarray], n_classes: int) -> dict[str, list]:
+    """Choose each class's wording that retrieves most images of the class."""
+    if not retrieved:
+        return {"best_retrieval": [None] * n_classes, "best_wording": [None] * n_classes, "best_text": [None] * n_classes}
+    kinds = list(retrieved)
+    best = np.stack(list(retrieved.values())).argmax(axis=0)
+    own = zip(texts.class_ids.tolist(), texts.kinds, texts.texts, strict=True)
+    wordings = {(class_id, kind): text for class_id, kind, text in own}
+    return {
+        "best_retrieval": [int(retrieved[kinds[one]][n]) for n, one in enumerate(best)],
+        "best_wording": [kinds[one] for one in best],
+        "best_text": [wordings[n, kinds[one]] for n, one in enumerate(best)],
+    }
 
 
 def _classify_domains(texts: Texts, images: Embeddings, control: Embeddings, n_classes: int) -> dict[str, Any]:

@@ -16,8 +16,9 @@ TESTED_BY = {
     "ambiguity": ("ambiguity",),
     "adherence": ("diversity against adherence",),
     "concept not represented": ("concept not represented",),
-    "visual domain": ("ambiguity",),
+    "wrong images": ("ambiguity", "diversity against adherence", "concept not represented"),
     "diversity": ("diversity", "diversity against adherence"),
+    "visual domain": ("concept not represented",),
 }
 """What interventions act on that test a suspected cause, as they name it in ``acts_on``."""
 SCHEMA: dict[str, Any] = {
@@ -107,26 +108,37 @@ def tabulate_shortfalls(accounts: pl.DataFrame, causes: pl.DataFrame | None, nam
 
 
 def _add_suspicions(table: pl.DataFrame, steps: pl.DataFrame, causes: pl.DataFrame | None) -> pl.DataFrame:
-    """Add the suspected cause of each class, and what the interventions that test it cost; empty if there is none."""
+    """Add a suspected cause of each class, and what the interventions that test it cost: an untested one comes first."""
     if causes is None:
         empty = {"suspected": pl.lit(None, dtype=pl.String), "suspected_cost": pl.lit(None, dtype=pl.Float64)}
         return table.with_columns(**empty)
-    found = causes.filter(pl.col("cause").is_in(list(TESTED_BY))).select(
-        pl.col("set").alias("train_set"), pl.col("class_id").cast(pl.Int64), suspected="cause"
-    )
     tests = pl.DataFrame(
         [(cause, one) for cause, acts_on in TESTED_BY.items() for one in acts_on],
         schema={"suspected": pl.String, "acts_on": pl.String},
         orient="row",
     )
+    found = list_class_causes(causes).rename({"set": "train_set", "cause": "suspected"})
     costs = (
         steps.join(found, on=["train_set", "class_id"])
         .join(tests, on=["suspected", "acts_on"], how="semi")
-        .group_by(KEYS)
+        .group_by(*KEYS, "suspected")
         .agg(suspected_cost=pl.col("gain").sum())
     )
-    table = table.join(found, on=["train_set", "class_id"], how="left", maintain_order="left")
-    return table.join(costs, on=KEYS, how="left", maintain_order="left")
+    suspected = (
+        table.select(KEYS)
+        .join(found, on=["train_set", "class_id"], maintain_order="left")
+        .join(costs, on=[*KEYS, "suspected"], how="left", maintain_order="left")
+        .sort(pl.col("suspected_cost").is_not_null(), maintain_order=True)
+        .unique(KEYS, keep="first", maintain_order=True)
+    )
+    return table.join(suspected, on=KEYS, how="left", maintain_order="left")
+
+
+def list_class_causes(causes: pl.DataFrame) -> pl.DataFrame:
+    """Return set, class_id and cause, with a row for each suspected cause of a class, in the order of the table."""
+    each = pl.concat_str("cause", "further_causes", separator=", ", ignore_nulls=True).str.split(", ")
+    found = causes.select("set", pl.col("class_id").cast(pl.Int64), cause=each).explode("cause")
+    return found.filter(pl.col("cause").is_in(list(TESTED_BY)))
 
 
 def _adjust(table: pl.DataFrame) -> pl.DataFrame:

@@ -28,6 +28,9 @@ from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
 
+PLANTED = "resources/diagnosis/planted_causes.csv"
+"""What `make calibrate-diagnosis` found of planted deviations."""
+
 
 class EmbedClassTexts(Job):
     """The texts that describe each class, and the encoder.
@@ -84,15 +87,12 @@ class TabulateDiagnosis(Job):
         The sets with evidence, in the order of the inputs.
     natural : str or None
         The natural set.
-    seed : int
-        The study's seed.
     classes : ClassColumns
     """
 
     sets: tuple[str, ...]
     diagnosed: tuple[str, ...]
     natural: str | None
-    seed: int
     classes: ClassColumns
 
 
@@ -205,6 +205,37 @@ class MeasureShortcut(Job):
     checks: tuple[SwapCheck, ...]
 
 
+class SuspectedSet(Part):
+    """A set that is diagnosed, and how it was generated.
+
+    Attributes
+    ----------
+    name : str
+    dataset : str or None
+        Its dataset; None for images of the user's.
+    guidance_scale : float or None
+    scales : tuple of float
+        The guidance scales of the dataset.
+    images_per_class : int
+        Training and evaluation images that another set of this kind has.
+    classifiers : tuple of str
+        Those that are trained on it.
+    """
+
+    name: str
+    dataset: str | None
+    guidance_scale: float | None
+    scales: tuple[float, ...]
+    images_per_class: int
+    classifiers: tuple[str, ...]
+
+
+class TabulateSuspicions(Job):
+    """The diagnosed sets."""
+
+    sets: tuple[SuspectedSet, ...]
+
+
 class TabulateShortfalls(Job):
     """The names of the classes."""
 
@@ -305,7 +336,6 @@ def tabulate_diagnosis(study: Study) -> TabulateDiagnosis:
         sets=tuple(list_split_sets(study)),
         diagnosed=tuple(list_diagnosed(study)),
         natural=find_natural_reference(study),
-        seed=study.seed,
         classes=describe_classes(study, "key", "name"),
     )
 
@@ -410,6 +440,29 @@ def tabulate_accounts(study: Study) -> TabulateAccounts:
 def list_causes(study: Study) -> list[str]:
     """Return the table of causes, if there is one."""
     return find_results(study, "causes.parquet")
+
+
+def list_intervention_tables(study: Study) -> list[str]:
+    """Return the table of interventions, if there is one."""
+    return find_results(study, "interventions.csv")
+
+
+@plans(once_if(list_diagnosed))
+def tabulate_suspicions(study: Study) -> TabulateSuspicions:
+    """Plan the table of suspicions."""
+    return TabulateSuspicions(sets=tuple(_describe_suspected(study, name) for name in list_diagnosed(study)))
+
+
+def _describe_suspected(study: Study, name: str) -> SuspectedSet:
+    dataset = study.sets[name].dataset
+    return SuspectedSet(
+        name=name,
+        dataset=dataset,
+        guidance_scale=None if dataset is None else study.find_scale(name),
+        scales=() if dataset is None else tuple(study.config.datasets[dataset].guidance_scales),
+        images_per_class=0 if dataset is None else sum(study.datasets[dataset].images_per_class.values()),
+        classifiers=tuple(one for one, entry in study.config.classifiers.items() if name in entry.train),
+    )
 
 
 @plans(once_if(list_accounting))

@@ -272,28 +272,27 @@ FIGURES = {
         ),
     ),
     "causes": Figure(
-        title="Causes by class",
+        title="Suspected causes by class",
         part="5 Classes",
         draw="diagnosis:draw_causes",
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
         caption=(
-            "Why classes of each set fall short of natural images: the share of classes by cause and, for few classes, a "
-            "cell per class with the cause's first letters. *Undecided*: other images might have led to another cause. The "
-            "metrics behind each cause, its confidence and the predicted classes of the images are in "
-            "``tables/causes.csv``."
+            "What embeddings suspect of each set's classes: the share of classes by their first suspected cause and, for "
+            "few classes, a cell per class with the cause's first letters. *Not tested*: too few images. Further causes of "
+            "a class, the metrics behind each and the predicted classes of the images are in ``tables/causes.csv``."
         ),
     ),
     "evidence": Figure(
-        title="Images of the classes that fall short",
+        title="Images of suspected classes",
         part="5 Classes",
         draw="diagnosis:draw_evidence",
         needs=list_evidence_sets,
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
         options=name_evidence_sets,
         caption=(
-            "The classes of all sets that fall furthest short of natural images: training images from the most to the least "
-            "natural one, next to natural images of the class."
+            "Classes of each suspected cause, those that deviate most: training images from the most to the least natural "
+            "one, next to natural images of the class."
         ),
     ),
     "guidance": Figure(

@@ -86,7 +86,7 @@ def compute_centroids(totals: ClassSums) -> np.ndarray:
 
 
 def compute_codiff(vectors: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """Return 1 - cos(x, y) of each row and a centroid, as |x - y|^2 / 2 of the unit vectors: exact for tiny values too.
+    """Return 1 - cos(x, y) of each row and a centroid, as ``|x - y|^2 / 2`` of the unit vectors: exact for tiny values.
 
     Parameters
     ----------

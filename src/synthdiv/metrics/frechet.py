@@ -86,8 +86,9 @@ def join_moments(parts: Iterable[Moments]) -> Moments:
 def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float]:
     """Return the Frechet distance of two normal distributions with these moments.
 
-    |mu_X - mu_Y|^2 + tr(S_X + S_Y - 2 (S_X S_Y)^(1/2)). "Diversity and Diffusion", Section 3, prints the first term without
-    the square, and finds that it tracks accuracy while the second does not. So both forms and both terms are returned.
+    ``|mu_X - mu_Y|^2 + tr(S_X + S_Y - 2 (S_X S_Y)^(1/2))``. "Diversity and Diffusion", Section 3, prints the first term
+    without the square, and finds that it tracks accuracy while the second does not. So both forms and both terms are
+    returned.
 
     The trace of the root is the sum of the singular values of R_X^T R_Y, where R R^T is a covariance. No root of an
     eigenvalue of a product is taken, so no precision is lost if a covariance lacks full rank.
@@ -99,8 +100,8 @@ def compute_frechet_distance(first: Moments, second: Moments) -> dict[str, float
     Returns
     -------
     dict
-        frechet_distance, frechet_mean_term (|mu_X - mu_Y|^2), frechet_covariance_term, frechet_distance_unsquared (with
-        |mu_X - mu_Y|).
+        frechet_distance, frechet_mean_term (``|mu_X - mu_Y|^2``), frechet_covariance_term, frechet_distance_unsquared
+        (with ``|mu_X - mu_Y|``).
 
     Raises
     ------

@@ -4,12 +4,12 @@ References are ranked by cosine, largest first; equal cosines by a hash of query
 reference. So ties are broken at random, but identically for any order of the rows.
 
 This is why the search is exact and fast: with a vector c near the references (of unit length) and a vector m near the
-queries,
+queries::
 
     q.r = p.x + m.x + q.c,    p = q - m, x = r - c,
 
 where q.c is one number per query, m.x one number per reference, and p and x are shorter than q and r, so rounding them
-matters less. A low-precision matrix product scores a block, and by the Cauchy-Schwarz inequality its error is at most
+matters less. A low-precision matrix product scores a block, and by the Cauchy-Schwarz inequality its error is at most::
 
     |p - p~| |x~| + |p| |x - x~| + g |p~| |x~|,    ~ for rounded, g for the rounding of the sum,
 
@@ -32,7 +32,7 @@ ROWS = 1024
 SMALL = 2.5e9
 """Multiplications of a block up to which numpy costs less than importing torch."""
 SLACK = 1e-6
-"""Bound on the fp32 rounding error of centring a block: |x| is at most 2, and there are four operations."""
+"""Bound on the fp32 rounding error of centring a block: ``|x|`` is at most 2, and there are four operations."""
 
 
 @dataclass(frozen=True)

@@ -23,18 +23,18 @@ def find_roles(study: Study) -> dict[str, Any]:
     Returns
     -------
     dict
-        natural : the first set of natural images with a training split, or None.
-        shifted : the other sets of natural images.
-        generated : the image sets that the study generates.
-        clarified : [base, changed], two sets of the same scale and generator; the changed prompts add overrides.
-        augmented : [base, changed], the same for a grammar.
-        extended : [base, changed], the same for templates, of which the changed one begins with the base's.
-        cropped : [multi-crop, plain], two classifiers of the same model.
-        sweeps : for each dataset with several scales, its [set, scale] in rising order.
-        prompts : [prompt set, image set], of the same dataset.
-        prompt_sets : all sets of prompts.
-        scaled : [fewer, more], a mixture with a number of images per class of one generated set, and that set; or two
-            generated sets of the same prompts and scale, of which one has more images.
+        - ``natural``: the first set of natural images with a training split, or None.
+        - ``shifted``: the other sets of natural images.
+        - ``generated``: the image sets that the study generates.
+        - ``clarified``: [base, changed], two sets of the same scale and generator; the changed prompts add overrides.
+        - ``augmented``: [base, changed], the same for a grammar.
+        - ``extended``: [base, changed], the same for templates, of which the changed one begins with the base's.
+        - ``cropped``: [multi-crop, plain], two classifiers of the same model.
+        - ``sweeps``: for each dataset with several scales, its [set, scale] in rising order.
+        - ``prompts``: [prompt set, image set], of the same dataset.
+        - ``prompt_sets``: all sets of prompts.
+        - ``scaled``: [fewer, more], a mixture with a number of images per class of one generated set, and that set; or two
+          generated sets of the same prompts and scale, of which one has more images.
     """
     sets, datasets = study.sets, study.config.datasets
     natural = list_natural_sets(study)

@@ -16,13 +16,13 @@ from synthdiv.report.summary import (
     summarise_classifiers,
     summarise_diversity,
     summarise_experiments,
-    summarise_fit_causes,
     summarise_interventions,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_shortcut,
     summarise_shortfalls,
     summarise_split,
+    summarise_suspicions,
     summarise_transfer,
 )
 
@@ -56,9 +56,10 @@ def list_findings(job: WriteSummary, tables: Mapping[str, pl.DataFrame]) -> list
         parts.append(("Natural and generated classes in one training set", summarise_shortcut(tables["shortcut"])))
     if has("shortfalls"):
         parts.append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
-    if has("causes", "experiments") and natural is not None:
+    if has("causes", "suspicions", "experiments") and natural is not None:
         unfit = find_unfit(tables["experiments"], natural, job.reference, job.n_classes)
-        parts.append(("Suspected causes", summarise_fit_causes(tables["causes"], tables.get("shortfalls"), unfit)))
+        found = summarise_suspicions(tables["suspicions"], tables["causes"], tables.get("shortfalls"), unfit)
+        parts.append(("Suspected causes", found))
     if has("error_split"):
         parts.append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
     if has("centroid_distance") and natural is not None:

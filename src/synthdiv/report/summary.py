@@ -2,8 +2,8 @@
 
 Only results beyond noise have a sentence, apart from interventions, which say whether they are: a difference of accuracy if
 it is significant after correction for multiple comparisons, one of Centroid Distance if the two intervals do not overlap, a
-centroid-shift if its interval lies above 0, a cause if its confidence exceeds
-:data:`synthdiv.diagnosis.causes.CONFIDENT`. Each part of the page is a function from tables to sentences.
+centroid-shift if its interval lies above 0, a suspected cause at a false discovery rate of 5 %. Each part of the page is a
+function from tables to sentences.
 """
 
 from __future__ import annotations
@@ -14,18 +14,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import polars as pl
 
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
-from synthdiv.diagnosis.causes import CAUSES
 from synthdiv.diagnosis.interventions import select_primary
-from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED
+from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED, list_class_causes
 from synthdiv.report.pages import make_page
 
-ADVICE = {
-    "ambiguity": "clarify their prompts in an overrides table",
-    "adherence": "look at their images: the generator does not follow the prompt",
-    "concept not represented": "the generator or CLIP does not know them: use a LoRA, another model, or natural images",
-    "visual domain": "ask for photographs in the prompt",
-    "diversity": "lower the guidance scale, or vary the prompts",
-}
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
 MOST_NAMES = 8
 STYLE = """
@@ -235,63 +227,68 @@ def find_unfit(experiments: pl.DataFrame, natural: str, reference: str | None, n
         Under "images" or "texts", a sentence; empty if nothing speaks against the suspected causes.
     """
     found = {}
-    for kind, name, advice in (
-        ("images", natural, "use another encoder"),
-        ("texts", reference, "use another encoder, or prompts with its wording; only diversity is judged here"),
+    for kind, what, name, advice in (
+        ("images", "Suspected causes", natural, "use another encoder"),
+        ("texts", "The cause of wrong images", reference, "use another encoder, or prompts with its wording"),
     ):
         row = next(experiments.filter(query=natural, reference=name).iter_rows(named=True), None)
         if row is not None and row["centroid_accuracy_low"] <= 1 / n_classes:
             bounds = span(row["centroid_accuracy_low"], row["centroid_accuracy_high"])
             found[kind] = (
-                f"Causes that need {kind} cannot be judged: class centroids of {name} recognise "
+                f"{what} cannot be judged: class centroids of {name} recognise "
                 f"{percent(row['centroid_accuracy'])}{bounds} of the images of {natural}, and chance "
                 f"{percent(1 / n_classes)}: {advice}."
             )
     return found
 
 
-def summarise_fit_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None, unfit: Mapping[str, str]) -> list[str]:
-    """Summarise the causes that the encoder can judge, as :func:`summarise_causes`, after what it cannot judge."""
-    if "images" in unfit:
-        return [unfit["images"]]
-    if "texts" in unfit:
-        return [unfit["texts"], *summarise_causes(causes.filter(cause="diversity"), shortfalls)]
-    sentences = summarise_causes(causes, shortfalls)
-    return sentences if sentences or shortfalls is None else [SETTLED]
+def summarise_suspicions(
+    suspicions: pl.DataFrame, causes: pl.DataFrame, shortfalls: pl.DataFrame | None, unfit: Mapping[str, str]
+) -> list[str]:
+    """Summarise what the encoder cannot judge, then the suspected causes of each set, with their classes and their test.
 
-
-def summarise_causes(causes: pl.DataFrame, shortfalls: pl.DataFrame | None = None) -> list[str]:
-    """Summarise the causes of each set, with their classes and a suggested intervention.
-
-    Classes are left out that training has shown not to fall short, whose shortfall has a price, or whose suspected cause an
-    intervention has tested.
+    Classes are left out that training has shown not to fall short, whose shortfall has a price, or all of whose suspected
+    causes an intervention has tested.
     """
-    sentences = []
     if shortfalls is not None:
         settled = shortfalls.filter(~pl.col("finding").is_in([SUSPECTED, NOT_TESTED]))
         settled = settled.select(pl.col("train_set").alias("set"), "class_id").unique()
         causes = causes.join(settled.cast({"class_id": causes["class_id"].dtype}), on=["set", "class_id"], how="anti")
-    for (name,), own in causes.partition_by("set", maintain_order=True, as_dict=True).items():
-        for cause in CAUSES[:-1]:
-            found = own.filter(pl.col("cause") == cause).sort("confidence", descending=True, maintain_order=True)
-            if not len(found):
-                continue
-            listed = [_describe_class(row, cause) for row in found.iter_rows(named=True)]
-            sentences.append(
-                f"{name}: {cause} in {len(found)} of {len(own)} classes: {list_names(listed)}. Try: {ADVICE[cause]}."
-            )
-    return sentences
+    sentences = list(unfit.values())
+    rows = causes.drop("cause").join(list_class_causes(causes), on=["set", "class_id"], maintain_order="right")
+    for (name, cause), tests in suspicions.group_by("set", "cause", maintain_order=True):
+        found = rows.filter(set=name, cause=cause)
+        if len(found):
+            listed = [_describe_class(row, str(cause)) for row in found.iter_rows(named=True)]
+            head = f"{name}: {cause} in {len(found)} of {tests['n_classes'][0]} classes: {list_names(listed)}."
+            sentences.append(" ".join([head, *map(_describe_test, tests.iter_rows(named=True))]))
+    return sentences if sentences or shortfalls is None else [SETTLED]
+
+
+def _describe_test(row: Mapping) -> str:
+    if row["tested_by"] is None:
+        images = f" ({row['n_images']:,} images)" if row["n_images"] else ""
+        return f"To test it: {row['test']}{images}."
+    gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
+    verdict = {None: "", "right": ": the suspicion was right", "wrong": ": the suspicion was wrong"}
+    return (
+        f"Tested by {row['tested_by']} ({row['setting']}, {row['before']} to {row['after']}): {gain} for "
+        f"{row['classifier']}{verdict.get(row['verdict'], ', not beyond noise')}."
+    )
 
 
 def _describe_class(row: Mapping, cause: str) -> str:
     predicted = f"classified as {row['predicted_class']}, {percent(row['predicted_class_share'])}"
     if cause == "ambiguity":
         return f"{row['name']} ({predicted}; “{row['best_text']}” retrieves the class)"
-    if cause == "adherence":
+    if cause in ("adherence", "wrong images"):
         return f"{row['name']} ({predicted})"
-    if cause == "diversity":
-        return f"{row['name']} ({row['spread_ratio']:.2f} times the natural spread)"
-    return row["name"]
+    parts = []
+    if cause == "diversity" and row["spread_ratio"] is not None:
+        parts.append(f"{row['spread_ratio']:.2f} times the natural spread")
+    if cause == "diversity" and row["repeated"] > row["natural_repeated"]:
+        parts.append(f"{percent(row['repeated'])} repeated")
+    return f"{row['name']} ({', '.join(parts)})" if parts else row["name"]
 
 
 def summarise_classifiers(means: pl.DataFrame, differences: pl.DataFrame, natural: str) -> list[str]:

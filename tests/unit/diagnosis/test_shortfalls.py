@@ -45,7 +45,9 @@ ACCOUNTS = pl.concat(
         account(3, ("not priced", "", -0.2), p_value=0.2),
     ]
 )
-CAUSES = pl.DataFrame({"set": "S", "class_id": [0, 1, 2, 3], "cause": ["adherence", "diversity", "none", "ambiguity"]})
+CAUSES = pl.DataFrame(
+    {"set": "S", "class_id": [0, 1, 2, 3], "cause": ["adherence", "diversity", "none", "ambiguity"], "further_causes": ""}
+)
 
 
 def test_what_is_known_of_each_class():
@@ -68,21 +70,33 @@ def test_what_is_known_of_each_class():
     [
         ("diversity", -0.1, "unexplained"),  # an intervention has tested it, and costs nothing
         ("adherence", -0.1, "unexplained"),
-        ("visual domain", 0.05, "unexplained"),
+        ("visual domain", None, "suspected"),
         ("ambiguity", 0.05, "unexplained"),
         ("concept not represented", None, "suspected"),
-        ("undecided", None, "unexplained"),
+        ("not tested", None, "unexplained"),
+        ("ambiguity, diversity", 0.05, "unexplained"),  # both are tested
     ],
 )
 def test_a_suspicion_that_an_intervention_has_tested_has_a_price(cause, cost, finding):
     steps = account(0, ("not priced", "", -0.3), ("intervention", "steps", 0.1), ("intervention", "prompts", -0.05))
-    table = tabulate_shortfalls(steps, pl.DataFrame({"set": ["S"], "class_id": [0], "cause": [cause]}), NAMES)
+    first, _, further = cause.partition(", ")
+    causes = pl.DataFrame({"set": ["S"], "class_id": [0], "cause": [first], "further_causes": [further]})
+    table = tabulate_shortfalls(steps, causes, NAMES)
     assert table["suspected_cost"].to_list() == [None if cost is None else pytest.approx(cost)]
     assert table["finding"].to_list() == [finding]
 
 
+def test_a_further_cause_that_no_intervention_tests_is_still_suspected():
+    steps = account(0, ("not priced", "", -0.3), ("intervention", "prompts", -0.05))
+    causes = pl.DataFrame(
+        {"set": ["S"], "class_id": [0], "cause": ["ambiguity"], "further_causes": ["diversity, visual domain"]}
+    )
+    row = tabulate_shortfalls(steps, causes, NAMES).row(0, named=True)
+    assert (row["finding"], row["suspected"], row["suspected_cost"]) == ("suspected", "diversity", None)
+
+
 def test_every_cause_can_be_tested():
-    assert set(TESTED_BY) == set(CAUSES_OF_CLASSES) - {"none"}
+    assert set(TESTED_BY) == set(CAUSES_OF_CLASSES)
     assert {one for acts_on in TESTED_BY.values() for one in acts_on} <= {*ACTS_ON.values(), VARIED}
 
 

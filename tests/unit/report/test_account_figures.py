@@ -6,16 +6,16 @@ import pytest
 
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
+from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
 from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
 from synthdiv.report.summary import (
     SETTLED,
     find_unfit,
     summarise_accounts,
-    summarise_causes,
     summarise_choice,
-    summarise_fit_causes,
     summarise_shortcut,
     summarise_shortfalls,
+    summarise_suspicions,
 )
 
 
@@ -196,25 +196,26 @@ def test_a_settled_cause_is_not_named():
             "class_id": [0, 1, 0, 2, 0],
             "name": ["cat", "dog", "cat", "eel", "cat"],
             "cause": ["adherence", "adherence", "adherence", "ambiguity", "adherence"],
-            "confidence": 1.0,
+            "further_causes": None,
             "predicted_class": "fox",
             "predicted_class_share": 0.5,
             "best_text": "an eel",
             "spread_ratio": 1.0,
         }
     )
-    assert [sentence.split(" in ")[0] for sentence in summarise_causes(causes, SHORTFALLS)] == [
-        "B: ambiguity",
-        "C: adherence",
-    ]
-    assert len(summarise_causes(causes)) == 4
-    assert summarise_fit_causes(causes.head(3), SHORTFALLS, {}) == [SETTLED]
+    pairs = [("A", "adherence"), ("B", "adherence"), ("B", "ambiguity"), ("C", "adherence")]
+    rows = [{"set": name, "cause": cause, "n_classes": 3, "test": "look"} for name, cause in pairs]
+    suspicions = pl.DataFrame(rows, schema=SUSPICIONS)
+    named = summarise_suspicions(suspicions, causes, SHORTFALLS, {})
+    assert [sentence.split(" in ")[0] for sentence in named] == ["B: ambiguity", "C: adherence"]
+    assert len(summarise_suspicions(suspicions, causes, None, {})) == 4
+    assert summarise_suspicions(suspicions, causes.head(3), SHORTFALLS, {}) == [SETTLED]
 
 
 @pytest.mark.parametrize(
     ("low", "kinds"), [({"N": 0.5, "P": 0.4}, []), ({"N": 0.5, "P": 0.09}, ["texts"]), ({"N": 0.1, "P": 0.4}, ["images"])]
 )
-def test_an_encoder_at_chance_judges_no_cause(low, kinds):
+def test_what_an_encoder_at_chance_cannot_judge_is_said(low, kinds):
     rows = [
         {
             "query": "N",
@@ -227,26 +228,14 @@ def test_an_encoder_at_chance_judges_no_cause(low, kinds):
     ]
     unfit = find_unfit(pl.DataFrame(rows), "N", "P", 10)
     assert list(unfit) == kinds
-    causes = pl.DataFrame(
-        {
-            "set": "A",
-            "class_id": [0, 1],
-            "name": ["cat", "dog"],
-            "cause": ["diversity", "adherence"],
-            "confidence": 1.0,
-            "predicted_class": "fox",
-            "predicted_class_share": 0.5,
-            "best_text": "a cat",
-            "spread_ratio": 0.1,
-        }
-    )
-    sentences = summarise_fit_causes(causes, None, unfit)
-    assert [sentence.split(" in ")[0] for sentence in sentences if sentence.startswith("A:")] == {
-        "": ["A: adherence", "A: diversity"],
-        "texts": ["A: diversity"],
-        "images": [],
-    }["".join(kinds)]
-    if kinds:
-        assert sentences[0].startswith(f"Causes that need {kinds[0]} cannot be judged: class centroids of ")
-        assert "recognise 12.0 % [" in sentences[0]
-        assert "and chance 10.0 %: use another encoder" in sentences[0]
+    columns = {"set": "A", "class_id": 0, "name": "cat", "cause": "diversity", "further_causes": None, "spread_ratio": 0.1}
+    columns |= {"predicted_class": "dog", "predicted_class_share": 0.0, "repeated": 0.0, "natural_repeated": 0.0}
+    suspicions = pl.DataFrame([{"set": "A", "cause": "diversity", "n_classes": 1, "test": "look"}], schema=SUSPICIONS)
+    *first, last = summarise_suspicions(suspicions, pl.DataFrame([columns]), None, unfit)
+    assert last.startswith("A: diversity in 1 of 1 classes: cat (0.10 times")
+    assert len(first) == len(kinds)
+    what = {"images": "Suspected causes", "texts": "The cause of wrong images"}
+    for kind, sentence in zip(kinds, first, strict=True):
+        assert sentence.startswith(f"{what[kind]} cannot be judged: class centroids of ")
+        assert "recognise 12.0 % [" in sentence
+        assert "and chance 10.0 %: use another encoder" in sentence

@@ -32,7 +32,7 @@ def test_a_set_without_errors_is_plotted(tmp_path):
         assert path.stat().st_size > 5000
 
 
-def test_evidence_has_one_set_per_class_and_cause_with_the_worst_first():
+def test_evidence_has_one_set_per_class_and_cause_and_rows_of_each_cause():
     causes = make_causes(
         [
             ("A", 0, "crane", "ambiguity", 0.5, 0.9, 1.0),
@@ -45,6 +45,10 @@ def test_evidence_has_one_set_per_class_and_cause_with_the_worst_first():
     chosen = choose_evidence(causes, 5)
     assert chosen.select("set", "name").rows() == [("B", "crane"), ("B", "nail"), ("A", "jay")]
     assert len(choose_evidence(causes, 1)) == 1
+    more = [("A", n, f"class {n}", "adherence", n / 20, 0.9, 1.0) for n in range(3, 9)]
+    chosen = choose_evidence(pl.concat([causes, make_causes(more)]), 4)
+    assert chosen["cause"].to_list() == ["ambiguity", "adherence", "adherence", "diversity"]
+    assert chosen["name"].to_list() == ["crane", "class 3", "class 4", "jay"]
 
 
 def test_without_any_cause_the_figure_says_so(tmp_path):

@@ -3,9 +3,9 @@
 import polars as pl
 
 from synthdiv.core.tables import read_table
+from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
 from synthdiv.report.summary import (
     summarise_audit,
-    summarise_causes,
     summarise_claims,
     summarise_classifiers,
     summarise_diversity,
@@ -14,6 +14,7 @@ from synthdiv.report.summary import (
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_split,
+    summarise_suspicions,
     summarise_transfer,
     write_page,
 )
@@ -114,25 +115,42 @@ def test_interventions_are_reported_even_if_they_gain_nothing():
     assert "+7.5 points of c's accuracy on N (no interval: it needs several training seeds)." in sentence
 
 
-def test_causes_are_reported_with_their_classes_and_an_intervention():
-    table = pl.DataFrame(
+def test_suspicions_are_reported_with_their_classes_and_their_test():
+    causes = pl.DataFrame(
         {
             "set": ["A"] * 4,
+            "class_id": [0, 1, 2, 3],
             "name": ["crane", "jay", "nail", "mortar"],
-            "cause": ["ambiguity", "none", "diversity", "undecided"],
-            "confidence": [1.0, 1.0, 0.9, 0.5],
+            "cause": ["ambiguity", "none", "diversity", "not tested"],
+            "further_causes": ["diversity", None, "visual domain", None],
             "predicted_class": ["machine", "bird", "screw", "pestle"],
             "predicted_class_share": [0.9, 0.0, 0.1, 0.5],
             "best_text": ["crane, bird", "jay", "nail", "mortar"],
-            "spread_ratio": [1.0, 1.0, 0.125, 1.0],
+            "spread_ratio": [0.5, 1.0, 0.125, 1.0],
+            "repeated": [0.0, 0.0, 0.75, 0.0],
+            "natural_repeated": 0.02,
         }
     )
-    first, second = summarise_causes(table)
+    tested = {"classifier": "c", "tested_by": "B", "setting": "guidance_scale", "before": "7.5", "after": "5", "gain": 0.03}
+    tested |= {"gain_low": 0.01, "gain_high": 0.05, "verdict": "right"}
+    suspicions = pl.DataFrame(
+        [
+            {"set": "A", "cause": "ambiguity", "n_classes": 4, "test": "clarify their prompts", "n_images": 2000},
+            {"set": "A", "cause": "diversity", "n_classes": 4} | tested,
+            {"set": "A", "cause": "visual domain", "n_classes": 4, "test": "use another model"},
+        ],
+        schema=SUSPICIONS,
+    )
+    first, second, third = summarise_suspicions(suspicions, causes, None, {})
     crane = "crane (classified as machine, 90.0 %; “crane, bird” retrieves the class)"
-    assert f"A: ambiguity in 1 of 4 classes: {crane}" in first
-    assert "clarify" in first
-    assert "nail (0.12 times the natural spread)" in second
-    assert "guidance" in second
+    assert first == f"A: ambiguity in 1 of 4 classes: {crane}. To test it: clarify their prompts (2,000 images)."
+    assert second == (
+        "A: diversity in 2 of 4 classes: crane (0.50 times the natural spread), nail (0.12 times the natural spread, 75.0 % "
+        "repeated). Tested by B (guidance_scale, 7.5 to 5): +3.0 points [1.0, 5.0] for c: the suspicion was right."
+    )
+    assert third == "A: visual domain in 1 of 4 classes: nail. To test it: use another model."
+    noise = suspicions.with_columns(verdict=pl.lit("not beyond noise"))
+    assert "for c, not beyond noise." in summarise_suspicions(noise, causes, None, {})[1]
 
 
 def test_trainings_are_compared_with_the_natural_one():

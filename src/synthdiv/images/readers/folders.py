@@ -91,7 +91,7 @@ def find_in_flat_folder(
     Raises
     ------
     StudyError
-        As :func:`read_labels` and :func:`find_in_class_folder`.
+        As :func:`synthdiv.images.readers.label_files.read_labels` and :func:`find_in_class_folder`.
     """
     entries = (entry for entry in _list_entries(folder) if is_image_name(entry.name) and not entry.is_dir())
     images = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}

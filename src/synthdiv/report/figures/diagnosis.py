@@ -13,6 +13,8 @@ from matplotlib.patches import Patch
 
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
+from synthdiv.diagnosis.causes import CAUSES, NONE, NOT_TESTED, WRONG
+from synthdiv.diagnosis.wrong_images import KINDS
 from synthdiv.images.index import read_index, select_images
 from synthdiv.report.figures.images import paste_images
 
@@ -20,9 +22,10 @@ COLOURS = {
     "ambiguity": "#0072B2",
     "adherence": "#E69F00",
     "concept not represented": "#CC79A7",
-    "visual domain": "#009E73",
+    "wrong images": "#D55E00",
     "diversity": "#56B4E9",
-    "undecided": "#D0D0D0",
+    "visual domain": "#009E73",
+    "not tested": "#D0D0D0",
     "none": "#F0F0F0",
 }
 """Okabe and Ito's palette, which is safe for colour-blind readers."""
@@ -30,8 +33,9 @@ LETTERS = {
     "ambiguity": "Am",
     "adherence": "Ad",
     "concept not represented": "C",
-    "visual domain": "V",
+    "wrong images": "W",
     "diversity": "D",
+    "visual domain": "V",
 }
 ROWS = 16
 """Rows of the figure of evidence."""
@@ -45,7 +49,7 @@ def plot_causes(causes: pl.DataFrame) -> Figure:
     Parameters
     ----------
     causes : polars.DataFrame
-        From :func:`synthdiv.diagnosis.causes.diagnose_classes`, for all sets.
+        From :func:`synthdiv.diagnosis.causes.diagnose_sets`, for all sets.
     """
     sets = causes["set"].unique(maintain_order=True).to_list()
     classes = dict(causes.select("class_id", "name").unique("class_id", maintain_order=True).iter_rows())
@@ -82,12 +86,17 @@ def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: M
 
 
 def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
-    """Choose the classes to show with images: one set per class and cause, those furthest below natural images first."""
-    found = causes.filter(~pl.col("cause").is_in(["none", "undecided"]))
-    short = pl.col("natural_accuracy") - pl.col("accuracy")
-    by_images = pl.col("cause") != "diversity"
-    ordered = found.sort(by_images.not_(), -short, "spread_ratio", "set", "class_id")
-    return ordered.unique(["class_id", "cause"], keep="first", maintain_order=True).head(most)
+    """Choose the classes to show with images: one set per class and cause, and as many classes of each cause.
+
+    Those are shown whose images are most often wrong or, if they are right, vary least.
+    """
+    found = causes.filter(~pl.col("cause").is_in([NONE, NOT_TESTED]))
+    is_wrong = pl.col("cause").is_in([*KINDS, WRONG])
+    most_deviating = pl.when(is_wrong).then(pl.col("accuracy") - pl.col("natural_accuracy")).otherwise("spread_ratio")
+    ordered = found.sort(most_deviating, "set", "class_id", nulls_last=True)
+    ordered = ordered.unique(["class_id", "cause"], keep="first", maintain_order=True)
+    ranked = ordered.with_columns(rank=pl.int_range(pl.len()).over("cause")).sort("rank", maintain_order=True).head(most)
+    return ranked.sort(pl.col("cause").cast(pl.Enum(CAUSES)), "rank").drop("rank")
 
 
 def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]]) -> Figure:
@@ -102,7 +111,7 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
     """
     if not len(chosen):
         figure = Figure(figsize=(5, 1))
-        figure.text(0.5, 0.5, "no class has a cause with high confidence", ha="center", va="center")
+        figure.text(0.5, 0.5, "no class has a suspected cause", ha="center", va="center")
         return figure
     labels = []
     for row in chosen.iter_rows(named=True):
