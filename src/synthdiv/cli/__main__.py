@@ -2,4 +2,5 @@
 
 from synthdiv.cli.main import app
 
-app(prog_name="synthdiv")
+if __name__ == "__main__":
+    app(prog_name="synthdiv")

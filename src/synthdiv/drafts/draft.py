@@ -239,10 +239,14 @@ def _write(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_write(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(_write, value))}]"
-    plain = isinstance(value, str) and re.fullmatch(r"[A-Za-z_./][\w./-]*", value) and value.lower() not in NOT_TEXT
+    plain = (
+        isinstance(value, str) and re.fullmatch(r"(?:\.{0,2}/|[A-Za-z_])[\w./-]*", value) and value.lower() not in NOT_TEXT
+    )
     return value if plain else json.dumps(value, ensure_ascii=False)
 
 
+PLAIN = re.compile(r"(?:\.{0,2}/|[A-Za-z_])[\w./-]*")
+"""Texts that need no quotes in YAML, except :data:`NOT_TEXT`."""
 NOT_TEXT = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")
 """What YAML does not read as text."""
 
