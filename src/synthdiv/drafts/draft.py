@@ -239,10 +239,8 @@ def _write(value: Any) -> str:
         return "{" + ", ".join(f"{key}: {_write(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return f"[{', '.join(map(_write, value))}]"
-    plain = (
-        isinstance(value, str) and re.fullmatch(r"(?:\.{0,2}/|[A-Za-z_])[\w./-]*", value) and value.lower() not in NOT_TEXT
-    )
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    is_plain = isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in NOT_TEXT
+    return value if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 PLAIN = re.compile(r"(?:\.{0,2}/|[A-Za-z_])[\w./-]*")
