@@ -224,7 +224,7 @@ FIGURES = {
         inputs={"table": "experiments.csv"},
         options=describe_matrix,
         caption=(
-            "Each cell is one experiment: the query set of its row, classified by the reference set of its column. Centroid "
+            "Each cell is one experiment: the query set of its column, classified by the reference set of its row. Centroid "
             "Accuracy uses the class of the nearest class centroid, k-NN the majority of the k nearest reference images or "
             "prompts; both are shares of all queries. The cosine is with the centroid of the query's own class. n/a: one "
             "prompt per class gives too few queries for k-NN."
