@@ -22,7 +22,8 @@ from synthdiv.plan.generation import (
     list_guidance_scales,
     list_shards,
 )
-from synthdiv.plan.parts import GenerationRun, Shard
+from synthdiv.plan.ladder import list_made_rungs
+from synthdiv.plan.parts import LADDER, GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_class_ids, find_natural_files, list_own_sets, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
@@ -53,15 +54,11 @@ class FingerprintGenerator(Job):
     guided: bool
 
 
-class GenerateImages(Job):
-    """The images of some classes of a dataset, of a review or of a prompt probe.
+class GenerationJob(Job):
+    """What decides generated images, whatever they are generated from.
 
     Attributes
     ----------
-    prompts : Prompts
-        Their prompts.
-    images_per_class : Counts
-        How many of each split.
     guidance_scale : float
     generator : dict
         The config's entry of the generator; its weights are known by their fingerprint, an input.
@@ -71,8 +68,6 @@ class GenerateImages(Job):
         The version of the code that generates.
     """
 
-    prompts: DatasetPrompts | ProbePrompts
-    images_per_class: Counts
     guidance_scale: float
     generator: dict[str, Any]
     image_format: dict[str, Any]
@@ -80,6 +75,21 @@ class GenerateImages(Job):
     seed: int
     archive: str
     recipe_version: int
+
+
+class GenerateImages(GenerationJob):
+    """The images of some classes of a dataset, of a review or of a prompt probe.
+
+    Attributes
+    ----------
+    prompts : Prompts
+        Their prompts.
+    images_per_class : Counts
+        How many of each split.
+    """
+
+    prompts: DatasetPrompts | ProbePrompts
+    images_per_class: Counts
 
 
 class IndexImages(Job):
@@ -210,18 +220,25 @@ def generate_prompt_probe(study: Study, probe: str) -> GenerateImages:
 
 def plan_generation(study: Study, run: GenerationRun, shard: Shard) -> GenerateImages:
     """Plan the images of a shard of any generation run."""
-    config = study.config
     return GenerateImages(
         prompts=describe_run(study, run, shard),
         images_per_class=count_images(study, run),
-        guidance_scale=run.guidance_scale,
-        generator=config.generators[find_generator(study, run.dataset, run.split)].to_dict(),
-        image_format=config.image_format.to_dict(),
-        noise=config.noise,
-        seed=study.seed,
-        archive=config.archive,
-        recipe_version=RECIPE_VERSION,
+        **describe_generation(study, find_generator(study, run.dataset, run.split), run.guidance_scale),
     )
+
+
+def describe_generation(study: Study, generator: str, guidance_scale: float) -> dict[str, Any]:
+    """Return the values of a :class:`GenerationJob`."""
+    config = study.config
+    return {
+        "guidance_scale": guidance_scale,
+        "generator": config.generators[generator].to_dict(),
+        "image_format": config.image_format.to_dict(),
+        "noise": config.noise,
+        "seed": study.seed,
+        "archive": config.archive,
+        "recipe_version": RECIPE_VERSION,
+    }
 
 
 def list_transfer(study: Study) -> list[Wildcards]:
@@ -316,6 +333,7 @@ def tabulate_natural_images(study: Study) -> TabulateNaturalImages:
 def list_all_indices(study: Study) -> list[str]:
     """List the files that represent all indices of the study but those of transfer sets and reviews."""
     generated = [run.collection for run in list_generation_runs(study)]
+    generated += [f"{LADDER}/{name}" for name in list_made_rungs(study)]
     own = [f"<results>/images/{indexed}.parquet" for indexed in _list_natural_indexed(study)]
     return [find_indices(study, name) for name in generated] + own + list_probe_indices(study)
 

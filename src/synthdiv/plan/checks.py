@@ -21,6 +21,7 @@ from synthdiv.core.hub import check_path, check_pipeline
 from synthdiv.plan.classifiers import list_evaluations, list_selection_sets
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import list_guidance_scales
+from synthdiv.plan.ladder import check_ladder
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
@@ -146,6 +147,10 @@ def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
         yield from _check_list(predictions.train, trained, ("predictions", name, "train"), "set or mixture")
     if config.features is not None:
         yield from _check_name(config.features.set, sets, ("features", "set"), "set")
+    if config.ladder is not None:
+        yield from _check_name(config.ladder.set, sets, ("ladder", "set"), "set")
+        yield from _check_name(config.ladder.natural, trained, ("ladder", "natural"), "set or mixture")
+        yield from _check_name(config.ladder.classifier, config.classifiers, ("ladder", "classifier"), "classifier")
 
 
 def _check_parts(study: Study) -> Problems:
@@ -160,6 +165,7 @@ def _check_parts(study: Study) -> Problems:
     for name, entry in study.config.classifiers.items():
         yield from _check_classifier(study, name, entry)
     yield from _check_features(study)
+    yield from check_ladder(study)
 
 
 def _check_matrix(study: Study) -> Problems:
