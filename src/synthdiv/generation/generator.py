@@ -8,15 +8,16 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoPipelineForText2Image
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 from PIL import Image
 
 from synthdiv.config.problems import check_name, raise_problems
@@ -36,6 +37,7 @@ from synthdiv.core.hub import (
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.generation.lora import find_lora, load_lora
 
+Value = TypeVar("Value")
 RESERVED_ARGUMENTS = {
     "height": "the generator's key height",
     "width": "the generator's key width",
@@ -44,7 +46,18 @@ RESERVED_ARGUMENTS = {
     "guidance_scale": "the dataset's key guidance_scales",
     **dict.fromkeys(("prompt", "prompt_embeds"), "the dataset"),
     **dict.fromkeys(
-        ("self", "kwargs", "latents", "generator", "output_type", "return_dict", "num_images_per_prompt"), "the workflow"
+        (
+            "self",
+            "kwargs",
+            "image",
+            "strength",
+            "latents",
+            "generator",
+            "output_type",
+            "return_dict",
+            "num_images_per_prompt",
+        ),
+        "the workflow",
     ),
 }
 """Arguments of a pipeline's call that users cannot set, and what determines them."""
@@ -190,6 +203,32 @@ class FirstWarning(logging.Filter):
         return is_new
 
 
+class Start(NamedTuple):
+    """Images to start from, and how much noise is added to them: image-to-image generation.
+
+    Attributes
+    ----------
+    images : iterator of PIL.Image.Image
+        As many as there are prompts, in the generator's size.
+    strength : float
+        The part of the denoising steps that is taken, above 0 and at most 1.
+    """
+
+    images: Iterator[Image.Image]
+    strength: float
+
+
+def pad(values: Iterable[Value], size: int) -> list[Value]:
+    """Return values, with the last one repeated up to a number."""
+    listed = list(values)
+    return listed + listed[-1:] * (size - len(listed))
+
+
+def to_pixels(images: torch.Tensor) -> np.ndarray:
+    """Return images of shape (n, 3, height, width), 0 to 1, as uint8 of shape (n, height, width, 3)."""
+    return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
 class Generator:
     """A loaded pipeline.
 
@@ -250,12 +289,28 @@ class Generator:
         self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
         self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
 
-    def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
+    @cached_property
+    def image_pipeline(self) -> Any:
+        """The pipeline that generates images from images, with the same models and scheduler.
+
+        Raises
+        ------
+        StudyError
+            If its call does not accept the entry's arguments.
+        """
+        pipeline = AutoPipelineForImage2Image.from_pipe(self.pipeline)
+        pipeline.set_progress_bar_config(disable=True)
+        check_arguments(self.spec, type(pipeline))
+        return pipeline
+
+    def generate_images(
+        self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float, start: Start | None = None
+    ) -> Iterator[Image.Image]:
         """Generate one image per prompt, batch by batch.
 
         Every image has its own random generator, which draws its initial noise (on the CPU, in fp32) and all later noise of
         the scheduler. Batches are padded to ``batch_size``, and a CPU uses one thread, since a convolution's result depends
-        on both: so an image depends only on its own prompt and seed.
+        on both: so an image depends only on its own prompt and seed, and on the image that it starts from.
 
         Parameters
         ----------
@@ -263,6 +318,8 @@ class Generator:
             Each image's prompt and the seed of its noise.
         guidance_scale : float
             Classifier-free guidance has an effect above 1 only.
+        start : Start, optional
+            The images to start from; default is noise alone.
 
         Yields
         ------
@@ -271,40 +328,47 @@ class Generator:
         """
         size = self.spec["batch_size"]
         self._encoded = {}
-        for start in range(0, len(prompts), size):
-            texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
-            count = len(texts)
-            texts += texts[-1:] * (size - count)
-            numbers += numbers[-1:] * (size - count)
+        for first in range(0, len(prompts), size):
+            count = len(prompts[first : first + size])
+            texts, numbers = pad(prompts[first : first + size], size), pad(seeds[first : first + size], size)
+            images = [] if start is None else pad(islice(start.images, count), size)
             with one_thread(), explain_refusal(_describe_settings(self.spec, self.pipeline)):
                 if not self._encoded.keys() >= set(texts):
-                    self._encode(texts, islice(prompts, start, None), guidance_scale)
-                generated = self._generate_batch(texts, numbers, guidance_scale)[:count]
+                    self._encode(texts, islice(prompts, first, None), guidance_scale)
+                generated = self._generate_batch(texts, numbers, guidance_scale, images, start)[:count]
             for pixels in generated:
                 yield Image.fromarray(pixels)
 
     @torch.inference_mode()
-    def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
+    def _generate_batch(
+        self, prompts: list[str], seeds: list[int], guidance_scale: float, images: list[Image.Image], start: Start | None
+    ) -> np.ndarray:
         """Return a batch's pixels: uint8, of shape (images, height, width, 3)."""
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
-        latents = self.family.pack_noise(self.pipeline, noise)
+        size = {"height": self.spec["height"], "width": self.spec["width"]}
+        if start is None:
+            pipeline = self.pipeline
+            noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
+            latents = self.family.pack_noise(pipeline, noise)
+            beginning = {"latents": latents.to(getattr(pipeline, self.family.denoiser).dtype), **size}
+        else:
+            pipeline, beginning = self.image_pipeline, {"image": images, "strength": start.strength}
+            # Stable Diffusion's own takes the size of the images
+            beginning |= {key: size[key] for key in size.keys() & inspect.signature(pipeline.__call__).parameters.keys()}
         rows = [self._encoded[prompt] for prompt in prompts]
-        images = self.pipeline(
+        generated = pipeline(
             **{
                 name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
                 for name, value in rows[0].items()
             },
-            latents=latents.to(getattr(self.pipeline, self.family.denoiser).dtype),
+            **beginning,
             generator=generators,
             guidance_scale=guidance_scale,
             num_inference_steps=self.spec["steps"],
-            height=self.spec["height"],
-            width=self.spec["width"],
             output_type="pt",
             **self.spec["arguments"],
         ).images
-        return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return to_pixels(generated)
 
     @torch.inference_mode()
     def _encode(self, prompts: list[str], upcoming: Iterable[str], guidance_scale: float) -> None:

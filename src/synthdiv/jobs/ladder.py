@@ -150,8 +150,7 @@ def generate_rung(study: Study, rung: str, shard: str) -> GenerateRung:
     """Plan the images of a shard of a rung."""
     one, part, start = list_made_rungs(study)[rung], list_shards(study)[shard], find_start(study)
     assert start is not None
-    (natural,), captions = list_parts(study, start), find_captions(study)
-    uses_captions = captions is not None and _uses_captions(study, one)
+    (natural,), captions = list_parts(study, start), find_captions(study) if _uses_captions(study, one) else None
     dataset, (generator, _) = study.find_dataset(get_ladder(study).set), find_ladder_generator(study)
     return GenerateRung(
         rung=rung,
@@ -164,7 +163,7 @@ def generate_rung(study: Study, rung: str, shard: str) -> GenerateRung:
         subset=natural.images_per_class,
         exclude_flags=list_excluded(study),
         prompts=describe_prompts(study, dataset, part) if _uses_prompts(study, one) else None,
-        captions=CaptionSource(path=captions.path, digest=captions.digest(part.class_ids)) if uses_captions else None,
+        captions=None if captions is None else CaptionSource.describe(captions, part.class_ids),
         **describe_generation(study, generator, NO_GUIDANCE),
     )
 

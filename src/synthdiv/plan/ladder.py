@@ -202,9 +202,11 @@ def _check_rungs(study: Study, ladder: Ladder) -> Iterator[Problem]:
     for name in list_made_rungs(study):
         if name in study.sets or name in study.mixtures:
             yield Problem(("ladder",), f"a rung has the name {name}, and so has a set or mixture: rename that")
-    captions = find_captions(study)
-    for row in study.classes if captions is not None else ():
-        given, needed = len(captions.by_class.get(row.class_id, ())), count_rung_images(study)
+    captions, needed = find_captions(study), count_rung_images(study)
+    if captions is None:
+        return
+    for row in study.classes:
+        given = len(captions.by_class.get(row.class_id, ()))
         if given < needed:
             message = f"the table has {given} captions of the class {row.key!r}, and each rung has {needed} images of it"
             yield Problem(("ladder", "captions"), message, repr(ladder.captions))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import make_digest
@@ -101,6 +101,11 @@ class CaptionSource(Part):
 
     path: str
     digest: str
+
+    @classmethod
+    def describe(cls, captions: Captions, class_ids: Collection[int]) -> Self:
+        """Describe the captions of some classes."""
+        return cls(path=captions.path, digest=captions.digest(class_ids))
 
     def read(self, classes: Sequence[ClassRow], class_ids: Collection[int]) -> Captions:
         """Read the captions.
