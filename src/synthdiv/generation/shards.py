@@ -39,8 +39,8 @@ NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", 
 class Block:
     """Images that are, or will be, stored in one file: the identity of each, and the file's path.
 
-    Images that are made from others have these as ``sources``, rows of an index, and ``strength``, if noise is added to them;
-    those that no model generates have no prompts and no seeds.
+    Images that are made from others have these as ``sources``, rows of an index, and ``strength`` if noise is added to them.
+    Those that no model generates have no prompts and no seeds.
     """
 
     class_id: int
