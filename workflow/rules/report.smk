@@ -17,6 +17,7 @@ rule write_summary:
             "causes.parquet",
             "selection.csv",
             "accounts.csv",
+            "ladder.csv",
             "shortfalls.parquet",
             "shortcut.csv",
             "interventions.csv",

@@ -24,6 +24,7 @@ from synthdiv.report.summary import (
     summarise_experiments,
     summarise_fit_causes,
     summarise_interventions,
+    summarise_ladder,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_shortcut,
@@ -44,6 +45,8 @@ def main(job: WriteSummary, smk: Script) -> None:
         parts.append(("Which training set is best", summarise_choice(tables["selection"], tables["accounts"])))
     if "accounts" in tables:
         parts.append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
+    if "ladder" in tables:
+        parts.append(("From natural to generated images", summarise_ladder(tables["ladder"])))
     if "interventions" in tables:
         parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
     if "shortcut" in tables:
