@@ -39,7 +39,6 @@ from synthdiv.jobs import (
     figures,
     files,
     images,
-    ladder,
     metrics,
     prompts,
     review,

@@ -9,12 +9,14 @@
 7. tabulate_accounts divides the shortfall of each training set into such gains.
 8. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
 9. measure_shortcut measures how far classifiers tell generated from natural images, instead of classes.
+10. tabulate_ladder measures what each step from natural to generated images costs.
 """
 
 
 localrules:
     measure_shortcut,
     tabulate_diagnosis,
+    tabulate_ladder,
     tabulate_shortfalls,
     tabulate_tradeoff,
 
@@ -231,3 +233,22 @@ rule measure_shortcut:
         "Measure how far classifiers tell generated from natural images"
     script:
         "../scripts/measure_shortcut.py"
+
+
+rule tabulate_ladder:
+    input:
+        predictions=from_plan(diagnosis.list_ladder_predictions),
+    output:
+        table="<results>/tables/ladder.csv",
+    log:
+        "<logs>/tabulate_ladder.log",
+    benchmark:
+        "<benchmarks>/tabulate_ladder.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(diagnosis.tabulate_ladder),
+    message:
+        "Measure what each step of the ladder costs"
+    script:
+        "../scripts/tabulate_ladder.py"

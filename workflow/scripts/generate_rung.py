@@ -9,7 +9,7 @@ from synthdiv.core.jobs import Script, find_class_table, run_as_job
 from synthdiv.generation.fingerprint import read_fingerprint
 from synthdiv.generation.models import open_models
 from synthdiv.generation.rungs import write_rung
-from synthdiv.jobs.ladder import GenerateRung
+from synthdiv.jobs.images import GenerateRung
 
 
 @run_as_job(GenerateRung)

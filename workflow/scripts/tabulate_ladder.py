@@ -10,7 +10,7 @@ from synthdiv.catalog.writing import write_result
 from synthdiv.core.jobs import Script, run_as_job
 from synthdiv.diagnosis.interventions import read_classifier
 from synthdiv.diagnosis.ladder import SCHEMA, measure_ladder
-from synthdiv.jobs.ladder import TabulateLadder
+from synthdiv.jobs.diagnosis import TabulateLadder
 
 
 @run_as_job(TabulateLadder)

@@ -12,7 +12,7 @@ import polars as pl
 
 from synthdiv.diagnosis.accounts import INTERVENTION, TOTAL, Step, list_populations, measure_account
 from synthdiv.diagnosis.interventions import Answers
-from synthdiv.jobs.ladder import LadderStep
+from synthdiv.jobs.diagnosis import LadderStep
 from synthdiv.stats.crossed import adjust_by_holm
 
 YES, NO, WITHIN_NOISE = "yes", "no", "within noise"

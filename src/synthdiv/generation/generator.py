@@ -229,6 +229,45 @@ def to_pixels(images: torch.Tensor) -> np.ndarray:
     return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
 
 
+def _load_pipeline(spec: Mapping[str, Any], folder: Path, device: torch.device) -> Any:
+    """Load a pipeline, with its LoRA, onto a device.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be loaded.
+    """
+    components = read_configuration(folder / "model_index.json", spec["model"])
+    options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
+    # a checker inside the pipeline would replace images by black ones; SD3 without T5 lacks some components
+    omitted = {"safety_checker", "feature_extractor"} & components.keys()
+    options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
+    if "requires_safety_checker" in components:
+        options["requires_safety_checker"] = False
+    try:
+        with refuse_missing_weights():
+            pipeline = AutoPipelineForText2Image.from_pretrained(
+                folder,
+                variant=spec["variant"],
+                dtype=getattr(torch, spec["dtype"]),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **options,
+            )
+        if spec["lora"] is not None:
+            load_lora(pipeline, spec)
+        pipeline.to(device)
+        return pipeline
+    except StudyError:
+        raise
+    except Exception as error:  # diffusers raises many kinds of exception
+        weights = spec["model"] + (f" with the LoRA {spec['lora']}" if spec["lora"] is not None else "")
+        raise StudyError(
+            f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
+        ) from error
+
+
 class Generator:
     """A loaded pipeline.
 
@@ -250,34 +289,7 @@ class Generator:
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         self.family = find_family(spec["model"], folder)
         self.guidance = find_guidance(self.family, folder)
-        components = read_configuration(folder / "model_index.json", spec["model"])
-        options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
-        # a checker inside the pipeline would replace images by black ones; SD3 without T5 lacks some components
-        omitted = {"safety_checker", "feature_extractor"} & components.keys()
-        options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
-        if "requires_safety_checker" in components:
-            options["requires_safety_checker"] = False
-        try:
-            with refuse_missing_weights():
-                self.pipeline = AutoPipelineForText2Image.from_pretrained(
-                    folder,
-                    variant=spec["variant"],
-                    dtype=getattr(torch, spec["dtype"]),
-                    use_safetensors=True,
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    **options,
-                )
-            if spec["lora"] is not None:
-                load_lora(self.pipeline, spec)
-            self.pipeline.to(device)
-        except StudyError:
-            raise
-        except Exception as error:  # diffusers raises many kinds of exception
-            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if spec["lora"] is not None else "")
-            raise StudyError(
-                f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
-            ) from error
+        self.pipeline = _load_pipeline(spec, folder, device)
         check_arguments(spec, type(self.pipeline))
         warnings = logging.getLogger(type(self.pipeline).__module__)
         warnings.filters = [FirstWarning()]

@@ -27,7 +27,7 @@ from synthdiv.generation.shards import (
 from synthdiv.images.archive import locate_block
 from synthdiv.images.index import load_image
 from synthdiv.images.subsets import gather_images
-from synthdiv.jobs.ladder import GenerateRung
+from synthdiv.jobs.images import GenerateRung
 from synthdiv.plan.ladder import AUTOENCODED, CAPTIONS, CHANGED, FROM_IMAGES, PROMPTS, RESIZED
 from synthdiv.prompts.captions import Captions
 from synthdiv.prompts.class_tables import ClassRow

@@ -23,6 +23,7 @@ from synthdiv.plan.classifiers import (
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
 from synthdiv.plan.interventions import describe_settings, find_cause, list_interventions, resolve_settings
+from synthdiv.plan.ladder import find_classifier, list_rungs
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
@@ -203,6 +204,26 @@ class MeasureShortcut(Job):
     """The swap checks; the inputs are the predictions of the set and of both mixtures of each."""
 
     checks: tuple[SwapCheck, ...]
+
+
+class LadderStep(Part):
+    """A rung, and what is not as on the rung before."""
+
+    training: str
+    changes: str
+
+
+class TabulateLadder(Job):
+    """The rungs of the ladder, from natural to generated images; the inputs are the predictions of each.
+
+    Attributes
+    ----------
+    classifier : str
+    rungs : tuple of LadderStep
+    """
+
+    classifier: str
+    rungs: tuple[LadderStep, ...]
 
 
 class TabulateShortfalls(Job):
@@ -436,3 +457,15 @@ def list_swap_predictions(study: Study) -> list[str]:
 def measure_shortcut(study: Study) -> MeasureShortcut:
     """Plan the table of swap checks."""
     return MeasureShortcut(checks=_list_swaps(study))
+
+
+def list_ladder_predictions(study: Study) -> list[str]:
+    """List the predictions of the classifiers of each rung."""
+    return [f"<results>/evaluations/{find_classifier(study)}/{rung.training}.parquet" for rung in list_rungs(study)]
+
+
+@plans(once_if(list_rungs))
+def tabulate_ladder(study: Study) -> TabulateLadder:
+    """Plan the table of the ladder."""
+    rungs = tuple(LadderStep(training=rung.training, changes=rung.changes) for rung in list_rungs(study))
+    return TabulateLadder(classifier=find_classifier(study), rungs=rungs)

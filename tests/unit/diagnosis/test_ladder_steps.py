@@ -7,7 +7,7 @@ import pytest
 from synthdiv.catalog.writing import check_table
 from synthdiv.diagnosis.interventions import Answers
 from synthdiv.diagnosis.ladder import SCHEMA, measure_ladder
-from synthdiv.jobs.ladder import LadderStep
+from synthdiv.jobs.diagnosis import LadderStep
 from synthdiv.stats.crossed import measure_effect, pool_seed_variance
 
 NAMES = ["Natural", "ladder-vae", "ladder-captions", "Made"]

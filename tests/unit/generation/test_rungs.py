@@ -17,8 +17,7 @@ from synthdiv.generation.rungs import write_rung
 from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import load_image, read_index
-from synthdiv.jobs.images import generate_images
-from synthdiv.jobs.ladder import generate_rung
+from synthdiv.jobs.images import generate_images, generate_rung
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.ladder import list_made_rungs
 from synthdiv.plan.loading import load_study

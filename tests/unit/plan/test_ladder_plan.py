@@ -6,7 +6,7 @@ from standin import make_config
 
 from synthdiv.core.errors import StudyError
 from synthdiv.jobs.classifiers import list_training_indices
-from synthdiv.jobs.ladder import list_natural_indices, list_rung_owners, list_rung_sources
+from synthdiv.jobs.images import list_natural_indices, list_rung_owners, list_rung_sources
 from synthdiv.jobs.rules import list_jobs
 from synthdiv.plan.classifiers import list_choices
 from synthdiv.plan.interventions import list_interventions
