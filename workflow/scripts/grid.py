@@ -20,6 +20,7 @@ from synthdiv.operations.grid import (
     tabulate_embeddings,
     tabulate_experiments,
     tabulate_generation,
+    tabulate_rungs,
 )
 from synthdiv.operations.rates import Rates
 from synthdiv.operations.snakemake_plan import list_planned_files
@@ -50,6 +51,9 @@ def main(smk: Script) -> None:
         announce(f"{render_table(total)}  in all\n")
         reasons = progress.list_reasons() or ["nothing: all images exist"]
         announce("Images to generate, and why\n" + "".join(f"  {line}\n" for line in reasons))
+    rungs = tabulate_rungs(study, results, rates, planned)
+    if len(rungs):
+        announce(f"Images of the ladder\n{render_table(rungs)}\n")
     if len(embeddings):
         announce(f"Embeddings of images\n{render_table(embeddings)}\n")
     experiments = render_table(tabulate_experiments(study, results, planned))

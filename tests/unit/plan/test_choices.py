@@ -22,6 +22,7 @@ from synthdiv.plan.classifiers import (
 )
 from synthdiv.plan.experiments import list_diagnosed
 from synthdiv.plan.interventions import list_interventions
+from synthdiv.plan.ladder import list_rungs
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.sets import find_natural_images, list_natural_sets
 
@@ -175,6 +176,9 @@ def test_the_demos_open_questions(monkeypatch):
         ("Disamb2.5-100", "Disamb2.5-200", "images"),
         ("Disamb2.5-200", "More2.5-IM", "images"),
     ]
+    rungs = [rung.training for rung in list_rungs(study)]
+    assert (rungs[0], rungs[-3:]) == ("Fashion-IM", ["ladder-captions", "ladder-prompts", "Disamb-IM"])
+    assert len(study.config.classifiers["small"].seeds) == 6
     assert study.config.generators == demo.config.generators
     assert study.config.classifiers["small"].recipe == demo.config.classifiers["small"].recipe
     assert study.sets["Fashion-IM"] == demo.sets["Fashion-IM"]
