@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from synthdiv.config.rungs import AUTOENCODED, CAPTIONS, CHANGED, FROM_IMAGES, PROMPTS, RESIZED
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import BLOCK_SIZE, derive_seed, make_digest, name_block, name_image
@@ -28,7 +29,6 @@ from synthdiv.images.archive import locate_block
 from synthdiv.images.index import load_image
 from synthdiv.images.subsets import gather_images
 from synthdiv.jobs.images import GenerateRung
-from synthdiv.plan.ladder import AUTOENCODED, CAPTIONS, CHANGED, FROM_IMAGES, PROMPTS, RESIZED
 from synthdiv.prompts.captions import Captions
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import Dataset

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from synthdiv.config.rungs import list_ladder_trainings, list_made_rungs
 from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import SELECTION
 from synthdiv.core.job import Job, Part
@@ -28,7 +29,6 @@ from synthdiv.plan.classifiers import (
 )
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.interventions import list_interventions
-from synthdiv.plan.ladder import list_ladder_trainings, list_made_rungs
 from synthdiv.plan.parts import LADDER
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
@@ -288,7 +288,7 @@ def list_trained(study: Study) -> list[Wildcards]:
     own = [(name, training) for name, entry in study.config.classifiers.items() for training in entry.train]
     return [
         {"classifier": name, "training": training, "seeds": _join_seeds(seeds)}
-        for name, training in own + list_ladder_trainings(study)
+        for name, training in own + list_ladder_trainings(study.config)
         for seeds in split_seeds(study, name)
     ]
 
@@ -315,7 +315,7 @@ def _list_all_manifests(study: Study, kind: str) -> list[str]:
 
 def list_training_indices(study: Study, training: str) -> list[str]:
     """List the file that represents the indices of each part of a training set."""
-    if training in list_made_rungs(study):
+    if training in list_made_rungs(study.config):
         return [find_indices(study, f"{LADDER}/{training}")]
     return [find_set_indices(study, part.set) for part in list_parts(study, training)]
 
@@ -423,7 +423,7 @@ def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
 
 def list_evaluation_jobs(study: Study) -> list[Wildcards]:
     """List the classifiers with each of their training sets, and with those of the ladder."""
-    of_ladder = [{"classifier": name, "training": training} for name, training in list_ladder_trainings(study)]
+    of_ladder = [{"classifier": name, "training": training} for name, training in list_ladder_trainings(study.config)]
     return list_evaluated(study) + of_ladder
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from synthdiv.config.rungs import find_classifier, list_rungs
 from synthdiv.config.swaps import SwapCheck, list_swap_checks
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings, find_results
@@ -23,7 +24,6 @@ from synthdiv.plan.classifiers import (
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.generation import list_generation_runs
 from synthdiv.plan.interventions import describe_settings, find_cause, list_interventions, resolve_settings
-from synthdiv.plan.ladder import find_classifier, list_rungs
 from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets, list_text_encoders
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
@@ -461,11 +461,13 @@ def measure_shortcut(study: Study) -> MeasureShortcut:
 
 def list_ladder_predictions(study: Study) -> list[str]:
     """List the predictions of the classifiers of each rung."""
-    return [f"<results>/evaluations/{find_classifier(study)}/{rung.training}.parquet" for rung in list_rungs(study)]
+    return [
+        f"<results>/evaluations/{find_classifier(study.config)}/{rung.training}.parquet" for rung in list_rungs(study.config)
+    ]
 
 
-@plans(once_if(list_rungs))
+@plans(once_if(lambda study: study.config.ladder))
 def tabulate_ladder(study: Study) -> TabulateLadder:
     """Plan the table of the ladder."""
-    rungs = tuple(LadderStep(training=rung.training, changes=rung.changes) for rung in list_rungs(study))
-    return TabulateLadder(classifier=find_classifier(study), rungs=rungs)
+    rungs = tuple(LadderStep(training=rung.training, changes=rung.changes) for rung in list_rungs(study.config))
+    return TabulateLadder(classifier=find_classifier(study.config), rungs=rungs)

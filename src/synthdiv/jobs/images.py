@@ -7,33 +7,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from synthdiv.core.fingerprints import RECIPE_VERSION, SELECTION, format_scale
-from synthdiv.core.job import Job
-from synthdiv.images.image_source import ImageSource
-from synthdiv.jobs.files import find_indices, find_set_indices
-from synthdiv.jobs.prompts import count_images, describe_classes, describe_prompts, describe_run, list_source_files
-from synthdiv.jobs.rules import Wildcards, once_if, plans
-from synthdiv.plan.classifiers import list_parts, list_selection_sets
-from synthdiv.plan.generation import (
-    find_generator,
-    find_owner,
-    find_run,
-    list_generation_runs,
-    list_guidance_scales,
-    list_shards,
-)
-from synthdiv.plan.ladder import (
+from synthdiv.config.rungs import (
     CAPTIONS,
     CHANGED,
     NO_GUIDANCE,
     PROMPTS,
     Rung,
     count_rung_images,
-    find_captions,
+    find_ladder_dataset,
     find_ladder_generator,
-    find_start,
+    find_natural_part,
     get_ladder,
     list_made_rungs,
+)
+from synthdiv.core.fingerprints import RECIPE_VERSION, SELECTION, format_scale
+from synthdiv.core.job import Job
+from synthdiv.images.image_source import ImageSource
+from synthdiv.jobs.files import find_indices, find_set_indices
+from synthdiv.jobs.prompts import count_images, describe_classes, describe_prompts, describe_run, list_source_files
+from synthdiv.jobs.rules import Wildcards, once_if, plans
+from synthdiv.plan.classifiers import list_selection_sets
+from synthdiv.plan.generation import (
+    find_captions,
+    find_generator,
+    find_owner,
+    find_run,
+    list_generation_runs,
+    list_guidance_scales,
+    list_shards,
 )
 from synthdiv.plan.parts import LADDER, GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
@@ -299,58 +300,55 @@ def describe_generation(study: Study, generator: str, guidance_scale: float) -> 
 
 def list_rung_jobs(study: Study) -> list[Wildcards]:
     """List the shards of the rungs whose images only the ladder needs."""
-    return [{"rung": name, "shard": shard} for name in list_made_rungs(study) for shard in list_shards(study)]
+    return [{"rung": name, "shard": shard} for name in list_made_rungs(study.config) for shard in list_shards(study)]
 
 
 def find_ladder_fingerprint(study: Study) -> str:
     """Return the fingerprint of the generator of the rungs."""
-    name, _ = find_ladder_generator(study)
+    name, _ = find_ladder_generator(study.config)
     return f"<results>/generators/{name}.json"
 
 
 def list_ladder_checker_files(study: Study) -> list[str]:
     """List the safety checker's files, if it is a folder: changed weights flag other images."""
-    _, spec = find_ladder_generator(study)
+    _, spec = find_ladder_generator(study.config)
     return list_files_of_models(spec.safety_checker)
 
 
 def list_rung_sources(study: Study, rung: str) -> list[str]:
     """List the text files from which a rung's prompts are made."""
-    one, captions = list_made_rungs(study)[rung], get_ladder(study).captions
-    files = list_source_files(study, [study.find_dataset(get_ladder(study).set)]) if _uses_prompts(study, one) else []
+    one, captions = list_made_rungs(study.config)[rung], get_ladder(study.config).captions
+    files = list_source_files(study, [find_ladder_dataset(study.config)]) if _uses_prompts(study, one) else []
     return files + ([captions] if captions is not None and _uses_captions(study, one) else [])
 
 
 def _uses_captions(study: Study, rung: Rung) -> bool:
-    return rung.kind in (CHANGED, CAPTIONS) and get_ladder(study).captions is not None
+    return rung.kind in (CHANGED, CAPTIONS) and get_ladder(study.config).captions is not None
 
 
 def _uses_prompts(study: Study, rung: Rung) -> bool:
-    return rung.kind == PROMPTS or (rung.kind == CHANGED and get_ladder(study).captions is None)
+    return rung.kind == PROMPTS or (rung.kind == CHANGED and get_ladder(study.config).captions is None)
 
 
 def list_natural_indices(study: Study, rung: str) -> list[str]:
     """List the index of the natural images from which, or from whose captions, a rung is made."""
-    start = find_start(study)
-    if start is None or not list_made_rungs(study)[rung].needs_natural:
-        return []
-    return [find_set_indices(study, part.set) for part in list_parts(study, start)]
+    is_needed = list_made_rungs(study.config)[rung].needs_natural
+    return [find_set_indices(study, find_natural_part(study.config).set)] if is_needed else []
 
 
 def list_rung_owners(study: Study, rung: str, shard: str) -> list[str]:
     """List the index of the same images, if a set has them too, so that no block is generated twice."""
-    run = GenerationRun(study.find_dataset(get_ladder(study).set), NO_GUIDANCE)
-    is_same = list_made_rungs(study)[rung].kind == PROMPTS and run in list_generation_runs(study)
+    run = GenerationRun(find_ladder_dataset(study.config), NO_GUIDANCE)
+    is_same = list_made_rungs(study.config)[rung].kind == PROMPTS and run in list_generation_runs(study)
     return [f"<results>/images/{run.collection}/{shard}.parquet"] if is_same else []
 
 
 @plans(list_rung_jobs)
 def generate_rung(study: Study, rung: str, shard: str) -> GenerateRung:
     """Plan the images of a shard of a rung."""
-    one, part, start = list_made_rungs(study)[rung], list_shards(study)[shard], find_start(study)
-    assert start is not None
-    (natural,), captions = list_parts(study, start), find_captions(study) if _uses_captions(study, one) else None
-    dataset, (generator, _) = study.find_dataset(get_ladder(study).set), find_ladder_generator(study)
+    one, part = list_made_rungs(study.config)[rung], list_shards(study)[shard]
+    captions = find_captions(study) if _uses_captions(study, one) else None
+    dataset, (generator, _) = find_ladder_dataset(study.config), find_ladder_generator(study.config)
     return GenerateRung(
         rung=rung,
         kind=one.kind,
@@ -358,8 +356,8 @@ def generate_rung(study: Study, rung: str, shard: str) -> GenerateRung:
         classes=describe_classes(study, "key"),
         first=part.class_ids.start,
         stop=part.class_ids.stop,
-        images_per_class=count_rung_images(study),
-        subset=natural.images_per_class,
+        images_per_class=count_rung_images(study.config),
+        subset=find_natural_part(study.config).images_per_class,
         exclude_flags=list_excluded(study),
         prompts=describe_prompts(study, dataset, part) if _uses_prompts(study, one) else None,
         captions=None if captions is None else CaptionSource.describe(captions, part.class_ids),
@@ -459,7 +457,7 @@ def tabulate_natural_images(study: Study) -> TabulateNaturalImages:
 def list_all_indices(study: Study) -> list[str]:
     """List the files that represent all indices of the study but those of transfer sets and reviews."""
     generated = [run.collection for run in list_generation_runs(study)]
-    generated += [f"{LADDER}/{name}" for name in list_made_rungs(study)]
+    generated += [f"{LADDER}/{name}" for name in list_made_rungs(study.config)]
     own = [f"<results>/images/{indexed}.parquet" for indexed in _list_natural_indexed(study)]
     return [find_indices(study, name) for name in generated] + own + list_probe_indices(study)
 

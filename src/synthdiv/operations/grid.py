@@ -14,6 +14,15 @@ from pathlib import Path
 
 import polars as pl
 
+from synthdiv.config.rungs import (
+    AUTOENCODED,
+    NO_GUIDANCE,
+    RESIZED,
+    count_rung_images,
+    find_ladder_dataset,
+    list_ladder_trainings,
+    list_made_rungs,
+)
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale
@@ -24,15 +33,6 @@ from synthdiv.operations.rates import Rates
 from synthdiv.plan.classifiers import list_evaluations, list_parts, split_seeds
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices, list_shards
-from synthdiv.plan.ladder import (
-    AUTOENCODED,
-    NO_GUIDANCE,
-    RESIZED,
-    count_rung_images,
-    get_ladder,
-    list_ladder_trainings,
-    list_made_rungs,
-)
 from synthdiv.plan.parts import LADDER, USER_PROVIDED, GenerationRun, TrainingRun
 from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
@@ -71,10 +71,10 @@ def tabulate_rungs(study: Study, results: Path, rates: Rates, planned: Container
     Image-to-image generation takes the part of the denoising steps that its strength says.
     """
     rows, shards = [], list_shards(study)
-    for name, rung in list_made_rungs(study).items():
-        folder, images = results / "images" / LADDER / name, len(study.classes) * count_rung_images(study)
+    for name, rung in list_made_rungs(study.config).items():
+        folder, images = results / "images" / LADDER / name, len(study.classes) * count_rung_images(study.config)
         done = sum(is_done(folder / f"{shard}.parquet", planned) for shard in shards)
-        seconds = rates.seconds_per_image(GenerationRun(study.find_dataset(get_ladder(study).set), NO_GUIDANCE))
+        seconds = rates.seconds_per_image(GenerationRun(find_ladder_dataset(study.config), NO_GUIDANCE))
         share = 0.0 if rung.kind in (RESIZED, AUTOENCODED) else rung.strength or 1.0
         left = 1 - done / len(shards)
         rows.append([name, images, len(shards), done, round(images * left * share * seconds / 3600, 1)])
@@ -120,7 +120,7 @@ def tabulate_experiments(study: Study, results: Path, planned: Container[str]) -
 def tabulate_classifiers(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
     """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
     rows = []
-    for name, training in list_evaluations(study) + list_ladder_trainings(study):
+    for name, training in list_evaluations(study) + list_ladder_trainings(study.config):
         entry, recipe = study.config.classifiers[name], study.recipes[name]
         runs = [TrainingRun(name, training, seed) for seed in (entry.seeds if entry.train else ())]
         stale = _find_stale_seeds(study, results, name, training, planned)
@@ -162,8 +162,8 @@ def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -
         return recipe.steps * recipe.batch_size
     assert recipe.epochs is not None
     count, total = len(study.classes), 0.0
-    if training in list_made_rungs(study):
-        return recipe.epochs * count * count_rung_images(study)
+    if training in list_made_rungs(study.config):
+        return recipe.epochs * count * count_rung_images(study.config)
     for part in list_parts(study, training):
         images = count_images(study, results, find_collection(study, part.set), ["train"])
         if part.images_per_class is not None:

@@ -51,6 +51,10 @@ class Captions:
             raise StudyError(f"the captions {self.path} have none for {where}, whose {self.column} is {name!r}")
         return caption
 
+    def count(self, class_id: int) -> int:
+        """Return the number of captions of a class."""
+        return len(self.by_class.get(class_id, ()))
+
     def digest(self, class_ids: Collection[int]) -> str:
         """Return a digest of the captions of some classes."""
         return make_digest([self.column, [[n, self.by_class.get(n, {})] for n in sorted(class_ids)]])

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 from standin import make_config
 from workplace import DEMO
 
+from synthdiv.config.rungs import list_made_rungs
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import derive_seed
@@ -19,7 +20,6 @@ from synthdiv.images.archive import read_block
 from synthdiv.images.index import load_image, read_index
 from synthdiv.jobs.images import generate_images, generate_rung
 from synthdiv.plan.generation import list_shards
-from synthdiv.plan.ladder import list_made_rungs
 from synthdiv.plan.loading import load_study
 
 CPU = torch.device("cpu")
@@ -66,7 +66,7 @@ def make(config, natural, generator, fingerprint, tmp_path):
 
     def make(rung, *, load=lambda: generator, **changes):
         study, generated, images = load_study(config | changes), 0, {}
-        indices = [natural] if list_made_rungs(study)[rung].needs_natural else []
+        indices = [natural] if list_made_rungs(study.config)[rung].needs_natural else []
         for shard in list_shards(study):
             job, path = generate_rung(study, rung, shard), tmp_path / "results" / rung / f"{shard}.parquet"
             counts = write_rung(job, study.config.classes, fingerprint, indices, path, load_generator=load)

@@ -5,6 +5,7 @@ import yaml
 from workplace import REPOSITORY
 
 from synthdiv.config.problems import ConfigError
+from synthdiv.config.rungs import list_rungs
 from synthdiv.jobs.classifiers import (
     choose_training_sets,
     evaluate_classifier,
@@ -22,7 +23,6 @@ from synthdiv.plan.classifiers import (
 )
 from synthdiv.plan.experiments import list_diagnosed
 from synthdiv.plan.interventions import list_interventions
-from synthdiv.plan.ladder import list_rungs
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.sets import find_natural_images, list_natural_sets
 
@@ -176,7 +176,7 @@ def test_the_demos_open_questions(monkeypatch):
         ("Disamb2.5-100", "Disamb2.5-200", "images"),
         ("Disamb2.5-200", "More2.5-IM", "images"),
     ]
-    rungs = [rung.training for rung in list_rungs(study)]
+    rungs = [rung.training for rung in list_rungs(study.config)]
     assert (rungs[0], rungs[-3:]) == ("Fashion-IM", ["ladder-captions", "ladder-prompts", "Disamb-IM"])
     assert len(study.config.classifiers["small"].seeds) == 6
     assert study.config.generators == demo.config.generators

@@ -4,13 +4,13 @@ import pytest
 from edits import edit, find_changes
 from standin import make_config
 
+from synthdiv.config.rungs import list_rungs
 from synthdiv.core.errors import StudyError
 from synthdiv.jobs.classifiers import list_training_indices
 from synthdiv.jobs.images import list_natural_indices, list_rung_owners, list_rung_sources
 from synthdiv.jobs.rules import list_jobs
 from synthdiv.plan.classifiers import list_choices
 from synthdiv.plan.interventions import list_interventions
-from synthdiv.plan.ladder import list_rungs
 from synthdiv.plan.loading import load_study
 
 COUNT = 3
@@ -54,7 +54,7 @@ def list_changes(config, changes):
 
 
 def test_the_rungs_lead_from_natural_images_to_the_set(config):
-    assert [(rung.training, rung.changes) for rung in list_rungs(load_study(config))] == [
+    assert [(rung.training, rung.changes) for rung in list_rungs(load_study(config).config)] == [
         ("Natural", ""),
         ("ladder-resized", "resized to 16 x 8 pixels and stored as PNG"),
         ("ladder-vae", "encoded and decoded by the autoencoder of gen"),
@@ -68,7 +68,7 @@ def test_the_rungs_lead_from_natural_images_to_the_set(config):
 
 
 def test_without_captions_prompts_take_their_place(config):
-    rungs = list_rungs(load_study(edit(config, {"ladder/captions": "remove", "ladder/strengths": [0.5]})))
+    rungs = list_rungs(load_study(edit(config, {"ladder/captions": "remove", "ladder/strengths": [0.5]})).config)
     assert [(rung.training, rung.changes) for rung in rungs[3:]] == [
         ("ladder-strength0.5", "image-to-image from prompts, strength 0.5"),
         ("ladder-prompts", "generated from prompts, without natural images"),
@@ -78,7 +78,7 @@ def test_without_captions_prompts_take_their_place(config):
 
 def test_a_set_without_guidance_is_the_rung_of_its_prompts(config):
     changes = {"datasets/synset/guidance_scales": [1.0], "sets/Made/guidance_scale": 1.0}
-    rungs = list_rungs(load_study(edit(config, changes)))
+    rungs = list_rungs(load_study(edit(config, changes)).config)
     assert [rung.training for rung in rungs[-2:]] == ["ladder-captions", "Made"]
     assert rungs[-1].changes == "prompts instead of captions"
 
@@ -86,7 +86,7 @@ def test_a_set_without_guidance_is_the_rung_of_its_prompts(config):
 def test_each_rung_is_made_in_shards_trained_and_evaluated(config):
     without = list_jobs(load_study(edit(config, {"ladder": "remove"})))
     jobs = list_jobs(study := load_study(config))
-    made = [rung.training for rung in list_rungs(study)[1:-1]]
+    made = [rung.training for rung in list_rungs(study.config)[1:-1]]
     new = {
         *(("generate_rung", f"{name} {shard}") for name in made for shard in ("c0-1", "c2-2")),
         *(("write_manifest", f"images/ladder/{name}") for name in made),
@@ -139,7 +139,7 @@ def test_the_start_is_a_set_or_a_mixture_with_equal_numbers(config):
         jobs = list_jobs(load_study(edit(config, {"ladder/natural": natural})))
         assert jobs["generate_rung", "ladder-vae c0-1"]["subset"] == subset
     first = edit(config, {"classifiers/small/train": ["All", "Some", "Made"]})
-    assert list_rungs(load_study(first))[0].training == "Some"
+    assert list_rungs(load_study(first).config)[0].training == "Some"
 
 
 @pytest.mark.parametrize(
