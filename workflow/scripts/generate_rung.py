@@ -23,8 +23,8 @@ def main(job: GenerateRung, smk: Script) -> None:
             smk.input.natural,
             smk.output.index,
             load_generator=models.load_generator,
-            writers=max(1, smk.threads - 1),
             load_checker=models.load_checker,
+            writers=max(1, smk.threads - 1),
         )
         models.report(counts)
 
