@@ -204,7 +204,7 @@ class FirstWarning(logging.Filter):
 
 
 class Start(NamedTuple):
-    """Images to start from, and how much noise is added to them: image-to-image generation.
+    """Images to start from, and how much noise is added to the mode of their latents: image-to-image generation.
 
     Attributes
     ----------
@@ -266,6 +266,28 @@ def _load_pipeline(spec: Mapping[str, Any], folder: Path, device: torch.device) 
         raise StudyError(
             f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
         ) from error
+
+
+def encode_images(pipeline: Any, images: list[Image.Image]) -> torch.Tensor:
+    """Return the mode of what a pipeline's autoencoder says of the latents of images."""
+    vae = pipeline.vae
+    if vae.dtype == torch.float16 and vae.config.force_upcast:  # as Stable Diffusion XL's own pipelines do
+        vae.to(torch.float32)
+    return vae.encode(pipeline.image_processor.preprocess(images).to(vae.device, vae.dtype)).latent_dist.mode()
+
+
+def scale_latents(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Return latents as a pipeline denoises them.
+
+    Raises
+    ------
+    StudyError
+        If it scales each channel in its own way.
+    """
+    config = pipeline.vae.config
+    if config.get("latents_mean") is not None or config.get("latents_std") is not None:
+        raise StudyError("the ladder cannot use this generator: its autoencoder scales each channel of latents differently")
+    return (latents - (config.get("shift_factor") or 0.0)) * config.scaling_factor
 
 
 class Generator:
@@ -364,7 +386,8 @@ class Generator:
             latents = self.family.pack_noise(pipeline, noise)
             beginning = {"latents": latents.to(getattr(pipeline, self.family.denoiser).dtype), **size}
         else:
-            pipeline, beginning = self.image_pipeline, {"image": images, "strength": start.strength}
+            pipeline, latents = self.image_pipeline, scale_latents(self.pipeline, encode_images(self.pipeline, images))
+            beginning = {"image": latents, "strength": start.strength}
             # Stable Diffusion's own takes the size of the images
             beginning |= {key: size[key] for key in size.keys() & inspect.signature(pipeline.__call__).parameters.keys()}
         rows = [self._encoded[prompt] for prompt in prompts]

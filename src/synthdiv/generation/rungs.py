@@ -15,7 +15,7 @@ from synthdiv.config.rungs import AUTOENCODED, CAPTIONS, CHANGED, FROM_IMAGES, P
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import BLOCK_SIZE, derive_seed, make_digest, name_block, name_image
-from synthdiv.generation.generator import Generator, Start, pad, to_pixels
+from synthdiv.generation.generator import Generator, Start, encode_images, pad, to_pixels
 from synthdiv.generation.shards import (
     Block,
     GeneratePlaces,
@@ -168,13 +168,10 @@ def reconstruct_images(generator: Generator, images: Iterable[Image.Image]) -> I
 
 @torch.inference_mode()
 def _reconstruct_batch(generator: Generator, images: list[Image.Image]) -> np.ndarray:
-    vae, processor = generator.pipeline.vae, generator.pipeline.image_processor
-    if vae.dtype == torch.float16 and vae.config.force_upcast:  # as Stable Diffusion XL's own pipelines do
-        vae.to(torch.float32)
+    pipeline = generator.pipeline
     with one_thread():
-        values = processor.preprocess(images).to(generator.device, vae.dtype)
-        decoded = vae.decode(vae.encode(values).latent_dist.mode()).sample
-        return to_pixels(processor.postprocess(decoded, output_type="pt"))
+        decoded = pipeline.vae.decode(encode_images(pipeline, images)).sample
+        return to_pixels(pipeline.image_processor.postprocess(decoded, output_type="pt"))
 
 
 def make_images(job: GenerateRung, generator: Generator | None) -> GeneratePlaces:

@@ -121,8 +121,10 @@ def test_changed_images_equal_diffusers_own_image_to_image_generation(make, natu
 
     def change(images, prompts, seeds):
         own = [torch.Generator().manual_seed(seed) for seed in seeds]
+        latents = pipeline.vae.encode(pipeline.image_processor.preprocess(images)).latent_dist.mode()
         options = {"strength": 0.5, "num_inference_steps": 4, "guidance_scale": 1.0}
-        return pipeline(prompt=prompts, image=images, generator=own, **options).images
+        image = latents * pipeline.vae.config.scaling_factor
+        return pipeline(prompt=prompts, image=image, generator=own, **options).images
 
     captions = [f"{word} {n}" for word in WORDS for n in range(COUNT)]
     seeds = [derive_seed(0, key, "train", n) for key in KEYS for n in range(COUNT)]
