@@ -8,6 +8,7 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
@@ -268,12 +269,22 @@ def _load_pipeline(spec: Mapping[str, Any], folder: Path, device: torch.device) 
         ) from error
 
 
+@contextmanager
+def upcast_autoencoder(pipeline: Any) -> Iterator[Any]:
+    """Return a pipeline's autoencoder; until the end, it computes in fp32 if it overflows in fp16."""
+    vae, dtype = pipeline.vae, pipeline.vae.dtype
+    if dtype == torch.float16 and vae.config.force_upcast:  # as Stable Diffusion XL's own pipelines do
+        vae.to(torch.float32)
+    try:
+        yield vae
+    finally:
+        vae.to(dtype)
+
+
 def encode_images(pipeline: Any, images: list[Image.Image]) -> torch.Tensor:
     """Return the mode of what a pipeline's autoencoder says of the latents of images."""
-    vae = pipeline.vae
-    if vae.dtype == torch.float16 and vae.config.force_upcast:  # as Stable Diffusion XL's own pipelines do
-        vae.to(torch.float32)
-    return vae.encode(pipeline.image_processor.preprocess(images).to(vae.device, vae.dtype)).latent_dist.mode()
+    with upcast_autoencoder(pipeline) as vae:
+        return vae.encode(pipeline.image_processor.preprocess(images).to(vae.device, vae.dtype)).latent_dist.mode()
 
 
 def scale_latents(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:

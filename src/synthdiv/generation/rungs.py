@@ -15,7 +15,7 @@ from synthdiv.config.rungs import AUTOENCODED, CAPTIONS, CHANGED, FROM_IMAGES, P
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import BLOCK_SIZE, derive_seed, make_digest, name_block, name_image
-from synthdiv.generation.generator import Generator, Start, encode_images, pad, to_pixels
+from synthdiv.generation.generator import Generator, Start, encode_images, pad, to_pixels, upcast_autoencoder
 from synthdiv.generation.shards import (
     Block,
     GeneratePlaces,
@@ -169,8 +169,8 @@ def reconstruct_images(generator: Generator, images: Iterable[Image.Image]) -> I
 @torch.inference_mode()
 def _reconstruct_batch(generator: Generator, images: list[Image.Image]) -> np.ndarray:
     pipeline = generator.pipeline
-    with one_thread():
-        decoded = pipeline.vae.decode(encode_images(pipeline, images)).sample
+    with one_thread(), upcast_autoencoder(pipeline) as vae:
+        decoded = vae.decode(encode_images(pipeline, images)).sample
         return to_pixels(pipeline.image_processor.postprocess(decoded, output_type="pt"))
 
 

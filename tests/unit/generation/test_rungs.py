@@ -13,8 +13,8 @@ from synthdiv.config.rungs import list_made_rungs
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import derive_seed
-from synthdiv.generation.generator import Generator, fingerprint_generator
-from synthdiv.generation.rungs import write_rung
+from synthdiv.generation.generator import Generator, Start, fingerprint_generator
+from synthdiv.generation.rungs import reconstruct_images, write_rung
 from synthdiv.generation.shards import generate_shard
 from synthdiv.images.archive import read_block
 from synthdiv.images.index import load_image, read_index
@@ -130,6 +130,19 @@ def test_changed_images_equal_diffusers_own_image_to_image_generation(make, natu
     seeds = [derive_seed(0, key, "train", n) for key in KEYS for n in range(COUNT)]
     _, images = make("ladder-strength0.5")
     check_equal(list(images.values()), run_in_batches(change, list_natural(natural), captions, seeds))
+
+
+def test_an_autoencoder_that_overflows_in_half_precision_is_used_in_full_precision(tiny_pipeline):
+    """The denoising model, and the decoding of what it generates, keep theirs."""
+    half, full = (Generator(make_spec(tiny_pipeline, dtype=dtype), CPU) for dtype in ("float16", "float32"))
+    assert half.pipeline.vae.config.force_upcast
+    images = [Image.fromarray(np.full((16, 16, 3), 50 * n, dtype=np.uint8)) for n in range(3)]
+    found, expected = (list(reconstruct_images(one, images)) for one in (half, full))
+    for one, other in zip(found, expected, strict=True):
+        assert np.abs(np.asarray(one, int) - np.asarray(other, int)).max() <= 1  # its weights are rounded
+    changed = list(half.generate_images(["bag"] * 3, [1, 2, 3], 1.0, Start(iter(images), 0.5)))
+    assert [image.size for image in changed] == [(16, 16)] * 3
+    assert half.pipeline.vae.dtype == torch.float16
 
 
 def test_resized_images_are_cut_to_the_shape_of_generated_ones_without_a_model(make, natural):
