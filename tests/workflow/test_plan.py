@@ -353,7 +353,7 @@ def test_all_params_are_plain_values_in_order(monkeypatch, name):
 
 def test_snakemakes_params_are_the_listed_jobs(workplace, demo_config, monkeypatch):
     demo_config |= {"classes_per_shard": 5, "transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
-    demo_config["review"] = {"set": "Disamb-IM"}
+    demo_config |= {"review": {"set": "Disamb-IM"}, "ladder": {"set": "Disamb-IM", "strengths": [0.5]}}
     place = workplace(demo_config)
     monkeypatch.chdir(place.folder)
     planned = place.list_jobs("all", "review")

@@ -20,7 +20,7 @@ from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.images.archive import name_member, read_image
 from synthdiv.images.index import digest_images
-from synthdiv.metrics.neighbours import hash_rows
+from synthdiv.images.subsets import hash_rows
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.sets import find_collection
 from synthdiv.plan.study import Study

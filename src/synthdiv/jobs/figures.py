@@ -399,6 +399,17 @@ FIGURES = {
             "the other evaluation sets."
         ),
     ),
+    "ladder": Figure(
+        title="Where accuracy is lost on the way from natural to generated images",
+        part="8 Classifiers",
+        draw="accounts:draw_ladder",
+        inputs={"table": "ladder.csv"},
+        caption=(
+            "What training loses (or gains, in the other colour) at each step of the ladder from natural to generated "
+            "images: every rung has as many images and the same training seeds. Lines: 95 % intervals over images and "
+            "training runs. `tables/ladder.csv` says whether every step loses, and has the other evaluation sets."
+        ),
+    ),
     "shortfalls": Figure(
         title="Which classes fall short",
         part="5 Classes",

@@ -14,6 +14,15 @@ from pathlib import Path
 
 import polars as pl
 
+from synthdiv.config.rungs import (
+    AUTOENCODED,
+    NO_GUIDANCE,
+    RESIZED,
+    count_rung_images,
+    find_ladder_dataset,
+    list_ladder_trainings,
+    list_made_rungs,
+)
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale
@@ -22,10 +31,10 @@ from synthdiv.jobs.classifiers import list_evaluated_weights
 from synthdiv.operations.generation_progress import GenerationProgress
 from synthdiv.operations.inputs import Inputs
 from synthdiv.operations.rates import Rates
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, split_seeds
+from synthdiv.plan.classifiers import list_evaluations, list_parts, split_seeds
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices, list_shards
-from synthdiv.plan.parts import USER_PROVIDED
+from synthdiv.plan.parts import LADDER, USER_PROVIDED, GenerationRun, TrainingRun
 from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import list_transfer_sets
@@ -58,6 +67,23 @@ def tabulate_generation(study: Study, progress: GenerationProgress, rates: Rates
             }
         )
     return pl.DataFrame(rows)
+
+
+def tabulate_rungs(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
+    """One row per rung of the ladder whose images only it needs: images, shards, those done, and hours of the others.
+
+    Image-to-image generation takes the part of the denoising steps that its strength says.
+    """
+    rows, shards = [], list_shards(study)
+    for name, rung in list_made_rungs(study.config).items():
+        folder, images = results / "images" / LADDER / name, len(study.classes) * count_rung_images(study.config)
+        done = sum(is_done(folder / f"{shard}.parquet", planned) for shard in shards)
+        seconds = rates.seconds_per_image(GenerationRun(find_ladder_dataset(study.config), NO_GUIDANCE))
+        share = 0.0 if rung.kind in (RESIZED, AUTOENCODED) else rung.strength or 1.0
+        left = 1 - done / len(shards)
+        rows.append([name, images, len(shards), done, round(images * left * share * seconds / 3600, 1)])
+    schema = {"rung": pl.String, "images": pl.Int64, "shards": pl.Int64, "done": pl.Int64, "hours": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def tabulate_embeddings(
@@ -102,9 +128,9 @@ def tabulate_classifiers(
 ) -> pl.DataFrame:
     """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
     rows = []
-    for name, training in list_evaluations(study):
+    for name, training in list_evaluations(study) + list_ladder_trainings(study.config):
         entry, recipe = study.config.classifiers[name], study.recipes[name]
-        runs = [one for one in list_training_runs(study) if (one.classifier, one.training) == (name, training)]
+        runs = [TrainingRun(name, training, seed) for seed in (entry.seeds if entry.train else ())]
         stale = _find_stale_seeds(study, results, name, training, planned)
         finished = [one for one in runs if one.seed not in stale]
         done = sum((results / "classifiers" / one.folder / "model.safetensors").exists() for one in finished)
@@ -144,6 +170,8 @@ def _count_trained(study: Study, results: Path, training: str, recipe: Recipe, i
         return recipe.steps * recipe.batch_size
     assert recipe.epochs is not None
     count, total = len(study.classes), 0.0
+    if training in list_made_rungs(study.config):
+        return recipe.epochs * count * count_rung_images(study.config)
     for part in list_parts(study, training):
         images = count_images(study, results, find_collection(study, part.set), ("train",), inputs)
         if part.images_per_class is not None:

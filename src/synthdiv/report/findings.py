@@ -17,6 +17,7 @@ from synthdiv.report.summary import (
     summarise_diversity,
     summarise_experiments,
     summarise_interventions,
+    summarise_ladder,
     summarise_leakage,
     summarise_leaked_accuracy,
     summarise_shortcut,
@@ -50,6 +51,8 @@ def list_findings(job: WriteSummary, tables: Mapping[str, pl.DataFrame]) -> list
         parts.append(("Which training set is best", summarise_choice(tables["selection"], tables["accounts"])))
     if has("accounts"):
         parts.append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
+    if has("ladder"):
+        parts.append(("From natural to generated images", summarise_ladder(tables["ladder"])))
     if has("interventions"):
         parts.append(("What each setting is worth", summarise_interventions(tables["interventions"])))
     if has("shortcut"):

@@ -16,6 +16,7 @@ from synthdiv.operations.grid import (
     tabulate_embeddings,
     tabulate_experiments,
     tabulate_generation,
+    tabulate_rungs,
 )
 from synthdiv.operations.inputs import Inputs
 from synthdiv.operations.rates import Rates
@@ -58,6 +59,9 @@ def _list_parts(study: Study, results: Path, planned: Container[str], inputs: In
         total = runs.select(pl.col("images", "done", "reused", "to_generate", "new_files", "new_GB", "hours").sum())
         yield f"{render_table(total)}  in all\n"
         yield _list_lines("Images to generate, and why", progress.list_reasons() or ["nothing: all images exist"])
+    rungs = tabulate_rungs(study, results, rates, planned)
+    if len(rungs):
+        yield f"Images of the ladder\n{render_table(rungs)}\n"
     if len(embeddings):
         yield f"Embeddings of images\n{render_table(embeddings)}\n"
     experiments = render_table(tabulate_experiments(study, results, planned))
