@@ -13,14 +13,13 @@ import numpy as np
 import pyarrow as pa
 from PIL import Image
 
-from synthdiv.classifiers.training_set import gather_images
 from synthdiv.config.problems import suggest_name
 from synthdiv.config.training import MixturePart
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import SPLITS
 from synthdiv.images.archive import name_member, read_image
 from synthdiv.images.index import digest_images
-from synthdiv.images.subsets import hash_rows
+from synthdiv.images.subsets import gather_images, hash_rows
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.sets import find_collection
 from synthdiv.plan.study import Study
