@@ -1,9 +1,11 @@
 """List the suspected causes of each set, and what tests each.
 
-Inputs: causes, one row per set and class; deviations, one row per set and kind; interventions, if classifiers are trained;
-planted, what was found of planted deviations.
+Inputs: causes, one row per set and class; deviations, one row per set and kind; interventions, if classifiers are trained:
+of whole sets, and by class; planted, what was found of planted deviations.
 Outputs: table, one row per set, suspected cause and classifier that has tested it.
 """
+
+from pathlib import Path
 
 from synthdiv.catalog.writing import list_text_columns, write_result
 from synthdiv.core.jobs import Script, run_as_job
@@ -16,11 +18,11 @@ from synthdiv.jobs.diagnosis import TabulateSuspicions
 def main(job: TabulateSuspicions, smk: Script) -> None:
     """Read the tables, find what tests each suspicion, and write the table."""
     deviations = read_table(smk.input.deviations, list_text_columns("deviations"))
-    interventions = [read_table(path, list_text_columns("interventions")) for path in smk.input.interventions]
+    interventions = [read_table(path, list_text_columns(Path(path).stem)) for path in smk.input.interventions]
     table = tabulate_suspicions(
         read_table(smk.input.causes),
         deviations,
-        interventions[0] if interventions else None,
+        (interventions[0], interventions[1]) if interventions else None,
         job.sets,
         read_table(smk.input.planted),
     )

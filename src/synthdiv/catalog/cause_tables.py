@@ -141,8 +141,20 @@ TABLES = (
             Column("setting", "the setting"),
             Column("before", "its value for the set"),
             Column("after", "its value for `tested_by`"),
-            *unbounded(number("gain", "top-1 accuracy with `tested_by` minus that with the set", -1, 1)),
-            Column("verdict", "`right` if the gain is beyond noise, `wrong` if a loss is, or `not beyond noise`"),
+            *unbounded(
+                number(
+                    "gain",
+                    "mean recall of the suspected classes with `tested_by`, minus that with the set; top-1 if all are",
+                    -1,
+                    1,
+                )
+            ),
+            Column("also_worse", "other deviations of which more of the classes are suspected in `tested_by`"),
+            Column(
+                "verdict",
+                "`right` if the gain is beyond noise, `wrong` if a loss is, or `not beyond noise`; `confounded` if there is "
+                "no gain and `also_worse` may be why",
+            ),
             Column("test", "what would test an untested suspicion"),
             Column("config_lines", "lines for the config, or an overrides table, that would test it"),
             integer("n_images", "number of images that this would generate"),

@@ -25,8 +25,8 @@ class Commands(TyperGroup):
             return super().invoke(ctx)
         except StudyError as error:
             fail(str(error))
-        except PermissionError as error:
-            fail(f"{error.filename or error}: Permission denied")
+        except (PermissionError, NotADirectoryError, FileExistsError) as error:
+            fail(f"{error.filename or error}: {error.strerror}")
 
 
 app = typer.Typer(

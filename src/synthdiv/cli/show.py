@@ -49,7 +49,7 @@ def show(
     if not tables:
         raise StudyError(f"study {study.name} has no results yet: {advice}")
     if table is not None:
-        found, chosen = tables.find(table, advice), None if columns is None else columns.split(",")
+        found, chosen = tables.find(table, advice), None if columns is None else [one.strip() for one in columns.split(",")]
         typer.echo(write_latex(found, TABLES[table].description, chosen) if latex else show_table(found, chosen))
         return
     width = min(shutil.get_terminal_size().columns, WIDEST)

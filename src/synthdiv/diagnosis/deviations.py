@@ -11,8 +11,8 @@ larger p-value counts: a difference between the splits alone is no deviation.
 - **visual domain**: they lie elsewhere. One half of them gives the direction from natural images, and Welch's t-test
   compares the other half with natural images along it; the smaller p-value of both directions is doubled.
 
-Elsewhere, repeated images count once. Angles and locations are those of images that are nearest to the centroid of their own
-class: otherwise, wrong images would count as diverse and as displaced.
+Elsewhere, images with equal vectors count once. Angles and locations are those of images that are nearest to the centroid of
+their own class: otherwise, wrong images would count as diverse and as displaced.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class ClassImages:
         return len(self.vectors)
 
     def thin(self, count: int) -> ClassImages:
-        """Return ``count`` of the images, evenly spaced."""
-        rows = np.linspace(0, len(self) - 1, count).round().astype(int)
+        """Return ``count`` of the images, chosen at random, the same ones each time."""
+        rows = _choose(len(self), count)
         return ClassImages(self.vectors[rows], self.correct[rows])
 
 
@@ -72,7 +72,7 @@ def measure_deviations(images: ClassImages, held_out: ClassImages, training: Cla
     Returns
     -------
     dict of str to float
-        n_distinct (images without those that repeat an earlier one); repeated and natural_repeated (shares, at equal
+        n_distinct (images whose vectors repeat no earlier one); repeated and natural_repeated (shares, at equal
         numbers); n_spread (the equal number of correct images); spread and natural_spread (mean angle with the centroid of
         the others, in radians) and spread_ratio with its 95 % bounds; displacement and natural_displacement (angle between
         the centroid and that of the natural training images, in radians, at equal numbers); p_<test> for each of ``TESTS``,
@@ -85,8 +85,8 @@ def measure_deviations(images: ClassImages, held_out: ClassImages, training: Cla
     learning for treatment and structural parameters", The Econometrics Journal 21 (2018).
     """
     sets = (images, held_out, training)
-    limit, p_repetition, found = _measure_repetition(*sets)
-    distinct, natural = _drop_repeated(images, limit), [_drop_repeated(one, ROUNDING) for one in sets[1:]]
+    p_repetition, found = _measure_repetition(*sets)
+    distinct, *natural = (_drop_repeated(one) for one in sets)
     wrong, natural_wrong = ~distinct.correct, ~held_out.correct
     found |= {"n_distinct": len(distinct)}
     found["p_wrong_images"] = compare_counts(int(wrong.sum()), len(wrong), int(natural_wrong.sum()), len(natural_wrong))
@@ -96,16 +96,16 @@ def measure_deviations(images: ClassImages, held_out: ClassImages, training: Cla
     return found | {"p_diversity": min(1.0, 2 * min(both)) if both else math.nan}
 
 
-def _measure_repetition(images: ClassImages, held_out: ClassImages, training: ClassImages) -> tuple[float, float, dict]:
-    """Return the smallest 1 - cos between two natural images, the p-value of the repeated images, and their shares."""
+def _measure_repetition(images: ClassImages, held_out: ClassImages, training: ClassImages) -> tuple[float, dict]:
+    """Return the p-value of images that are as near to another as the two nearest natural ones are, and their shares."""
     count = min(len(images), len(held_out), len(training))
     if count < LEAST:
-        return ROUNDING, math.nan, {"repeated": math.nan, "natural_repeated": math.nan}
+        return math.nan, {"repeated": math.nan, "natural_repeated": math.nan}
     nearest = [_find_nearest(one.thin(count).vectors) for one in (images, held_out, training)]
     limit = max(float(min(nearest[1].min(), nearest[2].min())), ROUNDING)
     repeated, *natural = (int((one <= limit).sum()) for one in nearest)
     p_value = max(compare_counts(repeated, count, one, count) for one in natural)
-    return limit, p_value, {"repeated": repeated / count, "natural_repeated": max(natural) / count}
+    return p_value, {"repeated": repeated / count, "natural_repeated": max(natural) / count}
 
 
 def _find_nearest(vectors: np.ndarray) -> np.ndarray:
@@ -114,11 +114,16 @@ def _find_nearest(vectors: np.ndarray) -> np.ndarray:
     return 1 - cosines.max(axis=1)
 
 
-def _drop_repeated(images: ClassImages, limit: float) -> ClassImages:
-    """Leave out the images with an earlier one within the limit."""
-    earlier = np.tril(1 - images.vectors @ images.vectors.T <= limit, -1)
+def _drop_repeated(images: ClassImages) -> ClassImages:
+    """Leave out the images whose vectors repeat an earlier one."""
+    earlier = np.tril(1 - images.vectors @ images.vectors.T <= ROUNDING, -1)
     rows = ~earlier.any(axis=1)
     return ClassImages(images.vectors[rows], images.correct[rows])
+
+
+def _choose(total: int, count: int) -> np.ndarray:
+    """Choose ``count`` of the numbers below ``total`` at random, the same ones each time; int64 in rising order."""
+    return np.sort(np.random.default_rng([total, count]).permutation(total)[:count])
 
 
 def compare_counts(first: int, first_total: int, second: int, second_total: int) -> float:
@@ -172,7 +177,7 @@ def _find_centroid(vectors: np.ndarray) -> np.ndarray:
 
 
 def _thin(vectors: np.ndarray, count: int) -> np.ndarray:
-    return vectors[np.linspace(0, len(vectors) - 1, count).round().astype(int)]
+    return vectors[_choose(len(vectors), count)]
 
 
 def _compare_means(first: np.ndarray, second: np.ndarray) -> float:

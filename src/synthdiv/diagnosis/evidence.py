@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from synthdiv.analysis.experiments import classify_by_centroids
+from synthdiv.core.errors import StudyError
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.deviations import LEAST, ClassImages, measure_deviations
 from synthdiv.diagnosis.wrong_images import ClassCounts, find_kind, find_predicted
@@ -126,6 +127,10 @@ def gather_evidence(
     control = natural.evaluation
     training = subsample_classes(natural.train, max(LEAST, int(np.bincount(generated.class_ids).max())), seed)
     sets = (generated, control, training)
+    for what, one in (("the set", generated), ("the natural evaluation split", control)):
+        missing = np.flatnonzero(np.bincount(one.class_ids, minlength=n_classes) == 0)
+        if len(missing):
+            raise StudyError(f"{what} has no image of class {missing[0]} (class_id), so the class cannot be diagnosed")
     confusions = [count_classes(one, classify_by_centroids(one, centroids), n_classes) for one in sets[:2]]
     ids = np.arange(n_classes)
     predicted_class = np.array([find_predicted(n, confusions[0][n]) for n in range(n_classes)])
@@ -160,10 +165,11 @@ def gather_evidence(
             "natural_retrieved_other": by_centroids[ids, predicted_class],
         }
         columns |= _choose_wordings(texts, wordings, n_classes)
+        chance = sums.counts / sums.counts.sum()
         retrieved = np.stack(list(wordings.values()), axis=1) if wordings else np.empty((n_classes, 0), np.int64)
         kinds = [
             find_kind(
-                ClassCounts(n, confusions[0][n], by_prompts[n], by_centroids[n], retrieved[n]),
+                ClassCounts(n, confusions[0][n], by_prompts[n], by_centroids[n], retrieved[n], chance[n]),
                 np.random.default_rng([seed, n]),
             )
             for n in ids.tolist()

@@ -1,7 +1,8 @@
 """List the suspected causes of each set with what tests them: an intervention that was trained, or one that could be.
 
-Embeddings only suspect. An intervention tests a suspicion if it acts on the cause, and leads from the set to one that
-deviates less from natural images. What it gains says whether the suspicion was right.
+Embeddings only suspect. An intervention tests a suspicion if it acts on the cause, and leads from the set to one whose
+images of the suspected classes deviate less from natural ones. What these classes gain says whether the suspicion was right.
+If they gain nothing, but deviate more in another way, this may hide what the cause costs: then there is no verdict.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from synthdiv.diagnosis.shortfalls import TESTED_BY, list_class_causes
 from synthdiv.diagnosis.wrong_images import KINDS
 from synthdiv.jobs.diagnosis import SuspectedSet
 
-RIGHT, FALSE, WITHIN_NOISE = "right", "wrong", "not beyond noise"
+RIGHT, FALSE, WITHIN_NOISE, CONFOUNDED = "right", "wrong", "not beyond noise", "confounded"
+GAPS = {
+    WRONG: pl.col("natural_accuracy") - pl.col("accuracy"),
+    "diversity": pl.max_horizontal(1 - pl.col("spread_ratio"), pl.col("repeated") - pl.col("natural_repeated")),
+    "visual domain": pl.col("displacement") - pl.col("natural_displacement"),
+}
+"""How far the images of a class deviate from natural ones, relative to natural images of the same number."""
 LEAST_SCALE = 1.0
 """The guidance scale at which a generator is not guided."""
 SCHEMA: dict[str, Any] = {
@@ -26,7 +33,7 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("p_adjusted", "hit_rate", "false_rate"), pl.Float64),
     **dict.fromkeys(("classifier", "tested_by", "setting", "before", "after"), pl.String),
     **dict.fromkeys(("gain", "gain_low", "gain_high"), pl.Float64),
-    **dict.fromkeys(("verdict", "test", "config_lines"), pl.String),
+    **dict.fromkeys(("also_worse", "verdict", "test", "config_lines"), pl.String),
     "n_images": pl.Int64,
 }
 
@@ -34,7 +41,7 @@ SCHEMA: dict[str, Any] = {
 def tabulate_suspicions(
     causes: pl.DataFrame,
     deviations: pl.DataFrame,
-    interventions: pl.DataFrame | None,
+    interventions: tuple[pl.DataFrame, pl.DataFrame] | None,
     sets: Sequence[SuspectedSet],
     planted: pl.DataFrame,
 ) -> pl.DataFrame:
@@ -44,8 +51,8 @@ def tabulate_suspicions(
     ----------
     causes, deviations : polars.DataFrame
         From :func:`synthdiv.diagnosis.causes.diagnose_sets`.
-    interventions : polars.DataFrame or None
-        From :func:`synthdiv.diagnosis.interventions.measure_interventions`.
+    interventions : (polars.DataFrame, polars.DataFrame) or None
+        From :func:`synthdiv.diagnosis.interventions.measure_interventions`: of whole sets, and by class.
     sets : sequence of SuspectedSet
     planted : polars.DataFrame
         What `make calibrate-diagnosis` found of planted deviations.
@@ -54,13 +61,14 @@ def tabulate_suspicions(
     -------
     polars.DataFrame
         Columns of ``SCHEMA``: one row per set and suspected cause, and per classifier that has tested it. ``gain`` is what
-        the classifier gains from leaving the set; the verdict is "right" if it is positive beyond noise, "wrong" if
-        negative beyond noise. An untested suspicion has a ``test`` instead, in words, with lines for the config and the
-        number of images to generate.
+        the suspected classes gain in recall from leaving the set (all classes: top-1). Its interval over some classes is
+        the mean of theirs, which is at least as wide as their mean's. The verdict is "right" if it is above 0, "wrong" if
+        below; otherwise "not beyond noise", or "confounded" if nothing is gained and another deviation is suspected of more
+        of the classes (``also_worse``). An untested suspicion has a ``test`` instead, in words, with lines for the config
+        and the number of images to generate.
     """
     rows: list[dict[str, Any]] = []
     each = list_class_causes(causes)
-    primary = None if interventions is None else select_primary(interventions)
     for one in sets:
         own = causes.filter(set=one.name)
         for cause in CAUSES:
@@ -68,9 +76,10 @@ def tabulate_suspicions(
             if not len(suspected):
                 continue
             row = {"set": one.name, "cause": cause, "n_suspected": len(suspected), "n_classes": len(own)}
-            row |= {"p_adjusted": _find_deviation(deviations, one.name, cause)["p_adjusted"]}
+            deviation = deviations.filter(set=one.name, deviation=_find_deviation(cause))
+            row |= {"p_adjusted": deviation["p_adjusted"].item()}
             row |= measure_reliability(planted, cause)
-            tests = [] if primary is None else _list_tests(primary, deviations, one.name, cause)
+            tests = [] if interventions is None else _list_tests(*interventions, causes, each, suspected, cause)
             rows += [row | test for test in tests] or [row | propose_test(one, cause, suspected, len(own))]
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -101,38 +110,69 @@ def _average(table: pl.DataFrame, values: str, weights: str) -> float:
     return table.select((pl.col(values) * pl.col(weights)).sum() / pl.col(weights).sum()).item()
 
 
-def _find_deviation(deviations: pl.DataFrame, set_name: str, cause: str) -> Mapping[str, Any]:
-    test = WRONG if cause in KINDS else cause
-    return deviations.row(by_predicate=(pl.col("set") == set_name) & (pl.col("deviation") == test), named=True)
+def _find_deviation(cause: str) -> str:
+    return WRONG if cause in KINDS else cause
 
 
-def _list_tests(interventions: pl.DataFrame, deviations: pl.DataFrame, set_name: str, cause: str) -> list[dict[str, Any]]:
+def _list_tests(
+    interventions: pl.DataFrame,
+    by_class: pl.DataFrame,
+    causes: pl.DataFrame,
+    each: pl.DataFrame,
+    suspected: pl.DataFrame,
+    cause: str,
+) -> list[dict[str, Any]]:
     """Return the intervention of each classifier that tests a suspicion: if there are several, the strongest."""
-    own = _find_deviation(deviations, set_name, cause)
+    set_name, class_ids = suspected["set"][0], suspected["class_id"].to_list()
     tests: dict[str, tuple[float, dict[str, Any]]] = {}
-    sign = -1 if cause == "visual domain" else 1
-    for row in interventions.filter(pl.col("acts_on").is_in(TESTED_BY[cause])).iter_rows(named=True):
+    for row in select_primary(interventions).filter(pl.col("acts_on").is_in(TESTED_BY[cause])).iter_rows(named=True):
         if set_name not in (row["base"], row["changed"]):
             continue
-        is_base = row["base"] == set_name
-        other = row["changed" if is_base else "base"]
-        if other not in deviations["set"]:
-            continue
-        improvement = sign * (_find_deviation(deviations, other, cause)["value"] - own["value"])
+        sign = 1 if row["base"] == set_name else -1
+        other = row["changed" if sign == 1 else "base"]
+        improvement = _measure_improvement(suspected, causes.filter(set=other), cause)
         if improvement <= tests.get(row["classifier"], (0.0, {}))[0]:
             continue
-        gain, low, high = row["gain"], row["gain_low"], row["gain_high"]
-        before, after = row["before"], row["after"]
-        if not is_base:
-            gain, low, high = -gain, None if high is None else -high, None if low is None else -low
-            before, after = after, before
-        verdict = (
-            WITHIN_NOISE if row["differs"] is False else {None: None, True: RIGHT if gain > 0 else FALSE}[row["differs"]]
-        )
-        found = {"classifier": row["classifier"], "tested_by": other, "setting": row["setting"], "verdict": verdict}
-        found |= {"before": before, "after": after, "gain": gain, "gain_low": low, "gain_high": high}
+        before, after = (row["before"], row["after"])[::sign]
+        found = {"classifier": row["classifier"], "tested_by": other, "setting": row["setting"], "before": before}
+        found |= {"after": after, "also_worse": ", ".join(_list_worse(each, set_name, other, class_ids, cause)) or None}
+        is_whole = len(class_ids) == len(causes.filter(set=set_name))
+        found |= _measure_gain(row, None if is_whole else by_class, class_ids, sign)
+        if found["verdict"] in (FALSE, WITHIN_NOISE) and found["also_worse"]:
+            found["verdict"] = CONFOUNDED
         tests[row["classifier"]] = improvement, found
     return [found for _, found in tests.values()]
+
+
+def _measure_improvement(suspected: pl.DataFrame, other: pl.DataFrame, cause: str) -> float:
+    """Return how much less the suspected classes deviate in another set, on average; 0 if it is not known."""
+    gap = GAPS[_find_deviation(cause)].clip(lower_bound=0.0)
+    pair = suspected.select("class_id", own=gap).join(other.select("class_id", other=gap), on="class_id")
+    return pair.select((pl.col("own") - pl.col("other")).mean()).item() or 0.0
+
+
+def _list_worse(each: pl.DataFrame, set_name: str, other: str, class_ids: list[int], cause: str) -> list[str]:
+    """List the other deviations of which more of the classes are suspected in the other set."""
+    own = each.filter(pl.col("class_id").is_in(class_ids))
+    found = own.select("set", "class_id", deviation=pl.col("cause").map_elements(_find_deviation, pl.String)).unique()
+    counts = {(name, one): len(rows) for (name, one), rows in found.group_by("set", "deviation")}
+    others = [one for one in GAPS if one != _find_deviation(cause)]
+    return [one for one in others if counts.get((other, one), 0) > counts.get((set_name, one), 0)]
+
+
+def _measure_gain(row: Mapping[str, Any], by_class: pl.DataFrame | None, class_ids: list[int], sign: int) -> dict[str, Any]:
+    """Return what a set, or some of its classes, gain by an intervention, and the verdict; turned round if sign is -1."""
+    bounds = [row["gain_low"], row["gain_high"]]
+    gain, differs = row["gain"], row["differs"]
+    if by_class is not None:
+        keys = ("classifier", "evaluation_set", "base", "changed")
+        own = by_class.filter(pl.col("class_id").is_in(class_ids), **{key: row[key] for key in keys})
+        means = own.select(pl.col("gain", "gain_low", "gain_high").cast(pl.Float64).mean()).row(0)
+        gain, bounds = means[0], list(means[1:])
+        differs = None if None in bounds else bounds[0] > 0 or bounds[1] < 0
+    low, high = (None if one is None else sign * one for one in bounds[::sign])
+    verdict = {None: None, False: WITHIN_NOISE, True: RIGHT if sign * gain > 0 else FALSE}[differs]
+    return {"gain": sign * gain, "gain_low": low, "gain_high": high, "verdict": verdict}
 
 
 def propose_test(one: SuspectedSet, cause: str, suspected: pl.DataFrame, n_classes: int) -> dict[str, Any]:
@@ -147,23 +187,26 @@ def propose_test(one: SuspectedSet, cause: str, suspected: pl.DataFrame, n_class
     n_classes : int
         Of the set. Another guidance scale changes all of them: no training set may mix styles between classes.
     """
-    advice = {"test": ADVICE[cause], "config_lines": None, "n_images": None}
+    advice: dict[str, Any] = {"test": ADVICE[cause], "config_lines": None, "n_images": None}
     if one.dataset is None or one.guidance_scale is None:
         return advice
     if cause == "ambiguity":
-        overrides = suspected.select("key", prompt="best_text")
-        return advice | {"config_lines": overrides.write_csv().strip(), "n_images": one.images_per_class * len(suspected)}
+        overrides = suspected.filter(pl.col("best_retrieval") > pl.col("retrieval")).select("key", prompt="best_text")
+        proposed = {"config_lines": overrides.write_csv().strip(), "n_images": one.images_per_class * len(overrides)}
+        return advice | proposed if len(overrides) else advice
     if cause not in FACTORS:
         return advice
-    scale = round(max(LEAST_SCALE, FACTORS[cause] * one.guidance_scale), 2)
-    if scale == one.guidance_scale:
-        return advice
+    own = max(LEAST_SCALE, one.guidance_scale)
+    scale = round(max(LEAST_SCALE, FACTORS[cause] * own), 2)
+    if scale == own:
+        return advice | {"test": UNGUIDED}
     name = f"{one.name}-g{scale:g}"
     scales = ", ".join(f"{value:g}" for value in sorted({*one.scales, scale}))
+    trained = ", ".join(f"{classifier}: {{train: [..., {name}]}}" for classifier in one.classifiers)
     lines = [
         f"datasets: {{{one.dataset}: {{guidance_scales: [{scales}]}}}}",
         f"sets: {{{name}: {{kind: image, dataset: {one.dataset}, guidance_scale: {scale:g}}}}}",
-        *(f"classifiers: {{{classifier}: {{train: [..., {name}]}}}}" for classifier in one.classifiers),
+        *([f"classifiers: {{{trained}}}"] if trained else []),
     ]
     test = f"{ADVICE[cause]}: guidance scale {scale:g} instead of {one.guidance_scale:g}, for all classes"
     return {"test": test, "config_lines": "\n".join(lines), "n_images": one.images_per_class * n_classes}
@@ -177,5 +220,6 @@ ADVICE = {
     "diversity": "lower the guidance scale",
     "visual domain": "use a LoRA or another model, or ask for photographs in the prompt",
 }
+UNGUIDED = "vary the prompts, or use another model: the images are not guided already"
 FACTORS = {"adherence": 2.0, "diversity": 0.5}
 """By how much a proposed guidance scale differs from the set's."""

@@ -13,7 +13,7 @@ is part of the resampling.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class ClassCounts:
         The natural images that the class's prompts, and its natural centroid, retrieve; both have the same sum.
     wordings : int64 array of shape (w,)
         The natural images of the class that each other wording retrieves, out of as many.
+    chance : float
+        The class's share of the natural images.
     """
 
     class_id: int
@@ -44,6 +46,7 @@ class ClassCounts:
     prompts: np.ndarray
     natural: np.ndarray
     wordings: np.ndarray
+    chance: float
 
 
 def find_predicted(class_id: int, classified: np.ndarray) -> np.ndarray:
@@ -74,8 +77,9 @@ def find_kind(counts: ClassCounts, rng: np.random.Generator) -> tuple[str, float
         rng.multinomial(total, counts.prompts / total, RESAMPLES),
         rng.multinomial(total, counts.natural / total, RESAMPLES),
         rng.binomial(total, counts.wordings / total, (RESAMPLES, len(counts.wordings))),
+        counts.chance,
     )
-    single = ClassCounts(counts.class_id, *(getattr(counts, name)[None] for name in ARRAYS))
+    single = replace(counts, **{name: getattr(counts, name)[None] for name in ARRAYS})
     (kind,) = _list_kinds(single)
     return kind, Counter(_list_kinds(resampled))[kind] / RESAMPLES
 
@@ -88,9 +92,9 @@ def _list_kinds(counts: ClassCounts) -> list[str]:
     from scipy import stats  # takes long to import, and most jobs do not need it
 
     own, rows = counts.class_id, np.arange(len(counts.prompts))
-    total, n_classes = int(counts.prompts[0].sum()), counts.prompts.shape[1]
+    total = int(counts.prompts[0].sum())
     texts = np.column_stack([counts.prompts[:, own], counts.wordings])
-    chance = stats.binom.sf(texts.max(axis=1) - 1, total, 1 / n_classes) * texts.shape[1]
+    chance = stats.binom.sf(texts.max(axis=1) - 1, total, counts.chance) * texts.shape[1]
     predicted = find_predicted(own, counts.classified)
     others, natural = counts.prompts[rows, predicted], counts.natural[rows, predicted]
     retrieves_other = stats.hypergeom.sf(others - 1, 2 * total, others + natural, total)

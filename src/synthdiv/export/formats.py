@@ -18,6 +18,7 @@ from tqdm import tqdm
 from synthdiv.core.files import replace_atomically
 from synthdiv.export.images import Export, ExportedImage, find_suffix
 from synthdiv.images.archive import digest_bytes, write_block
+from synthdiv.prompts.class_tables import distinguish_names
 
 IMAGES_PER_FILE = 1000
 """Images of a tar or a Parquet file."""
@@ -100,7 +101,7 @@ def write_datasets(export: Export, folder: Path, progress: tqdm) -> None:
     """Write data/<split>-<number>-of-<count>.parquet, as load_dataset of Hugging Face's datasets reads it."""
     features: dict[str, Any] = {
         "image": {"_type": "Image"},
-        "label": {"names": [row.name for row in export.classes], "_type": "ClassLabel"},
+        "label": {"names": distinguish_names(export.classes), "_type": "ClassLabel"},
         "flags": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"},
     }
     for one in METADATA:

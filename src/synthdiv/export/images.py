@@ -95,7 +95,8 @@ class Export:
 
     def describe(self) -> list[list[Any]]:
         """Return which images these are, as plain values that are equal for equal images and labels."""
-        return [[one.part, one.set, one.split, one.guidance_scale, digest_images(one.rows)] for one in self.lists]
+        lists = [[one.part, one.set, one.split, one.guidance_scale, digest_images(one.rows)] for one in self.lists]
+        return [[row.key, row.name] for row in self.classes] + lists
 
     def list_images(self, split: str, *, shuffled: bool = False) -> Iterator[ExportedImage]:
         """Iterate over the images of a split: by part, class and index, or shuffled, always in the same way."""

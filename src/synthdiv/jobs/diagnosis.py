@@ -464,8 +464,8 @@ def list_causes(study: Study) -> list[str]:
 
 
 def list_intervention_tables(study: Study) -> list[str]:
-    """Return the table of interventions, if there is one."""
-    return find_results(study, "interventions.csv")
+    """Return the tables of interventions, of whole sets and by class, if there are any."""
+    return find_results(study, "interventions.csv", "interventions_by_class.parquet")
 
 
 @plans(once_if(list_diagnosed))

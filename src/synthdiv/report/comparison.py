@@ -45,6 +45,8 @@ def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
     StudyError
         If there is none, or the results are of another version of this workflow.
     """
+    if not (folder / "tables").is_dir():
+        raise StudyError(f"{folder} is no study's folder of results, such as results/my_study, or its study has not run yet")
     check_results_format(folder)
     paths = {name: folder / "tables" / f"{name}.csv" for name in COMPARED}
     found = {name: read_result(path) for name, path in paths.items() if path.exists()}

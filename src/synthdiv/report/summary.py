@@ -288,8 +288,10 @@ def _describe_test(row: Mapping) -> str:
         return f"To test it: {row['test']}{images}."
     gain = f"{100 * row['gain']:+.1f} points{span(row['gain_low'], row['gain_high'])}"
     verdict = {None: "", "right": ": the suspicion was right", "wrong": ": the suspicion was wrong"}
+    verdict |= {"confounded": f", but more of them are suspected of {row['also_worse']}: no verdict"}
+    of = "" if row["n_suspected"] == row["n_classes"] else f" of the {row['n_suspected']} suspected classes"
     return (
-        f"Tested by {row['tested_by']} ({row['setting']}, {row['before']} to {row['after']}): {gain} for "
+        f"Tested by {row['tested_by']} ({row['setting']}, {row['before']} to {row['after']}): {gain}{of} for "
         f"{row['classifier']}{verdict.get(row['verdict'], ', not beyond noise')}."
     )
 

@@ -53,7 +53,7 @@ def test_without_intervals_there_is_only_the_difference(pets):
 @pytest.mark.parametrize(
     ("sets", "message"),
     [
-        (None, "two has none of the tables classifier_means, interventions, "),
+        (None, "two is no study's folder of results"),
         (("Wolves",), "the two studies measured nothing under the same names"),
     ],
 )

@@ -28,7 +28,8 @@ def test_the_tests_are_those_of_scipy():
     table = [[12, 28], [5, 45]]
     assert found["p_wrong_images"] == pytest.approx(stats.fisher_exact(table, alternative="greater").pvalue)
     correct = [one.vectors[one.correct] for one in sets]
-    angles = [measure_angles_to_others(one[np.linspace(0, len(one) - 1, 28).round().astype(int)]) for one in correct]
+    chosen = [np.sort(np.random.default_rng([len(one), 28]).permutation(len(one))[:28]) for one in correct]
+    angles = [measure_angles_to_others(one[rows]) for one, rows in zip(correct, chosen, strict=True)]
     assert found["n_spread"] == 28
     assert (found["spread"], found["natural_spread"]) == pytest.approx((angles[0].mean(), angles[1].mean()))
     welch = [stats.ttest_ind(angles[0], one, equal_var=False, alternative="less").pvalue for one in angles[1:]]
@@ -85,6 +86,24 @@ def test_repeated_images_count_once():
     assert once["p_diversity"] > 0.05
     assert found["p_visual_domain"] == once["p_visual_domain"]
     assert found["spread"] == once["spread"]
+
+
+@pytest.mark.parametrize("order", [np.repeat, np.tile])
+def test_repeated_images_are_found_among_many_in_any_order(order):
+    rng = np.random.default_rng(7)
+    own = make_class(rng, 100).vectors
+    rows = order(np.arange(100), 2)
+    twice = ClassImages(own[rows], np.ones(200, bool))
+    assert measure_deviations(twice, make_class(rng, 100), make_class(rng, 200))["p_diversity"] < 0.001
+
+
+def test_near_duplicates_among_right_images_do_not_make_others_wrong():
+    """Few wrong images among many narrow ones: fewer are wrong than among natural images."""
+    rng = np.random.default_rng(8)
+    own = make_class(rng, 190, spread=0.1).vectors
+    mixed = ClassImages(np.concatenate([make_class(rng, 10).vectors, own]), np.arange(200) >= 10)
+    found = measure_deviations(mixed, make_class(rng, 50, wrong=5), make_class(rng, 200, wrong=20))
+    assert found["p_wrong_images"] > 0.5
 
 
 def test_repetition_among_natural_images_is_no_deviation_of_others():

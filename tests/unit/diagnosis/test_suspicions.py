@@ -6,7 +6,7 @@ from workplace import REPOSITORY
 
 from synthdiv.diagnosis.causes import CAUSES as CAUSES_OF_CLASSES
 from synthdiv.diagnosis.causes import DEVIATIONS, TESTS
-from synthdiv.diagnosis.suspicions import ADVICE, SCHEMA, measure_reliability, propose_test, tabulate_suspicions
+from synthdiv.diagnosis.suspicions import ADVICE, SCHEMA, UNGUIDED, measure_reliability, propose_test, tabulate_suspicions
 from synthdiv.jobs.diagnosis import PLANTED as PLANTED_FILE
 from synthdiv.jobs.diagnosis import SuspectedSet
 
@@ -23,31 +23,16 @@ SETS = [
 ]
 
 
-def make_causes(**causes):
-    """Return a table of causes, of the classes cat, dog, ... of each set."""
+def make_causes(spreads, **causes):
+    """Return a table of causes, of a few classes of each set; ``spreads`` has each set's ratio of spreads."""
     rows = [
-        {
-            "set": name,
-            "class_id": n,
-            "key": f"k{n}",
-            "cause": first,
-            "further_causes": further or None,
-            "best_text": f"an {n}",
-        }
+        {"set": name, "class_id": n, "key": f"k{n}", "cause": first, "further_causes": further or None}
+        | {"accuracy": 0.8, "natural_accuracy": 0.9, "spread_ratio": spreads[name], "repeated": 0.0, "natural_repeated": 0.1}
+        | {"displacement": 0.3, "natural_displacement": 0.1, "retrieval": 0.5, "best_retrieval": 0.6 - n / 10}
         for name, found in causes.items()
         for n, (first, _, further) in enumerate(one.partition(", ") for one in found)
     ]
-    return pl.DataFrame(rows).with_columns(best_text=pl.format("an {}", "class_id"))
-
-
-def make_deviations(**values):
-    """Return a table of deviations: a value of each test, by set."""
-    rows = [
-        {"set": name, "deviation": test, "value": value, "natural_value": 0.9, "p_adjusted": 0.01}
-        for name, own in values.items()
-        for test, value in zip(TESTS, own, strict=True)
-    ]
-    return pl.DataFrame(rows, schema=DEVIATIONS)
+    return pl.DataFrame(rows, infer_schema_length=None).with_columns(best_text=pl.format("an {}", "class_id"))
 
 
 def make_intervention(base="A", changed="B", acts_on="diversity against adherence", gain=0.04, differs=True, **others):
@@ -67,20 +52,34 @@ PLANTED = pl.DataFrame(
         **{f"others: {cause}": [0.0, 0.04, None, 0.02] for cause in CAUSES_OF_CLASSES},
     }
 )
-CAUSES = make_causes(A=["diversity", "diversity, visual domain", "none"], B=["diversity", "none", "none"])
-WIDER = make_deviations(A=(0.8, 0.4, 0.3), B=(0.8, 0.6, 0.3))
+NARROW = {"A": 0.4, "B": 0.6, "C": 0.7}
+CAUSES = make_causes(NARROW, A=["diversity", "diversity, visual domain", "none"], B=["diversity", "none", "none"])
+DEVIATIONS_OF_SETS = pl.DataFrame(
+    [{"set": name, "deviation": test, "p_adjusted": 0.01} for name in "ABC" for test in TESTS], schema=DEVIATIONS
+)
+
+
+def tabulate(causes, *rows, gains=(0.04, 0.04, 0.04), width=0.03, sets=SETS):
+    """Tabulate suspicions with interventions, whose classes gain ``gains``."""
+    by_class = [
+        {key: row[key] for key in ("classifier", "evaluation_set", "base", "changed")}
+        | {"class_id": n, "gain": gain, "gain_low": gain - width, "gain_high": gain + width}
+        for row in rows
+        for n, gain in enumerate(gains)
+    ]
+    tables = (pl.DataFrame(rows), pl.DataFrame(by_class)) if rows else None
+    return tabulate_suspicions(causes, DEVIATIONS_OF_SETS, tables, sets, PLANTED)
 
 
 @pytest.mark.parametrize(
-    ("gain", "differs", "verdict"),
-    [(0.04, True, "right"), (-0.04, True, "wrong"), (0.04, False, "not beyond noise"), (0.04, None, None)],
+    ("gains", "verdict"),
+    [((0.05, 0.03, -9.0), "right"), ((-0.05, -0.03, 9.0), "wrong"), ((0.05, -0.03, 9.0), "not beyond noise")],
 )
 @pytest.mark.parametrize("turned", [False, True])
-def test_an_intervention_to_a_set_that_deviates_less_tests_a_suspicion(gain, differs, verdict, turned):
-    """From the set to the other one, whichever of them the intervention starts from."""
+def test_the_suspected_classes_test_a_suspicion(gains, verdict, turned):
+    """From the set to the other one, whichever of them the intervention starts from; other classes do not count."""
     pair = {"base": "B", "changed": "A", "before": "5", "after": "7.5"} if turned else {}
-    row = make_intervention(gain=-gain if turned else gain, differs=differs, **pair)
-    table = tabulate_suspicions(CAUSES, WIDER, pl.DataFrame([row]), SETS, PLANTED)
+    table = tabulate(CAUSES, make_intervention(**pair), gains=[-gain if turned else gain for gain in gains])
     assert table.schema == SCHEMA
     assert table.select("set", "cause", "n_suspected", "n_classes").rows() == [
         ("A", "diversity", 2, 3),
@@ -89,59 +88,84 @@ def test_an_intervention_to_a_set_that_deviates_less_tests_a_suspicion(gain, dif
     ]
     first = table.row(0, named=True)
     assert (first["tested_by"], first["before"], first["after"], first["verdict"]) == ("B", "7.5", "5", verdict)
-    assert first["gain"] == pytest.approx(gain)
-    assert first["gain_low"] < first["gain"] < first["gain_high"]
+    assert first["gain"] == pytest.approx(sum(gains[:2]) / 2)
+    assert first["gain_high"] - first["gain"] == pytest.approx(0.03)
     assert first["test"] is None
     assert table["tested_by"].to_list() == ["B", None, None]
 
 
 @pytest.mark.parametrize(
-    ("deviations", "row"),
+    ("gain", "differs", "verdict"),
+    [(0.04, True, "right"), (-0.04, True, "wrong"), (0.04, False, "not beyond noise"), (0.04, None, None)],
+)
+def test_if_all_classes_are_suspected_the_set_tests_it(gain, differs, verdict):
+    causes = make_causes(NARROW, A=["diversity"] * 3, B=["none"] * 3)
+    first = tabulate(causes, make_intervention(gain=gain, differs=differs), gains=(-9.0, -9.0, -9.0)).row(0, named=True)
+    assert (first["gain"], first["verdict"]) == (gain, verdict)
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.05, "right"), (-0.05, "confounded"), (0.0, "confounded")])
+def test_a_loss_with_another_deviation_says_nothing(gain, verdict):
+    causes = make_causes(NARROW, A=["diversity", "none"], B=["adherence", "none"])
+    first = tabulate(causes, make_intervention(), gains=(gain, 0.0)).row(0, named=True)
+    assert (first["verdict"], first["also_worse"]) == (verdict, "wrong images")
+
+
+@pytest.mark.parametrize(
+    ("spreads", "row"),
     [
-        (make_deviations(A=(0.8, 0.6, 0.3), B=(0.8, 0.4, 0.3)), make_intervention()),  # it leads to a narrower set
-        (WIDER, make_intervention(acts_on="ambiguity")),  # it acts on another cause
-        (WIDER, make_intervention(changed="elsewhere")),  # the other set is not diagnosed
-        (WIDER, make_intervention(base="C", changed="B")),
+        ({"A": 0.6, "B": 0.4}, make_intervention()),  # it leads to a narrower set
+        ({"A": 1.1, "B": 1.3}, make_intervention()),  # nothing is left to improve
+        ({"A": None, "B": None}, make_intervention()),  # nor is anything known
+        (NARROW, make_intervention(acts_on="ambiguity")),  # it acts on another cause
+        (NARROW, make_intervention(changed="elsewhere")),  # the other set is not diagnosed
+        (NARROW, make_intervention(base="C", changed="B")),
     ],
 )
-def test_other_interventions_test_nothing(deviations, row):
-    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame([row]), SETS[:1], PLANTED)
+def test_other_interventions_test_nothing(spreads, row):
+    causes = make_causes(spreads, A=["diversity", "diversity, visual domain", "none"], B=["none", "none", "none"])
+    table = tabulate(causes, row, sets=SETS[:1])
     assert table["tested_by"].null_count() == 2
     assert table["test"].null_count() == 0
 
 
 def test_of_several_tests_the_strongest_counts_for_each_classifier():
-    deviations = make_deviations(A=(0.8, 0.4, 0.3), B=(0.8, 0.5, 0.3), C=(0.8, 0.6, 0.3))
+    causes = make_causes(NARROW, A=["diversity", "none"], B=["none", "none"], C=["none", "none"])
     rows = [make_intervention(), make_intervention(changed="C"), make_intervention(classifier="d")]
-    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame(rows), SETS[:1], PLANTED).filter(cause="diversity")
+    table = tabulate(causes, *rows, sets=SETS[:1])
     assert table.select("classifier", "tested_by").rows() == [("c", "C"), ("d", "B")]
 
 
 def test_without_a_classifier_each_suspicion_has_a_proposed_test():
-    table = tabulate_suspicions(CAUSES, WIDER, None, SETS, PLANTED)
+    sets = [SETS[0].model_copy(update={"classifiers": ("c", "d")}), SETS[1]]
+    table = tabulate(CAUSES, sets=sets)
     assert table["verdict"].null_count() == len(table)
     first = table.row(0, named=True)
     assert first["test"] == "lower the guidance scale: guidance scale 3.75 instead of 7.5, for all classes"
     assert first["config_lines"] == (
         "datasets: {d: {guidance_scales: [3.75, 5, 7.5]}}\n"
         "sets: {A-g3.75: {kind: image, dataset: d, guidance_scale: 3.75}}\n"
-        "classifiers: {c: {train: [..., A-g3.75]}}"
+        "classifiers: {c: {train: [..., A-g3.75]}, d: {train: [..., A-g3.75]}}"
     )
     assert first["n_images"] == 3 * 200
 
 
 def test_a_clarified_text_is_proposed_for_the_suspected_classes_alone():
-    causes = make_causes(A=["ambiguity", "none", "ambiguity"])
+    """Of those, the ones with a text that retrieves more than the prompts."""
+    causes = make_causes(NARROW, A=["ambiguity", "none", "ambiguity"])
     found = propose_test(SETS[0], "ambiguity", causes.filter(cause="ambiguity"), 3)
-    assert (found["config_lines"], found["n_images"]) == ("key,prompt\nk0,an 0\nk2,an 2", 2 * 200)
+    assert (found["config_lines"], found["n_images"]) == ("key,prompt\nk0,an 0", 200)
 
 
 def test_where_nothing_can_be_proposed_there_is_advice():
     own = SETS[0].model_copy(update={"dataset": None, "guidance_scale": None})
-    unguided = SETS[0].model_copy(update={"guidance_scale": 1.0})
-    for one, cause in ((own, "diversity"), (unguided, "diversity"), (SETS[0], "visual domain")):
+    for one, cause in ((own, "diversity"), (SETS[0], "visual domain")):
         found = propose_test(one, cause, CAUSES, 3)
         assert found == {"test": ADVICE[cause], "config_lines": None, "n_images": None}
+    for scale in (0.0, 1.0):
+        unguided = SETS[0].model_copy(update={"guidance_scale": scale})
+        assert propose_test(unguided, "diversity", CAUSES, 3)["test"] == UNGUIDED
+        assert "guidance scale 2 instead" in propose_test(unguided, "adherence", CAUSES, 3)["test"]
 
 
 def test_the_reliability_is_that_of_the_strong_plants_of_a_cause():

@@ -136,7 +136,7 @@ def test_suspicions_are_reported_with_their_classes_and_their_test():
     suspicions = pl.DataFrame(
         [
             {"set": "A", "cause": "ambiguity", "n_classes": 4, "test": "clarify their prompts", "n_images": 2000},
-            {"set": "A", "cause": "diversity", "n_classes": 4} | tested,
+            {"set": "A", "cause": "diversity", "n_suspected": 2, "n_classes": 4} | tested,
             {"set": "A", "cause": "visual domain", "n_classes": 4, "test": "use another model"},
         ],
         schema=SUSPICIONS,
@@ -146,11 +146,14 @@ def test_suspicions_are_reported_with_their_classes_and_their_test():
     assert first == f"A: ambiguity in 1 of 4 classes: {crane}. To test it: clarify their prompts (2,000 images)."
     assert second == (
         "A: diversity in 2 of 4 classes: crane (0.50 times the natural spread), nail (0.12 times the natural spread, 75.0 % "
-        "repeated). Tested by B (guidance_scale, 7.5 to 5): +3.0 points [1.0, 5.0] for c: the suspicion was right."
+        "repeated). Tested by B (guidance_scale, 7.5 to 5): +3.0 points [1.0, 5.0] of the 2 suspected classes for c: the "
+        "suspicion was right."
     )
     assert third == "A: visual domain in 1 of 4 classes: nail. To test it: use another model."
     noise = suspicions.with_columns(verdict=pl.lit("not beyond noise"))
     assert "for c, not beyond noise." in summarise_suspicions(noise, causes, None, {})[1]
+    worse = suspicions.with_columns(verdict=pl.lit("confounded"), also_worse=pl.lit("wrong images"))
+    assert "but more of them are suspected of wrong images: no verdict." in summarise_suspicions(worse, causes, None, {})[1]
 
 
 def test_trainings_are_compared_with_the_natural_one():
