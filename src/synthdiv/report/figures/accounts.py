@@ -91,7 +91,9 @@ def find_limits(accounts: pl.DataFrame) -> tuple[float, float]:
         for step in _list_steps(table):
             ends += [100 * (reached + (step[name] or 0.0)) for name in ("gain", "gain_low", "gain_high")]
             reached += step["gain"]
-        ends += [100 * (row[name] or 0.0) for row in table.filter(kind=TOTAL).to_dicts() for name in ("gain_low", "gain_high")]
+        ends += [
+            100 * (row[name] or 0.0) for row in table.filter(kind=TOTAL).to_dicts() for name in ("gain_low", "gain_high")
+        ]
     margin = 0.04 * (max(ends) - min(ends)) or 1.0
     return min(ends) - margin, max(ends) + margin
 

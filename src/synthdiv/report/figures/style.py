@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from synthdiv.core.files import replace_atomically
 
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
+matplotlib.rcParams["svg.hashsalt"] = "synthdiv"  # the same figure has the same ids
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
 DPI = 200  # twice a screen's resolution, and enough for print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]

@@ -155,7 +155,7 @@ def _tabulate_shortfalls(
     sets = list(dict.fromkeys(table["train_set"]))
     by_place = {(row["class_id"], row["train_set"]): row for row in table.to_dicts()}
     ids = list(dict.fromkeys(table["class_id"]))
-    lead = best if best in sets else sets[0]
+    lead = best if best is not None and best in sets else sets[0]
     ranked = sorted(ids, key=lambda one: _rank_loss(by_place.get((one, lead))))
     most = max((abs(row["shortfall"]) for row in by_place.values() if _is_tested(row)), default=1.0) or 1.0
     rows = [
@@ -207,7 +207,11 @@ def _tabulate_causes(tables: Tables, job: WriteSummary, prompts: Mapping[str, pl
 
     def rank(class_id: int) -> float:
         own = [by_place[class_id, name] for name in sets if (class_id, name) in by_place]
-        lost = [row["natural_accuracy"] - row["accuracy"] for row in own if None not in (row["accuracy"], row["natural_accuracy"])]
+        lost = [
+            row["natural_accuracy"] - row["accuracy"]
+            for row in own
+            if None not in (row["accuracy"], row["natural_accuracy"])
+        ]
         return -max(lost, default=-1.0)
 
     ranked = sorted(ids, key=rank)
@@ -248,7 +252,9 @@ def _open_classes(
             for name in (*base, *sets)
         ]
         if base and (first := next((losses[one, name] for name in sets if (one, name) in losses), None)) is not None:
-            findings[0] = Finding(base[0], percent(first["recall_before"]), "", "the others are compared with it", findings[0].predicted, "")
+            findings[0] = Finding(
+                base[0], percent(first["recall_before"]), "", "the others are compared with it", findings[0].predicted, ""
+            )
         texts = tuple(_list_texts(one, prompts, [row for (class_id, _), row in causes.items() if class_id == one]))
         effects = tuple(_list_effects(tables, one, None if evaluated is None else evaluated["classifier"]))
         found.append(OpenedClass(one, job.class_names[one], tuple(findings), texts, effects))
@@ -256,7 +262,11 @@ def _open_classes(
 
 
 def _find(name: str, loss: Row | None, predicted: str, cause: Row | None) -> Finding:
-    lost = "" if loss is None else f"{points(loss['shortfall'], signed=False)} {bounds(loss['shortfall_low'], loss['shortfall_high'])}"
+    lost = (
+        ""
+        if loss is None
+        else f"{points(loss['shortfall'], signed=False)} {bounds(loss['shortfall_low'], loss['shortfall_high'])}"
+    )
     words = _explain(loss) if loss is not None else "" if cause is None else f"suspected: {cause['cause']}"
     recall = "" if loss is None else percent(loss["recall"])
     return Finding(name, recall, lost.strip(), words, predicted, "" if cause is None else _say_seen_as(cause))

@@ -52,14 +52,12 @@ def draw_forest(forest: Forest, key: str, styles: Mapping[str, SetStyle]) -> Dra
 
 def _estimate(row: ForestRow, *, is_compared: bool) -> Estimate:
     value, low, high = (
-        (row.difference or 0.0, row.difference_low, row.difference_high)
-        if is_compared
-        else (row.top1, row.low, row.high)
+        (row.difference or 0.0, row.difference_low, row.difference_high) if is_compared else (row.top1, row.low, row.high)
     )
-    ends = (None if end is None else 100 * end for end in (low, high))
+    low_end, high_end = (None if end is None else 100 * end for end in (low, high))
     label = f"{points(value)} {bounds(low, high)}".strip()
     mark = {BEST: "best, ", CLOSE: "≈ best, "}.get(row.status, "")
-    return Estimate(row.name, 100 * value, *ends, mark + label, row.status in (BEST, CLOSE))
+    return Estimate(row.name, 100 * value, low_end, high_end, mark + label, row.status in (BEST, CLOSE))
 
 
 def draw_accounts(accounts: Sequence[Account], styles: Mapping[str, SetStyle]) -> list[Drawing]:

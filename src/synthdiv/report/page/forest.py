@@ -110,4 +110,12 @@ def _find_status(name: str, natural: str | None, verdict: Verdict | None) -> str
         return NATURAL
     if verdict is None or verdict.best is None:
         return OTHER
-    return BEST if name == verdict.best else CLOSE if name in verdict.close else BEHIND if name in verdict.behind_best else OTHER
+    return (
+        BEST
+        if name == verdict.best
+        else CLOSE
+        if name in verdict.close
+        else BEHIND
+        if name in verdict.behind_best
+        else OTHER
+    )

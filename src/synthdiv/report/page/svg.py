@@ -35,7 +35,7 @@ def to_inline_svg(figure: Figure, key: str, description: str) -> Markup:
         The alternative text.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, bbox_inches="tight", metadata={"Date": None, "Creator": None})
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     ElementTree.register_namespace("", SPACE)
     ElementTree.register_namespace("xlink", LINK)
     root = ElementTree.fromstring(buffer.getvalue())

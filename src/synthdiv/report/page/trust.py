@@ -33,8 +33,10 @@ def list_trust(tables: Tables, job: WriteSummary, forests: Sequence[Forest], ver
     versions : mapping of str to str
         The versions of packages.
     """
-    unfit = [] if job.natural is None else list(
-        find_unfit(tables["experiments"], job.natural, job.reference, len(job.class_names)).values()
+    unfit = (
+        []
+        if job.natural is None
+        else list(find_unfit(tables["experiments"], job.natural, job.reference, len(job.class_names)).values())
     )
     leakage = summarise_leakage(tables["leakage"]) if "leakage" in tables else ["No images were compared."]
     if "leakage_accuracy" in tables:
@@ -62,12 +64,13 @@ def _say_fitness(tables: Tables, job: WriteSummary, unfit: Sequence[str]) -> lis
         f"would {chance}."
     ]
     if "causes" in tables and not unfit:
-        natural = tables["causes"].drop_nulls("natural_accuracy").unique("class_id").sort("natural_accuracy")
+        natural = tables["causes"].drop_nulls("natural_accuracy").unique("class_id").sort("natural_accuracy", "class_id")
         if len(natural):
             worst = natural.row(0, named=True)
+            share = percent(worst["natural_accuracy"])
             sentences.append(
-                f"Of all classes, it recognises natural images of {worst['name']} worst ({percent(worst['natural_accuracy'])}): "
-                "suspicions about such classes are weak."
+                f"Of all classes, it recognises natural images of {worst['name']} worst ({share}): suspicions about such "
+                "classes are weak."
             )
     return sentences
 
@@ -76,8 +79,9 @@ def _say_agreement(tables: Tables) -> list[str]:
     if "encoder_agreement" not in tables:
         return ["One encoder was used: no other one could contradict it."]
     return [
-        f"{row['metric']}: {row['other_encoder']} and {row['encoder']} put {row['n_agreed']} of {row['n_clear_pairs_in_other']} "
-        f"pairs that clearly differ with both in the same order, and {row['n_reversed']} in opposite ones."
+        f"{row['metric']}: {row['other_encoder']} and {row['encoder']} put {row['n_agreed']} of "
+        f"{row['n_clear_pairs_in_other']} pairs that clearly differ with both in the same order, and "
+        f"{row['n_reversed']} in opposite ones."
         for row in tables["encoder_agreement"].to_dicts()
     ]
 

@@ -58,9 +58,9 @@ class Verdict:
 
 def find_verdicts(tables: Tables, job: WriteSummary) -> list[Verdict]:
     """Return a verdict for each classifier with training sets to choose from; or one that says that there is none."""
-    found = [
-        _find_verdict(tables, classifier, choices) for classifier, choices in job.choices.items() if choices
-    ] or [_say_untrained(tables, job)]
+    found = [_find_verdict(tables, classifier, choices) for classifier, choices in job.choices.items() if choices] or [
+        _say_untrained(tables, job)
+    ]
     return found
 
 
@@ -86,8 +86,8 @@ def _make_open(headline: str, basis: str, deciding: tuple[str, ...]) -> Verdict:
 
 
 def _find_verdict(tables: Tables, classifier: str, choices: tuple[str, ...]) -> Verdict:
-    best, rivals, basis, detectable = (
-        _choose_by_selection(tables, classifier) or _choose_by_evaluation(tables, classifier, choices)
+    best, rivals, basis, detectable = _choose_by_selection(tables, classifier) or _choose_by_evaluation(
+        tables, classifier, choices
     )
     close = tuple(rival["name"] for rival in rivals if rival["is_open"])
     untested = any(rival["is_open"] and rival["high"] is None for rival in rivals)
@@ -127,7 +127,7 @@ def _choose_by_selection(tables: Tables, classifier: str) -> Choice | None:
     if not rows:
         return None
     best = next(row for row in rows if row["best"])
-    rivals = [
+    rivals: list[Row] = [
         {
             "name": row["train_set"],
             "is_open": row["difference_high"] is None or float(row["difference_high"]) >= 0,
@@ -153,8 +153,9 @@ def _choose_by_evaluation(tables: Tables, classifier: str, choices: tuple[str, .
     rows = sorted((row for row in means.to_dicts() if row["train_set"] in choices), key=lambda row: -row["top1"])
     best, *others = rows
     basis = (
-        f"Chosen by the accuracy of classifier {classifier} ({percent(best['top1'])}) on the evaluation images of {best['evaluation_set']}: "
-        "no images serve to choose alone, so it is flattered (`images: {selection: ...}` of a natural set)."
+        f"Chosen by the accuracy of classifier {classifier} ({percent(best['top1'])}) on the evaluation images of "
+        f"{best['evaluation_set']}: no images serve to choose alone, so it is flattered (`images: {{selection: ...}}` of a "
+        "natural set)."
     )
     rivals: list[Row] = []
     for row in others:
@@ -190,7 +191,7 @@ def _say_enough(best: str, rival: Row) -> str:
     ways += [f"{rival['images']:,} images instead of {rival['now']['n_images']:,}"] if rival["images"] else []
     if ways:
         return f"{head}: {' or '.join(ways)}."
-    return f"{head}: neither 20 times as many seeds nor 20 times as many images alone are enough: they are equally good here."
+    return f"{head}: neither 20 times as many seeds nor 20 times as many images are enough: take either."
 
 
 def _say_behind(tables: Tables, classifier: str, best: str) -> str:
