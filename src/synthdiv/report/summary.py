@@ -18,7 +18,6 @@ from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLA
 
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
 MOST_NAMES = 8
-NOTHING = "Nothing beyond noise."
 
 
 def percent(value: float) -> str:

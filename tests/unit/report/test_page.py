@@ -201,6 +201,10 @@ def test_without_a_classifier_and_a_natural_set():
     assert "none to look at first" in text["look"]
 
 
+def test_a_part_without_sentences_says_so(html):
+    assert re.search("<h3>Diversity of the sets</h3>\\s*<p>Nothing beyond noise.</p>", html)
+
+
 def test_without_texts():
     tables = make_tables()
     causes = tables["causes"].with_columns(best_text=pl.lit(None, pl.String), best_retrieval=pl.lit(None, pl.Float64))
