@@ -168,7 +168,7 @@ def test_the_report_in_a_browser(finished, tmp_path):
         "Undecided: Disamb2.5-IM is ahead, but the sets cannot be told apart."
     ]
     assert page.count("<img") > 50
-    linked = {link for link in re.findall(r'href="([^"#]+)"', page)}
+    linked = set(re.findall(r'href="([^"#]+)"', page))
     assert linked
     assert [link for link in linked if not (finished.results / link).exists()] == []
     with open_page(finished.results / "summary.html", PHONE) as driver:

@@ -148,6 +148,13 @@ def test_a_best_set_without_rivals_is_taken():
     assert statuses == ["natural", "best", "behind the best", "behind the best"]
 
 
+def test_a_mixture_with_natural_images_is_no_choice():
+    tables, job = make_tables(), make_job(choices={"net": ("A", "B")})
+    tables |= {"selection": tables["selection"].filter(pl.col("train_set") != "C")}
+    (forest,) = tabulate_forests(tables, find_verdicts(tables, job))
+    assert forest.rows[-1].status == "has natural images, too"
+
+
 def test_one_seed_decides_nothing_but_the_best_set_is_named():
     tables = make_tables()
     one = tables["selection"].with_columns(difference_low=None, difference_high=None, detectable=None, n_seeds=1)
@@ -244,7 +251,9 @@ def test_of_many_classes_the_worst_are_a_sample():
     names = [f"class {n}" for n in range(1000)]
     page = make_view(make_tables(names), make_job(names))
     assert (len(page.classes.rows), len(page.classes.opened)) == (MOST_ROWS, MOST_OPENED)
+    assert len(page.classes.lost) == 333
     html = render_page(page)
+    assert "Look</a> at the 333 classes that it loses beyond noise" in html
     assert "A sample: the worst 100 of 1,000 classes." in read_sections(html)["classes"]
     assert len(html) < 2_000_000
 

@@ -101,6 +101,8 @@ class ClassTable:
         Class, name and cells, the worst first.
     n_classes : int
         All classes, of which the table may show a sample.
+    lost : tuple of str
+        All classes that the ranking set loses beyond noise, the worst first, with the points.
     opened : tuple of OpenedClass
     """
 
@@ -111,14 +113,8 @@ class ClassTable:
     sets: tuple[str, ...]
     rows: tuple[tuple[int, str, tuple[Cell | None, ...]], ...]
     n_classes: int
+    lost: tuple[str, ...]
     opened: tuple[OpenedClass, ...]
-
-    @property
-    def lost(self) -> tuple[str, ...]:
-        """The classes that the ranking set loses beyond noise, the worst first, with the points."""
-        place = self.sets.index(self.lead) if self.lead in self.sets else 0
-        cells = [(name, row[place]) for _, name, row in self.rows]
-        return tuple(f"{name} ({one.text})" for name, one in cells if one is not None and one.shade > 0)
 
     @property
     def worst(self) -> tuple[tuple[int, str, tuple[Cell | None, ...]], ...]:
@@ -143,7 +139,7 @@ def tabulate_classes(
         return _tabulate_shortfalls(tables, job, verdicts[0].best, prompts)
     if "causes" in tables:
         return _tabulate_causes(tables, job, prompts)
-    return ClassTable("", "", "", "", (), (), len(job.class_names), ())
+    return ClassTable("", "", "", "", (), (), len(job.class_names), (), ())
 
 
 def _tabulate_shortfalls(
@@ -167,8 +163,13 @@ def _tabulate_shortfalls(
         f"{first['evaluation_set']})"
     )
     ranked_by = f"those that {lead} loses beyond noise first, then by the points that it loses"
+    lost = [
+        f"{job.class_names[one]} ({points(row['shortfall'], signed=False)})"
+        for one in ranked
+        if (row := by_place.get((one, lead))) is not None and _is_tested(row) and row["shortfall"] > 0
+    ]
     opened = _open_classes(tables, job, ranked[:MOST_OPENED], sets, prompts, by_place)
-    return ClassTable("lost", heading, ranked_by, lead, tuple(sets), tuple(rows), len(ids), opened)
+    return ClassTable("lost", heading, ranked_by, lead, tuple(sets), tuple(rows), len(ids), tuple(lost), opened)
 
 
 def _is_tested(row: Row) -> bool:
@@ -222,7 +223,7 @@ def _tabulate_causes(tables: Tables, job: WriteSummary, prompts: Mapping[str, pl
     heading = "what embeddings suspect of each class; no classifier was trained, so no loss is measured"
     ranked_by = "by how much less often the encoder recognises images of the class in some set than natural ones"
     opened = _open_classes(tables, job, ranked[:MOST_OPENED], sets, prompts, {})
-    return ClassTable("suspected", heading, ranked_by, "", tuple(sets), tuple(rows), len(ids), opened)
+    return ClassTable("suspected", heading, ranked_by, "", tuple(sets), tuple(rows), len(ids), (), opened)
 
 
 def _show_cause(row: Row | None) -> Cell | None:

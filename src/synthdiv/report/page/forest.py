@@ -9,7 +9,8 @@ from synthdiv.diagnosis.accounts import TOTAL, select_first
 from synthdiv.report.page.numbers import Tables
 from synthdiv.report.page.verdict import Verdict
 
-NATURAL, BEST, CLOSE, BEHIND, OTHER = "natural", "best", "may be as good as the best", "behind the best", ""
+NATURAL, BEST, CLOSE, BEHIND = "natural", "best", "may be as good as the best", "behind the best"
+MIXED, UNKNOWN = "has natural images, too", ""
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class ForestRow:
     ----------
     name : str
     status : str
-        Natural, or how it compares with the best set on the images that choose.
+        Natural, or how it compares with the best set on the images that choose; sets with natural images are no choice.
     top1, low, high : float
         Accuracy on the evaluation set.
     difference, difference_low, difference_high : float or None
@@ -109,13 +110,7 @@ def _find_status(name: str, natural: str | None, verdict: Verdict | None) -> str
     if name == natural:
         return NATURAL
     if verdict is None or verdict.best is None:
-        return OTHER
-    return (
-        BEST
-        if name == verdict.best
-        else CLOSE
-        if name in verdict.close
-        else BEHIND
-        if name in verdict.behind_best
-        else OTHER
-    )
+        return UNKNOWN
+    if name == verdict.best:
+        return BEST
+    return CLOSE if name in verdict.close else BEHIND if name in verdict.behind_best else MIXED
