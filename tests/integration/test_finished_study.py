@@ -164,7 +164,7 @@ def test_the_report_in_a_browser(finished, tmp_path):
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
     page = (finished.results / "summary.html").read_text()
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Verdict", "Which set", "Why", "Classes", "Look", "Do", "Trust"]
-    assert re.findall('class="headline">(.*?) <', page) == [
+    assert re.findall('class="headline">(.*?)</p>', page) == [
         "Undecided: Disamb2.5-IM is ahead, but the sets cannot be told apart."
     ]
     assert page.count("<img") > 50

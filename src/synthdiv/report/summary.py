@@ -27,7 +27,10 @@ def percent(value: float) -> str:
 
 def span(low: float | None, high: float | None, *, scale: float = 100, digits: int = 1) -> str:
     """Return the interval in brackets, or an empty text if there is none."""
-    return "" if low is None or high is None else f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+    if low is None or high is None:
+        return ""
+    first, last = (round(scale * end, digits) + 0.0 for end in (low, high))  # no -0.0
+    return f" [{first:.{digits}f}, {last:.{digits}f}]"
 
 
 def list_names(names: Sequence[str], separator: str = ", ") -> str:
@@ -119,7 +122,7 @@ def describe_shortfall(row: Mapping) -> str:
     if row["gain"] > 0:
         return f"{100 * row['gain']:.1f} points{span(low, high)} ahead of {row['base']}"
     bounds = "" if low is None else span(-high, -low)
-    return f"{-100 * row['gain']:.1f} points{bounds} behind {row['base']}"
+    return f"{abs(100 * row['gain']):.1f} points{bounds} behind {row['base']}"
 
 
 def summarise_accounts(accounts: pl.DataFrame) -> list[str]:

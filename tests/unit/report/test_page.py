@@ -162,6 +162,11 @@ def test_one_seed_decides_nothing_but_the_best_set_is_named():
     assert verdict.headline == "Undecided: A is ahead, but the sets cannot be told apart."
     assert "seeds: [1, 2, 3]" in verdict.deciding[0]
     assert "4.1 points" in verdict.behind
+    accounts = tables["accounts"].with_columns(gain_low=None, gain_high=None)
+    verdicts = find_verdicts(tables | {"accounts": accounts}, make_job())
+    assert verdicts[0].costs == ()
+    (forest,) = tabulate_forests(tables | {"accounts": accounts}, verdicts)
+    assert not forest.has_intervals
 
 
 def test_without_images_to_choose_the_evaluation_images_name_the_best():

@@ -79,7 +79,8 @@ def plot_waterfall(table: pl.DataFrame, colour: str, limits: tuple[float, float]
     ax = figure.subplots()
     _draw_waterfall(ax, table, {"loss": f"{colour}99", "gain": f"{colour}33", "total": colour})
     ax.set_title("", loc="left")
-    ax.set(xlim=limits, xlabel=f"top-1, points compared with {table['base'][0]}")
+    ax.set_xlim(limits)
+    ax.set_xlabel(f"top-1, points compared with {table['base'][0]}", loc="right")
     return figure
 
 

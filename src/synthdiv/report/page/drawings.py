@@ -37,7 +37,7 @@ class Drawing:
 
 def draw_forest(forest: Forest, key: str, styles: Mapping[str, SetStyle]) -> Drawing:
     """Draw the training sets of a classifier: differences where they are known, accuracies otherwise."""
-    compared = [row for row in forest.rows if row.difference is not None]
+    compared = forest.compared
     rows = [_estimate(row, is_compared=bool(compared)) for row in compared or forest.rows]
     xlabel = f"top-1, points compared with {forest.base}" if compared else "top-1, %"
     figure = plot_forest(
@@ -55,7 +55,7 @@ def _estimate(row: ForestRow, *, is_compared: bool) -> Estimate:
         (row.difference or 0.0, row.difference_low, row.difference_high) if is_compared else (row.top1, row.low, row.high)
     )
     low_end, high_end = (None if end is None else 100 * end for end in (low, high))
-    label = f"{points(value)} {bounds(low, high)}".strip()
+    label = f"{points(value, signed=is_compared)} {bounds(low, high)}".strip()
     mark = {BEST: "best, ", CLOSE: "≈ best, "}.get(row.status, "")
     return Estimate(row.name, 100 * value, low_end, high_end, mark + label, row.status in (BEST, CLOSE))
 

@@ -64,6 +64,16 @@ class Forest:
     detectable: float | None
     rows: tuple[ForestRow, ...]
 
+    @property
+    def compared(self) -> tuple[ForestRow, ...]:
+        """The sets whose difference from the base is known."""
+        return tuple(row for row in self.rows if row.difference is not None)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether differences have intervals."""
+        return any(row.difference_low is not None for row in self.rows)
+
 
 def tabulate_forests(tables: Tables, verdicts: Sequence[Verdict]) -> list[Forest]:
     """Return the training sets of each classifier."""

@@ -9,10 +9,12 @@ from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.page.numbers import Row, Tables, bounds, count, is_beyond_noise, points
 from synthdiv.report.summary import describe_shortfall, list_names, percent
 
-MORE_SEEDS = "Train with several seeds (`seeds: [1, 2, 3]`): one says nothing about how much training runs vary."
+MORE_SEEDS = (
+    "Train with several seeds (in the config, seeds: [1, 2, 3]): one says nothing about how much training runs vary."
+)
 TRAIN = (
-    "Train a classifier on each set, with three seeds (config key `classifiers`): embeddings only suspect what training "
-    "would measure."
+    "Train a classifier on each set, with three seeds (key classifiers of the config): embeddings only suspect what "
+    "training would measure."
 )
 MOST_COSTS = 4
 
@@ -68,7 +70,7 @@ def _say_untrained(tables: Tables, job: WriteSummary) -> Verdict:
     if job.choices:
         return _make_open("Undecided: no classifier was trained on generated images alone.", "", (TRAIN,))
     if job.natural is None:
-        more = "There is no natural set either, so nothing can be said to fall short: add one with `images`."
+        more = "There is no natural set either, so nothing can be said to fall short: add a set with the key images."
         return _make_open("Undecided: no classifier was trained on these sets.", more, (TRAIN,))
     rows = tables["experiments"].filter(query=job.natural).sort("centroid_accuracy", descending=True, maintain_order=True)
     others = [row for row in rows.iter_rows(named=True) if row["reference"] in job.generated]
@@ -154,7 +156,7 @@ def _choose_by_evaluation(tables: Tables, classifier: str, choices: tuple[str, .
     best, *others = rows
     basis = (
         f"Chosen by the accuracy of classifier {classifier} ({percent(best['top1'])}) on the evaluation images of "
-        f"{best['evaluation_set']}: no images serve to choose alone, so it is flattered (`images: {{selection: ...}}` of a "
+        f"{best['evaluation_set']}: no images serve to choose alone, so it is flattered (key images, selection, of a "
         "natural set)."
     )
     rivals: list[Row] = []
