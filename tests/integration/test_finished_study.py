@@ -147,7 +147,7 @@ def test_the_report_in_a_browser(finished, tmp_path):
     results = {label for part in shown.values() for label in part}
     assert {
         "Summary of the findings",
-        "Causes by class",
+        "Suspected causes by class",
         "Diversity against centroid-shift",
         "Reference x query matrix",
         "Tables to browse",
