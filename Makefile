@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo demo-answer demo-sd report test browser slurm-test full-size-test full-test bench gpu-test lint format lock docs demo-models demo-natural imagenet-prompts reference clean
+.PHONY: help environment demo demo-answer demo-sd report test browser slurm-test full-size-test full-test bench calibrate-diagnosis gpu-test lint format lock docs demo-models demo-natural imagenet-prompts reference clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -113,6 +113,10 @@ bench: $(VENV)/.installed  ## benchmark metrics, training, generation, embedding
 	@$(BIN)/python benchmarks/indexing.py
 	@$(BIN)/python benchmarks/planning.py
 	@$(BIN)/python benchmarks/classes.py
+
+# PHOTOGRAPHS and WEIGHTS add a folder of photographs and the weights of timm's tf_efficientnet_lite0.
+calibrate-diagnosis: $(VENV)/.installed  ## plant deviations in images and count how often each cause is found (half an hour)
+	@OMP_WAIT_POLICY=PASSIVE $(BIN)/python benchmarks/planted_causes.py $(if $(PHOTOGRAPHS),--photographs $(PHOTOGRAPHS) --weights $(WEIGHTS))
 
 gpu-test: $(VENV)/.installed  ## run the tests that need a GPU, and time it against plain loops (minutes, with models of full size)
 	@$(PYTEST) -m gpu -p no:xdist

@@ -54,6 +54,15 @@ def classes_csv(tmp_path):
     return path
 
 
+@pytest.fixture
+def pets(tmp_path, monkeypatch):
+    """A tiny study, in whose folder commands run."""
+    from pets_study import PetsStudy
+
+    monkeypatch.chdir(tmp_path)
+    return PetsStudy(tmp_path)
+
+
 def draw_picture(seed, size=64):
     """Make an RGB picture with structure at all scales, as photographs have."""
     from PIL import Image

@@ -54,6 +54,9 @@ def write_files(folder):
     (folder / "other_grammar.yaml").write_text((folder / GRAMMAR).read_text().replace("photo", "image"))
     (folder / "other_subset.txt").write_text("trouser\n")
     (folder / "recipe.yaml").write_text("model: test_resnet\nepochs: 2\n")
+    captions = [f"{key},{n},photo {n} of a {key}" for key in KEYS for n in range(9)]
+    (folder / "captions.csv").write_text("\n".join(["key,index,caption", *captions]) + "\n")
+    (folder / "other_captions.csv").write_text("\n".join(["key,index,caption", *captions]).replace("photo", "image") + "\n")
     (folder / "counts.csv").write_text("key,images\nbag,2\n")
     (folder / "weights.safetensors").write_bytes(b"")
     (folder / "predictions.csv").write_text("train_set,seed,image,class,predicted\n")
@@ -87,6 +90,9 @@ def make_config(folder):
     tiny = config["classifiers"]["tiny"]
     tiny["train"] += ["Half", "Others", "Form-IM", "Synset-IM"]
     tiny["swap"] = ["Disamb2.5-IM"]
+    config["mixtures"]["Natural6"] = {"parts": [{"set": "Natural-IM", "images_per_class": 6}]}
+    tiny["train"].append("Natural6")
+    config["ladder"] = {"set": "Disamb-IM", "captions": "captions.csv", "strengths": [0.5]}
     tiny["recipe"] = tiny["recipe"] | {"multi_crop": {}, "augmentation": {}}
     config["classifiers"]["filed"] = {"recipe": "recipe.yaml", "train": ["Natural-IM"], "evaluate": ["Natural-IM"]}
     own = {"images": natural | {"validation": "natural/val"}, "classes": "classes.csv"}

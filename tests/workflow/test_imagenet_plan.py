@@ -9,6 +9,7 @@ from workplace import REPOSITORY, Workplace
 
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_generation_runs, list_shards
+from synthdiv.plan.interventions import list_interventions
 from synthdiv.plan.loading import load_study
 
 JOBS = {
@@ -45,6 +46,26 @@ def test_the_whole_study_is_planned(place):
     plan = place.plan("--quiet", "rules", profile="slurm").stdout
     counts = {name: int(number) for name, number in re.findall(r"^(\w+) +(\d+)$", plan, flags=re.MULTILINE)}
     assert {name: counts[name] for name in JOBS} == JOBS
+
+
+def test_further_trainings_complete_the_combinations_and_use_the_same_images(place, monkeypatch):
+    monkeypatch.chdir(place.folder)
+    first, further = (
+        load_study(yaml.safe_load((REPOSITORY / "config" / f"{name}.yaml").read_text()))
+        for name in ("imagenet", "imagenet_answer")
+    )
+    runs = {study: {run.collection: run for run in list_generation_runs(study)} for study in (first, further)}
+    shared = runs[first].keys() & runs[further].keys()
+    assert shared == {"synset/g7.5", "disamb/g7.5", "disamb/g2.5", "promptaug/g2.5"}
+    for name in shared:
+        one, other = (
+            plan_generation(study, runs[study][name], next(iter(list_shards(study).values()))) for study in (first, further)
+        )
+        assert one == other
+    pairs = {(one.base, one.changed): one.setting for one in list_interventions(further, "resnetrs152")}
+    assert pairs["Synset-IM", "Synset2.5-IM"] == pairs["PromptAug7.5-IM", "PromptAug-IM"] == "guidance_scale"
+    assert pairs["Synset2.5-IM", "Disamb2.5-IM"] == pairs["Disamb-IM", "PromptAug7.5-IM"] == "prompts"
+    assert pairs["PromptAug-IM", "PromptAug-700"] == pairs["PromptAug-350", "PromptAug-700"] == "images"
 
 
 def test_one_edited_prompt_replans_one_shard_of_each_generation_run_that_uses_it(place, monkeypatch):

@@ -353,7 +353,7 @@ def test_all_params_are_plain_values_in_order(monkeypatch, name):
 
 def test_snakemakes_params_are_the_listed_jobs(workplace, demo_config, monkeypatch):
     demo_config |= {"classes_per_shard": 5, "transfer": {"sets": {"digits": {"sklearn": "digits"}}}, "features": {}}
-    demo_config["review"] = {"set": "Disamb-IM"}
+    demo_config |= {"review": {"set": "Disamb-IM"}, "ladder": {"set": "Disamb-IM", "strengths": [0.5]}}
     place = workplace(demo_config)
     monkeypatch.chdir(place.folder)
     planned = place.list_jobs("all", "review")
@@ -472,7 +472,8 @@ def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
 
 def test_the_summary_reads_every_table_that_it_summarises():
     """A table that is no input of the rule would be left out without a word."""
-    modules = (REPOSITORY / "src/synthdiv/report/page").glob("*.py")
+    report = REPOSITORY / "src/synthdiv/report"
+    modules = [report / "findings.py", *(report / "page").glob("*.py")]
     patterns = r'"(\w+)" (?:not )?in tables|tables\["(\w+)"\]|tables\.get\("(\w+)"\)'
     asked = {names for module in modules for names in re.findall(patterns, module.read_text())}
     (rule,) = re.findall(

@@ -52,6 +52,7 @@ from synthdiv.plan.checks import check_sources
 from synthdiv.plan.classifiers import list_answers
 from synthdiv.plan.experiments import list_metric_references
 from synthdiv.plan.generation import list_generation_runs, list_shards
+from synthdiv.config.rungs import list_ladder_trainings, list_made_rungs
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.review import plan_review
 from synthdiv.plan.sets import list_encoders, list_grammar_sets
@@ -251,7 +252,14 @@ wildcard_constraints:
     folder=one_of(files.list_folders(STUDY)),
     classifier=one_of(STUDY.config.classifiers),
     predictions=one_of(STUDY.config.predictions),
-    training=one_of({training for _, training in list_answers(STUDY)}),
+    training=one_of(
+        {
+            training
+            for _, training in list_answers(STUDY)
+            + list_ladder_trainings(STUDY.config)
+        }
+    ),
+    rung=one_of(list_made_rungs(STUDY.config)),
     seeds=one_of({one["seeds"] for one in classifiers.list_trained(STUDY)}),
     probe=one_of(STUDY.prompt_probes),
     transfer_set=one_of(list_transfer_sets(STUDY)),

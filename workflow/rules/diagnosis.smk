@@ -10,12 +10,14 @@
 8. tabulate_suspicions lists the suspected causes of each set, and what tests each.
 9. tabulate_shortfalls says of each class whether it falls short, and what is known of it.
 10. measure_shortcut measures how far classifiers tell generated from natural images, instead of classes.
+11. tabulate_ladder measures what each step from natural to generated images costs.
 """
 
 
 localrules:
     measure_shortcut,
     tabulate_diagnosis,
+    tabulate_ladder,
     tabulate_shortfalls,
     tabulate_suspicions,
     tabulate_tradeoff,
@@ -201,6 +203,7 @@ rule tabulate_suspicions:
         causes="<results>/tables/causes.parquet",
         deviations="<results>/tables/deviations.csv",
         interventions=from_plan(diagnosis.list_intervention_tables),
+        planted=str(REPOSITORY / diagnosis.PLANTED),
     output:
         table="<results>/tables/suspicions.csv",
     log:
@@ -255,3 +258,22 @@ rule measure_shortcut:
         "Measure how far classifiers tell generated from natural images"
     script:
         "../scripts/measure_shortcut.py"
+
+
+rule tabulate_ladder:
+    input:
+        predictions=from_plan(diagnosis.list_ladder_predictions),
+    output:
+        table="<results>/tables/ladder.csv",
+    log:
+        "<logs>/tabulate_ladder.log",
+    benchmark:
+        "<benchmarks>/tabulate_ladder.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    params:
+        job=job_of(diagnosis.tabulate_ladder),
+    message:
+        "Measure what each step of the ladder costs"
+    script:
+        "../scripts/tabulate_ladder.py"

@@ -18,6 +18,7 @@ rule plot_figure:
             category=from_plan(figures.find_figure_part),
             labels=from_plan(figures.find_figure_labels),
         ),
+        vector=multiext("<results>/figures/{figure}", ".svg", ".pdf"),
     log:
         "<logs>/plot_figure/{figure}.log",
     benchmark:
@@ -45,6 +46,7 @@ use rule plot_figure as plot_geometry with:
             category=from_plan(figures.find_figure_part),
             labels=from_plan(figures.find_figure_labels),
         ),
+        vector=multiext("<results>/figures/{figure}", ".svg", ".pdf"),
     log:
         "<logs>/plot_geometry/{figure}.log",
     benchmark:

@@ -3,9 +3,11 @@
 1. fingerprint_generator identifies a generator by its weights and scheduler, and tries it.
 2. generate_images generates the missing images of a dataset's shard, and writes its index; generate_review and
    generate_prompt_probe those of a review and of a prompt probe, in splits of their own.
-3. index_images indexes the images of a natural set or of a transfer set, and decodes each once.
-4. tabulate_natural_images tabulates what was found in the natural sets, and what of it is used.
-5. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
+3. generate_rung makes the images of a rung of the ladder: natural images in another size and format, encoded and decoded, or
+   changed by the generator, and images of captions or prompts without guidance.
+4. index_images indexes the images of a natural set or of a transfer set, and decodes each once.
+5. tabulate_natural_images tabulates what was found in the natural sets, and what of it is used.
+6. count_flags counts the images that are black, nearly uniform, unsafe or undecodable.
 """
 
 
@@ -105,6 +107,36 @@ use rule generate_images as generate_prompt_probe with:
         stamps=stamps_of(images.list_checker_files),
     message:
         "Generate the prompt probe {wildcards.probe}"
+
+
+rule generate_rung:
+    input:
+        sources=ancient(from_plan(images.list_rung_sources)),
+        natural=from_plan(images.list_natural_indices),
+        fingerprint=from_plan(images.find_ladder_fingerprint),
+        owners=from_plan(images.list_rung_owners),
+    output:
+        index=ensure("<results>/images/ladder/{rung}/{shard}.parquet", non_empty=True),
+    log:
+        "<logs>/generate_rung/{rung}/{shard}.log",
+    benchmark:
+        "<benchmarks>/generate_rung/{rung}/{shard}.jsonl"
+    conda:
+        "../../envs/synthdiv.yaml"
+    threads: from_plan(images.count_generation_threads)
+    resources:
+        device=STUDY.config.device,
+        gpu=from_plan(images.count_gpus),
+        mem_mb=growing(16000),
+        # the same for every attempt, as for generate_images
+        runtime=240,
+    params:
+        job=job_of(images.generate_rung),
+        stamps=stamps_of(images.list_ladder_checker_files),
+    message:
+        "Make the images of {wildcards.rung}, classes {wildcards.shard}"
+    script:
+        "../scripts/generate_rung.py"
 
 
 rule index_images:

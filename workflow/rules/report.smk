@@ -18,6 +18,7 @@ rule write_summary:
             "suspicions.csv",
             "selection.csv",
             "accounts.csv",
+            "ladder.csv",
             "shortfalls.parquet",
             "shortcut.csv",
             "interventions.csv",

@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.cleanup import check_locks, remove_files, sort_files, tabulate_files
-from synthdiv.operations.text_tables import render_table
 from synthdiv.plan.loading import load_study
+from synthdiv.report.text_tables import render_table
 
 
 @run_as_command

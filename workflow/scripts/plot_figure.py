@@ -1,7 +1,7 @@
 """Plot a figure.
 
 Inputs: those that synthdiv.jobs.figures declares for it.
-Outputs: figure, a PNG file.
+Outputs: figure, the same as PNG, SVG and PDF.
 """
 
 from synthdiv.core.jobs import Script, run_as_job
@@ -13,8 +13,9 @@ from synthdiv.report.figures.style import save_figure
 @run_as_job(PlotFigure)
 def main(job: PlotFigure, smk: Script) -> None:
     """Plot and save the figure."""
-    draw = find_draw(job.figure)
-    save_figure(draw(smk.input, **job.options), smk.output.figure)
+    figure = find_draw(job.figure)(smk.input, **job.options)
+    for path in smk.output:
+        save_figure(figure, path)
 
 
 if __name__ == "__main__":

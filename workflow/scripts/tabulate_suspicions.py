@@ -1,6 +1,7 @@
 """List the suspected causes of each set, and what tests each.
 
-Inputs: causes, one row per set and class; deviations, one row per set and kind; interventions, if classifiers are trained.
+Inputs: causes, one row per set and class; deviations, one row per set and kind; interventions, if classifiers are trained;
+planted, what was found of planted deviations.
 Outputs: table, one row per set, suspected cause and classifier that has tested it.
 """
 
@@ -17,7 +18,11 @@ def main(job: TabulateSuspicions, smk: Script) -> None:
     deviations = read_table(smk.input.deviations, list_text_columns("deviations"))
     interventions = [read_table(path, list_text_columns("interventions")) for path in smk.input.interventions]
     table = tabulate_suspicions(
-        read_table(smk.input.causes), deviations, interventions[0] if interventions else None, job.sets
+        read_table(smk.input.causes),
+        deviations,
+        interventions[0] if interventions else None,
+        job.sets,
+        read_table(smk.input.planted),
     )
     write_result(table, smk.output.table)
 

@@ -2,15 +2,19 @@
 
 The source is Fashion-MNIST's test images: of each class, the first 300 are training images, the next 100 evaluation images.
 ``studio`` holds them unaltered (IDX files, as in Fashion-MNIST), ``fashion`` the same items under the simulated capture of
-:mod:`world` (Parquet with PNG images), on which the demo's generator was trained.
+:mod:`world` (Parquet with PNG images), on which the demo's generator was trained. ``fashion-train-captions.csv`` says what
+the training images show, in the words of the generator's captions.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import gzip
 import io
 import struct
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from build_models import DEBIAN
 from PIL import Image
-from world import draw_scenes, read_items, render_scenes
+from world import NEUTRAL, Items, Scenes, caption_scenes, draw_scenes, read_items, render_scenes
+
+from synthdiv.prompts.class_tables import read_classes
 
 COUNTS = {"train": 300, "evaluation": 100}
 NATURAL = Path(__file__).parents[1] / "natural"
+CLASSES = Path(__file__).parents[2] / "prompts" / "fashion" / "classes.csv"
 
 
 def write_idx(path: Path, values: np.ndarray) -> None:
@@ -29,6 +36,22 @@ def write_idx(path: Path, values: np.ndarray) -> None:
     header = struct.pack(">BBBB", 0, 0, 8, values.ndim) + struct.pack(f">{values.ndim}i", *values.shape)
     with open(path, "wb") as file, gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as zipped:
         zipped.write(header + values.tobytes())
+
+
+def write_captions(path: Path, items: Items, scenes: Scenes, rng: np.random.Generator) -> None:
+    """Write a caption of each scene; an image is named by its class and its number there.
+
+    No caption says how typical an item is: these items were not chosen by it.
+    """
+    keys = [row.key for row in read_classes(CLASSES)]
+    shown = replace(scenes, typical=np.full(len(scenes), NEUTRAL))
+    counts: Counter[str] = Counter()
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["key", "index", "caption"])
+        for label, caption in zip(items.labels[scenes.item], caption_scenes(items, shown, rng), strict=True):
+            writer.writerow([keys[label], counts[keys[label]], caption])
+            counts[keys[label]] += 1
 
 
 def main() -> None:
@@ -49,6 +72,9 @@ def main() -> None:
         write_idx(NATURAL / f"studio-{split}-labels-idx1-ubyte.gz", labels.astype(np.uint8))
         scenes = draw_scenes(items, len(rows), rng)
         scenes.item = rows
+        if split == "train":
+            rng_of_captions = np.random.default_rng([args.seed, 5])
+            write_captions(NATURAL / f"fashion-{split}-captions.csv", items, scenes, rng_of_captions)
         images = []
         for pixels in render_scenes(items, scenes, rng):
             buffer = io.BytesIO()

@@ -24,8 +24,8 @@ from synthdiv.analysis.similar_images import (
     match_stored_crops,
 )
 from synthdiv.embeddings.table import join_embeddings
+from synthdiv.images.subsets import hash_rows
 from synthdiv.images.thumbnails import Thumbnails
-from synthdiv.metrics.neighbours import hash_rows
 from synthdiv.stats.extreme_values import gumbel_quantile
 
 KINDS = ("exact", "near", "crop")

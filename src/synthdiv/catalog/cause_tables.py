@@ -130,6 +130,12 @@ TABLES = (
             integer("n_suspected", "number of classes with this cause"),
             integer("n_classes", "number of classes"),
             share("p_adjusted", "false discovery rate of the set's deviation, from `deviations.csv`"),
+            share(
+                "hit_rate",
+                "share of strongly [planted deviations](../explanation/diagnosis.md#planted-causes) of this cause that were "
+                "found, in other images and mostly with another encoder",
+            ),
+            share("false_rate", "share of natural classes that were suspected of this cause there"),
             Column("classifier", "classifier that has tested it; empty if none has"),
             Column("tested_by", "training set that deviates less, and differs in one setting that acts on the cause"),
             Column("setting", "the setting"),

@@ -196,6 +196,39 @@ TABLES = (
         rule="tabulate_interventions",
     ),
     Table(
+        "ladder",
+        "The ladder: what each step from natural to generated images costs.",
+        "evaluation set and step",
+        (
+            Column("classifier", "classifier that is trained"),
+            Column("evaluation_set", "set that it is evaluated on"),
+            integer("step", "number of the step; 0 is the whole ladder, and the steps add up to it"),
+            Column("base", "training set before the step"),
+            Column("changed", "training set after it"),
+            Column("changes", "what changes"),
+            integer("n_images", "number of evaluation images"),
+            integer("n_seeds", "number of training seeds"),
+            share("top1_before", "top-1 after training on `base`, averaged over seeds"),
+            share("top1_after", "top-1 after training on `changed`"),
+            *unbounded(number("gain", "`top1_after` minus `top1_before`; negative where accuracy is lost", -1, 1)),
+            share("p_value", "p-value of no gain"),
+            share("p_adjusted", "p-value adjusted by Holm's method for the steps; only on the first evaluation set"),
+            *unbounded(number("reached", "`top1_after` minus that of the ladder's start", -1, 1)),
+            Column(
+                "monotone",
+                "of the whole ladder: `yes` if no step gains, `no` if one gains beyond noise (`p_adjusted` below 0.05), "
+                "otherwise `within noise`; only on the first evaluation set, and with several seeds",
+            ),
+        ),
+        CHAPTER,
+        note=(
+            "See [The ladder](../explanation/diagnosis.md#the-ladder). Intervals cover other images and training runs; "
+            "without several seeds they are empty."
+        ),
+        rule="tabulate_ladder",
+        part="8 Classifiers",
+    ),
+    Table(
         "shortcut",
         "Swap checks: what classes that are trained on generated images lose if the others are trained on natural ones.",
         "classifier and set",

@@ -19,9 +19,9 @@ from synthdiv.classifiers.checkpoint import load_weights, read_metadata
 from synthdiv.classifiers.prediction import predict
 from synthdiv.classifiers.prediction_table import SCHEMA
 from synthdiv.classifiers.recipes import Recipe, build_model, build_transform, choose_layout, resolve_data
-from synthdiv.classifiers.training_set import gather_images
 from synthdiv.core.errors import StudyError
 from synthdiv.images.index import locate_images
+from synthdiv.images.subsets import gather_images
 from synthdiv.images.torch_dataset import ImageDataset
 from synthdiv.jobs.classifiers import EvaluatedSet
 

@@ -13,9 +13,9 @@ from torch import nn
 from synthdiv.classifiers.evaluation import BATCH_SIZE, load_classifiers
 from synthdiv.classifiers.prediction import run_models
 from synthdiv.classifiers.recipes import Recipe, build_transform, resolve_data
-from synthdiv.classifiers.training_set import gather_images
 from synthdiv.embeddings.encoder import Features, join_features, measure_lengths
 from synthdiv.images.index import locate_images
+from synthdiv.images.subsets import gather_images
 from synthdiv.images.torch_dataset import ImageDataset
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from synthdiv.core.errors import StudyError
-from synthdiv.images.index import check_archive, digest_images, locate_images, read_index, select_images
-from synthdiv.metrics.neighbours import hash_rows
+from synthdiv.images.index import digest_images, locate_images
+from synthdiv.images.subsets import gather_images
 
 
 @dataclass(frozen=True)
@@ -60,51 +60,6 @@ class TrainingSet:
     sizes: list[int]
     weights: list[float]
     digest: str
-
-
-def gather_images(
-    paths: Iterable[Path | str],
-    split: str,
-    *,
-    exclude_flags: Sequence[str],
-    images_per_class: int | None = None,
-    class_ids: Sequence[int] | None = None,
-    seed: int = 0,
-) -> pa.Table:
-    """Return the index rows of one split of a set.
-
-    Parameters
-    ----------
-    paths : iterable of Path or str
-        The set's indices.
-    split : str
-        "train" or "evaluation".
-    exclude_flags : sequence of str
-        Images with any of these flags are left out.
-    images_per_class : int, optional
-        Size of a subset of each class, selected by the seed; a smaller subset is part of a larger one.
-    class_ids : sequence of int, optional
-        Classes to include; default: all.
-    seed : int
-        Selects the subset.
-
-    Raises
-    ------
-    StudyError
-        If the archive lacks one of the blocks.
-    """
-    tables = []
-    for path in paths:
-        table = select_images(read_index(path), split=split, class_ids=class_ids, exclude_flags=exclude_flags)
-        check_archive(table, path)
-        tables.append(table)
-    table = pa.concat_tables(tables).sort_by([("class_id", "ascending"), ("index", "ascending")])
-    if images_per_class is None:
-        return table
-    ids, indices = table["class_id"].to_numpy(), table["index"].to_numpy()
-    order = np.lexsort((hash_rows(ids, indices, seed), ids))
-    starts = np.searchsorted(ids, ids)  # sorted by class: where each row's class begins
-    return table.take(np.sort(order[np.arange(len(order)) - starts < images_per_class]))
 
 
 def gather_training_set(

@@ -34,10 +34,15 @@ def check_files(paths: Iterable[Path | str]) -> None:
         If a key appears twice.
     """
     for path in paths:
-        try:  # like Snakemake, which reads a file as YAML if it is not JSON
-            json.loads(read_text(path, "config"), object_pairs_hook=partial(_make_mapping, path))
-        except json.JSONDecodeError:
-            read_yaml(path, "config")
+        _parse(path)
+
+
+def _parse(path: Path | str) -> Any:
+    """Parse a config like Snakemake, which reads a file as YAML if it is not JSON."""
+    try:
+        return json.loads(read_text(path, "config"), object_pairs_hook=partial(_make_mapping, path))
+    except json.JSONDecodeError:
+        return read_yaml(path, "config")
 
 
 def _make_mapping(path: Path | str, pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,6 +51,20 @@ def _make_mapping(path: Path | str, pairs: Sequence[tuple[str, Any]]) -> dict[st
     if twice is not None:
         raise StudyError(f"the config {path} has the key {twice!r} twice in one mapping")
     return dict(pairs)
+
+
+def read_config_file(path: Path | str) -> dict[str, Any]:
+    """Read the config of a study from its file, for those who do not get it from Snakemake.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be read, has a key twice, or is no mapping.
+    """
+    given = _parse(path)
+    if not isinstance(given, dict):
+        raise StudyError(f"the config {path} has no keys, such as `study: mine`: is this the config of a study?")
+    return given
 
 
 def read_config(config: Mapping[str, Any]) -> StudyConfig:

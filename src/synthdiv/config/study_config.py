@@ -11,6 +11,7 @@ from pydantic import Field
 
 from synthdiv.config.base import ConfigPart, Count, Distinct, Given, Name, Seed
 from synthdiv.config.generation import DatasetEntry, Generator, ImageFormat, ImagesPerClass, PromptProbe, ShardByTime
+from synthdiv.config.ladder import Ladder
 from synthdiv.config.sets import (
     Adherence,
     ContactSheets,
@@ -97,6 +98,11 @@ class StudyConfig(ConfigPart):
     predictions: dict[Name, PredictionsEntry] = Field({})
     """Predictions of classifiers that you trained elsewhere on sets and mixtures of this config, by names of your choice.
     They have interventions and accounts as `classifiers` have."""
+    ladder: Given[Ladder] = None
+    """Training sets between natural and generated images, to see at which step of generation accuracy is lost
+    (ladder.csv): natural images in the size and format of generated ones, passed through the generator's autoencoder,
+    partly generated, generated from their captions and from the set's prompts without guidance. Without this key nothing
+    is generated or trained."""
     transfer: Transfer = Field(default_factory=Transfer)
     """Transfer of frozen features to other tasks (transfer.csv): a logistic regression (L-BFGS) on the features of every
     classifier, of each seed or pretrained, and of every encoder."""

@@ -55,9 +55,10 @@ def derive_seed(study_seed: int, class_key: str, split: str, index: int, *, nois
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def name_image(recipe_digest: str, guidance_scale: float, prompt: str, seed: int) -> str:
-    """Return the digest of everything that determines an image's bytes."""
-    return make_digest({"recipe": recipe_digest, "guidance_scale": guidance_scale, "prompt": prompt, "seed": seed})
+def name_image(recipe_digest: str, guidance_scale: float, prompt: str, seed: int, **start: str | float) -> str:
+    """Return the digest of everything that determines an image's bytes; ``start`` if it starts from another image."""
+    text = {"recipe": recipe_digest, "guidance_scale": guidance_scale, "prompt": prompt, "seed": seed}
+    return make_digest(text | start)
 
 
 def name_block(image_names: list[str]) -> str:

@@ -56,5 +56,22 @@ def check_installation(repository: Path) -> None:
         )
 
 
+def find_clone() -> Path:
+    """Return the clone of this package or, if it is installed without one, the working directory with a clone's Snakefile.
+
+    Raises
+    ------
+    StudyError
+        If there is none.
+    """
+    for folder in (PACKAGE.parents[1], Path.cwd()):
+        if (folder / "Snakefile").exists() and (folder / "workflow" / "rules").is_dir():
+            return folder
+    raise StudyError(
+        f"the package synthdiv in {PACKAGE.parent} is installed without its workflow, and there is no clone of the "
+        f"repository in the working directory, {Path.cwd()}: go to the clone"
+    )
+
+
 def _read_modules(package: Path) -> dict[str, bytes]:
     return {str(path.relative_to(package)): path.read_bytes() for path in package.rglob("*.py")}

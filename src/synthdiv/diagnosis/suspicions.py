@@ -23,7 +23,7 @@ LEAST_SCALE = 1.0
 SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("set", "cause"), pl.String),
     **dict.fromkeys(("n_suspected", "n_classes"), pl.Int64),
-    "p_adjusted": pl.Float64,
+    **dict.fromkeys(("p_adjusted", "hit_rate", "false_rate"), pl.Float64),
     **dict.fromkeys(("classifier", "tested_by", "setting", "before", "after"), pl.String),
     **dict.fromkeys(("gain", "gain_low", "gain_high"), pl.Float64),
     **dict.fromkeys(("verdict", "test", "config_lines"), pl.String),
@@ -32,7 +32,11 @@ SCHEMA: dict[str, Any] = {
 
 
 def tabulate_suspicions(
-    causes: pl.DataFrame, deviations: pl.DataFrame, interventions: pl.DataFrame | None, sets: Sequence[SuspectedSet]
+    causes: pl.DataFrame,
+    deviations: pl.DataFrame,
+    interventions: pl.DataFrame | None,
+    sets: Sequence[SuspectedSet],
+    planted: pl.DataFrame,
 ) -> pl.DataFrame:
     """Tabulate the suspected causes of each set, and what tests each.
 
@@ -43,6 +47,8 @@ def tabulate_suspicions(
     interventions : polars.DataFrame or None
         From :func:`synthdiv.diagnosis.interventions.measure_interventions`.
     sets : sequence of SuspectedSet
+    planted : polars.DataFrame
+        What `make calibrate-diagnosis` found of planted deviations.
 
     Returns
     -------
@@ -63,9 +69,36 @@ def tabulate_suspicions(
                 continue
             row = {"set": one.name, "cause": cause, "n_suspected": len(suspected), "n_classes": len(own)}
             row |= {"p_adjusted": _find_deviation(deviations, one.name, cause)["p_adjusted"]}
+            row |= measure_reliability(planted, cause)
             tests = [] if primary is None else _list_tests(primary, deviations, one.name, cause)
             rows += [row | test for test in tests] or [row | propose_test(one, cause, suspected, len(own))]
     return pl.DataFrame(rows, schema=SCHEMA)
+
+
+def measure_reliability(planted: pl.DataFrame, cause: str) -> dict[str, float]:
+    """Return how often a cause was found where it was strongly planted, and how often in classes in which nothing was.
+
+    Parameters
+    ----------
+    planted : polars.DataFrame
+        Columns plant, expected, is_strong, n_planted, hit_rate, n_others and "others: <cause>".
+    cause : str
+
+    Returns
+    -------
+    dict of str to float
+        hit_rate and false_rate, over all plants and images.
+    """
+    expected = pl.col("expected").fill_null("").str.split(", ")
+    own = expected.list.contains(cause) if cause == WRONG else pl.col("expected") == cause
+    return {
+        "hit_rate": _average(planted.filter(own, "is_strong"), "hit_rate", "n_planted"),
+        "false_rate": _average(planted, f"others: {cause}", "n_others"),
+    }
+
+
+def _average(table: pl.DataFrame, values: str, weights: str) -> float:
+    return table.select((pl.col(values) * pl.col(weights)).sum() / pl.col(weights).sum()).item()
 
 
 def _find_deviation(deviations: pl.DataFrame, set_name: str, cause: str) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,60 @@ from synthdiv.embeddings.table import ROW_GROUP, write_embeddings
 from synthdiv.prompts.class_tables import read_csv_rows
 
 
+@dataclass(frozen=True, eq=False)
+class UserEmbeddings:
+    """Checked embeddings of a set.
+
+    Attributes
+    ----------
+    class_ids, indices : numpy.ndarray
+        int64 of shape (n,): the class of each vector, and its number within class and split.
+    splits : list of str
+    vectors : numpy.ndarray
+        float64 of shape (n, d): unit vectors.
+    lengths : numpy.ndarray
+        float64 of shape (n,): the lengths before normalisation.
+    """
+
+    class_ids: np.ndarray
+    splits: list[str]
+    indices: np.ndarray
+    vectors: np.ndarray
+    lengths: np.ndarray
+
+
 def import_embeddings(
     source: str | Mapping[str, str], path: Path | str, *, set_name: str, class_keys: Sequence[str]
 ) -> None:
     """Check the user-provided embedding tables of a set, and write them as one table of unit vectors in fp64.
 
+    Parameters
+    ----------
+    source, set_name, class_keys
+        As for :func:`read_embeddings`.
+    path : Path or str
+        The table to write.
+
+    Raises
+    ------
+    StudyError
+        As :func:`read_embeddings`.
+    """
+    read = read_embeddings(source, set_name=set_name, class_keys=class_keys)
+    metadata = {"source": source, "set": set_name}
+    write_embeddings(path, read.class_ids, read.splits, read.indices, read.vectors, read.lengths, metadata)
+
+
+def read_embeddings(source: str | Mapping[str, str], *, set_name: str, class_keys: Sequence[str]) -> UserEmbeddings:
+    """Read and check the user-provided embedding tables of a set.
+
     Rows are numbered by their ``index`` column or, if there is none, by the order of their bytes: shuffled tables give the
-    same file.
+    same numbers.
 
     Parameters
     ----------
     source : str or mapping of split to str
         A file or glob with a ``split`` column, or one per split. Parquet with class_id and embedding, or .npy next to .csv.
-    path : Path or str
-        The table to write.
     set_name : str
         The set's name, for messages.
     class_keys : sequence of str
@@ -85,7 +126,19 @@ def import_embeddings(
                 f"set {set_name!r}: no vector of class {missing} ({class_keys[missing]}) in the split {split} of "
                 f"{source if isinstance(source, str) else source[split]}"
             )
-    write_embeddings(path, ids, splits, at, rows, np.concatenate(lengths), {"source": source, "set": set_name})
+    return UserEmbeddings(ids, splits, at, rows, np.concatenate(lengths))
+
+
+def count_classes(source: str) -> int:
+    """Return the number of classes of some tables: one more than the largest class_id.
+
+    Raises
+    ------
+    StudyError
+        If one cannot be read.
+    """
+    tables = (_read_npy(file) if file.endswith(".npy") else _read_parquet(file) for file in find_files(source))
+    return max(int(columns["class_id"].max()) for columns in tables) + 1
 
 
 def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

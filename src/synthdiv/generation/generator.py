@@ -8,15 +8,17 @@ import json
 import logging
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import diffusers
 import numpy as np
 import torch
-from diffusers import AutoPipelineForText2Image
+from diffusers import AutoPipelineForImage2Image, AutoPipelineForText2Image
 from PIL import Image
 
 from synthdiv.config.problems import check_name, raise_problems
@@ -36,6 +38,7 @@ from synthdiv.core.hub import (
 from synthdiv.generation.families import CLASSIFIER_FREE, find_family, find_guidance
 from synthdiv.generation.lora import find_lora, load_lora
 
+Value = TypeVar("Value")
 RESERVED_ARGUMENTS = {
     "height": "the generator's key height",
     "width": "the generator's key width",
@@ -44,7 +47,18 @@ RESERVED_ARGUMENTS = {
     "guidance_scale": "the dataset's key guidance_scales",
     **dict.fromkeys(("prompt", "prompt_embeds"), "the dataset"),
     **dict.fromkeys(
-        ("self", "kwargs", "latents", "generator", "output_type", "return_dict", "num_images_per_prompt"), "the workflow"
+        (
+            "self",
+            "kwargs",
+            "image",
+            "strength",
+            "latents",
+            "generator",
+            "output_type",
+            "return_dict",
+            "num_images_per_prompt",
+        ),
+        "the workflow",
     ),
 }
 """Arguments of a pipeline's call that users cannot set, and what determines them."""
@@ -190,6 +204,103 @@ class FirstWarning(logging.Filter):
         return is_new
 
 
+class Start(NamedTuple):
+    """Images to start from, and how much noise is added to the mode of their latents: image-to-image generation.
+
+    Attributes
+    ----------
+    images : iterator of PIL.Image.Image
+        As many as there are prompts, in the generator's size.
+    strength : float
+        The part of the denoising steps that is taken, above 0 and at most 1.
+    """
+
+    images: Iterator[Image.Image]
+    strength: float
+
+
+def pad(values: Iterable[Value], size: int) -> list[Value]:
+    """Return values, with the last one repeated up to a number."""
+    listed = list(values)
+    return listed + listed[-1:] * (size - len(listed))
+
+
+def to_pixels(images: torch.Tensor) -> np.ndarray:
+    """Return images of shape (n, 3, height, width), 0 to 1, as uint8 of shape (n, height, width, 3)."""
+    return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def _load_pipeline(spec: Mapping[str, Any], folder: Path, device: torch.device) -> Any:
+    """Load a pipeline, with its LoRA, onto a device.
+
+    Raises
+    ------
+    StudyError
+        If it cannot be loaded.
+    """
+    components = read_configuration(folder / "model_index.json", spec["model"])
+    options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
+    # a checker inside the pipeline would replace images by black ones; SD3 without T5 lacks some components
+    omitted = {"safety_checker", "feature_extractor"} & components.keys()
+    options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
+    if "requires_safety_checker" in components:
+        options["requires_safety_checker"] = False
+    try:
+        with refuse_missing_weights():
+            pipeline = AutoPipelineForText2Image.from_pretrained(
+                folder,
+                variant=spec["variant"],
+                dtype=getattr(torch, spec["dtype"]),
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                **options,
+            )
+        if spec["lora"] is not None:
+            load_lora(pipeline, spec)
+        pipeline.to(device)
+        return pipeline
+    except StudyError:
+        raise
+    except Exception as error:  # diffusers raises many kinds of exception
+        weights = spec["model"] + (f" with the LoRA {spec['lora']}" if spec["lora"] is not None else "")
+        raise StudyError(
+            f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
+        ) from error
+
+
+@contextmanager
+def upcast_autoencoder(pipeline: Any) -> Iterator[Any]:
+    """Return a pipeline's autoencoder; until the end, it computes in fp32 if it overflows in fp16."""
+    vae, dtype = pipeline.vae, pipeline.vae.dtype
+    if dtype == torch.float16 and vae.config.force_upcast:  # as Stable Diffusion XL's own pipelines do
+        vae.to(torch.float32)
+    try:
+        yield vae
+    finally:
+        vae.to(dtype)
+
+
+def encode_images(pipeline: Any, images: list[Image.Image]) -> torch.Tensor:
+    """Return the mode of what a pipeline's autoencoder says of the latents of images."""
+    with upcast_autoencoder(pipeline) as vae:
+        return vae.encode(pipeline.image_processor.preprocess(images).to(vae.device, vae.dtype)).latent_dist.mode()
+
+
+def scale_latents(pipeline: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Return latents as a pipeline denoises them.
+
+    Raises
+    ------
+    StudyError
+        If it scales each channel in its own way.
+    """
+    config = pipeline.vae.config
+    if config.get("latents_mean") is not None or config.get("latents_std") is not None:
+        raise StudyError("the ladder cannot use this generator: its autoencoder scales each channel of latents differently")
+    return (latents - (config.get("shift_factor") or 0.0)) * config.scaling_factor
+
+
 class Generator:
     """A loaded pipeline.
 
@@ -211,34 +322,7 @@ class Generator:
         folder = fetch_pipeline(spec["model"], revision=spec["revision"], variant=spec["variant"])
         self.family = find_family(spec["model"], folder)
         self.guidance = find_guidance(self.family, folder)
-        components = read_configuration(folder / "model_index.json", spec["model"])
-        options: dict[str, Any] = {"scheduler": make_scheduler(folder, spec)}
-        # a checker inside the pipeline would replace images by black ones; SD3 without T5 lacks some components
-        omitted = {"safety_checker", "feature_extractor"} & components.keys()
-        options |= dict.fromkeys(omitted | {name for name, part in components.items() if part == [None, None]})
-        if "requires_safety_checker" in components:
-            options["requires_safety_checker"] = False
-        try:
-            with refuse_missing_weights():
-                self.pipeline = AutoPipelineForText2Image.from_pretrained(
-                    folder,
-                    variant=spec["variant"],
-                    dtype=getattr(torch, spec["dtype"]),
-                    use_safetensors=True,
-                    local_files_only=True,
-                    trust_remote_code=False,
-                    **options,
-                )
-            if spec["lora"] is not None:
-                load_lora(self.pipeline, spec)
-            self.pipeline.to(device)
-        except StudyError:
-            raise
-        except Exception as error:  # diffusers raises many kinds of exception
-            weights = spec["model"] + (f" with the LoRA {spec['lora']}" if spec["lora"] is not None else "")
-            raise StudyError(
-                f"the generator {weights} could not be loaded; are its files complete, and from one model? {explain(error)}"
-            ) from error
+        self.pipeline = _load_pipeline(spec, folder, device)
         check_arguments(spec, type(self.pipeline))
         warnings = logging.getLogger(type(self.pipeline).__module__)
         warnings.filters = [FirstWarning()]
@@ -250,12 +334,28 @@ class Generator:
         self._noise_shape = self.family.shape_noise(self.pipeline, spec["height"], spec["width"])
         self._encoded: dict[str, dict[str, torch.Tensor | None]] = {}
 
-    def generate_images(self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float) -> Iterator[Image.Image]:
+    @cached_property
+    def image_pipeline(self) -> Any:
+        """The pipeline that generates images from images, with the same models and scheduler.
+
+        Raises
+        ------
+        StudyError
+            If its call does not accept the entry's arguments.
+        """
+        pipeline = AutoPipelineForImage2Image.from_pipe(self.pipeline)
+        pipeline.set_progress_bar_config(disable=True)
+        check_arguments(self.spec, type(pipeline))
+        return pipeline
+
+    def generate_images(
+        self, prompts: Sequence[str], seeds: Sequence[int], guidance_scale: float, start: Start | None = None
+    ) -> Iterator[Image.Image]:
         """Generate one image per prompt, batch by batch.
 
         Every image has its own random generator, which draws its initial noise (on the CPU, in fp32) and all later noise of
         the scheduler. Batches are padded to ``batch_size``, and a CPU uses one thread, since a convolution's result depends
-        on both: so an image depends only on its own prompt and seed.
+        on both: so an image depends only on its own prompt and seed, and on the image that it starts from.
 
         Parameters
         ----------
@@ -263,6 +363,8 @@ class Generator:
             Each image's prompt and the seed of its noise.
         guidance_scale : float
             Classifier-free guidance has an effect above 1 only.
+        start : Start, optional
+            The images to start from; default is noise alone.
 
         Yields
         ------
@@ -271,40 +373,48 @@ class Generator:
         """
         size = self.spec["batch_size"]
         self._encoded = {}
-        for start in range(0, len(prompts), size):
-            texts, numbers = list(prompts[start : start + size]), list(seeds[start : start + size])
-            count = len(texts)
-            texts += texts[-1:] * (size - count)
-            numbers += numbers[-1:] * (size - count)
+        for first in range(0, len(prompts), size):
+            count = len(prompts[first : first + size])
+            texts, numbers = pad(prompts[first : first + size], size), pad(seeds[first : first + size], size)
+            images = [] if start is None else pad(islice(start.images, count), size)
             with one_thread(), explain_refusal(_describe_settings(self.spec, self.pipeline)):
                 if not self._encoded.keys() >= set(texts):
-                    self._encode(texts, islice(prompts, start, None), guidance_scale)
-                generated = self._generate_batch(texts, numbers, guidance_scale)[:count]
+                    self._encode(texts, islice(prompts, first, None), guidance_scale)
+                generated = self._generate_batch(texts, numbers, guidance_scale, images, start)[:count]
             for pixels in generated:
                 yield Image.fromarray(pixels)
 
     @torch.inference_mode()
-    def _generate_batch(self, prompts: list[str], seeds: list[int], guidance_scale: float) -> np.ndarray:
+    def _generate_batch(
+        self, prompts: list[str], seeds: list[int], guidance_scale: float, images: list[Image.Image], start: Start | None
+    ) -> np.ndarray:
         """Return a batch's pixels: uint8, of shape (images, height, width, 3)."""
         generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-        noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
-        latents = self.family.pack_noise(self.pipeline, noise)
+        size = {"height": self.spec["height"], "width": self.spec["width"]}
+        if start is None:
+            pipeline = self.pipeline
+            noise = torch.stack([torch.randn(self._noise_shape, generator=g, dtype=torch.float32) for g in generators])
+            latents = self.family.pack_noise(pipeline, noise)
+            beginning = {"latents": latents.to(getattr(pipeline, self.family.denoiser).dtype), **size}
+        else:
+            pipeline, latents = self.image_pipeline, scale_latents(self.pipeline, encode_images(self.pipeline, images))
+            beginning = {"image": latents, "strength": start.strength}
+            # Stable Diffusion's own takes the size of the images
+            beginning |= {key: size[key] for key in size.keys() & inspect.signature(pipeline.__call__).parameters.keys()}
         rows = [self._encoded[prompt] for prompt in prompts]
-        images = self.pipeline(
+        generated = pipeline(
             **{
                 name: None if value is None else torch.stack([row[name] for row in rows])  # type: ignore[misc]
                 for name, value in rows[0].items()
             },
-            latents=latents.to(getattr(self.pipeline, self.family.denoiser).dtype),
+            **beginning,
             generator=generators,
             guidance_scale=guidance_scale,
             num_inference_steps=self.spec["steps"],
-            height=self.spec["height"],
-            width=self.spec["width"],
             output_type="pt",
             **self.spec["arguments"],
         ).images
-        return images.float().mul(255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        return to_pixels(generated)
 
     @torch.inference_mode()
     def _encode(self, prompts: list[str], upcoming: Iterable[str], guidance_scale: float) -> None:

@@ -23,12 +23,13 @@ from synthdiv.generation.block_lists import write_block_list
 from synthdiv.images.archive import StoredImage, locate_block, mark_use, name_member, read_block, write_block
 from synthdiv.images.flags import decode_image, flag_image, measure_image
 from synthdiv.images.index import read_index, write_index
-from synthdiv.jobs.images import GenerateImages
+from synthdiv.jobs.images import GenerateImages, GenerationJob
 from synthdiv.prompts.datasets import Dataset
 
 logger = logging.getLogger(__name__)
 
 Generate = Callable[[Sequence[str], Sequence[int], float], Iterator[Image.Image]]
+GeneratePlaces = Callable[[Sequence[tuple["Block", int]]], Iterator[Image.Image]]
 EXTENSIONS = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 # keys of a generator's entry that the fingerprint covers already, or that do not change an image
 NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", "lora_scale", "safety_checker"}
@@ -36,16 +37,27 @@ NOT_IN_RECIPE = {"model", "revision", "scheduler", "scheduler_options", "lora", 
 
 @dataclass(frozen=True)
 class Block:
-    """Images that are, or will be, stored in one file: the identity of each, and the file's path."""
+    """Images that are, or will be, stored in one file: the identity of each, and the file's path.
+
+    Images that are made from others have these as ``sources``, rows of an index, and ``strength`` if noise is added to them.
+    Those that no model generates have no prompts and no seeds.
+    """
 
     class_id: int
+    key: str
     split: str
     indices: range
     noises: range
-    prompts: list[str]
-    seeds: list[int]
+    prompts: Sequence[str]
+    seeds: Sequence[int]
     names: list[str]
     path: Path
+    sources: Sequence[Mapping[str, Any]] = ()
+    strength: float | None = None
+
+    def get_text(self, n: int) -> dict[str, Any]:
+        """Return the prompt and the seed of an image, None if it has none."""
+        return {"prompt": self.prompts[n], "seed": self.seeds[n]} if self.prompts else {"prompt": None, "seed": None}
 
 
 @dataclass(frozen=True)
@@ -112,7 +124,8 @@ def iter_blocks(
                     _, _, further = describe(class_id, split, more, more)
                     longer = (locate(names + further[:n]) for n in range(1, len(further) + 1))
                     path = next((candidate for candidate in longer if candidate.exists()), path)
-                yield Block(class_id, split, indices, noises, prompts, seeds, names, path)
+                key = dataset.classes[class_id].key
+                yield Block(class_id, key, split, indices, noises, prompts, seeds, names, path)
 
 
 def count_generated(job: GenerateImages, dataset: Dataset, class_id: int, fingerprint: Mapping[str, Any]) -> int:
@@ -149,10 +162,8 @@ def encode_image(image: Image.Image, image_format: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def fill_block(
-    job: GenerateImages, key: str, block: Block, copied: Sequence[StoredImage], images: Sequence[Image.Image]
-) -> None:
-    """Write one block of the class with a key: first the images that are copied from a shorter one, then the new ones.
+def fill_block(job: GenerationJob, block: Block, copied: Sequence[StoredImage], images: Sequence[Image.Image]) -> None:
+    """Write one block: first the images that are copied from a shorter one, then the new ones.
 
     A block that another job has written meanwhile is left alone: an index may refer to its images by their offsets.
     """
@@ -163,30 +174,29 @@ def fill_block(
     for n, image in enumerate(images, start=len(copied)):
         metadata = {
             "name": block.names[n],
-            "class_key": key,
+            "class_key": block.key,
             "split": block.split,
             "index": block.noises[n],
-            "prompt": block.prompts[n],
-            "seed": block.seeds[n],
+            **block.get_text(n),
             "guidance_scale": job.guidance_scale,
             "versions": versions,
             **measure_image(image),
+            **({"source": block.sources[n]["digest"].hex(), "strength": block.strength} if block.sources else {}),
         }
         encoded.append((encode_image(image, image_format), metadata))
     extension = EXTENSIONS[image_format["format"]]
     members = [
-        (name_member(key, block.split, index), extension, data, metadata)
+        (name_member(block.key, block.split, index), extension, data, metadata)
         for index, (data, metadata) in zip(block.noises, encoded, strict=True)
     ]
     write_block(block.path, members)
 
 
 def generate_blocks(
-    job: GenerateImages,
-    dataset: Dataset,
+    job: GenerationJob,
     blocks: Sequence[Block],
     shorter: Sequence[Sequence[StoredImage]],
-    generate: Generate,
+    generate: GeneratePlaces,
     *,
     writers: int = 1,
 ) -> int:
@@ -201,7 +211,7 @@ def generate_blocks(
         The number of generated images.
     """
     new = [(block, n) for block, copied in zip(blocks, shorter, strict=True) for n in range(len(copied), len(block.names))]
-    images = generate([block.prompts[n] for block, n in new], [block.seeds[n] for block, n in new], job.guidance_scale)
+    images = generate(new)
     writing: deque[Future[None]] = deque()
     with tqdm(total=len(new), unit="image", mininterval=2) as progress, ThreadPoolExecutor(writers) as pool:
         for block, copied in zip(blocks, shorter, strict=True):
@@ -209,8 +219,7 @@ def generate_blocks(
             progress.update(len(generated))
             if len(writing) == writers:
                 writing.popleft().result()
-            key = dataset.classes[block.class_id].key
-            writing.append(pool.submit(fill_block, job, key, block, copied, generated))
+            writing.append(pool.submit(fill_block, job, block, copied, generated))
         for future in writing:
             future.result()
     return len(new)
@@ -253,8 +262,46 @@ def generate_shard(
     GenerationCounts
         Numbers of images generated, copied from a shorter block, and found.
     """
-    mark_use(job.archive)
+
+    def load() -> GeneratePlaces:
+        generate = load_generate()
+        return lambda new: generate(*list_texts(new), job.guidance_scale)
+
+    described = {
+        "dataset": job.prompts.name,
+        "images_per_class": dict(job.images_per_class),
+        "prompts": {dataset.classes[n].key: make_digest(dataset.describe_class(n)) for n in job.prompts.class_ids},
+    }
     blocks = list(iter_blocks(job, dataset, job.prompts.class_ids, fingerprint))
+    return write_shard(job, blocks, fingerprint, path, described, load, writers=writers, load_checker=load_checker)
+
+
+def list_texts(places: Sequence[tuple[Block, int]]) -> tuple[list[str], list[int]]:
+    """Return the prompts and the seeds of images, given as a block and a number in it."""
+    return [block.prompts[n] for block, n in places], [block.seeds[n] for block, n in places]
+
+
+def write_shard(
+    job: GenerationJob,
+    blocks: Sequence[Block],
+    fingerprint: Mapping[str, Any],
+    path: Path | str,
+    described: Mapping[str, Any],
+    load: Callable[[], GeneratePlaces],
+    *,
+    writers: int,
+    load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None,
+) -> GenerationCounts:
+    """Generate the missing blocks of a shard and write its index; otherwise as :func:`generate_shard`.
+
+    Parameters
+    ----------
+    described : mapping
+        What the index says of the images beside their generator.
+    load : callable
+        Loads the model and returns a function that generates images, given as a block and a number in it.
+    """
+    mark_use(job.archive)
     # with shared noise, classes with the same prompt share their blocks
     missing = list({block.path: block for block in blocks if not block.path.exists()}.values())
     shorter = [read_shorter_block(block) for block in missing]
@@ -262,24 +309,22 @@ def generate_shard(
     copied = sum(map(len, shorter))
     found = sum(len(block.indices) for block in blocks) - sum(len(block.indices) for block in missing)
     logger.info("%d blocks, %d of them missing; %d images found in the archive", len(blocks), len(missing), found)
-    generated = generate_blocks(job, dataset, missing, shorter, load_generate(), writers=writers) if missing else 0
+    generated = generate_blocks(job, missing, shorter, load(), writers=writers) if missing else 0
     check = load_checker() if load_checker is not None else None
     rows = [row for block in blocks for row in _index_block(block, check)]
     versions = _list_distinct(row.pop("versions") for row in rows)
     if len(versions) > 1:
         logger.warning("the images were generated with different software: %s", "; ".join(map(json.dumps, versions)))
     metadata = {
-        "dataset": job.prompts.name,
         "guidance_scale": job.guidance_scale,
         "generator": job.generator,
         "fingerprint": fingerprint["digest"],
         "guidance": fingerprint["guidance"],
         "image_format": job.image_format,
-        "images_per_class": dict(job.images_per_class),
         "noise": job.noise,
-        "prompts": {dataset.classes[n].key: make_digest(dataset.describe_class(n)) for n in job.prompts.class_ids},
         "seed": job.seed,
         "versions": versions,
+        **described,
     }
     write_index(path, rows, metadata)
     write_block_list((block.path for block in blocks), path)
@@ -299,8 +344,7 @@ def _index_block(block: Block, check: Callable[[list[Image.Image]], list[bool]] 
             "class_id": block.class_id,
             "split": block.split,
             "index": index,
-            "prompt": block.prompts[n],
-            "seed": block.seeds[n],
+            **block.get_text(n),
             "file": stored[n].file,
             "offset": stored[n].offset,
             "size": stored[n].size,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+from synthdiv.config.rungs import list_ladder_trainings, list_made_rungs
 from synthdiv.config.training import MixturePart
 from synthdiv.core.fingerprints import SELECTION
 from synthdiv.core.job import Job, Part
-from synthdiv.jobs.files import find_set_indices
+from synthdiv.jobs.files import find_indices, find_set_indices
 from synthdiv.jobs.images import count_gpus, list_excluded
 from synthdiv.jobs.prompts import describe_classes
 from synthdiv.jobs.rules import Wildcards, once_if, plans
@@ -28,6 +29,7 @@ from synthdiv.plan.classifiers import (
 )
 from synthdiv.plan.experiments import list_comparisons
 from synthdiv.plan.interventions import list_interventions
+from synthdiv.plan.parts import LADDER
 from synthdiv.plan.sets import find_class_ids, find_natural_images, list_encoders, list_image_sets, list_natural_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.user_sources import list_files_of_models
@@ -282,11 +284,11 @@ def try_recipe(study: Study, classifier: str) -> TryRecipe:
 
 
 def list_trained(study: Study) -> list[Wildcards]:
-    """List the training jobs."""
+    """List the training jobs: those of the classifiers' own training sets, and those of the ladder."""
+    own = [(name, training) for name, entry in study.config.classifiers.items() for training in entry.train]
     return [
         {"classifier": name, "training": training, "seeds": _join_seeds(seeds)}
-        for name, entry in study.config.classifiers.items()
-        for training in entry.train
+        for name, training in own + list_ladder_trainings(study.config)
         for seeds in split_seeds(study, name)
     ]
 
@@ -313,6 +315,8 @@ def _list_all_manifests(study: Study, kind: str) -> list[str]:
 
 def list_training_indices(study: Study, training: str) -> list[str]:
     """List the file that represents the indices of each part of a training set."""
+    if training in list_made_rungs(study.config):
+        return [find_indices(study, f"{LADDER}/{training}")]
     return [find_set_indices(study, part.set) for part in list_parts(study, training)]
 
 
@@ -417,7 +421,13 @@ def list_seeds(study: Study, classifier: str) -> tuple[int, ...]:
     return tuple(entry.seeds) if entry.train else ()
 
 
-@plans(list_evaluated)
+def list_evaluation_jobs(study: Study) -> list[Wildcards]:
+    """List the classifiers with each of their training sets, and with those of the ladder."""
+    of_ladder = [{"classifier": name, "training": training} for name, training in list_ladder_trainings(study.config)]
+    return list_evaluated(study) + of_ladder
+
+
+@plans(list_evaluation_jobs)
 def evaluate_classifier(study: Study, classifier: str, training: str) -> EvaluateClassifier:
     """Plan the evaluation of a classifier."""
     evaluated = [(name, "evaluation") for name in study.config.classifiers[classifier].evaluate]

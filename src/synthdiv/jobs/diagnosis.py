@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+from synthdiv.config.rungs import find_classifier, list_rungs
 from synthdiv.config.swaps import SwapCheck, list_swap_checks
 from synthdiv.core.job import Job, Part
 from synthdiv.jobs.files import find_embeddings, find_results
@@ -27,6 +28,9 @@ from synthdiv.plan.sets import describe_encoder, list_encoders, list_image_sets,
 from synthdiv.plan.study import Study
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts
+
+PLANTED = "resources/diagnosis/planted_causes.csv"
+"""What `make calibrate-diagnosis` found of planted deviations."""
 
 
 class EmbedClassTexts(Job):
@@ -231,6 +235,26 @@ class TabulateSuspicions(Job):
     """The diagnosed sets."""
 
     sets: tuple[SuspectedSet, ...]
+
+
+class LadderStep(Part):
+    """A rung, and what is not as on the rung before."""
+
+    training: str
+    changes: str
+
+
+class TabulateLadder(Job):
+    """The rungs of the ladder, from natural to generated images; the inputs are the predictions of each.
+
+    Attributes
+    ----------
+    classifier : str
+    rungs : tuple of LadderStep
+    """
+
+    classifier: str
+    rungs: tuple[LadderStep, ...]
 
 
 class TabulateShortfalls(Job):
@@ -486,3 +510,17 @@ def list_swap_predictions(study: Study) -> list[str]:
 def measure_shortcut(study: Study) -> MeasureShortcut:
     """Plan the table of swap checks."""
     return MeasureShortcut(checks=_list_swaps(study))
+
+
+def list_ladder_predictions(study: Study) -> list[str]:
+    """List the predictions of the classifiers of each rung."""
+    return [
+        f"<results>/evaluations/{find_classifier(study.config)}/{rung.training}.parquet" for rung in list_rungs(study.config)
+    ]
+
+
+@plans(once_if(lambda study: study.config.ladder))
+def tabulate_ladder(study: Study) -> TabulateLadder:
+    """Plan the table of the ladder."""
+    rungs = tuple(LadderStep(training=rung.training, changes=rung.changes) for rung in list_rungs(study.config))
+    return TabulateLadder(classifier=find_classifier(study.config), rungs=rungs)

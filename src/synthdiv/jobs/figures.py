@@ -224,7 +224,7 @@ FIGURES = {
         inputs={"table": "experiments.csv"},
         options=describe_matrix,
         caption=(
-            "Each cell is one experiment: the query set of its row, classified by the reference set of its column. Centroid "
+            "Each cell is one experiment: the query set of its column, classified by the reference set of its row. Centroid "
             "Accuracy uses the class of the nearest class centroid, k-NN the majority of the k nearest reference images or "
             "prompts; both are shares of all queries. The cosine is with the centroid of the query's own class. n/a: one "
             "prompt per class gives too few queries for k-NN."
@@ -397,6 +397,17 @@ FIGURES = {
             "or gains. Lines: 95 % intervals over images and training runs. The best set was chosen on other images than "
             "these. If there are many sets, those with the largest shortfall are shown; `tables/accounts.csv` has all, and "
             "the other evaluation sets."
+        ),
+    ),
+    "ladder": Figure(
+        title="Where accuracy is lost on the way from natural to generated images",
+        part="8 Classifiers",
+        draw="accounts:draw_ladder",
+        inputs={"table": "ladder.csv"},
+        caption=(
+            "What training loses (or gains, in the other colour) at each step of the ladder from natural to generated "
+            "images: every rung has as many images and the same training seeds. Lines: 95 % intervals over images and "
+            "training runs. `tables/ladder.csv` says whether every step loses, and has the other evaluation sets."
         ),
     ),
     "shortfalls": Figure(

@@ -8,10 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from synthdiv.catalog.tables import TABLES
+from synthdiv.config.rungs import list_made_rungs
 from synthdiv.core.job import Job
 from synthdiv.jobs.rules import Wildcards, find_rule, plans
 from synthdiv.plan.generation import list_generation_runs, list_shards
-from synthdiv.plan.parts import USER_PROVIDED
+from synthdiv.plan.parts import LADDER, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_collection, list_encoded_sets, list_encoders
 from synthdiv.plan.study import Study
@@ -49,6 +50,7 @@ def list_folders(study: Study) -> list[str]:
     if len(list_shards(study)) == 1:
         return []
     generated = [f"images/{run.collection}" for run in list_generation_runs(study)]
+    generated += [f"images/{LADDER}/{name}" for name in list_made_rungs(study.config)]
     first = list_encoders(study)[0]
     datasets = {name: study.sets[name].dataset for name in list_reviewable(study)}
     reviewed = [f"images/review/{name}" for name in datasets]

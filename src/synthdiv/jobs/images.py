@@ -7,14 +7,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from synthdiv.config.rungs import (
+    CAPTIONS,
+    CHANGED,
+    NO_GUIDANCE,
+    PROMPTS,
+    Rung,
+    count_rung_images,
+    find_ladder_dataset,
+    find_ladder_generator,
+    find_natural_part,
+    get_ladder,
+    list_made_rungs,
+)
 from synthdiv.core.fingerprints import RECIPE_VERSION, SELECTION, format_scale
 from synthdiv.core.job import Job
 from synthdiv.images.image_source import ImageSource
-from synthdiv.jobs.files import find_indices
-from synthdiv.jobs.prompts import count_images, describe_classes, describe_run
+from synthdiv.jobs.files import find_indices, find_set_indices
+from synthdiv.jobs.prompts import count_images, describe_classes, describe_prompts, describe_run, list_source_files
 from synthdiv.jobs.rules import Wildcards, once_if, plans
 from synthdiv.plan.classifiers import list_selection_sets
 from synthdiv.plan.generation import (
+    find_captions,
     find_generator,
     find_owner,
     find_run,
@@ -22,7 +36,7 @@ from synthdiv.plan.generation import (
     list_guidance_scales,
     list_shards,
 )
-from synthdiv.plan.parts import GenerationRun, Shard
+from synthdiv.plan.parts import LADDER, GenerationRun, Shard
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import find_class_ids, find_natural_files, list_own_sets, list_splits, read_natural_counts
 from synthdiv.plan.study import Study
@@ -34,6 +48,7 @@ from synthdiv.plan.transfer import (
     read_transfer_classes,
 )
 from synthdiv.plan.user_sources import list_files_of_models
+from synthdiv.prompts.captions import CaptionSource
 from synthdiv.prompts.class_columns import ClassColumns
 from synthdiv.prompts.sources import Counts, DatasetPrompts, ProbePrompts
 
@@ -53,15 +68,11 @@ class FingerprintGenerator(Job):
     guided: bool
 
 
-class GenerateImages(Job):
-    """The images of some classes of a dataset, of a review or of a prompt probe.
+class GenerationJob(Job):
+    """What decides generated images, whatever they are generated from.
 
     Attributes
     ----------
-    prompts : Prompts
-        Their prompts.
-    images_per_class : Counts
-        How many of each split.
     guidance_scale : float
     generator : dict
         The config's entry of the generator; its weights are known by their fingerprint, an input.
@@ -71,8 +82,6 @@ class GenerateImages(Job):
         The version of the code that generates.
     """
 
-    prompts: DatasetPrompts | ProbePrompts
-    images_per_class: Counts
     guidance_scale: float
     generator: dict[str, Any]
     image_format: dict[str, Any]
@@ -80,6 +89,64 @@ class GenerateImages(Job):
     seed: int
     archive: str
     recipe_version: int
+
+
+class GenerateImages(GenerationJob):
+    """The images of some classes of a dataset, of a review or of a prompt probe.
+
+    Attributes
+    ----------
+    prompts : Prompts
+        Their prompts.
+    images_per_class : Counts
+        How many of each split.
+    """
+
+    prompts: DatasetPrompts | ProbePrompts
+    images_per_class: Counts
+
+
+class GenerateRung(GenerationJob):
+    """The images of some classes of a rung of the ladder.
+
+    Attributes
+    ----------
+    rung : str
+        The name of its training set.
+    kind : str
+    strength : float or None
+        Of image-to-image generation.
+    classes : ClassColumns
+        The keys of the classes.
+    first, stop : int
+        The classes, as a range of class_ids.
+    images_per_class : int
+    subset : int or None
+        How many of the natural images of each class are used; None for all.
+    exclude_flags : tuple of str
+        Natural images with these flags are left out.
+    prompts : DatasetPrompts or None
+        The prompts of the set where the ladder ends, if the rung uses them.
+    captions : CaptionSource or None
+        The captions, if the rung uses them.
+    """
+
+    rung: str
+    kind: str
+    strength: float | None
+    classes: ClassColumns
+    first: int
+    stop: int
+    images_per_class: int
+    subset: int | None
+    exclude_flags: tuple[str, ...]
+    prompts: DatasetPrompts | None
+    captions: CaptionSource | None
+
+    @property
+    def class_ids(self) -> range:
+        """The classes."""
+        return range(self.first, self.stop)
 
 
 class IndexImages(Job):
@@ -210,17 +277,91 @@ def generate_prompt_probe(study: Study, probe: str) -> GenerateImages:
 
 def plan_generation(study: Study, run: GenerationRun, shard: Shard) -> GenerateImages:
     """Plan the images of a shard of any generation run."""
-    config = study.config
     return GenerateImages(
         prompts=describe_run(study, run, shard),
         images_per_class=count_images(study, run),
-        guidance_scale=run.guidance_scale,
-        generator=config.generators[find_generator(study, run.dataset, run.split)].to_dict(),
-        image_format=config.image_format.to_dict(),
-        noise=config.noise,
-        seed=study.seed,
-        archive=config.archive,
-        recipe_version=RECIPE_VERSION,
+        **describe_generation(study, find_generator(study, run.dataset, run.split), run.guidance_scale),
+    )
+
+
+def describe_generation(study: Study, generator: str, guidance_scale: float) -> dict[str, Any]:
+    """Return the values of a :class:`GenerationJob`."""
+    config = study.config
+    return {
+        "guidance_scale": guidance_scale,
+        "generator": config.generators[generator].to_dict(),
+        "image_format": config.image_format.to_dict(),
+        "noise": config.noise,
+        "seed": study.seed,
+        "archive": config.archive,
+        "recipe_version": RECIPE_VERSION,
+    }
+
+
+def list_rung_jobs(study: Study) -> list[Wildcards]:
+    """List the shards of the rungs whose images only the ladder needs."""
+    return [{"rung": name, "shard": shard} for name in list_made_rungs(study.config) for shard in list_shards(study)]
+
+
+def find_ladder_fingerprint(study: Study) -> str:
+    """Return the fingerprint of the generator of the rungs."""
+    name, _ = find_ladder_generator(study.config)
+    return f"<results>/generators/{name}.json"
+
+
+def list_ladder_checker_files(study: Study) -> list[str]:
+    """List the safety checker's files, if it is a folder: changed weights flag other images."""
+    _, spec = find_ladder_generator(study.config)
+    return list_files_of_models(spec.safety_checker)
+
+
+def list_rung_sources(study: Study, rung: str) -> list[str]:
+    """List the text files from which a rung's prompts are made."""
+    one, captions = list_made_rungs(study.config)[rung], get_ladder(study.config).captions
+    files = list_source_files(study, [find_ladder_dataset(study.config)]) if _uses_prompts(study, one) else []
+    return files + ([captions] if captions is not None and _uses_captions(study, one) else [])
+
+
+def _uses_captions(study: Study, rung: Rung) -> bool:
+    return rung.kind in (CHANGED, CAPTIONS) and get_ladder(study.config).captions is not None
+
+
+def _uses_prompts(study: Study, rung: Rung) -> bool:
+    return rung.kind == PROMPTS or (rung.kind == CHANGED and get_ladder(study.config).captions is None)
+
+
+def list_natural_indices(study: Study, rung: str) -> list[str]:
+    """List the index of the natural images from which, or from whose captions, a rung is made."""
+    is_needed = list_made_rungs(study.config)[rung].needs_natural
+    return [find_set_indices(study, find_natural_part(study.config).set)] if is_needed else []
+
+
+def list_rung_owners(study: Study, rung: str, shard: str) -> list[str]:
+    """List the index of the same images, if a set has them too, so that no block is generated twice."""
+    run = GenerationRun(find_ladder_dataset(study.config), NO_GUIDANCE)
+    is_same = list_made_rungs(study.config)[rung].kind == PROMPTS and run in list_generation_runs(study)
+    return [f"<results>/images/{run.collection}/{shard}.parquet"] if is_same else []
+
+
+@plans(list_rung_jobs)
+def generate_rung(study: Study, rung: str, shard: str) -> GenerateRung:
+    """Plan the images of a shard of a rung."""
+    one, part = list_made_rungs(study.config)[rung], list_shards(study)[shard]
+    captions = find_captions(study) if _uses_captions(study, one) else None
+    dataset, (generator, _) = find_ladder_dataset(study.config), find_ladder_generator(study.config)
+    return GenerateRung(
+        rung=rung,
+        kind=one.kind,
+        strength=one.strength,
+        classes=describe_classes(study, "key"),
+        first=part.class_ids.start,
+        stop=part.class_ids.stop,
+        images_per_class=count_rung_images(study.config),
+        subset=find_natural_part(study.config).images_per_class,
+        exclude_flags=list_excluded(study),
+        prompts=describe_prompts(study, dataset, part) if _uses_prompts(study, one) else None,
+        captions=None if captions is None else CaptionSource.describe(captions, part.class_ids),
+        **describe_generation(study, generator, NO_GUIDANCE),
     )
 
 
@@ -316,6 +457,7 @@ def tabulate_natural_images(study: Study) -> TabulateNaturalImages:
 def list_all_indices(study: Study) -> list[str]:
     """List the files that represent all indices of the study but those of transfer sets and reviews."""
     generated = [run.collection for run in list_generation_runs(study)]
+    generated += [f"{LADDER}/{name}" for name in list_made_rungs(study.config)]
     own = [f"<results>/images/{indexed}.parquet" for indexed in _list_natural_indexed(study)]
     return [find_indices(study, name) for name in generated] + own + list_probe_indices(study)
 

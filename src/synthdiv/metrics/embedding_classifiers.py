@@ -18,8 +18,9 @@ from sklearn.model_selection import GridSearchCV, PredefinedSplit
 
 from synthdiv.config.sets import LEAST_PROBED, MAX_CANDIDATES
 from synthdiv.embeddings.table import Embeddings, make_unit
+from synthdiv.images.subsets import hash_rows
 from synthdiv.metrics.centroids import ClassSums, compute_centroids
-from synthdiv.metrics.neighbours import find_nearest, hash_rows, split_rows, vote
+from synthdiv.metrics.neighbours import find_nearest, split_rows, vote
 from synthdiv.metrics.set_metrics import iterate_classes, subsample_classes
 
 BLOCK = 8192

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from synthdiv.embeddings.table import Embeddings
+from synthdiv.images.subsets import mix_bits
 
 ROWS = 1024
 """Rows converted, and pairs scored in fp64, at once: few, to fit the cache and to keep peak memory constant."""
@@ -386,7 +387,7 @@ class _Best:
 
     def __init__(self, queries: Embeddings, k: int) -> None:
         self.queries = queries
-        self.keys = _mix(_mix(queries.class_ids.astype(np.uint64)) + queries.indices.astype(np.uint64))
+        self.keys = mix_bits(mix_bits(queries.class_ids.astype(np.uint64)) + queries.indices.astype(np.uint64))
         self.scores = np.full((len(queries), k), -np.inf)
         self.class_ids = np.full((len(queries), k), -1)
         self.indices = np.full((len(queries), k), -1)
@@ -405,9 +406,9 @@ class _Best:
         scores = np.concatenate([self.scores[touched].ravel(), scores[better]])
         class_ids = np.concatenate([self.class_ids[touched].ravel(), class_ids[better]])
         indices = np.concatenate([self.indices[touched].ravel(), indices[better]])
-        classes = _mix(class_ids.astype(np.uint64))
-        by_class = _mix(self.keys[rows] ^ classes)
-        by_reference = _mix(self.keys[rows] ^ _mix(classes + indices.astype(np.uint64)))
+        classes = mix_bits(class_ids.astype(np.uint64))
+        by_class = mix_bits(self.keys[rows] ^ classes)
+        by_reference = mix_bits(self.keys[rows] ^ mix_bits(classes + indices.astype(np.uint64)))
         order = np.lexsort((by_reference, by_class, -scores, rows))
         first = np.searchsorted(rows[order], touched)
         order = order[first[:, None] + np.arange(k)]  # (touched queries, k): each has at least its k old entries
@@ -424,20 +425,6 @@ class _Best:
         found = self.class_ids >= 0
         cosines = np.where(found, self.scores, np.nan) / lengths[:, None]
         return Neighbours(self.class_ids, np.where(found, self.indices, -1), cosines)
-
-
-def hash_rows(class_ids: np.ndarray, indices: np.ndarray, seed: int) -> np.ndarray:
-    """Return a pseudorandom number per row, determined by class, index and seed: uint64 array of shape (n,)."""
-    start = _mix(np.full(len(class_ids), seed, dtype=np.uint64))
-    return _mix(_mix(start ^ class_ids.astype(np.uint64)) + indices.astype(np.uint64))
-
-
-def _mix(numbers: np.ndarray) -> np.ndarray:
-    """Hash 64-bit numbers (the finaliser of splitmix64: Steele, Lea and Flood, 2014)."""
-    mixed = numbers + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def split_rows(count: int, size: int) -> Iterator[slice]:

@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from synthdiv.embeddings.table import Embeddings, join_embeddings
+from synthdiv.images.subsets import hash_rows
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
-from synthdiv.metrics.neighbours import hash_rows
 from synthdiv.metrics.vendi import compute_vendi_score, find_pairwise_cosines, measure_similarity
 from synthdiv.stats.intervals import jackknife_interval, mean_interval
 

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from synthdiv.core.tables import refuse_damage
-from synthdiv.operations.grid import is_done
+from synthdiv.operations.grid import UNREAD, is_done
+from synthdiv.operations.inputs import Inputs
 from synthdiv.plan.sets import find_collection
 from synthdiv.plan.study import Study
 from synthdiv.stats.power import (
@@ -64,7 +65,7 @@ class _Variation:
     source: str
 
 
-def describe_detectable(study: Study, results: Path, planned: Container[str]) -> list[str]:
+def describe_detectable(study: Study, results: Path, planned: Container[str], inputs: Inputs = UNREAD) -> list[str]:
     """Return lines on each classifier with several training sets: the differences that it finds, or why none can be found.
 
     Parameters
@@ -74,6 +75,8 @@ def describe_detectable(study: Study, results: Path, planned: Container[str]) ->
         The study's folder of results. Finished evaluations show how much training runs vary; otherwise it is assumed.
     planned : container of str
         The files that Snakemake would write.
+    inputs : Inputs, optional
+        The user's own images, which are counted by the index, or assumed, if they have not been read.
 
     Returns
     -------
@@ -84,7 +87,7 @@ def describe_detectable(study: Study, results: Path, planned: Container[str]) ->
     for classifier, entry in study.config.classifiers.items():
         if len(entry.train) < 2:
             continue
-        evaluated = _count_images(study, results, entry.evaluate[0], planned)
+        evaluated = _count_images(study, results, entry.evaluate[0], planned, inputs)
         paths = [results / "evaluations" / classifier / f"{training}.parquet" for training in entry.train]
         noise = _read_noise(paths, entry.evaluate[0], planned) or _assume_noise(evaluated)
         sets, seeds = len(entry.train), len(entry.seeds)
@@ -134,8 +137,11 @@ def _format(value: float) -> str:
     return f"{100 * value:.1f} points"
 
 
-def _count_images(study: Study, results: Path, set_name: str, planned: Container[str]) -> _Evaluated:
-    """Count the evaluation images of each class: those of the index, those that the config asks for, or an assumption."""
+def _count_images(study: Study, results: Path, set_name: str, planned: Container[str], inputs: Inputs) -> _Evaluated:
+    """Count the evaluation images of each class: as read, as indexed, as the config asks for, or an assumption."""
+    found = inputs.counts.get((set_name, "evaluation"))
+    if found is not None:
+        return _Evaluated(set_name, found)
     collection, entry = find_collection(study, set_name), study.sets[set_name]
     if not collection.startswith("natural/"):
         count = study.datasets[study.find_dataset(set_name)].images_per_class["evaluation"]

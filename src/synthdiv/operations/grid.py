@@ -8,26 +8,39 @@ from __future__ import annotations
 import glob
 import math
 import os
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from functools import partial
 from pathlib import Path
 
 import polars as pl
 
+from synthdiv.config.rungs import (
+    AUTOENCODED,
+    NO_GUIDANCE,
+    RESIZED,
+    count_rung_images,
+    find_ladder_dataset,
+    list_ladder_trainings,
+    list_made_rungs,
+)
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale
 from synthdiv.images.transfer_sets import locate_parts
 from synthdiv.jobs.classifiers import list_evaluated_weights
 from synthdiv.operations.generation_progress import GenerationProgress
+from synthdiv.operations.inputs import Inputs
 from synthdiv.operations.rates import Rates
-from synthdiv.plan.classifiers import list_evaluations, list_parts, list_training_runs, split_seeds
+from synthdiv.plan.classifiers import list_evaluations, list_parts, split_seeds
 from synthdiv.plan.experiments import list_encoder_experiments
 from synthdiv.plan.generation import find_generator, find_prompts, list_run_indices, list_shards
-from synthdiv.plan.parts import USER_PROVIDED
+from synthdiv.plan.parts import LADDER, USER_PROVIDED, GenerationRun, TrainingRun
 from synthdiv.plan.sets import find_collection, list_encoders, list_image_sets
 from synthdiv.plan.study import Study
 from synthdiv.plan.transfer import list_transfer_sets
+
+UNREAD = Inputs()
+"""What is known of the user's own images and vectors before they are read."""
 
 
 def tabulate_generation(study: Study, progress: GenerationProgress, rates: Rates) -> pl.DataFrame:
@@ -56,7 +69,26 @@ def tabulate_generation(study: Study, progress: GenerationProgress, rates: Rates
     return pl.DataFrame(rows)
 
 
-def tabulate_embeddings(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
+def tabulate_rungs(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
+    """One row per rung of the ladder whose images only it needs: images, shards, those done, and hours of the others.
+
+    Image-to-image generation takes the part of the denoising steps that its strength says.
+    """
+    rows, shards = [], list_shards(study)
+    for name, rung in list_made_rungs(study.config).items():
+        folder, images = results / "images" / LADDER / name, len(study.classes) * count_rung_images(study.config)
+        done = sum(is_done(folder / f"{shard}.parquet", planned) for shard in shards)
+        seconds = rates.seconds_per_image(GenerationRun(find_ladder_dataset(study.config), NO_GUIDANCE))
+        share = 0.0 if rung.kind in (RESIZED, AUTOENCODED) else rung.strength or 1.0
+        left = 1 - done / len(shards)
+        rows.append([name, images, len(shards), done, round(images * left * share * seconds / 3600, 1)])
+    schema = {"rung": pl.String, "images": pl.Int64, "shards": pl.Int64, "done": pl.Int64, "hours": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def tabulate_embeddings(
+    study: Study, results: Path, rates: Rates, planned: Container[str], inputs: Inputs = UNREAD
+) -> pl.DataFrame:
     """One row per encoder and image set: tables done, images, and hours of the remaining work."""
     rows = []
     for encoder in study.config.encoders:
@@ -66,7 +98,7 @@ def tabulate_embeddings(study: Study, results: Path, rates: Rates, planned: Cont
                 continue
             folder = results / "embeddings" / encoder / collection
             done = sum(is_done(folder / f"{name}.parquet", planned) for name in list_shards(study))
-            images = count_images(study, results, collection, SPLITS)
+            images = count_images(study, results, collection, SPLITS, inputs)
             left = 1 - done / len(list_shards(study))
             hours = None if images is None else round(images * left / rate / 3600, 1)
             rows.append([encoder, collection, len(list_shards(study)), done, images, hours])
@@ -91,16 +123,18 @@ def tabulate_experiments(study: Study, results: Path, planned: Container[str]) -
     return pl.DataFrame([{"reference": reference} | row for reference, row in cells.items()])
 
 
-def tabulate_classifiers(study: Study, results: Path, rates: Rates, planned: Container[str]) -> pl.DataFrame:
+def tabulate_classifiers(
+    study: Study, results: Path, rates: Rates, planned: Container[str], inputs: Inputs = UNREAD
+) -> pl.DataFrame:
     """One row per classifier and training set: trainings, those done, evaluation sets, hours of the remaining work."""
     rows = []
-    for name, training in list_evaluations(study):
+    for name, training in list_evaluations(study) + list_ladder_trainings(study.config):
         entry, recipe = study.config.classifiers[name], study.recipes[name]
-        runs = [one for one in list_training_runs(study) if (one.classifier, one.training) == (name, training)]
+        runs = [TrainingRun(name, training, seed) for seed in (entry.seeds if entry.train else ())]
         stale = _find_stale_seeds(study, results, name, training, planned)
         finished = [one for one in runs if one.seed not in stale]
         done = sum((results / "classifiers" / one.folder / "model.safetensors").exists() for one in finished)
-        images = _count_trained(study, results, training, recipe) if runs else 0
+        images = _count_trained(study, results, training, recipe, inputs) if runs else 0
         rate = rates.images_per_second("classifiers", name)
         hours = None if images is None else round(images * (len(runs) - done) / rate / 3600, 1)
         rows.append([name, training, len(runs), done, len(entry.evaluate), hours])
@@ -130,14 +164,16 @@ def is_done(path: Path, planned: Container[str]) -> bool:
     return path.exists() and str(path) not in planned
 
 
-def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -> float | None:
+def _count_trained(study: Study, results: Path, training: str, recipe: Recipe, inputs: Inputs) -> float | None:
     """Count the images of one training, each as often as it is used; None if that is not known yet."""
     if recipe.steps is not None:
         return recipe.steps * recipe.batch_size
     assert recipe.epochs is not None
     count, total = len(study.classes), 0.0
+    if training in list_made_rungs(study.config):
+        return recipe.epochs * count * count_rung_images(study.config)
     for part in list_parts(study, training):
-        images = count_images(study, results, find_collection(study, part.set), ["train"])
+        images = count_images(study, results, find_collection(study, part.set), ("train",), inputs)
         if part.images_per_class is not None:
             images = count * part.images_per_class
         if images is None:
@@ -146,11 +182,17 @@ def _count_trained(study: Study, results: Path, training: str, recipe: Recipe) -
     return recipe.epochs * total
 
 
-def count_images(study: Study, results: Path, collection: str, splits: Sequence[str]) -> int | None:
-    """Count a collection's images in some splits; None for natural images that are not indexed yet."""
-    if not collection.startswith("natural/"):
-        counts = study.datasets[collection.split("/")[0]].images_per_class
+def count_images(
+    study: Study, results: Path, collection: str, splits: tuple[str, ...], inputs: Inputs = UNREAD
+) -> int | None:
+    """Count a collection's images in some splits; None for images of the user's that are neither read nor indexed."""
+    folder, _, name = collection.partition("/")
+    if folder != "natural":
+        counts = study.datasets[folder].images_per_class
         return len(study.classes) * sum(counts[split] for split in splits)
+    found = inputs.count(name, splits)
+    if found is not None:
+        return found
     index = results / "images" / f"{collection}.parquet"
     if not index.exists():
         return None

@@ -13,6 +13,7 @@ from typing import Any
 
 from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
 from synthdiv.config.recipe_checks import check_recipe, list_training_keys
+from synthdiv.config.rungs import check_ladder, count_rung_images
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, Recipe
 from synthdiv.core.errors import StudyError
@@ -20,7 +21,7 @@ from synthdiv.core.fingerprints import SELECTION, format_scale
 from synthdiv.core.hub import check_path, check_pipeline
 from synthdiv.plan.classifiers import list_evaluations, list_selection_sets
 from synthdiv.plan.experiments import list_queries, list_references
-from synthdiv.plan.generation import list_guidance_scales
+from synthdiv.plan.generation import find_captions, list_guidance_scales
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
 from synthdiv.plan.review import list_reviewable
 from synthdiv.plan.sets import (
@@ -146,6 +147,10 @@ def _check_names(config: StudyConfig, classes: Sequence[ClassRow]) -> Problems:
         yield from _check_list(predictions.train, trained, ("predictions", name, "train"), "set or mixture")
     if config.features is not None:
         yield from _check_name(config.features.set, sets, ("features", "set"), "set")
+    if config.ladder is not None:
+        yield from _check_name(config.ladder.set, sets, ("ladder", "set"), "set")
+        yield from _check_name(config.ladder.natural, trained, ("ladder", "natural"), "set or mixture")
+        yield from _check_name(config.ladder.classifier, config.classifiers, ("ladder", "classifier"), "classifier")
 
 
 def _check_parts(study: Study) -> Problems:
@@ -160,6 +165,7 @@ def _check_parts(study: Study) -> Problems:
     for name, entry in study.config.classifiers.items():
         yield from _check_classifier(study, name, entry)
     yield from _check_features(study)
+    yield from _check_ladder(study)
 
 
 def _check_matrix(study: Study) -> Problems:
@@ -400,6 +406,19 @@ def _check_initial(study: Study, name: str) -> Problems:
         lacking = [seed for seed in classifiers[name].seeds if seed not in classifiers[source.classifier].seeds]
         if lacking:
             yield Problem(where, f"{source.classifier} is not trained with seed {lacking[0]}")
+            return
+
+
+def _check_ladder(study: Study) -> Problems:
+    problems, captions = list(check_ladder(study.config)), find_captions(study)
+    yield from problems
+    if captions is None or problems:
+        return
+    for row in study.classes:
+        given, needed = captions.count(row.class_id), count_rung_images(study.config)
+        if given < needed:
+            message = f"the table has {given} captions of the class {row.key!r}, and each rung has {needed} images of it"
+            yield Problem(("ladder", "captions"), message, repr(captions.path))
             return
 
 

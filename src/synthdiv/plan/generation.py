@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 
+from synthdiv.config.problems import about
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import PROBE, REVIEW, format_scale, make_digest
 from synthdiv.plan.parts import GenerationRun, Shard
 from synthdiv.plan.study import Study
+from synthdiv.prompts.captions import Captions, read_captions
 from synthdiv.prompts.datasets import Dataset
 
 
@@ -96,6 +98,16 @@ def find_run(study: Study, names: Mapping[str, str]) -> tuple[GenerationRun, Sha
         name = names["set_name"]
         return GenerationRun(study.find_dataset(name), study.find_scale(name), REVIEW), shard
     return get_run(study, names["dataset"], names["scale"]), shard
+
+
+@cache
+def find_captions(study: Study) -> Captions | None:
+    """Read the captions of the natural images where the ladder starts, if there are any."""
+    ladder = study.config.ladder
+    if ladder is None or ladder.captions is None:
+        return None
+    with about(("ladder", "captions")):
+        return read_captions(ladder.captions, study.classes)
 
 
 def get_run(study: Study, dataset: str, scale: str) -> GenerationRun:

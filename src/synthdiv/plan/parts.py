@@ -8,7 +8,9 @@ from synthdiv.core.fingerprints import PROBE, format_scale
 
 USER_PROVIDED = "user"
 """The encoder name of user-provided embedding tables."""
-RESERVED_NAMES = (USER_PROVIDED, "natural", "prompt_probes", "prompts", "review", "selection", "transfer")
+LADDER = "ladder"
+"""The folder of the images of the ladder's rungs."""
+RESERVED_NAMES = (USER_PROVIDED, LADDER, "natural", "prompt_probes", "prompts", "review", "selection", "transfer")
 """Folders next to the datasets' under images/ and embeddings/<encoder>/, so no dataset may have these names."""
 
 

@@ -80,6 +80,15 @@ def name_classes(keys: Iterable[str]) -> list[ClassRow]:
     return [ClassRow(n, key, key.replace("_", " "), "", "", "") for n, key in enumerate(map(str, keys))]
 
 
+def format_classes(classes: Iterable[ClassRow]) -> str:
+    """Return a class table as CSV, with the columns that it must have."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(REQUIRED)
+    writer.writerows([row.class_id, row.key, row.name] for row in classes)
+    return text.getvalue()
+
+
 def _list_folders(path: Path | str) -> list[str]:
     with os.scandir(path) as entries:
         names = sorted(entry.name for entry in entries if entry.is_dir() and not is_hidden(entry.name))

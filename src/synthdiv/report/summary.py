@@ -14,9 +14,15 @@ import polars as pl
 
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.diagnosis.interventions import select_primary
+from synthdiv.diagnosis.ladder import NO, WITHIN_NOISE, YES
 from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED, list_class_causes
 
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
+MONOTONE = {
+    YES: "No step gains: the ladder is monotone.",
+    NO: "The ladder is not monotone: a step gains beyond noise.",
+    WITHIN_NOISE: "A step gains, but not beyond noise: the ladder may be monotone.",
+}
 MOST_NAMES = 8
 
 
@@ -148,6 +154,17 @@ def _describe_step(step: Mapping) -> str:
         note = f" ({step['note']})" if step["note"] else ""
         return f"{points} from {step['base']} to {step['changed']}, which no intervention prices{note}"
     return f"{points} by {step['setting']}, {step['before']} to {step['after']}"
+
+
+def summarise_ladder(ladder: pl.DataFrame) -> list[str]:
+    """Summarise at which steps between natural and generated images accuracy is lost, on the first evaluation set."""
+    total, *steps = select_first(ladder).to_dicts()
+    listed = [f"{step['changes']} ({100 * step['gain']:+.1f}{span(step['gain_low'], step['gain_high'])})" for step in steps]
+    head = (
+        f"{total['changed']} is {describe_shortfall(total)} ({total['classifier']}, evaluated on {total['evaluation_set']})"
+    )
+    monotone = MONOTONE.get(total["monotone"])
+    return [f"{head}, in points: {'; '.join(listed)}.", *([] if monotone is None else [monotone])]
 
 
 def summarise_shortfalls(shortfalls: pl.DataFrame) -> list[str]:

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from conftest import make_image_set
 
-from synthdiv.classifiers.training_set import Part, gather_images, gather_training_set
+from synthdiv.classifiers.training_set import Part, gather_training_set
 from synthdiv.core.errors import StudyError
 from synthdiv.images.index import read_index, write_index
+from synthdiv.images.subsets import gather_images
 
 KEYS = ["red", "green", "blue"]
 

@@ -63,6 +63,13 @@ def test_each_argument_changes_the_name_of_an_image(change):
     assert name_image(**base) != name_image(**base | change)
 
 
+def test_the_names_of_images_from_noise_are_those_of_all_existing_archives():
+    """The expected value is sha256sum of {"guidance_scale":2.5,"prompt":"quail","recipe":"a","seed":1}."""
+    assert name_image("a", 2.5, "quail", 1) == "1d095223c89e7a2c1400f8f75aebe70d35a7de9af481ec3d24a970e141dc80d1"
+    names = [name_image("a", 2.5, "quail", 1, **start) for start in ({}, {"source": "x"}, {"source": "x", "strength": 0.5})]
+    assert len(set(names)) == 3
+
+
 def test_the_name_of_a_block_depends_on_its_images_and_their_order():
     """The expected value is sha256sum of the text ["x","y"]."""
     assert name_block(["x", "y"]) == "01f650e85c95620160b40ed22626dca932e9f700ffe599be060da184dd4d7822"

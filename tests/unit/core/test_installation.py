@@ -5,9 +5,11 @@ import shutil
 import sys
 
 import pytest
+from workplace import REPOSITORY
 
 from synthdiv.core import installation
 from synthdiv.core.errors import StudyError
+from synthdiv.core.installation import find_clone
 
 
 def make_package(folder):
@@ -69,3 +71,14 @@ def test_a_python_that_snakemake_cannot_start_is_refused(clones, monkeypatch):
         StudyError, match=r"/home/me/my clone/.venv/bin/python, because its path contains ' ': move the clone"
     ):
         installation.check_installation(clones[1])
+
+
+def test_the_clone_is_that_of_the_package_or_the_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert find_clone() == REPOSITORY
+    monkeypatch.setattr(installation, "PACKAGE", tmp_path / "site-packages" / "synthdiv")
+    with pytest.raises(StudyError, match="is installed without its workflow, and there is no clone of the repository"):
+        find_clone()
+    (tmp_path / "workflow" / "rules").mkdir(parents=True)
+    (tmp_path / "Snakefile").touch()
+    assert find_clone() == tmp_path

@@ -2,9 +2,12 @@
 
 import polars as pl
 import pytest
+from workplace import REPOSITORY
 
+from synthdiv.diagnosis.causes import CAUSES as CAUSES_OF_CLASSES
 from synthdiv.diagnosis.causes import DEVIATIONS, TESTS
-from synthdiv.diagnosis.suspicions import ADVICE, SCHEMA, propose_test, tabulate_suspicions
+from synthdiv.diagnosis.suspicions import ADVICE, SCHEMA, measure_reliability, propose_test, tabulate_suspicions
+from synthdiv.jobs.diagnosis import PLANTED as PLANTED_FILE
 from synthdiv.jobs.diagnosis import SuspectedSet
 
 SETS = [
@@ -53,6 +56,17 @@ def make_intervention(base="A", changed="B", acts_on="diversity against adherenc
     return row | {"gain": gain, "gain_low": gain - 0.03, "gain_high": gain + 0.02} | others
 
 
+PLANTED = pl.DataFrame(
+    {
+        "plant": ["collapsed", "repeated", "repeated twice", "wrong class"],
+        "expected": ["diversity", "diversity", "diversity", "ambiguity, wrong images"],
+        "is_strong": [True, True, False, True],
+        "n_planted": [30, 10, 100, 10],
+        "hit_rate": [1.0, 0.6, 0.0, 0.7],
+        "n_others": [100, 100, 0, 200],
+        **{f"others: {cause}": [0.0, 0.04, None, 0.02] for cause in CAUSES_OF_CLASSES},
+    }
+)
 CAUSES = make_causes(A=["diversity", "diversity, visual domain", "none"], B=["diversity", "none", "none"])
 WIDER = make_deviations(A=(0.8, 0.4, 0.3), B=(0.8, 0.6, 0.3))
 
@@ -66,7 +80,7 @@ def test_an_intervention_to_a_set_that_deviates_less_tests_a_suspicion(gain, dif
     """From the set to the other one, whichever of them the intervention starts from."""
     pair = {"base": "B", "changed": "A", "before": "5", "after": "7.5"} if turned else {}
     row = make_intervention(gain=-gain if turned else gain, differs=differs, **pair)
-    table = tabulate_suspicions(CAUSES, WIDER, pl.DataFrame([row]), SETS)
+    table = tabulate_suspicions(CAUSES, WIDER, pl.DataFrame([row]), SETS, PLANTED)
     assert table.schema == SCHEMA
     assert table.select("set", "cause", "n_suspected", "n_classes").rows() == [
         ("A", "diversity", 2, 3),
@@ -91,7 +105,7 @@ def test_an_intervention_to_a_set_that_deviates_less_tests_a_suspicion(gain, dif
     ],
 )
 def test_other_interventions_test_nothing(deviations, row):
-    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame([row]), SETS[:1])
+    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame([row]), SETS[:1], PLANTED)
     assert table["tested_by"].null_count() == 2
     assert table["test"].null_count() == 0
 
@@ -99,12 +113,12 @@ def test_other_interventions_test_nothing(deviations, row):
 def test_of_several_tests_the_strongest_counts_for_each_classifier():
     deviations = make_deviations(A=(0.8, 0.4, 0.3), B=(0.8, 0.5, 0.3), C=(0.8, 0.6, 0.3))
     rows = [make_intervention(), make_intervention(changed="C"), make_intervention(classifier="d")]
-    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame(rows), SETS[:1]).filter(cause="diversity")
+    table = tabulate_suspicions(CAUSES, deviations, pl.DataFrame(rows), SETS[:1], PLANTED).filter(cause="diversity")
     assert table.select("classifier", "tested_by").rows() == [("c", "C"), ("d", "B")]
 
 
 def test_without_a_classifier_each_suspicion_has_a_proposed_test():
-    table = tabulate_suspicions(CAUSES, WIDER, None, SETS)
+    table = tabulate_suspicions(CAUSES, WIDER, None, SETS, PLANTED)
     assert table["verdict"].null_count() == len(table)
     first = table.row(0, named=True)
     assert first["test"] == "lower the guidance scale: guidance scale 3.75 instead of 7.5, for all classes"
@@ -128,3 +142,17 @@ def test_where_nothing_can_be_proposed_there_is_advice():
     for one, cause in ((own, "diversity"), (unguided, "diversity"), (SETS[0], "visual domain")):
         found = propose_test(one, cause, CAUSES, 3)
         assert found == {"test": ADVICE[cause], "config_lines": None, "n_images": None}
+
+
+def test_the_reliability_is_that_of_the_strong_plants_of_a_cause():
+    assert measure_reliability(PLANTED, "diversity") == pytest.approx({"hit_rate": (30 + 6) / 40, "false_rate": 8 / 400})
+    assert measure_reliability(PLANTED, "wrong images")["hit_rate"] == pytest.approx(0.7)
+
+
+def test_every_cause_was_planted():
+    """A cause that is not found where it is strongly planted is no cause."""
+    planted = pl.read_csv(REPOSITORY / PLANTED_FILE)
+    for cause in CAUSES_OF_CLASSES:
+        found = measure_reliability(planted, cause)
+        assert found["hit_rate"] > 0.5, cause
+        assert found["false_rate"] < 0.05, cause

@@ -1,5 +1,6 @@
 """Test every supported family on a real pipeline with small random weights: all must behave as Stable Diffusion does."""
 
+import inspect
 import json
 import shutil
 
@@ -7,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_spec, make_tiny_unet, make_tiny_vae
+from diffusers import AutoPipelineForImage2Image
 from PIL import Image
 from workplace import DEMO
 
 from synthdiv.core.devices import one_thread
 from synthdiv.core.errors import StudyError
 from synthdiv.generation.families import FAMILIES
-from synthdiv.generation.generator import Generator, fingerprint_generator
+from synthdiv.generation.generator import Generator, Start, fingerprint_generator
 from synthdiv.generation.trial import try_generator
 
 CPU = torch.device("cpu")
@@ -205,6 +207,44 @@ def test_images_equal_those_of_a_plain_call_of_the_pipeline(pipeline):
     for image, other in zip(generate(spec)[:4], expected, strict=True):
         assert isinstance(other, Image.Image)
         np.testing.assert_array_equal(image, np.asarray(other))
+
+
+def make_images(count):
+    rng = np.random.default_rng(0)
+    return [Image.fromarray(rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)) for _ in range(count)]
+
+
+def change(spec, order, strength):
+    """Generate from some of the images, at guidance scale 1."""
+    images = make_images(len(PROMPTS))
+    start = Start(iter([images[n] for n in order]), strength)
+    prompts, seeds = [PROMPTS[n] for n in order], [SEEDS[n] for n in order]
+    return [np.asarray(image) for image in Generator(spec, CPU).generate_images(prompts, seeds, 1.0, start)]
+
+
+def test_images_from_images_equal_those_of_a_plain_call_of_diffusers_own_pipeline(pipeline):
+    spec = make_family_spec(pipeline[0], steps=4)
+    generator = Generator(spec, CPU)
+    call = AutoPipelineForImage2Image.from_pipe(generator.pipeline)
+    vae = call.vae
+    with one_thread(), torch.inference_mode():
+        latents = vae.encode(call.image_processor.preprocess(make_images(4))).latent_dist.mode()
+        expected = call(
+            prompt=PROMPTS[:4],
+            image=(latents - (vae.config.get("shift_factor") or 0)) * vae.config.scaling_factor,
+            strength=0.5,
+            generator=[torch.Generator().manual_seed(seed) for seed in SEEDS[:4]],
+            guidance_scale=1.0,
+            num_inference_steps=4,
+            **({} if "height" not in inspect.signature(call.__call__).parameters else {"height": 16, "width": 16}),
+            **spec["arguments"],
+        ).images
+    found = change(spec, range(6), 0.5)
+    for image, other in zip(found[:4], expected, strict=True):
+        np.testing.assert_array_equal(image, np.asarray(other))
+    order = [4, 2, 0, 5, 1]
+    for image, n in zip(change(spec, order, 0.5), order, strict=True):
+        np.testing.assert_array_equal(image, found[n])
 
 
 def test_the_recorded_kind_of_guidance_is_correct(pipeline):

@@ -13,7 +13,7 @@ from synthdiv.core.files import write_json
 from synthdiv.images.index import read_index
 from synthdiv.operations.embedding_costs import guess_seconds, tabulate_embedding_classifiers
 from synthdiv.operations.generation_progress import GenerationProgress
-from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation
+from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation, tabulate_rungs
 from synthdiv.operations.rates import Rates
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
@@ -45,6 +45,29 @@ def test_the_imagenet_study_has_the_papers_counts(imagenet, tmp_path):
     assert rows["prompt_probes/school-bus", "2.5"]["new_files"] == 4 * 24
     assert rows["synset", "7.5"]["new_files"] == 25_000
     assert len(list_experiments(imagenet)) == 36
+
+
+def test_the_rungs_of_a_ladder_and_their_trainings_are_priced(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config = yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text())
+    config["mixtures"] = {"ImageNet-1200": {"parts": [{"set": "ImageNet-IM", "images_per_class": 1200}]}}
+    config["classifiers"]["resnetrs152"]["train"].append("ImageNet-1200")
+    study = load_study(config | {"ladder": {"set": "Disamb-IM"}})
+    write_json(
+        {"device": "a GPU", "generators": {"sd15": {"images_per_s": 2.0, "images_per_s_unguided": 4.0}}},
+        tmp_path / "calibration.json",
+    )
+    rates = Rates(study, tmp_path)
+    rungs = {row["rung"]: row for row in tabulate_rungs(study, tmp_path, rates, ()).to_dicts()}
+    assert {(row["images"], row["shards"], row["done"]) for row in rungs.values()} == {(1_200_000, 100, 0)}
+    hours = [round(share * 1_200_000 / 4 / 3600, 1) for share in (0, 0, 0.25, 0.5, 0.75, 1)]
+    assert [row["hours"] for row in rungs.values()] == hours
+    trained = {
+        (row["classifier"], row["trained_on"]): row for row in tabulate_classifiers(study, tmp_path, rates, ()).to_dicts()
+    }
+    rung, whole = trained["resnetrs152", "ladder-vae"], trained["resnetrs152", "Disamb-IM"]
+    assert (rung["trainings"], rung["hours"]) == (whole["trainings"], whole["hours"])
+    assert not len(tabulate_rungs(load_study(config), tmp_path, rates, ()))
 
 
 def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):

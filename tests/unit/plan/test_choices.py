@@ -5,6 +5,7 @@ import yaml
 from workplace import REPOSITORY
 
 from synthdiv.config.problems import ConfigError
+from synthdiv.config.rungs import list_rungs
 from synthdiv.jobs.classifiers import (
     choose_training_sets,
     evaluate_classifier,
@@ -175,6 +176,9 @@ def test_the_demos_open_questions(monkeypatch):
         ("Disamb2.5-100", "Disamb2.5-200", "images"),
         ("Disamb2.5-200", "More2.5-IM", "images"),
     ]
+    rungs = [rung.training for rung in list_rungs(study.config)]
+    assert (rungs[0], rungs[-3:]) == ("Fashion-IM", ["ladder-captions", "ladder-prompts", "Disamb-IM"])
+    assert len(study.config.classifiers["small"].seeds) == 6
     assert study.config.generators == demo.config.generators
     assert study.config.classifiers["small"].recipe == demo.config.classifiers["small"].recipe
     assert study.sets["Fashion-IM"] == demo.sets["Fashion-IM"]

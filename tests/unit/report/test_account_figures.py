@@ -1,5 +1,7 @@
 """The waterfalls of accounts, and the sentences on them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,12 +9,21 @@ import pytest
 from synthdiv.core.tables import read_table, write_table
 from synthdiv.diagnosis.accounts import SCHEMA
 from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
-from synthdiv.report.figures.accounts import MOST_CLASSES, MOST_SETS, draw_accounts, plot_accounts, plot_shortfalls
+from synthdiv.report.figures.accounts import (
+    MOST_CLASSES,
+    MOST_SETS,
+    draw_accounts,
+    draw_ladder,
+    plot_accounts,
+    plot_ladder,
+    plot_shortfalls,
+)
 from synthdiv.report.summary import (
     SETTLED,
     find_unfit,
     summarise_accounts,
     summarise_choice,
+    summarise_ladder,
     summarise_shortcut,
     summarise_shortfalls,
     summarise_suspicions,
@@ -103,6 +114,53 @@ def test_accounts_in_words():
     assert summarise_accounts(ahead) == [
         "A is 1.0 points [-1.0, 3.0] ahead of N (c, evaluated on N): +1.0 points [-1.0, 3.0] from N to A, which no "
         "intervention prices (one set more)."
+    ]
+
+
+LADDER = pl.DataFrame(
+    [
+        {"classifier": "c", "evaluation_set": evaluated, "step": n, "base": base, "changed": changed, "changes": changes}
+        | {"gain": gain, "gain_low": gain - 0.02, "gain_high": gain + 0.02, "monotone": monotone}
+        for evaluated in ("N", "Other")
+        for n, (base, changed, changes, gain, monotone) in enumerate(
+            [
+                ("N", "A", "the whole ladder", -0.06, "within noise"),
+                ("N", "ladder-vae", "encoded and decoded", -0.07, None),
+                ("ladder-vae", "A", "guidance scale 1 to 7.5", 0.01, None),
+            ]
+        )
+    ]
+)
+
+
+def test_the_steps_of_a_ladder_follow_each_other(tmp_path):
+    write_table(LADDER.with_columns(gain_low=None, gain_high=None), tmp_path / "ladder.csv")
+    (without,) = draw_ladder(SimpleNamespace(table=tmp_path / "ladder.csv")).axes
+    (ax,) = plot_ladder(LADDER).axes
+    np.testing.assert_allclose([(bar.get_x(), bar.get_width()) for bar in ax.patches], [(0, -7), (-7, 1), (0, -6)])
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["encoded and decoded: -7.0", "guidance scale 1 to 7.5: +1.0", "in all: -6.0"]
+    assert ax.get_title(loc="left") == "N to A"
+    intervals = [one for one in ax.collections if one.get_linewidth() == 0.9]
+    np.testing.assert_allclose([one.get_segments()[0][:, 0] for one in intervals], [(-9, -5), (-8, -4), (-8, -4)])
+    assert len(without.collections) == len(ax.collections) - len(intervals)
+
+
+@pytest.mark.parametrize(
+    ("monotone", "sentence"),
+    [
+        ("within noise", ["A step gains, but not beyond noise: the ladder may be monotone."]),
+        ("no", ["The ladder is not monotone: a step gains beyond noise."]),
+        ("yes", ["No step gains: the ladder is monotone."]),
+        (None, []),
+    ],
+)
+def test_the_ladder_in_words(monotone, sentence):
+    table = LADDER.with_columns(monotone=pl.lit(monotone, dtype=pl.String))
+    assert summarise_ladder(table) == [
+        "A is 6.0 points [4.0, 8.0] behind N (c, evaluated on N), in points: encoded and decoded (-7.0 [-9.0, -5.0]); "
+        "guidance scale 1 to 7.5 (+1.0 [-1.0, 3.0]).",
+        *sentence,
     ]
 
 

@@ -29,7 +29,7 @@ from synthdiv.classifiers.training.learner import Learner
 from synthdiv.classifiers.training.log import ROWS, is_finished, write_log
 from synthdiv.classifiers.training.processes import Process, join_processes
 from synthdiv.classifiers.training.sampler import TrainingSampler
-from synthdiv.classifiers.training_set import Part, TrainingSet, gather_images, gather_training_set
+from synthdiv.classifiers.training_set import Part, TrainingSet, gather_training_set
 from synthdiv.core.devices import describe_use
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import replace_atomically
@@ -38,6 +38,7 @@ from synthdiv.core.hub import explain_refusal
 from synthdiv.core.jobs import report_work, start_job, stop_job
 from synthdiv.core.manifests import hash_file
 from synthdiv.images.index import digest_images, locate_images
+from synthdiv.images.subsets import gather_images
 from synthdiv.images.torch_dataset import ImageDataset, SampledImages
 from synthdiv.plan.parts import EVALUATION_KEYS
 

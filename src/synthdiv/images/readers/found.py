@@ -132,5 +132,30 @@ class Labels:
         return f"of another class ({value})" if class_id is None else f"of class {keys[class_id]}"
 
 
+class FoundLabels(Labels):
+    """Take every label as a class, to find out which classes there are.
+
+    Attributes
+    ----------
+    names : dict of str to int
+        The classes in the order in which they were found.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.names: dict[str, int] = {}
+
+    def find(self, value: Any, where: str) -> int:
+        """Return the number of a label's class."""
+        if value is None:
+            raise StudyError(f"{where}: there is no label")
+        return self.names.setdefault(_compose(str(value).strip()), len(self.names))
+
+    def choose(self, readings: Mapping[str, Any], where: str) -> int:
+        """Return the number of a class: of several readings of a label, one that is a name and not a number counts."""
+        named = [value for value in readings.values() if not str(value).strip().isdecimal()]
+        return self.find((named or list(readings.values()))[0], where)
+
+
 def _compose(text: str) -> str:
     return unicodedata.normalize("NFC", text)

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from synthdiv.core.errors import StudyError
 from synthdiv.images.image_source import ImageFiles
 from synthdiv.images.readers.folders import count_beside, find_in_class_folder, find_in_flat_folder
-from synthdiv.images.readers.found import FoundImage, Labels, LeftOut
+from synthdiv.images.readers.found import FoundImage, FoundLabels, Labels, LeftOut
 from synthdiv.images.readers.idx import find_in_idx, read_idx_images
 from synthdiv.images.readers.parquet import find_in_parquet, read_parquet_images
 from synthdiv.images.readers.tars import find_in_tar
@@ -71,7 +71,7 @@ def find_images(
         assert source.labels is not None
         parts = [partial(find_in_idx, paths[0], source.labels, labels, others[0])]
     with ThreadPoolExecutor(threads) as pool:
-        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2)
+        listed = tqdm(pool.map(lambda part: list(part()), parts), total=len(parts), desc="list", mininterval=2, delay=2)
         try:
             found = [image for images in listed for image in images]
             beside = count_beside(paths) if form == "folder" else Counter[str]()
@@ -93,3 +93,26 @@ def read_rows(path: str) -> Iterator[bytes]:
         If a row holds no image.
     """
     return read_parquet_images(path) if path.endswith(".parquet") else read_idx_images(path)
+
+
+def list_labels(source: ImageFiles) -> list[str]:
+    """List the labels in the tars, Parquet or IDX files of a source, in the order of the classes that they may become.
+
+    Raises
+    ------
+    StudyError
+        If its files have no labels, or cannot be read in their form.
+    """
+    labels, others, used = FoundLabels(), Counter[str](), set[int]()
+    for path in source.paths:
+        if source.form == "tar":
+            found = find_in_tar(path, labels, others, source.label)
+        elif source.form == "parquet":
+            found = find_in_parquet(path, labels, others, source.label)
+        elif source.form == "idx" and source.labels is not None:
+            found = find_in_idx(path, source.labels, labels, others)
+        else:
+            raise StudyError(f"{path} has no file of labels: name a class table")
+        used |= {image.class_id for image in found}
+    names = [name for name, number in labels.names.items() if number in used]
+    return sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name))

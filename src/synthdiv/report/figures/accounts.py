@@ -1,4 +1,4 @@
-"""Plot the accounts of training sets as waterfalls, and the classes that fall short."""
+"""Plot the accounts of training sets and the ladder as waterfalls, and the classes that fall short."""
 
 from __future__ import annotations
 
@@ -105,11 +105,24 @@ def _list_steps(table: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _draw_waterfall(ax: Axes, table: pl.DataFrame, colours: Mapping[str, str] = COLOURS) -> None:
     total, steps = table.filter(kind=TOTAL).to_dicts()[0], _list_steps(table)
+    _draw_steps(ax, total, steps, [_describe_step(step) for step in steps], colours)
+    order = next((step["order"] for step in steps if step["order"]), "")
+    ax.set_title(f"{total['train_set']}{f' ({order})' if order else ''}", loc="left", fontsize=9, fontweight="bold")
+
+
+def _draw_steps(
+    ax: Axes,
+    total: dict[str, Any],
+    steps: list[dict[str, Any]],
+    labels: list[str],
+    colours: Mapping[str, str] = COLOURS,
+) -> None:
+    """Draw each step as a bar from where the last one ended, and below them the total."""
     reached = 0.0
     ax.axvline(0, color="0.6", linewidth=0.8)
     for n, step in enumerate(steps):
         gain = 100 * step["gain"]
-        if step["kind"] == NOT_PRICED:
+        if step.get("kind") == NOT_PRICED:
             ax.barh(n, gain, left=reached, facecolor="none", edgecolor="0.5", hatch="////", height=0.7)
         else:
             ax.barh(n, gain, left=reached, color=colours["loss" if gain < 0 else "gain"], height=0.7)
@@ -118,11 +131,9 @@ def _draw_waterfall(ax: Axes, table: pl.DataFrame, colours: Mapping[str, str] = 
         ax.vlines(reached, n + 0.35, n + 0.65, color="0.5", linewidth=0.6)
     ax.barh(len(steps), reached, color=colours["total"], height=0.7)
     _draw_interval(ax, len(steps), 0.0, total)
-    ax.set_yticks(range(len(steps) + 1), [*map(_describe_step, steps), f"in all: {100 * total['gain']:+.1f}"])
+    ax.set_yticks(range(len(steps) + 1), [*labels, f"in all: {100 * total['gain']:+.1f}"])
     ax.invert_yaxis()
     ax.tick_params(axis="y", length=0)
-    order = next((step["order"] for step in steps if step["order"]), "")
-    ax.set_title(f"{total['train_set']}{f' ({order})' if order else ''}", loc="left", fontsize=9, fontweight="bold")
 
 
 def _draw_interval(ax: Axes, row: int, start: float, step: dict[str, Any]) -> None:
@@ -136,6 +147,23 @@ def _describe_step(step: dict[str, Any]) -> str:
     if step["kind"] == NOT_PRICED:
         return f"to {step['changed']}: {gain}"
     return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
+
+
+def plot_ladder(ladder: pl.DataFrame) -> Figure:
+    """Plot the steps of the ladder on the classifier's first evaluation set.
+
+    Parameters
+    ----------
+    ladder : polars.DataFrame
+        Columns of :data:`synthdiv.diagnosis.ladder.SCHEMA`.
+    """
+    total, *steps = select_first(ladder).to_dicts()
+    figure = Figure(figsize=(8, 0.27 * len(steps) + 1.2), layout="constrained")
+    ax = figure.subplots()
+    _draw_steps(ax, total, steps, [f"{step['changes']}: {100 * step['gain']:+.1f}" for step in steps])
+    ax.set_title(f"{total['base']} to {total['changed']}", loc="left", fontsize=9, fontweight="bold")
+    ax.set_xlabel(f"top-1, points compared with training on {total['base']}")
+    return figure
 
 
 def plot_shortfalls(shortfalls: pl.DataFrame) -> Figure:
@@ -190,6 +218,13 @@ def draw_shortfalls(files: Any) -> Figure:
 
 def draw_accounts(files: Any) -> Figure:
     """Draw the accounts of the training sets."""
-    return plot_accounts(
-        read_table(files.table, list_text_columns("accounts")).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
-    )
+    return plot_accounts(_read_steps(files.table, "accounts"))
+
+
+def draw_ladder(files: Any) -> Figure:
+    """Draw the ladder."""
+    return plot_ladder(_read_steps(files.table, "ladder"))
+
+
+def _read_steps(path: str, name: str) -> pl.DataFrame:
+    return read_table(path, list_text_columns(name)).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))

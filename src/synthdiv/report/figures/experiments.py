@@ -21,7 +21,7 @@ def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queri
     experiments : polars.DataFrame
         From :func:`synthdiv.analysis.matrix.tabulate_experiments`.
     references, queries : sequences of str
-        The columns and the rows, in order.
+        The rows and the columns, in order.
     """
     panels = {
         "centroid_accuracy": "Centroid Accuracy",
@@ -29,15 +29,15 @@ def plot_experiments(experiments: pl.DataFrame, references: Sequence[str], queri
         "knn5_accuracy": "k-NN accuracy, k = 5",
         "mean_cosine": "average cosine similarity",
     }
-    figure = Figure(figsize=(2.4 + 1.5 * len(references), 2.4 + 1.1 * len(queries)), layout="constrained")
+    figure = Figure(figsize=(2.4 + 1.5 * len(queries), 2.4 + 1.1 * len(references)), layout="constrained")
     axes = figure.subplots(2, 2, sharex=True, sharey=True)
     for ax, (column, title) in zip(axes.flat, panels.items(), strict=True):
-        cells = {(row["query"], row["reference"]): row[column] for row in experiments.iter_rows(named=True)}
-        grid = np.array([[cells[query, reference] for reference in references] for query in queries], dtype=float)
-        fill_cells(ax, grid, queries, references)
+        cells = {(row["reference"], row["query"]): row[column] for row in experiments.iter_rows(named=True)}
+        grid = np.array([[cells[reference, query] for query in queries] for reference in references], dtype=float)
+        fill_cells(ax, grid, references, queries)
         ax.set_title(title)
-    figure.supxlabel("reference set (training split)")
-    figure.supylabel("query set (evaluation split)")
+    figure.supxlabel("query set (evaluation split)")
+    figure.supylabel("reference set (training split)")
     return figure
 
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 from synthdiv.core.files import replace_atomically
 
 matplotlib.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.fonttype": "none"})
-matplotlib.rcParams["svg.hashsalt"] = "synthdiv"  # the same figure has the same ids
 matplotlib.rcParams["text.parse_math"] = False  # a class may be called $1 or $x$
+matplotlib.rcParams |= {"pdf.fonttype": 42, "svg.hashsalt": "synthdiv"}  # text as text; the same ids each time
 DPI = 200  # twice a screen's resolution, and enough for print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 """Okabe and Ito's palette, which is safe for colour-blind readers."""
@@ -45,10 +45,15 @@ def style_sets(names: Sequence[str], natural: str | None) -> dict[str, SetStyle]
     return styles if natural is None else {natural: SetStyle(PALETTE[-1], MARKERS[0])} | styles
 
 
+DATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+"""What each format's metadata must leave out, so that the same figure is the same file."""
+
+
 def save_figure(figure: Figure, path: Path | str) -> None:
-    """Write a figure as PNG, without a date."""
+    """Write a figure as PNG, SVG or PDF, by the path's suffix, without a date."""
+    kind = Path(path).suffix.removeprefix(".")
     with replace_atomically(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+        figure.savefig(temporary, format=kind, dpi=DPI, bbox_inches="tight", metadata=DATED[kind])
 
 
 def spread_evenly(count: int, most: int) -> list[int]:

@@ -9,20 +9,19 @@ import polars as pl
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.page.forest import Forest
 from synthdiv.report.page.numbers import Tables, count, points
-from synthdiv.report.summary import (
-    find_unfit,
-    percent,
-    summarise_audit,
-    summarise_claims,
-    summarise_leakage,
-    summarise_leaked_accuracy,
-)
+from synthdiv.report.summary import find_unfit, percent
 
 Part = tuple[str, list[str]]
 """A heading, and sentences."""
 
 
-def list_trust(tables: Tables, job: WriteSummary, forests: Sequence[Forest], versions: Mapping[str, str]) -> list[Part]:
+def list_trust(
+    tables: Tables,
+    job: WriteSummary,
+    forests: Sequence[Forest],
+    versions: Mapping[str, str],
+    findings: Sequence[Part],
+) -> list[Part]:
     """Return the parts of the section.
 
     Parameters
@@ -32,21 +31,18 @@ def list_trust(tables: Tables, job: WriteSummary, forests: Sequence[Forest], ver
     forests : sequence of Forest
     versions : mapping of str to str
         The versions of packages.
+    findings : sequence of (str, sentences)
+        What the study found about images that sets share, published claims and contradictions.
     """
     unfit = (
         []
         if job.natural is None
         else list(find_unfit(tables["experiments"], job.natural, job.reference, len(job.class_names)).values())
     )
-    leakage = summarise_leakage(tables["leakage"]) if "leakage" in tables else ["No images were compared."]
-    if "leakage_accuracy" in tables:
-        leakage += summarise_leaked_accuracy(tables["leakage_accuracy"])
     parts = [
         ("Encoder", unfit + _say_fitness(tables, job, unfit) + _say_agreement(tables)),
-        ("Leakage and duplicates", leakage),
         ("Seeds and sizes", _say_sizes(forests) + _say_natural_images(tables)),
-        ("Published claims, tested on this study", summarise_claims(tables["claims"])),
-        ("Contradictory metrics", summarise_audit(tables["audit"]) or ["The audit found none."]),
+        *findings,
         ("Versions", [", ".join(f"{name} {version}" for name, version in versions.items()) + "."] if versions else []),
     ]
     return [part for part in parts if part[1]]

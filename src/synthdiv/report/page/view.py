@@ -10,6 +10,7 @@ import polars as pl
 
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.figures.style import SetStyle, style_sets
+from synthdiv.report.findings import list_findings
 from synthdiv.report.page.actions import Action, Proposal, list_actions, list_proposals
 from synthdiv.report.page.classes import ClassTable, tabulate_classes
 from synthdiv.report.page.drawings import Drawing, draw_accounts, draw_forest
@@ -19,19 +20,22 @@ from synthdiv.report.page.pictures import Pictures, choose_pictured
 from synthdiv.report.page.reasons import Account, Suspicion, list_accounts, list_suspicions
 from synthdiv.report.page.trust import Part, list_trust
 from synthdiv.report.page.verdict import Verdict, find_verdicts
-from synthdiv.report.summary import (
-    find_unfit,
-    summarise_accounts,
-    summarise_classifiers,
-    summarise_diversity,
-    summarise_experiments,
-    summarise_interventions,
-    summarise_shortcut,
-    summarise_shortfalls,
-    summarise_split,
-    summarise_suspicions,
-    summarise_transfer,
-)
+
+PLACES = {
+    "Which training set is best": "sets",
+    "Accuracy when trained on them": "sets",
+    "Transfer of their features": "sets",
+    "Recognition of natural images": "sets",
+    "Diversity of the sets": "sets",
+    "Where accuracy is lost": "why",
+    "From natural to generated images": "why",
+    "Suspected causes": "why",
+    "Diversity or shift": "why",
+    "Which classes fall short": "classes",
+    "What each setting is worth": "do",
+    "Natural and generated classes in one training set": "do",
+}
+"""The section that shows the sentences of a finding; those of others are in the section on trust."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,7 @@ def build_page(
     read_pictures : callable
         From sets and classes to their pictures.
     """
-    verdicts = find_verdicts(tables, job)
+    verdicts, sentences = find_verdicts(tables, job), _place_findings(job, tables)
     forests = tabulate_forests(tables, verdicts)
     accounts, n_accounts = list_accounts(tables, verdicts)
     classes = tabulate_classes(tables, job, verdicts, prompts)
@@ -132,8 +136,8 @@ def build_page(
         actions=actions,
         tried=tried,
         proposals=list_proposals(tables, verdicts),
-        trust=list_trust(tables, job, forests, versions),
-        sentences=_write_sentences(tables, job),
+        trust=list_trust(tables, job, forests, versions, sentences["trust"]),
+        sentences=sentences,
         tables=sorted(tables),
     )
 
@@ -145,35 +149,11 @@ def _list_sets(tables: Tables, job: WriteSummary, forests: Sequence[Forest]) -> 
     return list(dict.fromkeys([*job.pictured, *job.generated, *named]))
 
 
-def _write_sentences(tables: Tables, job: WriteSummary) -> dict[str, list[Part]]:
+def _place_findings(job: WriteSummary, tables: Tables) -> dict[str, list[Part]]:
     """Return the findings in sentences, by section."""
-    natural = job.natural
-    found: dict[str, list[Part]] = {name: [] for name in ("sets", "why", "classes", "do")}
-    if natural is not None and "classifier_means" in tables:
-        sentences = summarise_classifiers(tables["classifier_means"], tables["classifier_differences"], natural)
-        found["sets"].append(("Accuracy when trained on them", sentences))
-    if natural is not None and "transfer_means" in tables:
-        found["sets"].append(("Transfer of their features", summarise_transfer(tables["transfer_means"], natural)))
-    if natural is not None:
-        sentences = summarise_experiments(tables["experiments"], tables["experiment_differences"], natural)
-        found["sets"].append(("Recognition of natural images by class centroids", sentences))
-        found["sets"].append(("Diversity of the sets", summarise_diversity(tables["centroid_distance"], natural)))
-    if "accounts" in tables:
-        found["why"].append(("Where accuracy is lost", summarise_accounts(tables["accounts"])))
-    if "causes" in tables:
-        assert natural is not None
-        unfit = find_unfit(tables["experiments"], natural, job.reference, len(job.class_names))
-        sentences = summarise_suspicions(tables["suspicions"], tables["causes"], tables.get("shortfalls"), unfit)
-        found["why"].append(("Suspected causes", sentences))
-    if "error_split" in tables:
-        found["why"].append(("Diversity or shift", summarise_split(tables["error_split"], natural, job.reference)))
-    if "shortfalls" in tables:
-        found["classes"].append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
-    if "interventions" in tables:
-        found["do"].append(("What each setting is worth", summarise_interventions(tables["interventions"])))
-    if "shortcut" in tables:
-        sentences = summarise_shortcut(tables["shortcut"])
-        found["do"].append(("Natural and generated classes in one training set", sentences))
+    found: dict[str, list[Part]] = {name: [] for name in ("sets", "why", "classes", "do", "trust")}
+    for heading, sentences in list_findings(job, tables):
+        found[PLACES.get(heading, "trust")].append((heading, sentences))
     return found
 
 
