@@ -99,7 +99,14 @@ def make_tables(names=NAMES, sets=("A", "B", "C"), without=()):
     ]
     suspected = {"cause": "diversity", "n_suspected": 2, "n_classes": len(names)}
     tested = {"set": "C", "classifier": "net", "tested_by": "A", "setting": "prompts", "before": "short", "after": "long"}
-    tested |= {"gain": 0.248, "gain_low": 0.215, "gain_high": 0.281, "verdict": "right"}
+    tested |= {
+        "gain": 0.248,
+        "gain_low": 0.215,
+        "gain_high": 0.281,
+        "verdict": "right",
+        "hit_rate": 0.934,
+        "false_rate": 0.026,
+    }
     open_one = {"test": "lower the guidance scale", "config_lines": "sets: {A-g2: {}}", "n_images": 1280}
     suspicions = [suspected | row for row in ({"set": "A"} | open_one, tested) if row["set"] in sets]
     pairs = [(one, other) for one in ("N", *sets) for other in ("N", *sets) if one < other]

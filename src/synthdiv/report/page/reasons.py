@@ -10,6 +10,7 @@ import polars as pl
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.report.page.numbers import Tables, bounds, points
 from synthdiv.report.page.verdict import Verdict
+from synthdiv.report.summary import percent
 
 MOST_ACCOUNTS = 12
 """Accounts of a classifier that are shown, at most."""
@@ -46,6 +47,8 @@ class Suspicion:
     set_name, cause : str
     classes : str
         In how many of the set's classes.
+    planted : str
+        How often such suspicions were right where the cause was planted; empty if this was not measured.
     test : str
         The intervention that tested it; empty if none did.
     gain : str
@@ -57,6 +60,7 @@ class Suspicion:
     set_name: str
     cause: str
     classes: str
+    planted: str
     test: str
     gain: str
     verdict: str
@@ -108,6 +112,7 @@ def list_suspicions(tables: Tables) -> list[Suspicion]:
             row["set"],
             row["cause"],
             f"{row['n_suspected']} of {row['n_classes']}",
+            "" if row["hit_rate"] is None else f"{percent(row['hit_rate'])}, {percent(row['false_rate'])}",
             f"{row['setting']} {row['before']} → {row['after']} (to {row['tested_by']})" if row["tested_by"] else "",
             f"{points(row['gain'])} {bounds(row['gain_low'], row['gain_high'])}".strip() if row["tested_by"] else "",
             (row["verdict"] or "no interval: it needs several training seeds") if row["tested_by"] else UNTESTED,
