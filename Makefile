@@ -40,7 +40,7 @@ demo: $(VENV)/.installed  ## run the demo study and write its report
 	@echo
 	@echo "Done. Open:"
 	@echo "  results/demo/report.html                   the report, for a browser"
-	@echo "  results/demo/summary.html                  the study's findings as text"
+	@echo "  results/demo/summary.html                  which training set to take, and why others fall short"
 	@echo "  results/demo/tables/accounts.csv           where the accuracy of each training set is lost"
 	@echo "  results/demo/tables/shortfalls.csv         which classes fall short, and what is known of them"
 	@echo "  results/demo/tables/experiments.csv        the reference x query matrix"

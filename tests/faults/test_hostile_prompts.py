@@ -1,11 +1,13 @@
 """Test that prompts and names with quotes, scripts, shell commands or formulas are plain text everywhere."""
 
 import csv
+import re
 from html.parser import HTMLParser
 
 import numpy as np
 import polars as pl
 import pytest
+import small_page
 import small_study
 from traps import CALL, accept, make_study
 from workplace import DEMO, Workplace
@@ -21,7 +23,6 @@ from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import list_generation_runs, list_shards
 from synthdiv.prompts.class_tables import ClassRow
 from synthdiv.prompts.datasets import build_datasets
-from synthdiv.report import summary
 from synthdiv.report.figures.images import paste_images
 from synthdiv.report.figures.style import save_figure
 from synthdiv.report.table_pages import write_table_page
@@ -98,22 +99,34 @@ def count_tags(page):
 
 
 @FOR_EACH_TEXT
-def test_a_text_adds_no_tags_to_a_page(text):
-    """The summary and the table pages have the same tags for any text (the review's pages have a test of their own)."""
-
-    def make_summary(word):
-        return summary.write_page(word, [(word, [word, word])])
+def test_a_text_adds_no_tags_to_a_page_of_tables(text):
+    """The review's pages have a test of their own."""
 
     def make_tables(word):
         return write_table_page(word, [("causes", word, pl.DataFrame({"name": [word], "n": [1]}))])
 
-    for make in (make_summary, make_tables):
-        page, plain = make(text), make("plain")
-        assert count_tags(page) == count_tags(plain)
-        assert page.count("<script") == plain.count("<script")
-        assert page.count("</script") == plain.count("</script")
-        assert page.count("<img") == plain.count("<img")
-    assert " ".join(Tags(make_summary(text)).text.split()).count(" ".join(text.split())) == 4 + 1
+    check_tags(make_tables(text), make_tables("plain"))
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from")
+@pytest.mark.filterwarnings("ignore:Matplotlib currently does not support")
+def test_texts_add_no_tags_to_the_summary():
+    """Each is the name of a class, and all together those of a set, a setting and advice."""
+    texts = list(TEXTS.values())
+    page = small_page.make_html(*small_page.replace_names(texts))
+    plain = small_page.make_html(*small_page.replace_names([f"plain {n}" for n in range(len(texts))]))
+    without_figures = [re.sub("<svg.*?</svg>", "<svg>", one, flags=re.DOTALL) for one in (page, plain)]
+    check_tags(*without_figures)
+    assert page.count("<svg") == page.count("</svg>") == plain.count("<svg")
+    shown = " ".join(Tags(page).text.split())
+    assert [text for text in texts if " ".join(text.split()) not in shown] == []
+
+
+def check_tags(page, plain):
+    assert count_tags(page) == count_tags(plain)
+    assert page.count("<script") == plain.count("<script")
+    assert page.count("</script") == plain.count("</script")
+    assert page.count("<img") == plain.count("<img")
 
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from")

@@ -163,13 +163,14 @@ def test_the_report_in_a_browser(finished, tmp_path):
         wait_until(driver, lambda: figure.size["width"] > 300)  # the menu takes a moment to close
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
     page = (finished.results / "summary.html").read_text()
-    headings = re.findall(r"<h2>(.*?)</h2>", page)
-    assert headings[:4] == [
-        "Which training set is best",
-        "Where accuracy is lost",
-        "What each setting is worth",
-        "Which classes fall short",
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["Verdict", "Which set", "Why", "Classes", "Look", "Do", "Trust"]
+    assert re.findall('class="headline">(.*?)</p>', page) == [
+        "Undecided: Disamb2.5-IM is ahead, but the sets cannot be told apart."
     ]
+    assert page.count("<img") > 50
+    linked = set(re.findall(r'href="([^"#]+)"', page))
+    assert linked
+    assert [link for link in linked if not (finished.results / link).exists()] == []
     with open_page(finished.results / "summary.html", PHONE) as driver:
         assert driver.execute_script("return document.documentElement.scrollWidth") <= PHONE[0]
 

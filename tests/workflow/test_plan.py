@@ -472,8 +472,10 @@ def test_without_natural_images_no_class_has_a_cause(workplace, demo_config):
 
 def test_the_summary_reads_every_table_that_it_summarises():
     """A table that is no input of the rule would be left out without a word."""
-    module = (REPOSITORY / "src/synthdiv/report/findings.py").read_text()
-    asked = set(re.findall(r'tables\["(\w+)"\]|tables\.get\("(\w+)"\)', module))
+    report = REPOSITORY / "src/synthdiv/report"
+    modules = [report / "findings.py", *(report / "page").glob("*.py")]
+    patterns = r'"(\w+)" (?:not )?in tables|tables\["(\w+)"\]|tables\.get\("(\w+)"\)'
+    asked = {names for module in modules for names in re.findall(patterns, module.read_text())}
     (rule,) = re.findall(
         r"rule write_summary:.*?\n    output:", (REPOSITORY / "workflow/rules/report.smk").read_text(), re.DOTALL
     )

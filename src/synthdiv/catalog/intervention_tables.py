@@ -31,6 +31,11 @@ TABLES = (
             number("difference", "`top1` minus that of the best set", -1, 0),
             *bounds("difference"),
             Column("best", "whether it is the best set, the anchor of the accounts", "boolean"),
+            number("detectable", "smallest difference between two of these sets that is found with 80 % probability", 0),
+            integer(
+                "enough_seeds", "for a set that may be as good as the best one: training seeds that alone tell them apart"
+            ),
+            integer("enough_images", "the same: images that alone tell them apart; empty if 20 times as many do not"),
         ),
         CHAPTER,
         note=(

@@ -10,7 +10,7 @@ from pathlib import Path
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import read_text, replace_atomically
 
-RESULTS_FORMAT = 7
+RESULTS_FORMAT = 8
 """Increase this when files, columns or their meaning change, so that results of an older version are never half read."""
 OTHERWISE = (
     "move the folder away or delete it, or give the study another name (generated images stay in the archive and are used "

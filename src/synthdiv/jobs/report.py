@@ -10,9 +10,11 @@ import re
 from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
 from synthdiv.jobs.figures import list_figures, name_figures
-from synthdiv.jobs.files import has_result, list_results
+from synthdiv.jobs.files import find_set_indices, has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.experiments import find_natural_reference, list_diagnosis_references
+from synthdiv.plan.classifiers import list_answering, list_choices
+from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
+from synthdiv.plan.sets import list_image_sets
 from synthdiv.plan.study import Study
 
 
@@ -26,13 +28,26 @@ class WriteSummary(Job):
         The natural set.
     reference : str or None
         The reference set of the error split.
-    n_classes : int
+    class_names : tuple of str
+        By class_id.
+    generated : tuple of str
+        The image sets that are compared with the natural one.
+    choices : mapping of str to tuple of str
+        For each classifier with training sets, those that one can choose from.
+    pictured : tuple of str
+        The sets with images, in the order of their indices among the inputs.
+    datasets : tuple of str
+        The datasets, in the order of their prompts among the inputs.
     """
 
     study: str
     natural: str | None
     reference: str | None
-    n_classes: int
+    class_names: tuple[str, ...]
+    generated: tuple[str, ...]
+    choices: dict[str, tuple[str, ...]]
+    pictured: tuple[str, ...]
+    datasets: tuple[str, ...]
 
 
 class WriteTablePage(Job):
@@ -58,6 +73,23 @@ def list_report_tables(study: Study) -> list[str]:
     return list_results(study, *({table.rule for table in TABLES.values()} - {"tabulate_jobs", "write_review"}))
 
 
+def list_pictured(study: Study) -> list[str]:
+    """List the sets whose images the summary shows: all with images, but for natural ones that serve to evaluate alone."""
+    names = [name for name in list_image_sets(study) if study.sets[name].embeddings is None]
+    natural = find_natural_reference(study)
+    return [name for name in names if name == natural or not study.sets[name].is_natural]
+
+
+def list_pictured_indices(study: Study) -> list[str]:
+    """List the file that represents the indices of each of these sets."""
+    return [find_set_indices(study, name) for name in list_pictured(study)]
+
+
+def list_summary_prompts(study: Study) -> list[str]:
+    """List the prompts of each dataset."""
+    return [f"<results>/prompts/{name}.csv" for name in study.datasets]
+
+
 @plans()
 def write_summary(study: Study) -> WriteSummary:
     """Plan the summary."""
@@ -65,7 +97,11 @@ def write_summary(study: Study) -> WriteSummary:
         study=study.name,
         natural=find_natural_reference(study),
         reference=next(iter(list_diagnosis_references(study)), None),
-        n_classes=len(study.classes),
+        class_names=tuple(row.name for row in study.classes),
+        generated=tuple(list_diagnosed(study)),
+        choices={name: tuple(list_choices(study, name)) for name in list_answering(study)},
+        pictured=tuple(list_pictured(study)),
+        datasets=tuple(study.datasets),
     )
 
 
@@ -106,8 +142,7 @@ def list_report_results(study: Study) -> list[str]:
     """List everything that the report shows of the study itself."""
     figures = name_figures(study, [name for name in list_figures(study) if name != "jobs"])
     pages = ["<results>/summary.html", *(f"<results>/tables/{one['page']}.html" for one in list_pages(study))]
-    prompts = [f"<results>/prompts/{name}.csv" for name in study.datasets]
-    return list_report_tables(study) + figures + prompts + pages
+    return list_report_tables(study) + figures + list_summary_prompts(study) + pages
 
 
 @plans()

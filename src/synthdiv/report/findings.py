@@ -60,7 +60,7 @@ def list_findings(job: WriteSummary, tables: Mapping[str, pl.DataFrame]) -> list
     if has("shortfalls"):
         parts.append(("Which classes fall short", summarise_shortfalls(tables["shortfalls"])))
     if has("causes", "suspicions", "experiments") and natural is not None:
-        unfit = find_unfit(tables["experiments"], natural, job.reference, job.n_classes)
+        unfit = find_unfit(tables["experiments"], natural, job.reference, len(job.class_names))
         found = summarise_suspicions(tables["suspicions"], tables["causes"], tables.get("shortfalls"), unfit)
         parts.append(("Suspected causes", found))
     if has("error_split"):

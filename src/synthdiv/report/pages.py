@@ -1,4 +1,4 @@
-"""The frame of every HTML page: a head with title and style, and a body; no external resources."""
+"""The frame of the HTML pages of tables and reviews: a head with title and style, and a body; no external resources."""
 
 from __future__ import annotations
 

@@ -8,8 +8,7 @@ function from tables to sentences.
 
 from __future__ import annotations
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import polars as pl
 
@@ -17,7 +16,6 @@ from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_f
 from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.diagnosis.ladder import NO, WITHIN_NOISE, YES
 from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED, list_class_causes
-from synthdiv.report.pages import make_page
 
 SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
 MONOTONE = {
@@ -26,16 +24,6 @@ MONOTONE = {
     WITHIN_NOISE: "A step gains, but not beyond noise: the ladder may be monotone.",
 }
 MOST_NAMES = 8
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 1.5rem auto; padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 1.4rem 0 0.3rem; }
-ul { padding-left: 1.2rem; margin: 0; } li { margin: 0.25rem 0; } p.note { color: #555; }
-"""
-NOTE = """
-<p class="note">Each sentence is made from the study's tables. In brackets: 95 % intervals, in points where the value is in
-percent. Results that are not beyond noise are left out, except those of interventions: differences of accuracy after
-correction for multiple comparisons, differences of Centroid Distance and centroid-shift by their intervals.</p>
-"""
 
 
 def percent(value: float) -> str:
@@ -45,7 +33,10 @@ def percent(value: float) -> str:
 
 def span(low: float | None, high: float | None, *, scale: float = 100, digits: int = 1) -> str:
     """Return the interval in brackets, or an empty text if there is none."""
-    return "" if low is None or high is None else f" [{scale * low:.{digits}f}, {scale * high:.{digits}f}]"
+    if low is None or high is None:
+        return ""
+    first, last = (round(scale * end, digits) + 0.0 for end in (low, high))  # no -0.0
+    return f" [{first:.{digits}f}, {last:.{digits}f}]"
 
 
 def list_names(names: Sequence[str], separator: str = ", ") -> str:
@@ -127,16 +118,17 @@ def summarise_choice(selection: pl.DataFrame, accounts: pl.DataFrame) -> list[st
         )
         total = select_first(accounts).filter(classifier=name, train_set=best["train_set"], kind=TOTAL)
         for row in total.filter(pl.col("natural").is_not_null()).iter_rows(named=True):
-            sentences.append(f"On the evaluation images of {row['evaluation_set']}, it is {_describe_shortfall(row)}.")
+            sentences.append(f"On the evaluation images of {row['evaluation_set']}, it is {describe_shortfall(row)}.")
     return sentences
 
 
-def _describe_shortfall(row: Mapping) -> str:
+def describe_shortfall(row: Mapping) -> str:
+    """Return how far a training set is behind another one, or ahead of it, from the total of its account."""
     low, high = row["gain_low"], row["gain_high"]
     if row["gain"] > 0:
         return f"{100 * row['gain']:.1f} points{span(low, high)} ahead of {row['base']}"
     bounds = "" if low is None else span(-high, -low)
-    return f"{-100 * row['gain']:.1f} points{bounds} behind {row['base']}"
+    return f"{abs(100 * row['gain']):.1f} points{bounds} behind {row['base']}"
 
 
 def summarise_accounts(accounts: pl.DataFrame) -> list[str]:
@@ -151,7 +143,7 @@ def summarise_accounts(accounts: pl.DataFrame) -> list[str]:
             if step["kind"] == INTERACTION
         ]
         order = next((f"{step['order']}, " for step in steps if step["order"]), "")
-        sentence = f"{name} is {_describe_shortfall(total)} ({classifier}, evaluated on {total['evaluation_set']})"
+        sentence = f"{name} is {describe_shortfall(total)} ({classifier}, evaluated on {total['evaluation_set']})"
         sentences.append(" ".join([f"{sentence}: {order}{'; '.join(parts)}.", *interactions]))
     return sentences
 
@@ -169,7 +161,7 @@ def summarise_ladder(ladder: pl.DataFrame) -> list[str]:
     total, *steps = select_first(ladder).to_dicts()
     listed = [f"{step['changes']} ({100 * step['gain']:+.1f}{span(step['gain_low'], step['gain_high'])})" for step in steps]
     head = (
-        f"{total['changed']} is {_describe_shortfall(total)} ({total['classifier']}, evaluated on {total['evaluation_set']})"
+        f"{total['changed']} is {describe_shortfall(total)} ({total['classifier']}, evaluated on {total['evaluation_set']})"
     )
     monotone = MONOTONE.get(total["monotone"])
     return [f"{head}, in points: {'; '.join(listed)}.", *([] if monotone is None else [monotone])]
@@ -434,24 +426,3 @@ def summarise_audit(audit: pl.DataFrame) -> list[str]:
     """Summarise the contradictions that the audit found."""
     found = audit.filter(pl.col("verdict") == "contradiction")
     return [f"{row['source']}, {row['check']}, {row['where']}: {row['reason']}" for row in found.iter_rows(named=True)]
-
-
-def write_page(study: str, parts: Iterable[tuple[str, Sequence[str]]]) -> str:
-    """Return the page with a heading and sentences per part; a part without sentences says "Nothing beyond noise".
-
-    Parameters
-    ----------
-    study : str
-        The study's name.
-    parts : iterable of (heading, sentences)
-
-    Returns
-    -------
-    str
-        Self-contained HTML.
-    """
-    body = [f"<h1>{html.escape(study)}: why the generated sets fall short</h1>", NOTE]
-    for heading, sentences in parts:
-        items = "".join(f"<li>{html.escape(sentence)}</li>" for sentence in sentences)
-        body.append(f"<h2>{html.escape(heading)}</h2>" + (f"<ul>{items}</ul>" if items else "<p>Nothing beyond noise.</p>"))
-    return make_page(f"{study}: summary", STYLE, "\n".join(body))

@@ -6,6 +6,7 @@ import pytest
 from synthdiv.diagnosis.interventions import Answers
 from synthdiv.diagnosis.selection import SCHEMA, compare_choices
 from synthdiv.stats.crossed import measure_effect, pool_seed_variance
+from synthdiv.stats.power import Design, find_detectable, measure_noise
 
 
 def answer(share, *, seeds=3, n=300, seed=0):
@@ -31,3 +32,26 @@ def test_the_best_set_has_the_highest_mean():
 def test_of_equally_good_sets_the_first_is_best():
     rows = compare_choices({"A": answer(0.5), "B": answer(0.5)})
     assert [row["best"] for row in rows] == [True, False]
+
+
+def test_more_seeds_or_images_would_tell_a_close_set_from_the_best():
+    answers = {"A": answer(0.67, seed=1), "B": answer(0.70, seed=2), "C": answer(0.3, seed=3)}
+    rows = {row["train_set"]: row for row in compare_choices(answers)}
+    best = next(name for name, row in rows.items() if row["best"])
+    (close,) = {"A", "B"} - {best}
+    correct = [one.correct for one in answers.values()]
+    noise, design = measure_noise(correct, answers["A"].class_ids), Design(3, 3, (100, 100, 100))
+    assert {row["detectable"] for row in rows.values()} == {find_detectable(noise, design)}
+    assert 0 < -rows[close]["difference"] < rows[close]["detectable"]
+    enough = rows[close]["enough_seeds"]
+    assert find_detectable(noise, Design(3, enough, (100, 100, 100))) <= -rows[close]["difference"]
+    assert find_detectable(noise, Design(3, enough - 1, (100, 100, 100))) > -rows[close]["difference"]
+    assert rows[close]["enough_images"] is None  # 20 times as many do not suffice
+    for name in (best, "C"):  # nothing is open there
+        assert rows[name]["enough_seeds"] is rows[name]["enough_images"] is None
+
+
+def test_one_seed_cannot_say_what_it_would_find():
+    rows = compare_choices({"A": answer(0.5, seeds=1), "B": answer(0.6, seeds=1, seed=1)})
+    assert np.isnan([row["detectable"] for row in rows]).all()
+    assert {row["enough_images"] for row in rows} == {None}

@@ -109,6 +109,8 @@ def test_accounts_in_words():
     extra = tabulate(("A", "interaction", "", "", "steps and prompts", -0.01, "what both give together"))
     assert summarise_accounts(pl.concat([table, extra]))[1].endswith(" What both give together: -1.0 points [-3.0, 1.0].")
     ahead = tabulate(("A", "total", "N", "A", "", 0.01, ""), ("A", "not priced", "N", "A", "", 0.01, "one set more"))
+    equal = tabulate(("A", "total", "N", "A", "", -0.0001, ""), ("A", "not priced", "N", "A", "", -0.0001, ""))
+    assert summarise_accounts(equal.with_columns(gain_low=-0.0002))[0].startswith("A is 0.0 points [-2.0, 0.0] behind N (c,")
     assert summarise_accounts(ahead) == [
         "A is 1.0 points [-1.0, 3.0] ahead of N (c, evaluated on N): +1.0 points [-1.0, 3.0] from N to A, which no "
         "intervention prices (one set more)."

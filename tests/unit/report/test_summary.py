@@ -16,7 +16,6 @@ from synthdiv.report.summary import (
     summarise_split,
     summarise_suspicions,
     summarise_transfer,
-    write_page,
 )
 
 EXPERIMENTS = pl.DataFrame(
@@ -212,15 +211,6 @@ def test_a_single_training_set_has_no_differences(tmp_path):
     )
     sentences = summarise_classifiers(means, read_table(str(tmp_path / "differences.csv")), "N")
     assert sentences == ["c trained on N reaches 80.0 % [75.0, 85.0] on its evaluation images."]
-
-
-def test_the_page_escapes_texts_and_marks_empty_parts():
-    page = write_page("a<b", [("One & two", ["x < y"]), ("Empty", [])])
-    assert "a&lt;b" in page
-    assert "One &amp; two" in page
-    assert "<li>x &lt; y</li>" in page
-    assert "Nothing beyond noise." in page
-    assert "http" not in page
 
 
 def test_each_claim_has_one_sentence():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -62,31 +63,73 @@ def plot_accounts(accounts: pl.DataFrame) -> Figure:
     return figure
 
 
+def plot_waterfall(table: pl.DataFrame, colour: str, limits: tuple[float, float]) -> Figure:
+    """Plot the account of one training set in its colour: solid where a setting costs, and outlined where it gains.
+
+    Parameters
+    ----------
+    table : polars.DataFrame
+        Columns of :data:`synthdiv.diagnosis.accounts.SCHEMA`, of one classifier, evaluation set and training set.
+    colour : str
+        The set's.
+    limits : (float, float)
+        Of the axis, in points: equal ones make accounts comparable.
+    """
+    figure = Figure(figsize=(4.8, 0.27 * (len(_list_steps(table)) + 1) + 0.75), layout="constrained")
+    ax = figure.subplots()
+    _draw_waterfall(ax, table, {"loss": f"{colour}99", "gain": f"{colour}33", "total": colour})
+    ax.set_title("", loc="left")
+    ax.set_xlim(limits)
+    ax.set_xlabel(f"top-1, points compared with {table['base'][0]}", loc="right")
+    return figure
+
+
+def find_limits(accounts: pl.DataFrame) -> tuple[float, float]:
+    """Return the range, in points, of what all accounts reach on their way, with the intervals of their steps."""
+    ends = [0.0]
+    for _, table in accounts.group_by("train_set", maintain_order=True):
+        reached = 0.0
+        for step in _list_steps(table):
+            ends += [100 * (reached + (step[name] or 0.0)) for name in ("gain", "gain_low", "gain_high")]
+            reached += step["gain"]
+        ends += [
+            100 * (row[name] or 0.0) for row in table.filter(kind=TOTAL).to_dicts() for name in ("gain_low", "gain_high")
+        ]
+    margin = 0.04 * (max(ends) - min(ends)) or 1.0
+    return min(ends) - margin, max(ends) + margin
+
+
 def _list_steps(table: pl.DataFrame) -> list[dict[str, Any]]:
     return table.filter(~pl.col("kind").is_in([TOTAL, INTERACTION])).to_dicts()
 
 
-def _draw_waterfall(ax: Axes, table: pl.DataFrame) -> None:
+def _draw_waterfall(ax: Axes, table: pl.DataFrame, colours: Mapping[str, str] = COLOURS) -> None:
     total, steps = table.filter(kind=TOTAL).to_dicts()[0], _list_steps(table)
-    _draw_steps(ax, total, steps, [_describe_step(step) for step in steps])
+    _draw_steps(ax, total, steps, [_describe_step(step) for step in steps], colours)
     order = next((step["order"] for step in steps if step["order"]), "")
     ax.set_title(f"{total['train_set']}{f' ({order})' if order else ''}", loc="left", fontsize=9, fontweight="bold")
 
 
-def _draw_steps(ax: Axes, total: dict[str, Any], steps: list[dict[str, Any]], labels: list[str]) -> None:
+def _draw_steps(
+    ax: Axes,
+    total: dict[str, Any],
+    steps: list[dict[str, Any]],
+    labels: list[str],
+    colours: Mapping[str, str] = COLOURS,
+) -> None:
     """Draw each step as a bar from where the last one ended, and below them the total."""
     reached = 0.0
     ax.axvline(0, color="0.6", linewidth=0.8)
     for n, step in enumerate(steps):
         gain = 100 * step["gain"]
         if step.get("kind") == NOT_PRICED:
-            ax.barh(n, gain, left=reached, facecolor="white", edgecolor="0.5", hatch="////", height=0.7)
+            ax.barh(n, gain, left=reached, facecolor="none", edgecolor="0.5", hatch="////", height=0.7)
         else:
-            ax.barh(n, gain, left=reached, color=COLOURS["loss" if gain < 0 else "gain"], height=0.7)
+            ax.barh(n, gain, left=reached, color=colours["loss" if gain < 0 else "gain"], height=0.7)
         _draw_interval(ax, n, reached, step)
         reached += gain
         ax.vlines(reached, n + 0.35, n + 0.65, color="0.5", linewidth=0.6)
-    ax.barh(len(steps), reached, color=COLOURS["total"], height=0.7)
+    ax.barh(len(steps), reached, color=colours["total"], height=0.7)
     _draw_interval(ax, len(steps), 0.0, total)
     ax.set_yticks(range(len(steps) + 1), [*labels, f"in all: {100 * total['gain']:+.1f}"])
     ax.invert_yaxis()

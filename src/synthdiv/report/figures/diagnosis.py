@@ -11,12 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.causes import CAUSES, NONE, NOT_TESTED, WRONG
 from synthdiv.diagnosis.wrong_images import KINDS
-from synthdiv.images.index import read_index, select_images
-from synthdiv.report.figures.images import paste_images
+from synthdiv.report.figures.images import find_rows, paste_images
 
 COLOURS = {
     "ambiguity": "#0072B2",
@@ -186,19 +184,10 @@ def draw_evidence(files: Any, *, sets: Sequence[str]) -> Figure:
     causes = read_table(files.causes)
     chosen = choose_evidence(causes.filter(pl.col("set").is_in(shown)), ROWS)
     class_ids = chosen["class_id"].unique().to_list()
-    rows = {name: _find_rows(indices[name], class_ids) for name in {*chosen["set"], natural}}
+    rows = {name: find_rows(indices[name], class_ids) for name in {*chosen["set"], natural}}
     cells = []
     for row in chosen.iter_rows(named=True):
         wanted = [int(index) for index in row["evidence"].split()]
         generated = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
         cells.append(([generated[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
     return plot_evidence(chosen, cells)
-
-
-def _find_rows(manifest: str, class_ids: list[int]) -> dict[int, list[dict[str, Any]]]:
-    """Find the training rows of some classes, in the order of the index."""
-    found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
-    for path in read_manifest(manifest):
-        for row in select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[]).to_pylist():
-            found[row["class_id"]].append(row)
-    return found

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import pyarrow.compute as pc
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -86,6 +87,25 @@ def read_tile(row: Mapping[str, Any]) -> Image.Image:
     image = load_image(row)
     resample = Image.Resampling.NEAREST if image.width < CELL else Image.Resampling.LANCZOS
     return image.resize((CELL, CELL), resample)
+
+
+def find_rows(manifest: str, class_ids: Sequence[int], most: int | None = None) -> dict[int, list[dict[str, Any]]]:
+    """Find the training rows of some classes, in the order of the index.
+
+    Parameters
+    ----------
+    manifest : str
+        The file that represents the indices of a set.
+    class_ids : sequence of int
+    most : int, optional
+        Rows of each class, at most.
+    """
+    found: dict[int, list[dict[str, Any]]] = {class_id: [] for class_id in class_ids}
+    for path in read_manifest(manifest):
+        rows = select_images(read_index(path), class_ids=class_ids, split="train", exclude_flags=[])
+        for class_id, own in found.items():
+            own += rows.filter(pc.equal(rows["class_id"], class_id)).slice(0, most).to_pylist()
+    return {class_id: own[:most] for class_id, own in found.items()}
 
 
 def plot_probe_sheets(sheets: Mapping[str, Sequence[Sequence[Mapping[str, Any]]]], table: pl.DataFrame) -> Figure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
@@ -19,6 +20,29 @@ DPI = 200  # twice a screen's resolution, and enough for print
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 """Okabe and Ito's palette, which is safe for colour-blind readers."""
 MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
+SIGNS = dict(zip(MARKERS, "●■▲◆▼✚✖", strict=True))
+"""The markers as text."""
+
+
+@dataclass(frozen=True)
+class SetStyle:
+    """How a set looks wherever it is shown."""
+
+    colour: str
+    marker: str
+
+    @property
+    def sign(self) -> str:
+        """The marker as text."""
+        return SIGNS[self.marker]
+
+
+def style_sets(names: Sequence[str], natural: str | None) -> dict[str, SetStyle]:
+    """Give each set a colour and a marker: black to the natural one, and 42 pairs to the others, before they repeat."""
+    colours = PALETTE[:-1]
+    others = [name for name in dict.fromkeys(names) if name != natural]
+    styles = {name: SetStyle(colours[n % len(colours)], MARKERS[n % len(MARKERS)]) for n, name in enumerate(others)}
+    return styles if natural is None else {natural: SetStyle(PALETTE[-1], MARKERS[0])} | styles
 
 
 DATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}

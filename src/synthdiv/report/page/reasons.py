@@ -1,0 +1,121 @@
+"""Why sets fall short: the account of each as steps, and what embeddings suspect, with what tested each suspicion."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
+from synthdiv.report.page.numbers import Tables, bounds, points
+from synthdiv.report.page.verdict import Verdict
+from synthdiv.report.summary import percent
+
+MOST_ACCOUNTS = 12
+"""Accounts of a classifier that are shown, at most."""
+UNTESTED = "not tested"
+
+
+@dataclass(frozen=True)
+class Account:
+    """The account of a training set.
+
+    Attributes
+    ----------
+    classifier, evaluation_set, train_set, base : str
+    steps : tuple of (str, str, str)
+        What each step is, its points and their interval; the total last.
+    table : polars.DataFrame
+        Its rows, to plot.
+    """
+
+    classifier: str
+    evaluation_set: str
+    train_set: str
+    base: str
+    steps: tuple[tuple[str, str, str], ...]
+    table: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Suspicion:
+    """A suspected cause of a set's shortfall, as text.
+
+    Attributes
+    ----------
+    set_name, cause : str
+    classes : str
+        In how many of the set's classes.
+    planted : str
+        How often such suspicions were right where the cause was planted; empty if this was not measured.
+    test : str
+        The intervention that tested it; empty if none did.
+    gain : str
+        What leaving the set for the test's gains, with the interval.
+    verdict : str
+        Right, wrong, not beyond noise, or not tested.
+    """
+
+    set_name: str
+    cause: str
+    classes: str
+    planted: str
+    test: str
+    gain: str
+    verdict: str
+
+
+def list_accounts(tables: Tables, verdicts: Sequence[Verdict]) -> tuple[list[Account], int]:
+    """Return the accounts to show, that of the best set first and then the largest shortfalls, and how many there are."""
+    if "accounts" not in tables:
+        return [], 0
+    first = select_first(tables["accounts"])
+    first = first.with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
+    best = {verdict.classifier: verdict.best for verdict in verdicts}
+    found, number = [], 0
+    for _, own in first.group_by("classifier", maintain_order=True):
+        accounts = [_describe_account(table) for _, table in own.group_by("train_set", maintain_order=True)]
+        number += len(accounts)
+        gains = dict(own.filter(kind=TOTAL).select("train_set", "gain").iter_rows())
+        accounts.sort(key=lambda one: (one.train_set != best.get(one.classifier), gains[one.train_set]))
+        found += accounts[:MOST_ACCOUNTS]
+    return found, number
+
+
+def _describe_account(table: pl.DataFrame) -> Account:
+    rows = table.to_dicts()
+    (total,) = [row for row in rows if row["kind"] == TOTAL]
+    steps = [row for row in rows if row["kind"] != TOTAL]
+    described = [(_name_step(row), points(row["gain"]), bounds(row["gain_low"], row["gain_high"])) for row in steps]
+    whole = ("in all", points(total["gain"]), bounds(total["gain_low"], total["gain_high"]))
+    return Account(
+        total["classifier"], total["evaluation_set"], total["train_set"], total["base"], (*described, whole), table
+    )
+
+
+def _name_step(row: dict) -> str:
+    if row["kind"] == NOT_PRICED:
+        note = f" ({row['note']})" if row["note"] else ""
+        return f"from {row['base']} to {row['changed']}: not priced by any intervention{note}"
+    if row["kind"] == INTERACTION:
+        return f"{row['note']} (not part of the sum)"
+    return f"{row['setting']}: {row['before']} → {row['after']}"
+
+
+def list_suspicions(tables: Tables) -> list[Suspicion]:
+    """Return every suspected cause, in the order of the table."""
+    if "suspicions" not in tables:
+        return []
+    return [
+        Suspicion(
+            row["set"],
+            row["cause"],
+            f"{row['n_suspected']} of {row['n_classes']}",
+            "" if row["hit_rate"] is None else f"{percent(row['hit_rate'])}, {percent(row['false_rate'])}",
+            f"{row['setting']} {row['before']} → {row['after']} (to {row['tested_by']})" if row["tested_by"] else "",
+            f"{points(row['gain'])} {bounds(row['gain_low'], row['gain_high'])}".strip() if row["tested_by"] else "",
+            (row["verdict"] or "no interval: it needs several training seeds") if row["tested_by"] else UNTESTED,
+        )
+        for row in tables["suspicions"].to_dicts()
+    ]

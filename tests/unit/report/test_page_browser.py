@@ -1,0 +1,100 @@
+"""The summary page in a real browser: opened from a file, sorted, searched, and read by keyboard alone."""
+
+import pytest
+from browser import list_errors, list_requests, open_page, wait_until
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from small_page import make_html
+
+NARROW, WIDE = (400, 390), (1400, 900)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory):
+    path = tmp_path_factory.mktemp("page") / "summary.html"
+    path.write_text(make_html(), encoding="utf-8")
+    return path
+
+
+def list_classes(driver):
+    script = "return [...document.querySelectorAll('#class-table tbody tr')].filter(row => !row.hidden)"
+    return driver.execute_script(f"{script}.map(row => row.cells[0].innerText)")
+
+
+def read_style(driver, css, name):
+    return driver.execute_script("return getComputedStyle(document.querySelector(arguments[0]))[arguments[1]]", css, name)
+
+
+def measure_luminance(colour):
+    """The relative luminance of a computed colour, by WCAG 2."""
+    parts = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_it_sorts_searches_and_opens_a_class_by_keyboard(page):
+    with open_page(page, WIDE) as driver:
+        assert list_classes(driver) == ["dog", "cat", "eel"]
+        (sort_by_a, sort_by_c) = driver.find_elements(By.CSS_SELECTOR, "#class-table th button")[1::2]
+        sort_by_c.send_keys(Keys.ENTER)
+        assert list_classes(driver) == ["cat", "eel", "dog"]  # C loses most of cats
+        assert driver.find_elements(By.CSS_SELECTOR, "#class-table th[aria-sort=descending]")
+        sort_by_c.send_keys(Keys.ENTER)
+        assert list_classes(driver) == ["dog", "eel", "cat"]
+        sort_by_a.send_keys(Keys.SPACE)
+        assert list_classes(driver) == ["dog", "cat", "eel"]
+        search = driver.find_element(By.ID, "search")
+        search.send_keys("EE")
+        assert list_classes(driver) == ["eel"]
+        assert driver.find_element(By.ID, "found").text == "1 of 3 shown"
+        shown = [one.text for one in driver.find_elements(By.CSS_SELECTOR, "details.class") if one.is_displayed()]
+        assert shown == ["eel"]
+        search.send_keys(Keys.TAB)
+        while driver.switch_to.active_element.get_attribute("href") is None:  # past the columns' buttons
+            driver.switch_to.active_element.send_keys(Keys.TAB)
+        driver.switch_to.active_element.send_keys(Keys.ENTER)
+        opened = wait_until(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "details.class[open]"))
+        assert "an eel" in opened[0].text
+        opened[0].find_element(By.TAG_NAME, "summary").send_keys(Keys.ENTER)
+        wait_until(driver, lambda: not driver.find_elements(By.CSS_SELECTOR, "details.class[open]"))
+        assert not list_errors(driver)
+        assert not list_requests(driver)
+
+
+def test_a_figure_is_copied_with_colours_of_its_own(page):
+    with open_page(page, WIDE) as driver:
+        driver.execute_script(
+            "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.copied = text; }}})"
+        )
+        driver.find_element(By.CSS_SELECTOR, "button[data-copy=forest-0]").send_keys(Keys.ENTER)
+        wait_until(driver, lambda: driver.execute_script("return window.copied"))
+        kept = (
+            "const one = new DOMParser().parseFromString(window.copied, 'image/svg+xml'); return one.documentElement.tagName"
+        )
+        assert driver.execute_script(kept) == "svg"
+        copied = driver.execute_script("return window.copied")
+        assert "var(" not in copied
+        assert "#000000" in copied
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_fits_every_screen_and_theme(page, scheme):
+    with open_page(page, WIDE) as driver:
+        theme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", theme)
+        for css in ("body", ".dim", ".cards h3"):
+            ink, paper = (
+                measure_luminance(read_style(driver, *one)) for one in ((css, "color"), ("body", "backgroundColor"))
+            )
+            assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) > 4.5, css
+            assert (ink > paper) == (scheme == "dark")
+        assert (measure_luminance(read_style(driver, "#forest-0 text", "fill")) > 0.5) == (scheme == "dark")
+        driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        for width in (WIDE[0], *NARROW):
+            metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+            wait_until(driver, lambda width=width: driver.execute_script("return innerWidth") == width)
+            assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+            assert driver.find_element(By.CSS_SELECTOR, ".headline").rect["y"] < 400  # on the first screen
+        assert not list_errors(driver)
+        assert not list_requests(driver)
