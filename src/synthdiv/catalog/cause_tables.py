@@ -144,7 +144,8 @@ TABLES = (
             *unbounded(
                 number(
                     "gain",
-                    "mean recall of the suspected classes with `tested_by`, minus that with the set; top-1 if all are",
+                    "mean recall of the suspected classes with `tested_by`, minus that with the set; top-1 if all are, "
+                    "and for ambiguity",
                     -1,
                     1,
                 )

@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from synthdiv.diagnosis.causes import CAUSES, WRONG
+from synthdiv.diagnosis.causes import CAUSES, LEVEL, WRONG
 from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.diagnosis.shortfalls import TESTED_BY, list_class_causes
 from synthdiv.diagnosis.wrong_images import KINDS
@@ -61,11 +61,11 @@ def tabulate_suspicions(
     -------
     polars.DataFrame
         Columns of ``SCHEMA``: one row per set and suspected cause, and per classifier that has tested it. ``gain`` is what
-        the suspected classes gain in recall from leaving the set (all classes: top-1). Its interval over some classes is
-        the mean of theirs, which is at least as wide as their mean's. The verdict is "right" if it is above 0, "wrong" if
-        below; otherwise "not beyond noise", or "confounded" if nothing is gained and another deviation is suspected of more
-        of the classes (``also_worse``). An untested suspicion has a ``test`` instead, in words, with lines for the config
-        and the number of images to generate.
+        the suspected classes gain in recall from leaving the set; if all are suspected, and for clarified texts, it is the
+        set's gain in top-1. Its interval over some classes is the mean of theirs, which is at least as wide as their
+        mean's. The verdict is "right" if it is above 0, "wrong" if below; otherwise "not beyond noise", or "confounded" if
+        nothing is gained and another deviation is suspected of more of the classes (``also_worse``). An untested suspicion
+        has a ``test`` instead, in words, with lines for the config and the number of images to generate.
     """
     rows: list[dict[str, Any]] = []
     each = list_class_causes(causes)
@@ -79,7 +79,7 @@ def tabulate_suspicions(
             deviation = deviations.filter(set=one.name, deviation=_find_deviation(cause))
             row |= {"p_adjusted": deviation["p_adjusted"].item()}
             row |= measure_reliability(planted, cause)
-            tests = [] if interventions is None else _list_tests(*interventions, causes, each, suspected, cause)
+            tests = [] if interventions is None else _list_tests(*interventions, causes, suspected, cause)
             rows += [row | test for test in tests] or [row | propose_test(one, cause, suspected, len(own))]
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -118,7 +118,6 @@ def _list_tests(
     interventions: pl.DataFrame,
     by_class: pl.DataFrame,
     causes: pl.DataFrame,
-    each: pl.DataFrame,
     suspected: pl.DataFrame,
     cause: str,
 ) -> list[dict[str, Any]]:
@@ -130,13 +129,15 @@ def _list_tests(
             continue
         sign = 1 if row["base"] == set_name else -1
         other = row["changed" if sign == 1 else "base"]
-        improvement = _measure_improvement(suspected, causes.filter(set=other), cause)
+        others = causes.filter(set=other)
+        improvement = _measure_improvement(suspected, others, cause)
         if improvement <= tests.get(row["classifier"], (0.0, {}))[0]:
             continue
         before, after = (row["before"], row["after"])[::sign]
         found = {"classifier": row["classifier"], "tested_by": other, "setting": row["setting"], "before": before}
-        found |= {"after": after, "also_worse": ", ".join(_list_worse(each, set_name, other, class_ids, cause)) or None}
-        is_whole = len(class_ids) == len(causes.filter(set=set_name))
+        found |= {"after": after, "also_worse": ", ".join(_list_worse(suspected, others, cause)) or None}
+        # a clarified text leaves the images of other classes as they are, and these gain if they are no longer confused
+        is_whole = cause == "ambiguity" or len(class_ids) == len(causes.filter(set=set_name))
         found |= _measure_gain(row, None if is_whole else by_class, class_ids, sign)
         if found["verdict"] in (FALSE, WITHIN_NOISE) and found["also_worse"]:
             found["verdict"] = CONFOUNDED
@@ -151,13 +152,15 @@ def _measure_improvement(suspected: pl.DataFrame, other: pl.DataFrame, cause: st
     return pair.select((pl.col("own") - pl.col("other")).mean()).item() or 0.0
 
 
-def _list_worse(each: pl.DataFrame, set_name: str, other: str, class_ids: list[int], cause: str) -> list[str]:
-    """List the other deviations of which more of the classes are suspected in the other set."""
-    own = each.filter(pl.col("class_id").is_in(class_ids))
-    found = own.select("set", "class_id", deviation=pl.col("cause").map_elements(_find_deviation, pl.String)).unique()
-    counts = {(name, one): len(rows) for (name, one), rows in found.group_by("set", "deviation")}
-    others = [one for one in GAPS if one != _find_deviation(cause)]
-    return [one for one in others if counts.get((other, one), 0) > counts.get((set_name, one), 0)]
+def _list_worse(suspected: pl.DataFrame, other: pl.DataFrame, cause: str) -> list[str]:
+    """List the other deviations of which more of the classes are suspected in the other set, among those tested in both."""
+    pair, found = suspected.join(other, on="class_id", suffix="_other"), []
+    for deviation in GAPS:
+        own = f"p_{deviation.replace(' ', '_')}"
+        tested = pair.select(own, other=f"{own}_other").drop_nulls()
+        if deviation != _find_deviation(cause) and (tested["other"] < LEVEL).sum() > (tested[own] < LEVEL).sum():
+            found.append(deviation)
+    return found
 
 
 def _measure_gain(row: Mapping[str, Any], by_class: pl.DataFrame | None, class_ids: list[int], sign: int) -> dict[str, Any]:

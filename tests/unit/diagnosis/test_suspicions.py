@@ -5,7 +5,7 @@ import pytest
 from workplace import REPOSITORY
 
 from synthdiv.diagnosis.causes import CAUSES as CAUSES_OF_CLASSES
-from synthdiv.diagnosis.causes import DEVIATIONS, TESTS
+from synthdiv.diagnosis.causes import DEVIATIONS, TESTS, WRONG
 from synthdiv.diagnosis.suspicions import ADVICE, SCHEMA, UNGUIDED, measure_reliability, propose_test, tabulate_suspicions
 from synthdiv.jobs.diagnosis import PLANTED as PLANTED_FILE
 from synthdiv.jobs.diagnosis import SuspectedSet
@@ -29,8 +29,13 @@ def make_causes(spreads, **causes):
         {"set": name, "class_id": n, "key": f"k{n}", "cause": first, "further_causes": further or None}
         | {"accuracy": 0.8, "natural_accuracy": 0.9, "spread_ratio": spreads[name], "repeated": 0.0, "natural_repeated": 0.1}
         | {"displacement": 0.3, "natural_displacement": 0.1, "retrieval": 0.5, "best_retrieval": 0.6 - n / 10}
+        | {
+            f"p_{test.replace(' ', '_')}": 0.01 if test in one or (test == WRONG and "adherence" in one) else 0.5
+            for test in TESTS
+        }
         for name, found in causes.items()
-        for n, (first, _, further) in enumerate(one.partition(", ") for one in found)
+        for n, one in enumerate(found)
+        for first, _, further in [one.partition(", ")]
     ]
     return pl.DataFrame(rows, infer_schema_length=None).with_columns(best_text=pl.format("an {}", "class_id"))
 
@@ -127,6 +132,24 @@ def test_other_interventions_test_nothing(spreads, row):
     table = tabulate(causes, row, sets=SETS[:1])
     assert table["tested_by"].null_count() == 2
     assert table["test"].null_count() == 0
+
+
+def test_a_deviation_that_was_tested_in_one_set_alone_is_not_worse():
+    causes = make_causes(NARROW, A=["diversity", "none"], B=["adherence", "none"])
+    untested = pl.when(pl.col("set") == "A").then(None).otherwise("p_wrong_images")
+    first = tabulate(causes.with_columns(p_wrong_images=untested), make_intervention(), gains=(-0.05, 0.0)).row(
+        0, named=True
+    )
+    assert (first["verdict"], first["also_worse"]) == ("wrong", None)
+
+
+def test_a_clarified_text_is_tested_by_the_whole_set():
+    causes = make_causes(NARROW, A=["ambiguity", "none"], B=["none", "none"]).with_columns(
+        accuracy=pl.when(pl.col("set") == "A").then(0.5).otherwise(0.8)
+    )
+    row = make_intervention(acts_on="ambiguity", gain=0.1)
+    first = tabulate(causes, row, gains=(-0.05, 0.0)).row(0, named=True)
+    assert (first["gain"], first["verdict"]) == (0.1, "right")
 
 
 def test_of_several_tests_the_strongest_counts_for_each_classifier():
