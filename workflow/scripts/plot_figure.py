@@ -1,7 +1,7 @@
 """Plot a figure.
 
 Inputs: those that synthdiv.jobs.figures declares for it.
-Outputs: figure, the same as PNG, SVG and PDF.
+Outputs: figure, a PNG file; vector, the same as SVG and PDF.
 """
 
 from synthdiv.core.jobs import Script, run_as_job
@@ -14,7 +14,7 @@ from synthdiv.report.figures.style import save_figure
 def main(job: PlotFigure, smk: Script) -> None:
     """Plot and save the figure."""
     figure = find_draw(job.figure)(smk.input, **job.options)
-    for path in smk.output:
+    for path in (smk.output.figure, *smk.output.vector):
         save_figure(figure, path)
 
 
