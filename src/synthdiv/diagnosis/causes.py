@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from synthdiv.diagnosis.deviations import TESTS
+from synthdiv.diagnosis.deviations import TESTS, name_p_value
 from synthdiv.diagnosis.wrong_images import CONFIDENT, KINDS
 from synthdiv.stats.families import Families, adjust_families
 from synthdiv.stats.intervals import wilson_interval
@@ -34,7 +34,6 @@ MEASURED = (
     *("best_wording", "best_text", "domain"),
 )
 """Columns of the evidence that the table of causes has, too."""
-COLUMNS = tuple(name.replace(" ", "_") for name in TESTS)
 SCHEMA: dict[str, Any] = {
     "set": pl.String,
     "class_id": pl.Int64,
@@ -46,7 +45,7 @@ SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("accuracy", "natural_accuracy", "repeated", "natural_repeated"), pl.Float64),
     **dict.fromkeys(("spread", "natural_spread", "spread_ratio", "spread_ratio_low", "spread_ratio_high"), pl.Float64),
     **dict.fromkeys(("displacement", "natural_displacement"), pl.Float64),
-    **{f"p_{name}": pl.Float64 for name in COLUMNS},
+    **dict.fromkeys(map(name_p_value, TESTS), pl.Float64),
     **dict.fromkeys(("prompted", "natural_prompted", "retrieval", "natural_retrieval", "best_retrieval"), pl.Float64),
     **dict.fromkeys(("retrieved_other", "natural_retrieved_other", "photographs", "natural_photographs"), pl.Float64),
     **dict.fromkeys(("best_wording", "best_text", "domain", "evidence"), pl.String),
@@ -102,7 +101,7 @@ def diagnose_sets(
 
 def _read_p_values(evidence: pl.DataFrame, test: str) -> np.ndarray:
     """Return a test's p-values; NaNs if the encoder does not recognise natural images."""
-    p_values = evidence[f"p_{test.replace(' ', '_')}"].to_numpy()
+    p_values = evidence[name_p_value(test)].to_numpy()
     return p_values if _is_above_chance(evidence, "n_natural_correct") else np.full(len(p_values), math.nan)
 
 
@@ -131,7 +130,7 @@ def _tabulate_classes(
             | {"predicted_class": predicted, "predicted_class_share": row["n_predicted_class"] / row["n_images"]}
             | {name: row[name] for name in MEASURED if name in row}
             | find_shares(row)
-            | {f"p_{test.replace(' ', '_')}": p for test, p in own.items()}
+            | {name_p_value(test): p for test, p in own.items()}
             | {"evidence": " ".join(map(str, row["evidence"]))}
         )
     return pl.DataFrame(rows, schema=SCHEMA).fill_nan(None)

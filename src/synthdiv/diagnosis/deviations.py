@@ -35,6 +35,11 @@ ROUNDING = 1e-12
 """Two equal vectors may differ by this in 1 - cos, in fp64."""
 
 
+def name_p_value(test: str) -> str:
+    """Return the name of the column of a test's p-value."""
+    return f"p_{test.replace(' ', '_')}"
+
+
 @dataclass(frozen=True)
 class ClassImages:
     """Images of a class.

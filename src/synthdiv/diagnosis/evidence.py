@@ -131,7 +131,8 @@ def gather_evidence(
         missing = np.flatnonzero(np.bincount(one.class_ids, minlength=n_classes) == 0)
         if len(missing):
             raise StudyError(f"{what} has no image of class {missing[0]} (class_id), so the class cannot be diagnosed")
-    confusions = [count_classes(one, classify_by_centroids(one, centroids), n_classes) for one in sets[:2]]
+    predicted = [classify_by_centroids(one, centroids) for one in sets]
+    confusions = [count_classes(one, own, n_classes) for one, own in zip(sets[:2], predicted, strict=False)]
     ids = np.arange(n_classes)
     predicted_class = np.array([find_predicted(n, confusions[0][n]) for n in range(n_classes)])
     columns: dict[str, Any] = {
@@ -143,7 +144,7 @@ def gather_evidence(
         "predicted_class": predicted_class,
         "n_predicted_class": confusions[0][ids, predicted_class],
     }
-    split = zip(*(_split_classes(one, centroids) for one in sets), strict=True)
+    split = zip(*(_split_classes(one, own, n_classes) for one, own in zip(sets, predicted, strict=True)), strict=True)
     deviations = [measure_deviations(*classes) for classes in split]
     columns |= {name: [row[name] for row in deviations] for name in deviations[0]}
     columns["evidence"] = [_choose_examples(generated[generated.class_ids == n], centroids[n]) for n in ids]
@@ -179,10 +180,10 @@ def gather_evidence(
     return pl.DataFrame(columns)
 
 
-def _split_classes(images: Embeddings, centroids: np.ndarray) -> Iterator[ClassImages]:
-    """Yield the images of each class, with whether each is nearest to its own class's centroid."""
-    correct = classify_by_centroids(images, centroids) == images.class_ids
-    for class_id in range(len(centroids)):
+def _split_classes(images: Embeddings, predicted: np.ndarray, n_classes: int) -> Iterator[ClassImages]:
+    """Yield the images of each class, with whether each is classified as its own class."""
+    correct = predicted == images.class_ids
+    for class_id in range(n_classes):
         own = images.class_ids == class_id
         yield ClassImages(make_unit(images.vectors[own]), correct[own])
 

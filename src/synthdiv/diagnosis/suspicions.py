@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from synthdiv.diagnosis.causes import CAUSES, LEVEL, WRONG
+from synthdiv.diagnosis.deviations import name_p_value
 from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.diagnosis.shortfalls import TESTED_BY, list_class_causes
 from synthdiv.diagnosis.wrong_images import KINDS
@@ -156,7 +157,7 @@ def _list_worse(suspected: pl.DataFrame, other: pl.DataFrame, cause: str) -> lis
     """List the other deviations of which more of the classes are suspected in the other set, among those tested in both."""
     pair, found = suspected.join(other, on="class_id", suffix="_other"), []
     for deviation in GAPS:
-        own = f"p_{deviation.replace(' ', '_')}"
+        own = name_p_value(deviation)
         tested = pair.select(own, other=f"{own}_other").drop_nulls()
         if deviation != _find_deviation(cause) and (tested["other"] < LEVEL).sum() > (tested[own] < LEVEL).sum():
             found.append(deviation)
