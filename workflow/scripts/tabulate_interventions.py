@@ -21,7 +21,8 @@ def main(job: TabulateInterventions, smk: Script) -> None:
         own = [one for one in job.interventions if one.classifier == classifier]
         for evaluation_set in next(iter(answers.values())):
             evaluated = {training: found[evaluation_set] for training, found in answers.items()}
-            found = measure_interventions(evaluated, [(one.base, one.changed) for one in own])
+            pairs = [(one.base, one.changed) for one in own]
+            found = measure_interventions(evaluated, pairs, sample_per_seed=classifier in job.sampled)
             for one, (row, of_classes) in zip(own, found, strict=True):
                 head = one.model_dump() | {"evaluation_set": evaluation_set}
                 rows.append(head | row)

@@ -6,6 +6,7 @@ Outputs: weights, the manifest of one file per seed, with a description in the f
 per seed, with one row per hundredth of the training.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing.api import SignalException
@@ -38,7 +39,7 @@ def main(job: TrainClassifier, smk: Script) -> None:
             Training(
                 recipe=job.recipe,
                 class_keys=job.classes.read_keys(find_class_table(smk)),
-                parts=parts,
+                parts=[replace(part, sample=sample) for part in parts],
                 seed=seed,
                 study_seed=job.study_seed,
                 exclude_flags=job.exclude_flags,
@@ -49,7 +50,7 @@ def main(job: TrainClassifier, smk: Script) -> None:
                 devices=devices,
                 workers=0 if smk.threads == 1 else threads,
             )
-            for seed in job.seeds
+            for seed, sample in zip(job.seeds, job.samples or [None] * len(job.seeds), strict=True)
         ]
         for training in trainings:
             launch(training, processes)

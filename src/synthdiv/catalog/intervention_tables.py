@@ -152,6 +152,7 @@ TABLES = (
             Column("acts_on", "what a change of this setting acts on; empty for other settings, and for your own"),
             integer("n_images", "number of evaluation images"),
             integer("n_seeds", "number of training seeds (of the set with fewer)"),
+            integer("n_samples", "samples of training images: 1, or one for each seed (`sample_per_seed`)", 1),
             share("top1_before", "top-1 after training on `base`, averaged over seeds"),
             share("top1_after", "top-1 after training on `changed`"),
             *unbounded(number("gain", "`top1_after` minus `top1_before`", -1, 1)),

@@ -31,6 +31,8 @@ class Part:
         Relative share of the training samples; None for the number of images.
     class_ids : sequence of int or None
         Classes to include; None for all.
+    sample : int or None
+        The number of the sample of images; None for the only one.
     """
 
     set: str
@@ -38,6 +40,7 @@ class Part:
     images_per_class: int | None = None
     weight: float | None = None
     class_ids: Sequence[int] | None = None
+    sample: int | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def gather_training_set(
     Raises
     ------
     StudyError
-        If a class or a part has no image, or the archive lacks a block.
+        If a class or a part has no image, or too few for its sample, or the archive lacks a block.
     """
     tables = [
         gather_images(
@@ -90,11 +93,14 @@ def gather_training_set(
             images_per_class=part.images_per_class,
             class_ids=part.class_ids,
             seed=seed,
+            sample=part.sample or 0,
         )
         for part in parts
     ]
-    whole = pa.concat_tables(tables)
     excluded = f" (images flagged {', '.join(exclude_flags)} are left out)" if exclude_flags else ""
+    for part, table in zip(parts, tables, strict=True):
+        _check_sample(part, table, class_keys, excluded)
+    whole = pa.concat_tables(tables)
     counts = np.bincount(whole["class_id"].to_numpy(), minlength=len(class_keys))
     if not counts.all():
         empty = [class_keys[int(n)] for n in np.flatnonzero(counts == 0)]
@@ -110,3 +116,19 @@ def gather_training_set(
             raise StudyError(f"no image of {part.set} is left to train on{excluded}: remove it from the mixture")
     weights = [part.weight if part.weight is not None else size for part, size in zip(parts, sizes, strict=True)]
     return TrainingSet(locate_images(whole), sizes, [float(weight) for weight in weights], digest_images(whole))
+
+
+def _check_sample(part: Part, table: pa.Table, class_keys: Sequence[str], excluded: str) -> None:
+    """Refuse a sample with fewer images of a class than the others have."""
+    if part.sample is None or part.images_per_class is None:
+        return
+    counts = np.bincount(table["class_id"].to_numpy(), minlength=len(class_keys))
+    classes = range(len(class_keys)) if part.class_ids is None else part.class_ids
+    short = [class_keys[n] for n in classes if counts[n] < part.images_per_class]
+    if short:
+        others = f" and of {len(short) - 1} other classes" if len(short) > 1 else ""
+        raise StudyError(
+            f"{part.set} has too few images of the class {short[0]!r}{others} for {part.sample + 1} samples of "
+            f"{part.images_per_class} images each{excluded}: add images, use a smaller images_per_class in the mixture, or "
+            "train with fewer seeds (sample_per_seed uses a sample for each)"
+        )

@@ -191,6 +191,11 @@ class ClassifierEntry(ConfigPart):
     seeds: Annotated[Distinct[Seed], Field(min_length=1)] = Field([0])
     """Seeds of the training runs, one run for each: of the initial weights, the order of the images and their
     augmentation."""
+    sample_per_seed: bool = False
+    """Whether each seed is also trained on other images: the first seed on images_per_class images of each part of its
+    training set, the second on the next ones, and so on. Gains and their intervals then also cover other training images,
+    and not this one sample alone. All training sets must be mixtures with images_per_class, of sets with that many images
+    for each seed."""
     init_from: Given[InitFrom] = None
     """Start each training run from the weights that another classifier of the same model has with the same seed, for
     example after training on synthetic images."""

@@ -29,7 +29,7 @@ HEAD: dict[str, Any] = dict.fromkeys(
 SCHEMA: dict[str, Any] = {
     **HEAD,
     "acts_on": pl.String,
-    **dict.fromkeys(("n_images", "n_seeds"), pl.Int64),
+    **dict.fromkeys(("n_images", "n_seeds", "n_samples"), pl.Int64),
     **dict.fromkeys(("top1_before", "top1_after", "gain", "gain_low", "gain_high", "p_value", "p_adjusted"), pl.Float64),
     "differs": pl.Boolean,
     "reliability": pl.Float64,
@@ -103,7 +103,7 @@ def read_classifier(
 
 
 def measure_interventions(
-    answers: Mapping[str, Answers], pairs: Sequence[tuple[str, str]]
+    answers: Mapping[str, Answers], pairs: Sequence[tuple[str, str]], *, sample_per_seed: bool = False
 ) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """Measure what each intervention gains on an evaluation set, whole and by class.
 
@@ -113,6 +113,8 @@ def measure_interventions(
         Of one classifier on one evaluation set, for all its training sets: together they say how much training runs vary.
     pairs : sequence of (str, str)
         The training set without and with each intervention.
+    sample_per_seed : bool
+        Whether each seed was trained on other images.
 
     Yields
     ------
@@ -131,9 +133,11 @@ def measure_interventions(
     for base, changed in pairs:
         before, after = answers[base], answers[changed]
         effect = measure_effect(before.correct, after.correct, class_ids, between_seeds)
+        seeds = min(len(before.correct), len(after.correct))
         row = {
             "n_images": len(class_ids),
-            "n_seeds": min(len(before.correct), len(after.correct)),
+            "n_seeds": seeds,
+            "n_samples": seeds if sample_per_seed else 1,
             "top1_before": float(before.correct.mean()),
             "top1_after": float(after.correct.mean()),
             **_describe(effect),

@@ -19,6 +19,7 @@ def gather_images(
     images_per_class: int | None = None,
     class_ids: Sequence[int] | None = None,
     seed: int = 0,
+    sample: int = 0,
 ) -> pa.Table:
     """Return the index rows of one split of a set.
 
@@ -36,6 +37,8 @@ def gather_images(
         Classes to include; default: all.
     seed : int
         Selects the subset.
+    sample : int
+        The number of the subset: no two have an image in common.
 
     Raises
     ------
@@ -53,7 +56,10 @@ def gather_images(
     ids, indices = table["class_id"].to_numpy(), table["index"].to_numpy()
     order = np.lexsort((hash_rows(ids, indices, seed), ids))
     starts = np.searchsorted(ids, ids)  # sorted by class: where each row's class begins
-    return table.take(np.sort(order[np.arange(len(order)) - starts < images_per_class]))
+    ranks = np.arange(len(order)) - starts
+    first = images_per_class * sample
+    taken = (ranks >= first) & (ranks < first + images_per_class)
+    return table.take(np.sort(order[taken]))
 
 
 def hash_rows(class_ids: np.ndarray, indices: np.ndarray, seed: int) -> np.ndarray:

@@ -92,6 +92,8 @@ class TrainClassifier(Job):
     classes : ClassColumns
     seeds : tuple of int
         The seed of each training run.
+    samples : tuple of int
+        The number of each training run's sample of images, from 0; empty if all have the same images.
     study_seed : int
         The study's seed.
     """
@@ -103,6 +105,7 @@ class TrainClassifier(Job):
     exclude_flags: tuple[str, ...]
     classes: ClassColumns
     seeds: tuple[int, ...]
+    samples: tuple[int, ...]
     study_seed: int
 
 
@@ -346,7 +349,7 @@ def list_pretrained_files(study: Study, classifier: str) -> list[str]:
 def train_classifier(study: Study, classifier: str, training: str, seeds: str) -> TrainClassifier:
     """Plan training runs."""
     entry = study.config.classifiers[classifier]
-    source = entry.init_from
+    source, trained = entry.init_from, tuple(map(int, seeds.split("-")))
     return TrainClassifier(
         recipe=make_training_recipe(study, classifier),
         parts=tuple(_describe_part(study, part) for part in list_parts(study, training)),
@@ -354,7 +357,8 @@ def train_classifier(study: Study, classifier: str, training: str, seeds: str) -
         monitored=entry.monitor,
         exclude_flags=list_excluded(study),
         classes=describe_classes(study, "key"),
-        seeds=tuple(map(int, seeds.split("-"))),
+        seeds=trained,
+        samples=tuple(map(entry.seeds.index, trained)) if entry.sample_per_seed else (),
         study_seed=study.seed,
     )
 

@@ -147,11 +147,14 @@ class TabulateInterventions(Job):
         training runs vary.
     primary : dict of classifier to str
         The evaluation set on which interventions are tested.
+    sampled : tuple of str
+        The classifiers whose seeds have other training images.
     """
 
     interventions: tuple[Intervention, ...]
     evaluations: tuple[tuple[str, str], ...]
     primary: dict[str, str]
+    sampled: tuple[str, ...]
 
 
 class TrainingSet(Part):
@@ -404,6 +407,7 @@ def tabulate_interventions(study: Study) -> TabulateInterventions:
         interventions=interventions,
         evaluations=tuple(list_intervention_evaluations(study)),
         primary={one.classifier: list_answering(study)[one.classifier].evaluate[0] for one in interventions},
+        sampled=tuple(name for name, entry in study.config.classifiers.items() if entry.sample_per_seed),
     )
 
 

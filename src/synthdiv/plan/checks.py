@@ -13,13 +13,13 @@ from typing import Any
 
 from synthdiv.config.problems import ConfigError, Keys, Problem, about, check_name, locate_problems, raise_problems
 from synthdiv.config.recipe_checks import check_recipe, list_training_keys
-from synthdiv.config.rungs import check_ladder, count_rung_images
+from synthdiv.config.rungs import check_ladder, count_rung_images, find_classifier
 from synthdiv.config.study_config import StudyConfig
 from synthdiv.config.training import ClassifierEntry, Recipe
 from synthdiv.core.errors import StudyError
 from synthdiv.core.fingerprints import SELECTION, format_scale
 from synthdiv.core.hub import check_path, check_pipeline
-from synthdiv.plan.classifiers import list_evaluations, list_selection_sets
+from synthdiv.plan.classifiers import list_evaluations, list_parts, list_selection_sets
 from synthdiv.plan.experiments import list_queries, list_references
 from synthdiv.plan.generation import find_captions, list_guidance_scales
 from synthdiv.plan.parts import RESERVED_NAMES, USER_PROVIDED
@@ -369,6 +369,38 @@ def _check_classifier(study: Study, name: str, entry: ClassifierEntry) -> Proble
         if training not in study.mixtures:
             yield from _check_trains(study, training, (*where, "train", n))
     yield from _check_initial(study, name)
+    if entry.sample_per_seed:
+        yield from (replace(one, path=(*where, *one.path)) for one in _check_samples(study, name))
+
+
+def _check_samples(study: Study, name: str) -> Problems:
+    """Check that the training sets of a classifier can have other images for each seed; the paths start in its entry."""
+    entry, where = study.config.classifiers[name], ("sample_per_seed",)
+    if len(entry.seeds) == 1:
+        yield Problem(where, "it would have no effect with one seed: give several, or remove it")
+        return
+    if entry.swap or (study.config.ladder is not None and find_classifier(study.config) == name):
+        used = "swap checks" if entry.swap else "the ladder"
+        yield Problem(where, f"{used} compare training sets of the same images: use another classifier for one of the two")
+        return
+    for n, training in enumerate(entry.train):
+        for part in list_parts(study, training):
+            if part.images_per_class is None:
+                message = "with sample_per_seed, it must be a mixture whose parts have images_per_class"
+                yield Problem(("train", n), message, repr(training))
+            elif (count := _count_images(study, part.set)) is not None and count < len(entry.seeds) * part.images_per_class:
+                needed = f"{len(entry.seeds)} seeds with {part.images_per_class} images per class each"
+                message = f"{needed} need {len(entry.seeds) * part.images_per_class} of {part.set}, which has {count}"
+                yield Problem(("train", n), message, repr(training))
+
+
+def _count_images(study: Study, set_name: str) -> int | None:
+    """Return the number of images of each class in the training split of a set; None if only the images tell."""
+    entry = study.sets[set_name]
+    if entry.dataset is not None:
+        return study.datasets[study.find_dataset(set_name)].images_per_class["train"]
+    count = entry.images_per_class.train
+    return count if isinstance(count, int) else None
 
 
 def _check_recipe(recipe: Recipe, entry: ClassifierEntry) -> Problems:

@@ -146,6 +146,7 @@ def _describe_classifier(name: str, entry: ClassifierEntry, recipe: Recipe) -> s
     start = f"from the weights of {entry.init_from.classifier}" if entry.init_from is not None else start
     seeds = f"{len(entry.seeds)} seed{'s' * (len(entry.seeds) > 1)}"
     optimizer = ", ".join(f"{key} {value}" for key, value in recipe.optimizer.items())
+    seeds += " (and as many samples of training images)" if entry.sample_per_seed else ""
     trained = escape_latex(
         f"{start} for {length} with batches of {recipe.batch_size:,} ({optimizer}) and {seeds} on each of "
         + ", ".join(entry.train)

@@ -24,6 +24,26 @@ def test_a_subset_has_equal_classes_and_a_smaller_one_is_part_of_a_larger(tmp_pa
     assert set(zip(other["class_id"].to_pylist(), other["index"].to_pylist(), strict=True)) != chosen[5]
 
 
+def test_samples_have_no_image_in_common(tmp_path):
+    index = make_image_set(tmp_path, "one", train=20)
+    taken = []
+    for sample in (None, 0, 1, 2):
+        found = gather_training_set([Part("one", [index], 6, sample=sample)], KEYS, exclude_flags=[], seed=4)
+        assert np.bincount(found.rows["class_id"]).tolist() == [6] * 3
+        taken.append(set(zip(found.rows["file"].to_pylist(), found.rows["offset"].tolist(), strict=True)))
+    assert taken[0] == taken[1]
+    assert len(set().union(*taken[1:])) == 3 * len(taken[1])
+
+
+def test_error_names_a_class_with_too_few_images_for_its_sample(tmp_path):
+    index = make_image_set(tmp_path, "one", train=20)
+    with pytest.raises(
+        StudyError,
+        match=r"^one has too few images of the class 'red' and of 2 other classes for 3 samples of 7 ",
+    ):
+        gather_training_set([Part("one", [index], 7, sample=2)], KEYS, exclude_flags=[], seed=4)
+
+
 def test_parts_are_concatenated(tmp_path):
     one, two = make_image_set(tmp_path, "one", train=6), make_image_set(tmp_path, "two", train=4)
     whole = gather_training_set([Part("one", [one], 2), Part("two", [two], None, 3.0)], KEYS, exclude_flags=[], seed=0)

@@ -600,6 +600,18 @@ def test_training_runs_and_evaluations_follow_the_config(demo):
         ),
         ({"init_from": {"classifier": "smal", "train": "Disamb-IM"}}, "no classifier 'smal'; did you mean 'small'"),
         ({"train": [], "recipe": {"model": "resnet18", "pretrained": "no.pth"}}, "the weights file no.pth does not exist"),
+        ({"seeds": [1], "sample_per_seed": True}, "small.sample_per_seed: it would have no effect with one seed"),
+        (
+            {"seeds": [1, 2], "train": ["Disamb-IM"], "sample_per_seed": True},
+            r"small.train\[0\] is 'Disamb-IM': with sample_per_seed, it must be a mixture whose parts have images_per_class",
+        ),
+        (
+            {
+                "mixtures": {"Half": {"parts": [{"set": "Disamb-IM", "images_per_class": 200}]}},
+                **{"seeds": [1, 2], "train": ["Half"], "sample_per_seed": True},
+            },
+            r"is 'Half': 2 seeds with 200 images per class each need 400 of Disamb-IM, which has \d+$",
+        ),
     ],
 )
 def test_invalid_classifiers_are_rejected(demo, changes, message):
@@ -773,3 +785,15 @@ def test_the_size_of_user_provided_embeddings_counts_and_not_the_number_of_image
     assert count_scoring_threads(load_study(config)) == 1
     os.truncate(table, LARGE_TABLES)  # a file with a hole
     assert count_scoring_threads(load_study(config)) == 8
+
+
+def test_each_seed_has_a_sample_of_its_own(demo):
+    demo["mixtures"] = {"Some": {"parts": [{"set": "Disamb-IM", "images_per_class": 30}]}}
+    trained = {"seeds": [7, 4, 9], "seeds_per_job": 2, "train": ["Some"], "sample_per_seed": True}
+    demo["classifiers"]["small"] |= trained
+    demo["sets"]["Fashion-IM"]["images_per_class"].pop("selection")
+    study = load_study(demo)
+    assert train_classifier(study, classifier="small", training="Some", seeds="7-4").samples == (0, 1)
+    assert train_classifier(study, classifier="small", training="Some", seeds="9").samples == (2,)
+    demo["classifiers"]["small"]["sample_per_seed"] = False
+    assert train_classifier(load_study(demo), classifier="small", training="Some", seeds="9").samples == ()
