@@ -11,6 +11,7 @@ import os
 from collections.abc import Container
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -26,6 +27,7 @@ from synthdiv.config.rungs import (
 from synthdiv.config.sets import SetEntry
 from synthdiv.config.training import Recipe, TransferSet
 from synthdiv.core.fingerprints import BLOCK_SIZE, SPLITS, format_scale
+from synthdiv.core.tables import read_table
 from synthdiv.images.transfer_sets import locate_parts
 from synthdiv.jobs.classifiers import list_evaluated_weights
 from synthdiv.operations.generation_progress import GenerationProgress
@@ -147,6 +149,31 @@ def tabulate_classifiers(
         "hours": pl.Float64,
     }
     return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def tabulate_tests(study: Study, results: Path, rates: Rates, inputs: Inputs = UNREAD) -> pl.DataFrame:
+    """One row per test that suspicions.csv proposes: its images, trainings with all seeds, and hours; cheapest first."""
+    path = results / "tables" / "suspicions.csv"
+    rows: dict[tuple[str, str], list[Any]] = {}
+    for row in read_table(path).filter(pl.col("n_images") > 0).iter_rows(named=True) if path.exists() else ():
+        name, images = row["set"], row["n_images"]
+        entry = study.sets.get(name)
+        if row["tested_by"] is not None or entry is None or entry.dataset is None:
+            continue
+        run = GenerationRun(study.find_dataset(name), study.find_scale(name))
+        seconds, trainings = images * rates.seconds_per_image(run), 0
+        for classifier, one in study.config.classifiers.items():
+            if name in one.train:
+                trained = _count_trained(study, results, name, study.recipes[classifier], inputs) or 0
+                seconds += len(one.seeds) * trained / rates.images_per_second("classifiers", classifier)
+                trainings += len(one.seeds)
+        rows.setdefault((name, row["test"]), [name, row["cause"], row["test"], images, trainings, round(seconds / 3600, 1)])
+    schema = {
+        **dict.fromkeys(("set", "suspected", "test"), pl.String),
+        **dict.fromkeys(("images", "trainings"), pl.Int64),
+        "hours": pl.Float64,
+    }
+    return pl.DataFrame(list(rows.values()), schema=schema, orient="row").sort("hours", maintain_order=True)
 
 
 def _find_stale_seeds(

@@ -17,6 +17,7 @@ from synthdiv.operations.grid import (
     tabulate_experiments,
     tabulate_generation,
     tabulate_rungs,
+    tabulate_tests,
 )
 from synthdiv.operations.inputs import Inputs
 from synthdiv.operations.rates import Rates
@@ -70,6 +71,9 @@ def _list_parts(study: Study, results: Path, planned: Container[str], inputs: In
     yield f"Classifiers on embeddings (core hours are a guess, for vectors of {WIDTH} values)\n{on_embeddings}\n"
     if len(classifiers):
         yield f"Classifiers\n{render_table(classifiers)}\n"
+    tests = tabulate_tests(study, results, rates, inputs)
+    if len(tests):
+        yield f"Tests of suspected causes that were not made (see tables/suspicions.csv)\n{render_table(tests)}\n"
     detectable = describe_detectable(study, results, planned, inputs)
     if detectable:
         yield _list_lines(HEADING, detectable)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import polars as pl
 import pytest
 import yaml
 from standin import FINGERPRINT, generate_run, make_config
@@ -10,10 +11,17 @@ from workplace import REPOSITORY
 from synthdiv.config.sets import EmbeddingClassifiers
 from synthdiv.core.errors import StudyError
 from synthdiv.core.files import write_json
+from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
 from synthdiv.images.index import read_index
 from synthdiv.operations.embedding_costs import guess_seconds, tabulate_embedding_classifiers
 from synthdiv.operations.generation_progress import GenerationProgress
-from synthdiv.operations.grid import tabulate_classifiers, tabulate_embeddings, tabulate_generation, tabulate_rungs
+from synthdiv.operations.grid import (
+    tabulate_classifiers,
+    tabulate_embeddings,
+    tabulate_generation,
+    tabulate_rungs,
+    tabulate_tests,
+)
 from synthdiv.operations.rates import Rates
 from synthdiv.plan.experiments import list_experiments
 from synthdiv.plan.generation import find_run, list_generation_runs, list_shards
@@ -68,6 +76,36 @@ def test_the_rungs_of_a_ladder_and_their_trainings_are_priced(tmp_path, monkeypa
     rung, whole = trained["resnetrs152", "ladder-vae"], trained["resnetrs152", "Disamb-IM"]
     assert (rung["trainings"], rung["hours"]) == (whole["trainings"], whole["hours"])
     assert not len(tabulate_rungs(load_study(config), tmp_path, rates, ()))
+
+
+def test_the_tests_of_suspicions_are_priced(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    study = load_study(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
+    assert len(tabulate_tests(study, tmp_path, Rates(study, tmp_path))) == 0
+    write_json(
+        {"device": "a GPU", "generators": {"tiny-sd": {"images_per_s": 2.0, "images_per_s_unguided": 4.0}}}
+        | {"classifiers": {"small": {"images_per_s": 10.0}}},
+        tmp_path / "calibration.json",
+    )
+    unnamed = dict.fromkeys(SUSPICIONS)
+    rows = [
+        unnamed | {"set": "Disamb-IM", "cause": "adherence", "test": "raise", "n_images": 72_000},
+        unnamed | {"set": "Synset-IM", "cause": "ambiguity", "test": "clarify", "n_images": 7_200},
+        unnamed | {"set": "Synset-IM", "cause": "ambiguity", "test": "clarify", "n_images": 7_200, "classifier": "other"},
+        unnamed | {"set": "Synset-IM", "cause": "diversity", "tested_by": "Disamb-IM", "n_images": 5},
+        unnamed | {"set": "Gone-IM", "cause": "diversity", "test": "lower", "n_images": 5},
+        unnamed | {"set": "Disamb-IM", "cause": "visual domain", "test": "use a LoRA"},
+    ]
+    (tmp_path / "tables").mkdir()
+    pl.DataFrame(rows, schema=SUSPICIONS).write_csv(tmp_path / "tables" / "suspicions.csv")
+    found = tabulate_tests(study, tmp_path, Rates(study, tmp_path)).to_dicts()
+    epochs, each = study.recipes["small"].epochs, study.datasets["disamb"].images_per_class["train"]
+    of_training = 3 * epochs * 10 * each / 10 / 3600
+    assert [(row["set"], row["images"], row["trainings"]) for row in found] == [
+        ("Synset-IM", 7_200, 3),
+        ("Disamb-IM", 72_000, 3),
+    ]
+    assert [row["hours"] for row in found] == [round(1 + of_training, 1), round(10 + of_training, 1)]
 
 
 def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):
