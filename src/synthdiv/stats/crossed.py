@@ -68,9 +68,15 @@ def pool_seed_variance(sets: Sequence[np.ndarray]) -> SeedVariance:
 
 
 def group_images(class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the number of each image's class, and the size of each class; classes with one image count as one class."""
+    """Return the number of each image's class, and the size of each class; classes with one image count as one class.
+
+    If there is one such class alone, it counts as part of the smallest other one.
+    """
     _, inverse, sizes = np.unique(class_ids, return_inverse=True, return_counts=True)
-    _, inverse, sizes = np.unique(np.where(sizes[inverse] > 1, inverse, -1), return_inverse=True, return_counts=True)
+    single = sizes == 1
+    if single.sum() == 1 and len(sizes) > 1:
+        single[np.argmin(np.where(single, sizes.max() + 1, sizes))] = True
+    _, inverse, sizes = np.unique(np.where(single[inverse], -1, inverse), return_inverse=True, return_counts=True)
     return inverse, sizes
 
 
@@ -86,6 +92,8 @@ def measure_contrast(
 
     The variance is that of the seeds' means, plus that of the images' differences, less the part that both contain: what
     a seed and an image have in particular (at most the smaller of the two). The degrees of freedom are Satterthwaite's.
+    If all images have the same difference, its variance is that with one more image without a difference: a few images
+    that agree do not show that all do.
 
     Parameters
     ----------
@@ -116,6 +124,8 @@ def measure_contrast(
     squared = [weight**2 for weight in weights]
     of_seeds = between_seeds.value * sum(square / len(one) for square, one in zip(squared, values, strict=True))
     squares = np.bincount(inverse, (gains - (np.bincount(inverse, gains) / sizes)[inverse]) ** 2) / (sizes - 1)
+    if np.ptp(gains) == 0:
+        squares = value**2 / (sizes + 1)
     of_images = float((sizes * squares).sum()) / count**2
     particular = sum(
         square * _measure_interaction(one) / one.size for square, one in zip(squared, values, strict=True) if len(one) > 1

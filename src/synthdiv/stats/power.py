@@ -74,9 +74,9 @@ class Design:
 
     @property
     def freedom_of_images(self) -> int:
-        """The degrees of freedom of the variance within classes; classes with one image count as one class."""
+        """The degrees of freedom of the variance within classes, counted as :func:`~synthdiv.stats.crossed.group_images`."""
         single = self.class_sizes.count(1)
-        return 0 if single == 1 else self.images - (len(self.class_sizes) - single) - bool(single)
+        return self.images - max(len(self.class_sizes) - single + (single > 1), 1)
 
 
 def measure_noise(sets: Sequence[np.ndarray], class_ids: np.ndarray) -> Noise:

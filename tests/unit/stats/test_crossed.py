@@ -56,11 +56,20 @@ def test_without_variance_between_images_the_interval_is_that_of_the_seeds():
     """Student's interval for two samples of equal variance."""
     rng = np.random.default_rng(2)
     before, after = (np.repeat(rng.normal(size=(4, 1)), 200, axis=1) for _ in range(2))
+    after += before.mean() - after.mean()
     effect = measure_effect(before, after, CLASS_IDS, pool_seed_variance([before, after]))
-    expected = stats.ttest_ind(after[:, 0], before[:, 0])
-    low, high = expected.confidence_interval()
+    low, high = stats.ttest_ind(after[:, 0], before[:, 0]).confidence_interval()
     assert effect.interval == pytest.approx((low, high))
-    assert effect.p_value == pytest.approx(expected.pvalue)
+
+
+@pytest.mark.parametrize(("images", "differs"), [(2, False), (5, False), (20, True)])
+def test_a_few_images_that_agree_do_not_show_that_all_do(images, differs):
+    """All wrong before and right after, with each seed: the variance is that of these images and one that stays wrong."""
+    before, after = np.zeros((3, images)), np.ones((3, images))
+    effect = measure_effect(before, after, np.zeros(images), pool_seed_variance([before, after]))
+    assert effect.value == 1
+    assert effect.error == pytest.approx(np.std([1] * images + [0], ddof=1) / math.sqrt(images))
+    assert (effect.p_value < 0.001) == differs
 
 
 @pytest.mark.parametrize(
@@ -105,8 +114,15 @@ def test_classes_with_one_image_count_as_one_class():
     joined = measure_effect(before, after, np.array([0] * 50 + [1, 1]), between)
     assert measure_effect(before, after, class_ids, between) == joined
     assert math.isfinite(joined.error)
-    alone = measure_effect(before[:, :51], after[:, :51], class_ids[:51], between)
-    assert math.isnan(alone.error)  # a single image of a single kind: its spread is unknown
+
+
+def test_the_only_class_with_one_image_counts_as_part_of_the_smallest_other():
+    rng = np.random.default_rng(7)
+    before, after = rng.normal(size=(2, 3, 71))
+    between = pool_seed_variance([before, after])
+    alone = measure_effect(before, after, np.array([0] * 50 + [1] * 20 + [2]), between)
+    assert alone == measure_effect(before, after, np.array([0] * 50 + [1] * 21), between)
+    assert math.isnan(measure_effect(before[:, :1], after[:, :1], np.array([0]), between).error)
 
 
 def test_an_effect_without_a_second_seed_has_no_interval():
