@@ -93,7 +93,8 @@ def _read(path: Path | str) -> pl.DataFrame:
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise StudyError(f"{path} has no column {missing[0]}; it has {', '.join(table.columns)}")
-    table = table.select(*REQUIRED, *(name for name in OPTIONAL if name in table.columns))
+    given = [name for name in OPTIONAL if name in table.columns and not table[name].is_null().all()]
+    table = table.select(*REQUIRED, *given)
     for name in table.columns:
         if (row := _find_first(table[name].is_null())) is not None:
             raise StudyError(f"{path}, row {row}: it has no {name}")

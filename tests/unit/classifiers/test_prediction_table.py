@@ -55,6 +55,13 @@ def test_the_order_of_rows_and_keys_that_are_numbers_do_not_matter(tmp_path):
     assert found.equals(read(tmp_path, table))
 
 
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_columns_without_a_value_are_as_if_they_were_missing(tmp_path, suffix):
+    table = make_table()
+    empty = table.with_columns(evaluation_set=None, log_probability=None, confidence=None)
+    assert read(tmp_path, empty, suffix=suffix).equals(read(tmp_path, table))
+
+
 def test_lists_of_predicted_classes_give_top_5(tmp_path):
     table = make_table().with_columns(predicted=pl.concat_list("predicted", pl.lit("dog"), pl.lit("cat")))
     found = read(tmp_path, table)
