@@ -93,7 +93,7 @@ def make_tables(names=NAMES, sets=("A", "B", "C"), without=()):
         {"set": name, "class_id": n, "key": str(n), "name": names[n], "cause": "diversity", "further_causes": None}
         | {"predicted_class": names[0], "predicted_class_share": 0.063, "accuracy": 0.644, "natural_accuracy": 0.877}
         | {"best_text": f"a photo of a {names[n]}", "best_retrieval": 0.918, "spread_ratio": 0.55, "repeated": 0.0}
-        | {"natural_repeated": 0.0}
+        | {"natural_repeated": 0.0, "natural_prompted": 0.741}
         for name in sets
         for n in ids
     ]

@@ -105,6 +105,7 @@ def test_every_number_is_in_a_table(html):
     assert "93.4 %, 2.6 %" in text["why"]
     assert "1,280 images" in text["do"]
     assert "640 of 700" in text["trust"]
+    assert "74.1 %" in text["trust"]
 
 
 def test_the_numbers_follow_the_tables():

@@ -60,15 +60,24 @@ def _say_fitness(tables: Tables, job: WriteSummary, unfit: Sequence[str]) -> lis
         f"would {chance}."
     ]
     if "causes" in tables and not unfit:
-        natural = tables["causes"].drop_nulls("natural_accuracy").unique("class_id").sort("natural_accuracy", "class_id")
-        if len(natural):
-            worst = natural.row(0, named=True)
-            share = percent(worst["natural_accuracy"])
+        worst = _find_worst(tables["causes"], "natural_accuracy")
+        if worst is not None:
             sentences.append(
-                f"Of all classes, it recognises natural images of {worst['name']} worst ({share}): suspicions about such "
-                "classes are weak."
+                f"Of all classes, it recognises natural images of {worst}: suspicions about such classes are weak."
             )
+        texts = tables["causes"].drop_nulls("natural_prompted")
+        if len(texts):
+            means = texts.group_by("set", maintain_order=True).agg(mean=pl.col("natural_prompted").mean())
+            best = means.sort("mean", descending=True, maintain_order=True)["set"][0]
+            worst = _find_worst(texts.filter(set=best), "natural_prompted")
+            sentences.append(f"By the prompts of {best}, it recognises natural images of {worst}.")
     return sentences
+
+
+def _find_worst(causes: pl.DataFrame, column: str) -> str | None:
+    """Return the class with the smallest share in a column, and this share."""
+    rows = causes.drop_nulls(column).unique("class_id").sort(column, "class_id").head(1).to_dicts()
+    return f"{rows[0]['name']} worst ({percent(rows[0][column])})" if rows else None
 
 
 def _say_agreement(tables: Tables) -> list[str]:
