@@ -4,6 +4,7 @@ import pytest
 from browser import list_errors, list_requests, open_page, wait_until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium_axe_python import Axe
 from small_page import make_html
 
 NARROW, WIDE = (400, 390), (1400, 900)
@@ -19,6 +20,21 @@ def page(tmp_path_factory):
 def list_classes(driver):
     script = "return [...document.querySelectorAll('#class-table tbody tr')].filter(row => !row.hidden)"
     return driver.execute_script(f"{script}.map(row => row.cells[0].innerText)")
+
+
+def set_theme(driver, scheme):
+    theme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", theme)
+
+
+def set_width(driver, width):
+    metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    wait_until(driver, lambda: driver.execute_script("return innerWidth") == width)
+
+
+def open_details(driver):
+    driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
 
 def read_style(driver, css, name):
@@ -80,8 +96,7 @@ def test_a_figure_is_copied_with_colours_of_its_own(page):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_every_screen_and_theme(page, scheme):
     with open_page(page, WIDE) as driver:
-        theme = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", theme)
+        set_theme(driver, scheme)
         for css in ("body", ".dim", ".cards h3"):
             ink, paper = (
                 measure_luminance(read_style(driver, *one)) for one in ((css, "color"), ("body", "backgroundColor"))
@@ -89,12 +104,24 @@ def test_it_fits_every_screen_and_theme(page, scheme):
             assert (max(ink, paper) + 0.05) / (min(ink, paper) + 0.05) > 4.5, css
             assert (ink > paper) == (scheme == "dark")
         assert (measure_luminance(read_style(driver, "#forest-0 text", "fill")) > 0.5) == (scheme == "dark")
-        driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        open_details(driver)
         for width in (WIDE[0], *NARROW):
-            metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-            wait_until(driver, lambda width=width: driver.execute_script("return innerWidth") == width)
+            set_width(driver, width)
             assert driver.execute_script("return document.documentElement.scrollWidth") <= width
             assert driver.find_element(By.CSS_SELECTOR, ".headline").rect["y"] < 400  # on the first screen
         assert not list_errors(driver)
         assert not list_requests(driver)
+
+
+def test_axe_finds_no_violation(page):
+    with open_page(page, WIDE) as driver:
+        axe = Axe(driver)
+        axe.inject()
+        open_details(driver)
+        for scheme in ("light", "dark"):
+            set_theme(driver, scheme)
+            for width in (WIDE[0], NARROW[0]):
+                set_width(driver, width)
+                found = axe.run()
+                assert {"color-contrast", "label", "button-name"} <= {rule["id"] for rule in found["passes"]}
+                assert not found["violations"], f"{scheme}, {width}: {axe.report(found['violations'])}"
