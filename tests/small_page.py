@@ -5,6 +5,7 @@ import polars as pl
 from synthdiv.diagnosis.accounts import SCHEMA as ACCOUNTS
 from synthdiv.diagnosis.interventions import CLASS_SCHEMA as EFFECTS
 from synthdiv.diagnosis.interventions import SCHEMA as INTERVENTIONS
+from synthdiv.diagnosis.ladder import SCHEMA as LADDER
 from synthdiv.diagnosis.selection import SCHEMA as SELECTION
 from synthdiv.diagnosis.shortfalls import SCHEMA as SHORTFALLS
 from synthdiv.diagnosis.suspicions import SCHEMA as SUSPICIONS
@@ -15,7 +16,7 @@ NAMES = ["cat", "dog", "eel"]
 TOP1 = {"N": 0.812, "A": 0.771, "B": 0.764, "C": 0.523}
 LOST = {"A": [0.011, 0.312, -0.153], "B": [0.023, 0.214, 0.034], "C": [0.415, 0.116, 0.287]}
 TRAINED = ("classifier_means", "classifier_differences", "classifier_confusion", "selection", "accounts", "shortfalls")
-TRAINED += ("interventions", "interventions_by_class")
+TRAINED += ("interventions", "interventions_by_class", "ladder")
 WITH_NATURAL = ("causes", "suspicions", "leakage")
 
 
@@ -61,6 +62,15 @@ def make_tables(names=NAMES, sets=("A", "B", "C"), without=()):
             gain = {"gain": TOP1[row["changed"]] - TOP1[row["base"]]}
             whole = head | {"train_set": name, "natural": "N", "anchor": "A", "step": n, "order": "", "note": ""} | row
             accounts.append(add_bounds(whole | gain, "gain", 0.029))
+    rungs = [("N", "C", "the whole ladder"), ("N", "A", "captions"), ("A", "C", "noise")]
+    ladder = [
+        add_bounds(
+            head | {"step": n, "base": base, "changed": changed, "changes": what, "gain": TOP1[changed] - TOP1[base]},
+            "gain",
+            0.025,
+        )
+        for n, (base, changed, what) in enumerate(rungs)
+    ]
     shortfalls = [
         add_bounds(
             head
@@ -114,6 +124,7 @@ def make_tables(names=NAMES, sets=("A", "B", "C"), without=()):
     tables = {
         "selection": frame(selection, SELECTION),
         "accounts": frame(accounts, ACCOUNTS),
+        "ladder": frame(ladder, LADDER),
         "shortfalls": frame(shortfalls, SHORTFALLS),
         "interventions": frame(interventions, INTERVENTIONS),
         "interventions_by_class": frame(effects, EFFECTS),

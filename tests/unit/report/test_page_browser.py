@@ -5,7 +5,7 @@ from browser import list_errors, list_requests, open_page, wait_until
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium_axe_python import Axe
-from small_page import make_html
+from small_page import make_html, make_view
 
 NARROW, WIDE = (400, 390), (1400, 900)
 
@@ -77,20 +77,29 @@ def test_it_sorts_searches_and_opens_a_class_by_keyboard(page):
         assert not list_requests(driver)
 
 
-def test_a_figure_is_copied_with_colours_of_its_own(page):
+def test_a_figure_is_copied_as_picture_as_latex_and_as_csv_by_keyboard(page):
     with open_page(page, WIDE) as driver:
         driver.execute_script(
             "Object.defineProperty(navigator, 'clipboard', {value: {writeText: async (text) => { window.copied = text; }}})"
         )
-        driver.find_element(By.CSS_SELECTOR, "button[data-copy=forest-0]").send_keys(Keys.ENTER)
-        wait_until(driver, lambda: driver.execute_script("return window.copied"))
-        kept = (
-            "const one = new DOMParser().parseFromString(window.copied, 'image/svg+xml'); return one.documentElement.tagName"
-        )
-        assert driver.execute_script(kept) == "svg"
-        copied = driver.execute_script("return window.copied")
-        assert "var(" not in copied
-        assert "#000000" in copied
+        copied = {}
+        button = driver.find_element(By.CSS_SELECTOR, "button[data-copy=forest-0]")
+        for kind in ("SVG", "LaTeX", "CSV"):
+            assert button.text == kind
+            button.send_keys(Keys.ENTER)
+            copied[kind] = wait_until(driver, lambda: driver.execute_script("return window.copied"))
+            wait_until(driver, lambda button=button: button.text == "Copied")
+            driver.execute_script("window.copied = null")
+            button.send_keys(Keys.TAB)
+            assert button.text == kind
+            button = driver.switch_to.active_element
+        parsed = "return new DOMParser().parseFromString(arguments[0], 'image/svg+xml').documentElement.tagName"
+        assert driver.execute_script(parsed, copied["SVG"]) == "svg"
+        assert "var(" not in copied["SVG"]  # colours of its own
+        assert "#000000" in copied["SVG"]
+        (drawing,) = (drawing for _, drawing in make_view().forests)
+        assert (copied["LaTeX"], copied["CSV"]) == (drawing.latex, drawing.csv)
+        assert not list_requests(driver)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -149,16 +149,18 @@ def _describe_step(step: dict[str, Any]) -> str:
     return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
 
 
-def plot_ladder(ladder: pl.DataFrame) -> Figure:
+def plot_ladder(ladder: pl.DataFrame, width: float = 8.0) -> Figure:
     """Plot the steps of the ladder on the classifier's first evaluation set.
 
     Parameters
     ----------
     ladder : polars.DataFrame
         Columns of :data:`synthdiv.diagnosis.ladder.SCHEMA`.
+    width : float
+        In inches.
     """
     total, *steps = select_first(ladder).to_dicts()
-    figure = Figure(figsize=(8, 0.27 * len(steps) + 1.2), layout="constrained")
+    figure = Figure(figsize=(width, 0.27 * len(steps) + 1.2), layout="constrained")
     ax = figure.subplots()
     _draw_steps(ax, total, steps, [f"{step['changes']}: {100 * step['gain']:+.1f}" for step in steps])
     ax.set_title(f"{total['base']} to {total['changed']}", loc="left", fontsize=9, fontweight="bold")

@@ -31,6 +31,8 @@ if (table) {
   });
 }
 document.querySelectorAll("button[data-copy]").forEach((button) => {
+  const label = button.textContent;
+  button.addEventListener("blur", () => { button.textContent = label; });
   button.addEventListener("click", async () => {
     const shown = document.getElementById(button.dataset.copy);
     // outside of the page, colours do not follow its theme
