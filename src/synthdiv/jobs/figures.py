@@ -20,7 +20,9 @@ from synthdiv.jobs.classifiers import (
 from synthdiv.jobs.files import find_embeddings, find_results, find_set_indices
 from synthdiv.jobs.images import list_probe_indices
 from synthdiv.jobs.rules import Wildcards, plans
+from synthdiv.plan.classifiers import list_answering, list_choices, list_natural_trainings
 from synthdiv.plan.experiments import list_diagnosed, list_diagnosis_references, list_queries, list_references
+from synthdiv.plan.interventions import list_sizes
 from synthdiv.plan.sets import (
     find_natural_images,
     list_encoded_sets,
@@ -187,6 +189,38 @@ def list_plotted_transfer(study: Study) -> list[str]:
 def name_natural(study: Study) -> Options:
     """Return the natural set."""
     return {"natural": find_natural_images(study)}
+
+
+def find_selection(study: Study) -> list[str]:
+    """Return the table that says which training set is best, if the study has it."""
+    return find_results(study, "selection.csv")
+
+
+def _find_natural_training(study: Study, classifier: str) -> str | None:
+    return next(iter(list_natural_trainings(study, classifier)), None)
+
+
+def find_sizes(study: Study) -> dict[str, list[list[str]]]:
+    """Return, by classifier that is trained here, the groups of training sets that differ in their number of images alone."""
+    found = {classifier: list_sizes(study, classifier) for classifier in study.config.classifiers}
+    return {classifier: groups for classifier, groups in found.items() if groups}
+
+
+def describe_sizes(study: Study) -> Options:
+    """Return these groups, and the natural training set of each classifier."""
+    groups = find_sizes(study)
+    return {"groups": groups, "natural": {name: _find_natural_training(study, name) for name in groups}}
+
+
+def describe_confusion(study: Study) -> Options:
+    """Return the first classifier, its natural training set, those that one can choose from, and the classes' names."""
+    classifier = next(iter(list_answering(study)))
+    return {
+        "classifier": classifier,
+        "natural": _find_natural_training(study, classifier),
+        "choices": list_choices(study, classifier),
+        "class_names": [row.name for row in study.classes],
+    }
 
 
 FIGURES = {
@@ -364,7 +398,7 @@ FIGURES = {
     "classifiers": Figure(
         title="Training x evaluation sets",
         part="8 Classifiers",
-        draw="classifiers:draw_classifiers",
+        draw="classifiers.accuracy:draw_classifiers",
         inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
         caption=(
             "Each row is the set that a classifier was trained on (training split), each column the set that it is "
@@ -377,7 +411,7 @@ FIGURES = {
     "interventions": Figure(
         title="What each setting is worth",
         part="8 Classifiers",
-        draw="classifiers:draw_interventions",
+        draw="classifiers.accuracy:draw_interventions",
         inputs={"table": "interventions.csv"},
         caption=(
             "What training gains if one setting of the training set changes and all others stay: the difference of top-1 "
@@ -425,7 +459,7 @@ FIGURES = {
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",
-        draw="classifiers:draw_training",
+        draw="classifiers.accuracy:draw_training",
         needs=list_training_sets,
         inputs={"logs": list_training_logs},
         options=describe_training,
@@ -438,7 +472,7 @@ FIGURES = {
     "exchange_rate": Figure(
         title="Natural against synthetic images",
         part="8 Classifiers",
-        draw="classifiers:draw_exchange_rate",
+        draw="classifiers.sizes:draw_exchange_rate",
         inputs={"table": "exchange_rate.csv"},
         caption=(
             "Top-1 against the number of natural training images: alone, and with synthetic images added. Where a line with "
@@ -447,10 +481,39 @@ FIGURES = {
             "images."
         ),
     ),
+    "sizes": Figure(
+        title="Accuracy by number of training images",
+        part="8 Classifiers",
+        draw="classifiers.sizes:draw_sizes",
+        needs=find_sizes,
+        inputs={"means": "classifier_means.csv", "interventions": "interventions.csv"},
+        options=describe_sizes,
+        caption=(
+            "Top-1 against the number of training images. A line joins training sets that differ in nothing else; bars are "
+            "95 % intervals over images. Between neighbouring sizes: the points that the larger one gains, with the 95 % "
+            "interval over images and training runs. Dashed: the natural training set. If a line flattens below it, more "
+            "images of this kind do not make up for the shortfall. The numbers are in ``tables/classifier_means.csv`` and "
+            "``tables/interventions.csv``."
+        ),
+    ),
+    "confusion": Figure(
+        title="Confused classes",
+        part="5 Classes",
+        draw="classifiers.confusion:draw_confusion",
+        inputs={"counts": "classifier_confusion.parquet", "means": "classifier_means.csv", "selection": find_selection},
+        options=describe_confusion,
+        caption=(
+            "How {classifier} classifies the images of its first evaluation set after training on natural images, on the "
+            "best of the other training sets, and on the worst. A row is the true class, a column the predicted one; each "
+            "row adds up to 100 %. Of more than 20 classes, the pairs that are confused most after training on the best "
+            "set are shown, with 95 % intervals over images. ``tables/classifier_confusion.parquet`` has all training sets "
+            "and pairs."
+        ),
+    ),
     "predictors": Figure(
         title="Predictors of shortfalls and gains",
         part="8 Classifiers",
-        draw="classifiers:draw_predictors",
+        draw="classifiers.predictors:draw_predictors",
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
         options=name_first_classifier,
         caption=(

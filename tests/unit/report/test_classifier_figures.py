@@ -4,14 +4,15 @@ import pytest
 
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.report.figures.classifiers import (
+from synthdiv.diagnosis.interventions import SCHEMA as INTERVENTIONS
+from synthdiv.report.figures.classifiers.accuracy import (
     describe_difference,
     plot_classifiers,
-    plot_exchange_rate,
     plot_interventions,
-    plot_predictors,
     plot_training,
 )
+from synthdiv.report.figures.classifiers.predictors import plot_predictors
+from synthdiv.report.figures.classifiers.sizes import plot_exchange_rate, plot_sizes
 from synthdiv.report.figures.style import save_figure
 
 MEANS = pl.DataFrame(
@@ -133,3 +134,24 @@ def test_interventions_are_shown_once_with_their_intervals(tmp_path):
     write_table(pl.DataFrame(rows[-2:]), tmp_path / "interventions.csv")  # without any interval
     (alone,) = plot_interventions(read_table(tmp_path / "interventions.csv")).axes
     assert len(alone.collections[-1].get_offsets()) == 1
+
+
+def tabulate_steps(*rows):
+    columns = ("base", "changed", "setting", "gain", "gain_low", "gain_high")
+    head = {"classifier": "small", "evaluation_set": "Natural-IM"}
+    filled = [head | dict(zip(columns, row, strict=True)) for row in rows]
+    return pl.DataFrame([{name: row.get(name) for name in INTERVENTIONS} for row in filled], schema=INTERVENTIONS)
+
+
+def test_sizes_of_a_set_are_one_line_with_gains_below_the_natural_set():
+    means = MEANS.with_columns(n_train=pl.Series([100, 200, 400, 100]))
+    steps = tabulate_steps(("B-IM", "A-IM", "images", -0.15, -0.2, -0.1), ("A-IM", "Natural-IM", "prompts", 0.2, 0.1, 0.3))
+    figure = plot_sizes(means, steps, {"small": [["B-IM", "A-IM"]]}, {"small": "Natural-IM"})
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts] == ["+15.0 [10.0, 20.0]"]  # from the smaller to the larger one
+    (line, *_) = ax.containers[0]
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([200, 400], pytest.approx([30, 45]))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["200", "400"]
+    reference = next(one for one in ax.lines if one.get_label() == "Natural-IM (100 images)")
+    assert set(reference.get_ydata()) == {50.0}
+    plot_sizes(means, tabulate_steps(), {"small": [["B-IM", "A-IM"]]}, {"small": None})
