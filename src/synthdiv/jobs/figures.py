@@ -201,7 +201,7 @@ def _find_natural_training(study: Study, classifier: str) -> str | None:
 
 
 def find_sizes(study: Study) -> dict[str, list[list[str]]]:
-    """Return, by classifier that is trained here, the groups of training sets that differ in their number of images alone."""
+    """Return, by classifier that is trained here, the groups of training sets that differ in their size alone."""
     found = {classifier: list_sizes(study, classifier) for classifier in study.config.classifiers}
     return {classifier: groups for classifier, groups in found.items() if groups}
 

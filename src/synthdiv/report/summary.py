@@ -109,8 +109,7 @@ def summarise_choice(selection: pl.DataFrame, accounts: pl.DataFrame) -> list[st
     sentences = []
     for (name,), own in selection.group_by("classifier", maintain_order=True):
         best = own.filter("best").row(0, named=True)
-        bounds = own.filter(~pl.col("best")).with_columns(pl.col("difference_high").cast(pl.Float64))
-        close = bounds.filter(pl.col("difference_high").is_null() | (pl.col("difference_high") >= 0))["train_set"].to_list()
+        close = own.filter(~pl.col("best") & pl.col("may_be_best").cast(pl.Boolean).fill_null(True))["train_set"].to_list()
         others = f"; {list_names(close)} may be as good" if close else ""
         sentences.append(
             f"{best['train_set']} is the best of {len(own)} training sets for {name}: {percent(best['top1'])} on "

@@ -21,7 +21,7 @@ SETS = [("N", "natural"), ("B", "best"), ("C", "worst")]
 
 
 def count(n_classes):
-    """Counts of two seeds with ten images a class: of set B, class n is taken for the next one n times."""
+    """Counts of two seeds with ten images a class: of set B, n of class n are classified as the next one."""
     rows = [
         (name, n, other, number)
         for name in "NABC"
