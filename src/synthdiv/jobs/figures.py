@@ -312,8 +312,9 @@ FIGURES = {
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
         caption=(
-            "What embeddings suspect of each set's classes: the share of classes by their first suspected cause and, for "
-            "few classes, a cell per class with the cause's first letters. *Not tested*: too few images. Further causes of "
+            "What embeddings suspect of each set's classes: the share of classes by their first suspected cause, and a cell "
+            "per class with the cause's first letters; of more than 30 classes, for those suspected in the most sets. "
+            "*Not tested*: too few images. Further causes of "
             "a class, the metrics behind each and the predicted classes of the images are in ``tables/causes.csv``."
         ),
     ),
@@ -325,7 +326,8 @@ FIGURES = {
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
         options=name_evidence_sets,
         caption=(
-            "Classes of each suspected cause, those that deviate most: training images from the most to the least natural "
+            "Classes of each suspected cause, those that deviate most (at most 16; ``tables/causes.csv`` has all): "
+            "training images from the most to the least natural "
             "one, next to natural images of the class."
         ),
     ),
@@ -338,7 +340,8 @@ FIGURES = {
             "Each dataset that was generated at several guidance scales, at each of them. The set is the images at that "
             "scale. The panels show how varied its training split is (Centroid Distance); how often its queries are "
             "recognised by centroids of prompts, of itself and of natural images; how often natural queries are recognised "
-            "by its centroids; and the accuracy of classifiers trained on it. Grey lines are classes, bands are 95 % "
+            "by its centroids; and the accuracy of classifiers trained on it. Grey lines are classes (of more than 30, grey "
+            "bands, and the lowest and the highest one on average, by name), blue bands are 95 % "
             "intervals over images, the dashed line is the natural set in place of the set. Images of two scales share "
             "class, prompt and initial noise, so scales are compared image by image, which is more precise than the bands "
             "suggest. The filled point is the highest; light ones are not lower beyond noise (corrected for all pairs of "
@@ -524,7 +527,8 @@ FIGURES = {
             "falls, 0.5 if it says nothing; and, for classes, again the correlation. Lines are 95 % intervals (for classes, "
             "whole classes are resampled); metrics whose interval is the farthest from saying nothing come first. Right: "
             "the gain in top-1 against the change of the metrics that come first for classes; a dot is a class, a star the "
-            "whole set."
+            "whole set. Of more than 100 classes, the median and the quartiles of ten groups with a similar change are "
+            "shown; ``tables/predictor_points.parquet`` has all."
         ),
     ),
     "transfer": Figure(

@@ -11,7 +11,7 @@ from synthdiv.report.figures.classifiers.accuracy import (
     plot_interventions,
     plot_training,
 )
-from synthdiv.report.figures.classifiers.predictors import plot_predictors
+from synthdiv.report.figures.classifiers.predictors import GROUPS, MOST_POINTS, plot_predictors
 from synthdiv.report.figures.classifiers.sizes import plot_exchange_rate, plot_sizes
 from synthdiv.report.figures.style import save_figure
 
@@ -155,3 +155,32 @@ def test_sizes_of_a_set_are_one_line_with_gains_below_the_natural_set():
     reference = next(one for one in ax.lines if one.get_label() == "Natural-IM (100 images)")
     assert set(reference.get_ydata()) == {50.0}
     plot_sizes(means, tabulate_steps(), {"small": [["B-IM", "A-IM"]]}, {"small": None})
+
+
+def test_many_classes_are_groups_with_a_similar_change():
+    ranks = pl.DataFrame(
+        [
+            {
+                "classifier": "c",
+                "outcome": "shortfall",
+                "level": "class",
+                "metric": "recall",
+                "spearman": 0.5,
+                "n_points": 200,
+            }
+        ],
+        schema=SCHEMA,
+    )
+    changes = np.arange(MOST_POINTS + 100) / 10
+    points = pl.DataFrame({"change": changes, "gain": changes**2}).with_columns(
+        classifier=pl.lit("c"), outcome=pl.lit("shortfall"), level=pl.lit("class"), metric=pl.lit("recall"),
+        base=pl.lit("N"), train_set=pl.lit("A"),
+    )  # fmt: skip
+    for table, is_grouped in ((points, True), (points.head(MOST_POINTS), False)):
+        figure = plot_predictors(ranks, table)
+        ax = next(ax for ax in figure.axes if ax.get_xlabel() == "change of recall")
+        lines = [line for line in ax.lines if line.get_label() == "N → A"]
+        assert [len(line.get_xdata()) for line in lines] == [GROUPS] * is_grouped
+        if is_grouped:
+            assert lines[0].get_xdata()[0] == pytest.approx(0.95)  # the median of the first twenty
+            assert (np.diff(lines[0].get_ydata()) > 0).all()

@@ -25,6 +25,9 @@ METRIC_NAMES = {
 }
 PANELS = 8
 """Number of metrics shown as scatter plots."""
+MOST_POINTS = 100
+"""Classes of a pair of sets with a point each, at most; of more, groups of equal size are shown."""
+GROUPS = 10
 
 
 def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
@@ -60,18 +63,33 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
             table = own.filter(metric=metric, base=base, train_set=name)
             of_classes, whole = table.filter(level="class"), table.filter(level="set")
             color, label = f"C{n % 10}", f"{base} → {name}"
-            ax.scatter(of_classes["change"], of_classes["gain"], s=10, color=color, alpha=0.6, label=label)
+            _plot_classes(ax, of_classes.drop_nulls(["change", "gain"]), color, label)
             ax.scatter(whole["change"], whole["gain"], s=90, marker="*", color=color, edgecolor="black", linewidth=0.6)
         ax.axhline(0, color="0.7", linewidth=0.8)
         ax.set_xlabel(f"change of {_name_metric(metric)}")
         ax.locator_params(axis="x", nbins=4)
     for ax in list(grid.flat)[len(best) :]:
         ax.set_visible(False)
+    several = own.filter(level="class").group_by("metric", "base", "train_set").len()
+    note = f"line: median of {GROUPS} groups of classes with a similar change; band: quartiles"
     if best:
         handles, labels = grid[0, 0].get_legend_handles_labels()
-        right.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
+        legend = right.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
+        legend.set_title(note if (several["len"] > MOST_POINTS).any() else None, {"size": 8})
     right.supylabel("gain in top-1 (star: whole set)")
     return figure
+
+
+def _plot_classes(ax: Axes, points: pl.DataFrame, color: str, label: str) -> None:
+    """Plot a point per class or, for many, the quartiles of the gain in groups of classes with a similar change."""
+    if len(points) <= MOST_POINTS:
+        ax.scatter(points["change"], points["gain"], s=10, color=color, alpha=0.6, label=label)
+        return
+    group = pl.col("change").rank("ordinal") * GROUPS // (pl.len() + 1)
+    quartiles = {f"q{n}": pl.col("gain").quantile(n / 4, "linear") for n in (1, 2, 3)}
+    groups = points.group_by(group.alias("group")).agg(pl.col("change").median(), **quartiles).sort("change")
+    ax.fill_between(groups["change"], groups["q1"], groups["q3"], color=color, alpha=0.1, linewidth=0)
+    ax.plot(groups["change"], groups["q2"], color=color, marker="o", markersize=3, linewidth=1, label=label)
 
 
 def _plot_ranks(ax: Axes, ranks: pl.DataFrame, column: str, title: str) -> None:
