@@ -1,5 +1,7 @@
 """The summary page in a real browser: opened from a file, sorted, searched, and read by keyboard alone."""
 
+import base64
+
 import pytest
 from browser import list_errors, list_requests, open_page, wait_until
 from selenium.webdriver.common.by import By
@@ -100,6 +102,20 @@ def test_a_figure_is_copied_as_picture_as_latex_and_as_csv_by_keyboard(page):
         (drawing,) = (drawing for _, drawing in make_view().forests)
         assert (copied["LaTeX"], copied["CSV"]) == (drawing.latex, drawing.csv)
         assert not list_requests(driver)
+
+
+def test_inside_the_report_links_to_tables_are_their_names(page, tmp_path):
+    """The report has the page as a data URI: no file is next to it."""
+    report = tmp_path / "report.html"
+    report.write_text(f'<iframe src="data:text/html;base64,{base64.b64encode(page.read_bytes()).decode()}"></iframe>')
+    links = "return [...document.querySelectorAll('a')].map((one) => one.getAttribute('href'))"
+    with open_page(page, WIDE) as driver:
+        assert "tables/accounts.csv" in driver.execute_script(links)
+    with open_page(report, WIDE) as driver:
+        driver.switch_to.frame(0)
+        assert {link[0] for link in driver.execute_script(links)} == {"#"}
+        assert "tables/accounts.csv" in driver.find_element(By.CSS_SELECTOR, "#sets .tools").text
+        assert not list_errors(driver)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

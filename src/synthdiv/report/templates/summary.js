@@ -45,3 +45,11 @@ document.querySelectorAll("button[data-copy]").forEach((button) => {
     }
   });
 });
+if (!/^(file|https?):$/.test(location.protocol)) {
+  // inside the report, no file is next to the page: name it
+  document.querySelectorAll("a[href^='tables/']").forEach((link) => {
+    const named = document.createElement("code");
+    named.textContent = link.getAttribute("href");
+    link.replaceWith(...(link.textContent === "data" ? [] : [...link.childNodes, ": "]), named);
+  });
+}
