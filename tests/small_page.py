@@ -26,7 +26,12 @@ def frame(rows, schema):
 
 def make_job(names=NAMES, **changes):
     job = {"study": "small", "natural": "N", "reference": "N", "class_names": tuple(names), "generated": ("A", "B", "C")}
-    job |= {"choices": {"net": ("A", "B", "C")}, "pictured": ("N", "A", "B", "C"), "datasets": ("plain",)}
+    job |= {
+        "choices": {"net": ("A", "B", "C")},
+        "pictured": ("N", "A", "B", "C"),
+        "datasets": ("plain",),
+        "styled": ("A", "B", "C"),
+    }
     return WriteSummary(**(job | changes))
 
 
@@ -171,7 +176,13 @@ def make_html(*given, **changes):
 def replace_names(names):
     """Return tables and a job with these names of classes, and all of them in those of a set, a setting and advice."""
     long = " ".join(names)
-    job = make_job(names, generated=("A", "B", long), choices={"net": ("A", "B", long)}, pictured=("N", "A", "B", long))
+    job = make_job(
+        names,
+        generated=("A", "B", long),
+        choices={"net": ("A", "B", long)},
+        pictured=("N", "A", "B", long),
+        styled=("A", "B", long),
+    )
     tables = {
         key: table.with_columns(pl.col(pl.String).replace(dict.fromkeys(("C", "prompts", "long"), long)))
         for key, table in make_tables(names).items()

@@ -20,8 +20,14 @@ from synthdiv.jobs.classifiers import (
 from synthdiv.jobs.files import find_embeddings, find_results, find_set_indices
 from synthdiv.jobs.images import list_probe_indices
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.classifiers import list_answering, list_choices, list_natural_trainings
-from synthdiv.plan.experiments import list_diagnosed, list_diagnosis_references, list_queries, list_references
+from synthdiv.plan.classifiers import list_answering, list_answers, list_choices, list_natural_trainings
+from synthdiv.plan.experiments import (
+    find_natural_reference,
+    list_diagnosed,
+    list_diagnosis_references,
+    list_queries,
+    list_references,
+)
 from synthdiv.plan.interventions import list_sizes
 from synthdiv.plan.sets import (
     find_natural_images,
@@ -85,6 +91,18 @@ class PlotFigure(Job):
 
     figure: str
     options: dict[str, Any]
+
+
+def list_styled(study: Study) -> list[str]:
+    """List all sets that figures tell apart, in the order in which they get colours and markers: generated ones first."""
+    names = list_image_sets(study, list_encoders(study)[0]) if list_encoders(study) else []
+    trained = [training for _, training in list_answers(study)]
+    return list(dict.fromkeys(sorted(names, key=lambda name: study.sets[name].is_natural) + trained))
+
+
+def describe_styles(study: Study) -> Options:
+    """Return these sets, and the natural one, which is black."""
+    return {"styled": {"names": list_styled(study), "natural": find_natural_reference(study)}}
 
 
 def list_sheet_indices(study: Study) -> list[str]:
@@ -173,12 +191,13 @@ def describe_training(study: Study) -> Options:
     return {
         "runs": [list(run[:2]) for run in list_runs(study)],
         "monitored": {name: entry.monitor for name, entry in classifiers.items() if entry.monitor is not None},
+        **describe_styles(study),
     }
 
 
 def name_first_classifier(study: Study) -> Options:
     """Return the classifier whose predictors are shown."""
-    return {"classifier": find_first_classifier(study)}
+    return {"classifier": find_first_classifier(study), **describe_styles(study)}
 
 
 def list_plotted_transfer(study: Study) -> list[str]:
@@ -188,7 +207,7 @@ def list_plotted_transfer(study: Study) -> list[str]:
 
 def name_natural(study: Study) -> Options:
     """Return the natural set."""
-    return {"natural": find_natural_images(study)}
+    return {"natural": find_natural_images(study), **describe_styles(study)}
 
 
 def find_selection(study: Study) -> list[str]:
@@ -209,7 +228,8 @@ def find_sizes(study: Study) -> dict[str, list[list[str]]]:
 def describe_sizes(study: Study) -> Options:
     """Return these groups, and the natural training set of each classifier."""
     groups = find_sizes(study)
-    return {"groups": groups, "natural": {name: _find_natural_training(study, name) for name in groups}}
+    natural = {name: _find_natural_training(study, name) for name in groups}
+    return {"groups": groups, "natural": natural, **describe_styles(study)}
 
 
 def describe_confusion(study: Study) -> Options:
@@ -219,6 +239,7 @@ def describe_confusion(study: Study) -> Options:
         "classifier": classifier,
         "natural": _find_natural_training(study, classifier),
         "choices": list_choices(study, classifier),
+        **describe_styles(study),
         "class_names": [row.name for row in study.classes],
     }
 
@@ -536,6 +557,7 @@ FIGURES = {
         part="8 Classifiers",
         draw="features:draw_transfer",
         inputs={"means": "transfer_means.csv"},
+        options=describe_styles,
         caption=(
             "A logistic regression is fitted to the frozen features of each encoder for each transfer set (rows). Shown is "
             "its top-1 on that set's evaluation split, the mean over seeds, with the interval over images for the same "

@@ -13,7 +13,7 @@ from synthdiv.report.figures.classifiers.accuracy import (
 )
 from synthdiv.report.figures.classifiers.predictors import GROUPS, MOST_POINTS, plot_predictors
 from synthdiv.report.figures.classifiers.sizes import plot_exchange_rate, plot_sizes
-from synthdiv.report.figures.style import save_figure
+from synthdiv.report.figures.style import save_figure, style_sets
 
 MEANS = pl.DataFrame(
     {
@@ -25,6 +25,7 @@ MEANS = pl.DataFrame(
         "top1_high": [0.6, 0.4, 0.5, 0.7],
     }
 )
+STYLES = style_sets(["A-IM", "B-IM", "A", "B"], "Natural-IM")
 DIFFERENCES = pl.DataFrame(
     {
         "classifier": "small",
@@ -60,10 +61,10 @@ def test_training_curves_and_their_monitored_panel():
         {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "monitored_top1": [None, 0.3]},
         schema_overrides={"monitored_top1": pl.Float64},
     )
-    figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"})
+    figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"}, STYLES)
     assert [len(ax.lines) for ax in figure.axes] == [3, 3, 3]
     assert figure.axes[2].get_title() == "top-1 on Natural-IM"
-    unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {})
+    unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {}, STYLES)
     assert unmonitored.axes[2].get_title() == "no monitored set"
 
 
@@ -95,7 +96,7 @@ def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
         {"outcome": "shortfall", "base": "N", "train_set": ["A", "A", "B", "A"], "level": ["class", "class", "class", "set"]}
         | {"metric": "vendi_score", "change": [1.0, 2.0, 3.0, 1.5], "gain": [-0.1, -0.2, 0.1, -0.15]}
     )
-    figure = plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points)
+    figure = plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points, STYLES)
     save_figure(figure, tmp_path / "predictors.png")
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert len(panels) == 4 + (kept == 3)
@@ -146,7 +147,7 @@ def tabulate_steps(*rows):
 def test_sizes_of_a_set_are_one_line_with_gains_below_the_natural_set():
     means = MEANS.with_columns(n_train=pl.Series([100, 200, 400, 100]))
     steps = tabulate_steps(("B-IM", "A-IM", "images", -0.15, -0.2, -0.1), ("A-IM", "Natural-IM", "prompts", 0.2, 0.1, 0.3))
-    figure = plot_sizes(means, steps, {"small": [["B-IM", "A-IM"]]}, {"small": "Natural-IM"})
+    figure = plot_sizes(means, steps, {"small": [["B-IM", "A-IM"]]}, {"small": "Natural-IM"}, STYLES)
     (ax,) = figure.axes
     assert [text.get_text() for text in ax.texts] == ["+15.0 [10.0, 20.0]"]  # from the smaller to the larger one
     (line, *_) = ax.containers[0]
@@ -154,7 +155,7 @@ def test_sizes_of_a_set_are_one_line_with_gains_below_the_natural_set():
     assert [label.get_text() for label in ax.get_xticklabels()] == ["200", "400"]
     reference = next(one for one in ax.lines if one.get_label() == "Natural-IM (100 images)")
     assert set(reference.get_ydata()) == {50.0}
-    plot_sizes(means, tabulate_steps(), {"small": [["B-IM", "A-IM"]]}, {"small": None})
+    plot_sizes(means, tabulate_steps(), {"small": [["B-IM", "A-IM"]]}, {"small": None}, STYLES)
 
 
 def test_many_classes_are_groups_with_a_similar_change():
@@ -177,7 +178,7 @@ def test_many_classes_are_groups_with_a_similar_change():
         base=pl.lit("N"), train_set=pl.lit("A"),
     )  # fmt: skip
     for table, is_grouped in ((points, True), (points.head(MOST_POINTS), False)):
-        figure = plot_predictors(ranks, table)
+        figure = plot_predictors(ranks, table, STYLES)
         ax = next(ax for ax in figure.axes if ax.get_xlabel() == "change of recall")
         lines = [line for line in ax.lines if line.get_label() == "N → A"]
         assert [len(line.get_xdata()) for line in lines] == [GROUPS] * is_grouped

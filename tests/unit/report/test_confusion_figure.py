@@ -1,5 +1,6 @@
 """The figure of confused classes: which sets it shows, and each share in it."""
 
+from dataclasses import astuple
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,9 +15,11 @@ from synthdiv.report.figures.classifiers.confusion import (
     draw_confusion,
     plot_confusion,
 )
+from synthdiv.report.figures.style import style_sets
 from synthdiv.stats.intervals import wilson_interval
 
 MEANS = pl.DataFrame({"train_set": ["N", "A", "B", "C"], "top1": [0.9, 0.7, 0.8, 0.4]})
+STYLES = style_sets(list("ABC"), "N")
 SETS = [("N", "natural"), ("B", "best"), ("C", "worst")]
 
 
@@ -48,7 +51,7 @@ def test_natural_best_and_worst_sets_are_shown_once(best, natural, choices, expe
 
 
 def test_few_classes_are_a_matrix_of_shares_of_each_true_class():
-    figure = plot_confusion(count(5), SETS, list("abcde"), "small")
+    figure = plot_confusion(count(5), SETS, list("abcde"), "small", STYLES)
     assert [ax.get_title() for ax in figure.axes] == ["N (natural)", "B (best)", "C (worst)"]
     values = figure.axes[1].images[0].get_array()
     assert np.allclose(values.sum(axis=1), 100)
@@ -58,12 +61,14 @@ def test_few_classes_are_a_matrix_of_shares_of_each_true_class():
 
 def test_of_many_classes_the_most_confused_pairs_are_shown_with_intervals():
     names = [f"class {n}" for n in range(MOST_CLASSES + 20)]
-    figure = plot_confusion(count(len(names)), SETS, names, "small")
+    figure = plot_confusion(count(len(names)), SETS, names, "small", STYLES)
     (ax,) = figure.axes
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert len(labels) == MOST_PAIRS
     assert labels[:2] == ["class 19 → class 20", "class 39 → class 0"]
     assert "25 most confused of 38 confused pairs of 40 classes (B)" in ax.get_title(loc="right")
+    looks = [(line.get_color(), line.get_marker()) for line in ax.lines]
+    assert looks == [astuple(STYLES[name]) for name in "NBC"]
     (segment, *_) = ax.collections[1].get_segments()
     assert segment[:, 0] == pytest.approx(100 * np.array(wilson_interval(9.5, 10)))  # ten images, whatever the seeds
 
@@ -81,6 +86,7 @@ def test_it_is_drawn_from_the_tables_of_its_classifier(tmp_path):
         write_table(table, paths[name])
     files = SimpleNamespace(**(paths | {"selection": [paths["selection"]]}))
     options = {"classifier": "small", "natural": "N", "choices": ["A", "B", "C"], "class_names": list("abc")}
+    options |= {"styled": {"names": list("ABC"), "natural": "N"}}
     assert [ax.get_title() for ax in draw_confusion(files, **options).axes] == ["N (natural)", "A (best)", "C (worst)"]
     files.selection = []
     assert draw_confusion(files, **options).axes[1].get_title() == "B (best)"

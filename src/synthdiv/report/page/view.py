@@ -119,7 +119,7 @@ def build_page(
     forests = tabulate_forests(tables, verdicts)
     accounts, n_accounts = list_accounts(tables, verdicts)
     classes = tabulate_classes(tables, job, verdicts, prompts)
-    styles = style_sets(_list_sets(tables, job, forests), job.natural)
+    styles = style_sets(job.styled, job.natural)
     pictured = choose_pictured(job.pictured, [job.natural, *(verdict.best for verdict in verdicts)])
     actions, tried = list_actions(tables, verdicts)
     ladder = find_ladder(tables)
@@ -144,13 +144,6 @@ def build_page(
         sentences=sentences,
         tables=sorted(tables),
     )
-
-
-def _list_sets(tables: Tables, job: WriteSummary, forests: Sequence[Forest]) -> list[str]:
-    """List all sets that the page names, in an order that does not depend on results."""
-    columns = (("classifier_means", "train_set"), ("shortfalls", "train_set"), ("causes", "set"), ("accounts", "train_set"))
-    named = [name for table, column in columns if table in tables for name in tables[table][column]]
-    return list(dict.fromkeys([*job.pictured, *job.generated, *named]))
 
 
 def _place_findings(job: WriteSummary, tables: Tables) -> dict[str, list[Part]]:

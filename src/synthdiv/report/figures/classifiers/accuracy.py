@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.interventions import select_primary
-from synthdiv.report.figures.style import fill_cells
+from synthdiv.report.figures.style import SetStyle, fill_cells, read_styles
 
 
 def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
@@ -62,7 +62,9 @@ def describe_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[
     ]
 
 
-def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str]) -> Figure:
+def plot_training(
+    logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str], styles: Mapping[str, SetStyle]
+) -> Figure:
     """Plot loss and accuracy curves: a row per classifier, a colour per training set, a line per seed.
 
     Parameters
@@ -71,17 +73,19 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
         The log of each run.
     monitored : mapping of classifier to set
         The set whose evaluation split was evaluated during training.
+    styles : mapping of training set to SetStyle
     """
     panels = (("loss", "training loss"), ("train_top1", "top-1 on augmented training images"), ("monitored_top1", ""))
     figure = Figure(figsize=(11, 0.6 + 2.9 * len(logs)), layout="constrained")
     grid = figure.subplots(len(logs), 3, squeeze=False)
     for axes, (classifier, sets) in zip(grid, logs.items(), strict=True):
         for ax, (column, title) in zip(axes, panels, strict=True):
-            for n, (name, tables) in enumerate(sets.items()):
+            for name, tables in sets.items():
                 for seed, table in enumerate(tables):
                     shown = table.drop_nulls(column)
                     label = name if seed == 0 else None
-                    ax.plot(shown["epoch"], shown[column], color=f"C{n % 10}", linewidth=0.9, label=label)
+                    mark = {"marker": styles[name].marker, "markevery": [-1], "markersize": 4}
+                    ax.plot(shown["epoch"], shown[column], color=styles[name].colour, linewidth=0.9, label=label, **mark)
             monitored_title = f"top-1 on {monitored[classifier]}" if classifier in monitored else "no monitored set"
             ax.set_title(title or monitored_title)
             ax.set_xlabel("epoch")
@@ -120,13 +124,15 @@ def draw_classifiers(files: Any) -> Figure:
     return plot_classifiers(read_table(files.means), read_table(files.differences))
 
 
-def draw_training(files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str]) -> Figure:
+def draw_training(
+    files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str], styled: Mapping[str, Any]
+) -> Figure:
     """Draw the training curves of runs of a classifier on a training set."""
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     paths = [path for manifest in files.logs for path in read_manifest(manifest)]
     for (classifier, training), path in zip(runs, paths, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
-    return plot_training(logs, monitored)
+    return plot_training(logs, monitored, read_styles(styled))
 
 
 def draw_interventions(files: Any) -> Figure:

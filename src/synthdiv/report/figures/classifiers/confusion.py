@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from synthdiv.core.tables import read_table
-from synthdiv.report.figures.style import MARKERS, PALETTE
+from synthdiv.report.figures.style import SetStyle, read_styles
 from synthdiv.stats.intervals import wilson_interval
 
 MOST_CLASSES = 20
@@ -40,7 +40,13 @@ def choose_sets(means: pl.DataFrame, best: str | None, natural: str | None, choi
     return [(name, role) for name, role in chosen if name is not None and shown[name] == role]
 
 
-def plot_confusion(counts: pl.DataFrame, sets: Sequence[tuple[str, str]], class_names: Sequence[str], title: str) -> Figure:
+def plot_confusion(
+    counts: pl.DataFrame,
+    sets: Sequence[tuple[str, str]],
+    class_names: Sequence[str],
+    title: str,
+    styles: Mapping[str, SetStyle],
+) -> Figure:
     """Plot a confusion matrix per training set or, for many classes, the pairs that the second set confuses most.
 
     Parameters
@@ -52,12 +58,13 @@ def plot_confusion(counts: pl.DataFrame, sets: Sequence[tuple[str, str]], class_
     class_names : sequence of str
         By class_id.
     title : str
+    styles : mapping of training set to SetStyle
     """
     total = pl.col("n_images").sum().over("train_set", "class_id")
     shares = counts.with_columns(share=pl.col("n_images") / total, n=total / pl.col("n_seeds").fill_null(1))
     if len(class_names) <= MOST_CLASSES:
         return _plot_matrices(shares, sets, class_names, title)
-    return _plot_pairs(shares, sets, class_names, title)
+    return _plot_pairs(shares, sets, class_names, title, styles)
 
 
 def _plot_matrices(shares: pl.DataFrame, sets: Sequence[tuple[str, str]], names: Sequence[str], title: str) -> Figure:
@@ -84,7 +91,13 @@ def _plot_matrices(shares: pl.DataFrame, sets: Sequence[tuple[str, str]], names:
     return figure
 
 
-def _plot_pairs(shares: pl.DataFrame, sets: Sequence[tuple[str, str]], names: Sequence[str], title: str) -> Figure:
+def _plot_pairs(
+    shares: pl.DataFrame,
+    sets: Sequence[tuple[str, str]],
+    names: Sequence[str],
+    title: str,
+    styles: Mapping[str, SetStyle],
+) -> Figure:
     leading = next((name for name, role in sets if role == "best"), sets[0][0])
     wrong = shares.filter(pl.col("class_id") != pl.col("predicted"))
     ranked = wrong.filter(train_set=leading).sort("share", "class_id", "predicted", descending=[True, False, False])
@@ -96,10 +109,9 @@ def _plot_pairs(shares: pl.DataFrame, sets: Sequence[tuple[str, str]], names: Se
         found = {
             (row["class_id"], row["predicted"]): row["share"] for row in wrong.filter(train_set=name).iter_rows(named=True)
         }
-        colour, marker = (PALETTE[-1], MARKERS[0]) if role == "natural" else (PALETTE[k], MARKERS[k])
         values = [found.get(pair, 0.0) for pair in pairs.iter_rows()]
         own = [sizes.get((name, class_id), 0.0) for class_id in pairs["class_id"]]
-        _plot_shares(ax, values, own, 0.22 * (k - (len(sets) - 1) / 2), (colour, marker), f"{name} ({role})")
+        _plot_shares(ax, values, own, 0.22 * (k - (len(sets) - 1) / 2), styles[name], f"{name} ({role})")
     ax.set_yticks(range(len(pairs)), [f"{names[one]} → {names[other]}" for one, other in pairs.iter_rows()], fontsize=7)
     ax.set_ylim(len(pairs) - 0.5, -0.5)
     ax.set_xlim(left=0)
@@ -112,20 +124,28 @@ def _plot_pairs(shares: pl.DataFrame, sets: Sequence[tuple[str, str]], names: Se
 
 
 def _plot_shares(
-    ax: Axes, shares: Sequence[float], sizes: Sequence[float], shift: float, look: tuple[str, str], label: str
+    ax: Axes, shares: Sequence[float], sizes: Sequence[float], shift: float, style: SetStyle, label: str
 ) -> None:
     """Plot the shares of one training set, with Wilson's intervals for other images."""
-    (colour, marker), places = look, np.arange(len(shares)) + shift
+    places = np.arange(len(shares)) + shift
     known = [
         (n, *wilson_interval(share * size, size)) for n, (share, size) in enumerate(zip(shares, sizes, strict=True)) if size
     ]
-    ax.hlines([places[n] for n, *_ in known], [100 * low for _, low, _ in known], [100 * high for *_, high in known],
-              color=colour, linewidth=0.8)  # fmt: skip
-    ax.plot([100 * shares[n] for n, *_ in known], [places[n] for n, *_ in known], marker, color=colour, ms=4, label=label)
+    lows, highs = [100 * low for _, low, _ in known], [100 * high for *_, high in known]
+    rows = [places[n] for n, *_ in known]
+    ax.hlines(rows, lows, highs, color=style.colour, linewidth=0.8)
+    values = [100 * shares[n] for n, *_ in known]
+    ax.plot(values, rows, color=style.colour, marker=style.marker, linestyle="none", markersize=4, label=label)
 
 
 def draw_confusion(
-    files: Any, *, classifier: str, natural: str | None, choices: Sequence[str], class_names: Sequence[str]
+    files: Any,
+    *,
+    classifier: str,
+    natural: str | None,
+    choices: Sequence[str],
+    class_names: Sequence[str],
+    styled: Mapping[str, Any],
 ) -> Figure:
     """Draw the classes that a classifier confuses on its first evaluation set."""
     means = read_table(files.means).filter(classifier=classifier)
@@ -138,4 +158,5 @@ def draw_confusion(
     keys = ["classifier", "evaluation_set", "train_set"]
     counts = read_table(files.counts).join(means.select(*keys, "n_seeds"), on=keys)
     sets = choose_sets(means, next(iter(best), None), natural, choices)
-    return plot_confusion(counts, sets, class_names, f"{classifier}, evaluated on {means['evaluation_set'][0]}")
+    title = f"{classifier}, evaluated on {means['evaluation_set'][0]}"
+    return plot_confusion(counts, sets, class_names, title, read_styles(styled))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 from synthdiv.analysis.predictors import INTERVENTION, SCHEMA, SHORTFALL
 from synthdiv.core.tables import read_table
+from synthdiv.report.figures.style import SetStyle, read_styles
 
 METRIC_NAMES = {
     "centroid_distance": "Centroid Distance",
@@ -30,13 +32,15 @@ MOST_POINTS = 100
 GROUPS = 10
 
 
-def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
+def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame, styles: Mapping[str, SetStyle]) -> Figure:
     """Plot predictors of shortfalls and of gains: their rank correlations and signs, and gains against the best of them.
 
     Parameters
     ----------
     ranks, points : polars.DataFrame
         From :mod:`synthdiv.analysis.predictors`, of one classifier.
+    styles : mapping of training set to SetStyle
+        A pair has that of its second set.
     """
     figure = Figure(figsize=(17, 8.5), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[1.5, 2.2])  # type: ignore[misc]
@@ -59,12 +63,14 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
     grid = right.subplots(2, 4, sharey=True)
     pairs = own.select("base", "train_set").unique(maintain_order=True).rows()
     for ax, metric in zip(grid.flat, best, strict=False):
-        for n, (base, name) in enumerate(pairs):
+        for base, name in pairs:
             table = own.filter(metric=metric, base=base, train_set=name)
             of_classes, whole = table.filter(level="class"), table.filter(level="set")
-            color, label = f"C{n % 10}", f"{base} → {name}"
-            _plot_classes(ax, of_classes.drop_nulls(["change", "gain"]), color, label)
-            ax.scatter(whole["change"], whole["gain"], s=90, marker="*", color=color, edgecolor="black", linewidth=0.6)
+            style, label = styles[name], f"{base} → {name}"
+            _plot_classes(ax, of_classes.drop_nulls(["change", "gain"]), style, label)
+            ax.scatter(
+                whole["change"], whole["gain"], s=90, marker="*", color=style.colour, edgecolor="black", linewidth=0.6
+            )
         ax.axhline(0, color="0.7", linewidth=0.8)
         ax.set_xlabel(f"change of {_name_metric(metric)}")
         ax.locator_params(axis="x", nbins=4)
@@ -80,16 +86,16 @@ def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
     return figure
 
 
-def _plot_classes(ax: Axes, points: pl.DataFrame, color: str, label: str) -> None:
+def _plot_classes(ax: Axes, points: pl.DataFrame, style: SetStyle, label: str) -> None:
     """Plot a point per class or, for many, the quartiles of the gain in groups of classes with a similar change."""
     if len(points) <= MOST_POINTS:
-        ax.scatter(points["change"], points["gain"], s=10, color=color, alpha=0.6, label=label)
+        ax.scatter(points["change"], points["gain"], s=12, color=style.colour, marker=style.marker, alpha=0.6, label=label)
         return
     group = pl.col("change").rank("ordinal") * GROUPS // (pl.len() + 1)
     quartiles = {f"q{n}": pl.col("gain").quantile(n / 4, "linear") for n in (1, 2, 3)}
     groups = points.group_by(group.alias("group")).agg(pl.col("change").median(), **quartiles).sort("change")
-    ax.fill_between(groups["change"], groups["q1"], groups["q3"], color=color, alpha=0.1, linewidth=0)
-    ax.plot(groups["change"], groups["q2"], color=color, marker="o", markersize=3, linewidth=1, label=label)
+    ax.fill_between(groups["change"], groups["q1"], groups["q3"], color=style.colour, alpha=0.1, linewidth=0)
+    ax.plot(groups["change"], groups["q2"], color=style.colour, marker=style.marker, markersize=4, linewidth=1, label=label)
 
 
 def _plot_ranks(ax: Axes, ranks: pl.DataFrame, column: str, title: str) -> None:
@@ -111,7 +117,8 @@ def _name_metric(metric: str) -> str:
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
 
 
-def draw_predictors(files: Any, *, classifier: str) -> Figure:
+def draw_predictors(files: Any, *, classifier: str, styled: Mapping[str, Any]) -> Figure:
     """Draw the predictors of a classifier's shortfalls and gains."""
     own = pl.col("classifier") == classifier
-    return plot_predictors(read_table(files.table, SCHEMA).filter(own), read_table(files.points).filter(own))
+    ranks, points = read_table(files.table, SCHEMA).filter(own), read_table(files.points).filter(own)
+    return plot_predictors(ranks, points, read_styles(styled))

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.interventions import select_primary
-from synthdiv.report.figures.style import MARKERS, PALETTE
+from synthdiv.report.figures.style import PALETTE, SetStyle, read_styles
 
 Groups = Mapping[str, Sequence[Sequence[str]]]
 """By classifier: training sets that differ in their number of images alone."""
@@ -42,7 +42,11 @@ def _plot_interval(ax: Axes, table: pl.DataFrame, x: str, label: str) -> None:
 
 
 def plot_sizes(
-    means: pl.DataFrame, interventions: pl.DataFrame, groups: Groups, natural: Mapping[str, str | None]
+    means: pl.DataFrame,
+    interventions: pl.DataFrame,
+    groups: Groups,
+    natural: Mapping[str, str | None],
+    styles: Mapping[str, SetStyle],
 ) -> Figure:
     """Plot top-1 against the number of training images, a line per group of sets; natural images are a line of reference.
 
@@ -55,15 +59,17 @@ def plot_sizes(
     groups : Groups
     natural : mapping of classifier to training set
         None if there is no natural one.
+    styles : mapping of training set to SetStyle
+        A group has that of its largest set.
     """
     figure = Figure(figsize=(7, 0.4 + 3.8 * len(groups)), layout="constrained")
     for ax, (classifier, sets) in zip(figure.subplots(len(groups), 1, squeeze=False)[:, 0], groups.items(), strict=True):
         own = means.filter(classifier=classifier)
         own = own.filter(evaluation_set=own["evaluation_set"][0])
         steps = select_primary(interventions).filter(classifier=classifier)
-        for n, names in enumerate(sets):
+        for names in sets:
             table = own.filter(pl.col("train_set").is_in(names)).sort("n_train", "top1")
-            _plot_group(ax, table, steps, PALETTE[n % (len(PALETTE) - 1)], MARKERS[n % len(MARKERS)])
+            _plot_group(ax, table, steps, styles[table["train_set"][-1]])
         for row in (row for row in own.to_dicts() if row["train_set"] == natural[classifier]):
             label = f"{row['train_set']} ({row['n_train']:,} images)"
             ax.axhline(100 * row["top1"], color=PALETTE[-1], linestyle="--", linewidth=1, label=label)
@@ -79,11 +85,19 @@ def plot_sizes(
     return figure
 
 
-def _plot_group(ax: Axes, table: pl.DataFrame, steps: pl.DataFrame, colour: str, marker: str) -> None:
+def _plot_group(ax: Axes, table: pl.DataFrame, steps: pl.DataFrame, style: SetStyle) -> None:
     """Plot accuracy with intervals and, between neighbouring sizes, the points that the larger one gains."""
     top1, low, high = (100 * table[name].to_numpy() for name in ("top1", "top1_low", "top1_high"))
     label = "\n".join(table["train_set"])
-    ax.errorbar(table["n_train"], top1, yerr=[top1 - low, high - top1], marker=marker, color=colour, capsize=3, label=label)
+    ax.errorbar(
+        table["n_train"],
+        top1,
+        yerr=[top1 - low, high - top1],
+        marker=style.marker,
+        color=style.colour,
+        capsize=3,
+        label=label,
+    )
     at = {row["train_set"]: (row["n_train"], 100 * row["top1"]) for row in table.to_dicts()}
     for step in steps.filter(pl.col("base").is_in(list(at)) & pl.col("changed").is_in(list(at))).to_dicts():
         (x, y), (other_x, other_y) = at[step["base"]], at[step["changed"]]
@@ -93,12 +107,15 @@ def _plot_group(ax: Axes, table: pl.DataFrame, steps: pl.DataFrame, colour: str,
             ends = sorted(100 * sign * float(step[name]) for name in ("gain_low", "gain_high"))
             words += f" [{ends[0]:.1f}, {ends[1]:.1f}]"
         place = (np.sqrt(x * other_x), (y + other_y) / 2)  # the middle on a logarithmic axis
-        ax.annotate(words, place, xytext=(0, -12), textcoords="offset points", ha="center", va="top", size=7, color=colour)
+        ax.annotate(
+            words, place, xytext=(0, -12), textcoords="offset points", ha="center", va="top", size=7, color=style.colour
+        )
 
 
-def draw_sizes(files: Any, *, groups: Groups, natural: Mapping[str, str | None]) -> Figure:
+def draw_sizes(files: Any, *, groups: Groups, natural: Mapping[str, str | None], styled: Mapping[str, Any]) -> Figure:
     """Draw the accuracy by the number of training images."""
-    return plot_sizes(read_table(files.means), read_table(files.interventions), groups, natural)
+    means, interventions = read_table(files.means), read_table(files.interventions)
+    return plot_sizes(means, interventions, groups, natural, read_styles(styled))
 
 
 def draw_exchange_rate(files: Any) -> Figure:
