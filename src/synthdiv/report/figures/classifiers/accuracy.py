@@ -90,7 +90,7 @@ def plot_training(
             ax.set_title(title or monitored_title)
             ax.set_xlabel("epoch")
         axes[0].set_ylabel(classifier)
-        axes[2].legend(frameon=False, fontsize=7)
+        axes[2].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
