@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from synthdiv.catalog.table import CLASS, Column, Table, bounds, integer, number, share, unbounded
+from synthdiv.catalog.table import CLASS, Column, Table, integer, number, share, unbounded
 
 CHAPTER = "What settings are worth"
 
@@ -29,9 +29,15 @@ TABLES = (
             integer("n_seeds", "number of training seeds"),
             share("top1", "top-1 on these images, averaged over seeds"),
             number("difference", "`top1` minus that of the best set", -1, 0),
-            *bounds("difference"),
+            number("difference_low", "lower bound of the difference from the best of the other sets", None, 0),
+            number("difference_high", "upper bound of it; 0 if the set is behind the best beyond noise", 0),
             Column("best", "whether it is the best set, the anchor of the accounts", "boolean"),
-            number("detectable", "smallest difference between two of these sets that is found with 80 % probability", 0),
+            Column(
+                "may_be_best",
+                "whether it may be the best, as far as these images and runs tell; empty for one seed",
+                "boolean",
+            ),
+            number("detectable", "smallest difference from the best set that is found with 80 % probability", 0),
             integer(
                 "enough_seeds", "for a set that may be as good as the best one: training seeds that alone tell them apart"
             ),
@@ -40,7 +46,7 @@ TABLES = (
         CHAPTER,
         note=(
             "These images choose, and no evaluation image does: see [Accounts](../explanation/diagnosis.md#accounts). "
-            "Intervals cover other images and training runs."
+            "`may_be_best` and the bounds are [comparisons with the best](../explanation/intervals.md#the-best-set)."
         ),
         rule="choose_training_sets",
     ),

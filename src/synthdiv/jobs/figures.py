@@ -20,7 +20,15 @@ from synthdiv.jobs.classifiers import (
 from synthdiv.jobs.files import find_embeddings, find_results, find_set_indices
 from synthdiv.jobs.images import list_probe_indices
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.experiments import list_diagnosed, list_diagnosis_references, list_queries, list_references
+from synthdiv.plan.classifiers import list_answering, list_answers, list_choices, list_natural_trainings
+from synthdiv.plan.experiments import (
+    find_natural_reference,
+    list_diagnosed,
+    list_diagnosis_references,
+    list_queries,
+    list_references,
+)
+from synthdiv.plan.interventions import list_sizes
 from synthdiv.plan.sets import (
     find_natural_images,
     list_encoded_sets,
@@ -83,6 +91,18 @@ class PlotFigure(Job):
 
     figure: str
     options: dict[str, Any]
+
+
+def list_styled(study: Study) -> list[str]:
+    """List all sets that figures tell apart, in the order in which they get colours and markers: generated ones first."""
+    names = list_image_sets(study, list_encoders(study)[0]) if list_encoders(study) else []
+    trained = [training for _, training in list_answers(study)]
+    return list(dict.fromkeys(sorted(names, key=lambda name: study.sets[name].is_natural) + trained))
+
+
+def describe_styles(study: Study) -> Options:
+    """Return these sets, and the natural one, which is black."""
+    return {"styled": {"names": list_styled(study), "natural": find_natural_reference(study)}}
 
 
 def list_sheet_indices(study: Study) -> list[str]:
@@ -171,12 +191,13 @@ def describe_training(study: Study) -> Options:
     return {
         "runs": [list(run[:2]) for run in list_runs(study)],
         "monitored": {name: entry.monitor for name, entry in classifiers.items() if entry.monitor is not None},
+        **describe_styles(study),
     }
 
 
 def name_first_classifier(study: Study) -> Options:
     """Return the classifier whose predictors are shown."""
-    return {"classifier": find_first_classifier(study)}
+    return {"classifier": find_first_classifier(study), **describe_styles(study)}
 
 
 def list_plotted_transfer(study: Study) -> list[str]:
@@ -186,7 +207,41 @@ def list_plotted_transfer(study: Study) -> list[str]:
 
 def name_natural(study: Study) -> Options:
     """Return the natural set."""
-    return {"natural": find_natural_images(study)}
+    return {"natural": find_natural_images(study), **describe_styles(study)}
+
+
+def find_selection(study: Study) -> list[str]:
+    """Return the table that says which training set is best, if the study has it."""
+    return find_results(study, "selection.csv")
+
+
+def _find_natural_training(study: Study, classifier: str) -> str | None:
+    return next(iter(list_natural_trainings(study, classifier)), None)
+
+
+def find_sizes(study: Study) -> dict[str, list[list[str]]]:
+    """Return, by classifier that is trained here, the groups of training sets that differ in their size alone."""
+    found = {classifier: list_sizes(study, classifier) for classifier in study.config.classifiers}
+    return {classifier: groups for classifier, groups in found.items() if groups}
+
+
+def describe_sizes(study: Study) -> Options:
+    """Return these groups, and the natural training set of each classifier."""
+    groups = find_sizes(study)
+    natural = {name: _find_natural_training(study, name) for name in groups}
+    return {"groups": groups, "natural": natural, **describe_styles(study)}
+
+
+def describe_confusion(study: Study) -> Options:
+    """Return the first classifier, its natural training set, those that one can choose from, and the classes' names."""
+    classifier = next(iter(list_answering(study)))
+    return {
+        "classifier": classifier,
+        "natural": _find_natural_training(study, classifier),
+        "choices": list_choices(study, classifier),
+        **describe_styles(study),
+        "class_names": [row.name for row in study.classes],
+    }
 
 
 FIGURES = {
@@ -278,8 +333,9 @@ FIGURES = {
         needs=list_diagnosed,
         inputs={"causes": "causes.parquet"},
         caption=(
-            "What embeddings suspect of each set's classes: the share of classes by their first suspected cause and, for "
-            "few classes, a cell per class with the cause's first letters. *Not tested*: too few images. Further causes of "
+            "What embeddings suspect of each set's classes: the share of classes by their first suspected cause, and a cell "
+            "per class with the cause's first letters; of more than 30 classes, for those suspected in the most sets. "
+            "*Not tested*: too few images. Further causes of "
             "a class, the metrics behind each and the predicted classes of the images are in ``tables/causes.csv``."
         ),
     ),
@@ -291,7 +347,8 @@ FIGURES = {
         inputs={"causes": "causes.parquet", "indices": list_evidence_indices},
         options=name_evidence_sets,
         caption=(
-            "Classes of each suspected cause, those that deviate most: training images from the most to the least natural "
+            "Classes of each suspected cause, those that deviate most (at most 16; ``tables/causes.csv`` has all): "
+            "training images from the most to the least natural "
             "one, next to natural images of the class."
         ),
     ),
@@ -304,7 +361,8 @@ FIGURES = {
             "Each dataset that was generated at several guidance scales, at each of them. The set is the images at that "
             "scale. The panels show how varied its training split is (Centroid Distance); how often its queries are "
             "recognised by centroids of prompts, of itself and of natural images; how often natural queries are recognised "
-            "by its centroids; and the accuracy of classifiers trained on it. Grey lines are classes, bands are 95 % "
+            "by its centroids; and the accuracy of classifiers trained on it. Grey lines are classes (of more than 30, grey "
+            "bands, and the lowest and the highest one on average, by name), blue bands are 95 % "
             "intervals over images, the dashed line is the natural set in place of the set. Images of two scales share "
             "class, prompt and initial noise, so scales are compared image by image, which is more precise than the bands "
             "suggest. The filled point is the highest; light ones are not lower beyond noise (corrected for all pairs of "
@@ -364,7 +422,7 @@ FIGURES = {
     "classifiers": Figure(
         title="Training x evaluation sets",
         part="8 Classifiers",
-        draw="classifiers:draw_classifiers",
+        draw="classifiers.accuracy:draw_classifiers",
         inputs={"means": "classifier_means.csv", "differences": "classifier_differences.csv"},
         caption=(
             "Each row is the set that a classifier was trained on (training split), each column the set that it is "
@@ -377,7 +435,7 @@ FIGURES = {
     "interventions": Figure(
         title="What each setting is worth",
         part="8 Classifiers",
-        draw="classifiers:draw_interventions",
+        draw="classifiers.accuracy:draw_interventions",
         inputs={"table": "interventions.csv"},
         caption=(
             "What training gains if one setting of the training set changes and all others stay: the difference of top-1 "
@@ -425,7 +483,7 @@ FIGURES = {
     "training": Figure(
         title="Training curves",
         part="8 Classifiers",
-        draw="classifiers:draw_training",
+        draw="classifiers.accuracy:draw_training",
         needs=list_training_sets,
         inputs={"logs": list_training_logs},
         options=describe_training,
@@ -438,7 +496,7 @@ FIGURES = {
     "exchange_rate": Figure(
         title="Natural against synthetic images",
         part="8 Classifiers",
-        draw="classifiers:draw_exchange_rate",
+        draw="classifiers.sizes:draw_exchange_rate",
         inputs={"table": "exchange_rate.csv"},
         caption=(
             "Top-1 against the number of natural training images: alone, and with synthetic images added. Where a line with "
@@ -447,10 +505,39 @@ FIGURES = {
             "images."
         ),
     ),
+    "sizes": Figure(
+        title="Accuracy by number of training images",
+        part="8 Classifiers",
+        draw="classifiers.sizes:draw_sizes",
+        needs=find_sizes,
+        inputs={"means": "classifier_means.csv", "interventions": "interventions.csv"},
+        options=describe_sizes,
+        caption=(
+            "Top-1 against the number of training images. A line joins training sets that differ in nothing else; bars are "
+            "95 % intervals over images. Between neighbouring sizes: the points that the larger one gains, with the 95 % "
+            "interval over images and training runs. Dashed: the natural training set. If a line flattens below it, more "
+            "images of this kind do not make up for the shortfall. The numbers are in ``tables/classifier_means.csv`` and "
+            "``tables/interventions.csv``."
+        ),
+    ),
+    "confusion": Figure(
+        title="Confused classes",
+        part="5 Classes",
+        draw="classifiers.confusion:draw_confusion",
+        inputs={"counts": "classifier_confusion.parquet", "means": "classifier_means.csv", "selection": find_selection},
+        options=describe_confusion,
+        caption=(
+            "How {classifier} classifies the images of its first evaluation set after training on natural images, on the "
+            "best of the other training sets, and on the worst. A row is the true class, a column the predicted one; each "
+            "row adds up to 100 %. Of more than 20 classes, the pairs that are confused most after training on the best "
+            "set are shown, with 95 % intervals over images. ``tables/classifier_confusion.parquet`` has all training sets "
+            "and pairs."
+        ),
+    ),
     "predictors": Figure(
         title="Predictors of shortfalls and gains",
         part="8 Classifiers",
-        draw="classifiers:draw_predictors",
+        draw="classifiers.predictors:draw_predictors",
         inputs={"table": "predictors.csv", "points": "predictor_points.parquet"},
         options=name_first_classifier,
         caption=(
@@ -461,7 +548,8 @@ FIGURES = {
             "falls, 0.5 if it says nothing; and, for classes, again the correlation. Lines are 95 % intervals (for classes, "
             "whole classes are resampled); metrics whose interval is the farthest from saying nothing come first. Right: "
             "the gain in top-1 against the change of the metrics that come first for classes; a dot is a class, a star the "
-            "whole set."
+            "whole set. Of more than 100 classes, the median and the quartiles of ten groups with a similar change are "
+            "shown; ``tables/predictor_points.parquet`` has all."
         ),
     ),
     "transfer": Figure(
@@ -469,6 +557,7 @@ FIGURES = {
         part="8 Classifiers",
         draw="features:draw_transfer",
         inputs={"means": "transfer_means.csv"},
+        options=describe_styles,
         caption=(
             "A logistic regression is fitted to the frozen features of each encoder for each transfer set (rows). Shown is "
             "its top-1 on that set's evaluation split, the mean over seeds, with the interval over images for the same "

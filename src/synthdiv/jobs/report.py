@@ -9,7 +9,7 @@ import re
 
 from synthdiv.catalog.tables import TABLES
 from synthdiv.core.job import Job
-from synthdiv.jobs.figures import list_figures, name_figures
+from synthdiv.jobs.figures import list_figures, list_styled, name_figures
 from synthdiv.jobs.files import find_set_indices, has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
 from synthdiv.plan.classifiers import list_answering, list_choices
@@ -36,6 +36,8 @@ class WriteSummary(Job):
         For each classifier with training sets, those that one can choose from.
     pictured : tuple of str
         The sets with images, in the order of their indices among the inputs.
+    styled : tuple of str
+        All sets that are told apart, in the order of their colours.
     datasets : tuple of str
         The datasets, in the order of their prompts among the inputs.
     """
@@ -47,6 +49,7 @@ class WriteSummary(Job):
     generated: tuple[str, ...]
     choices: dict[str, tuple[str, ...]]
     pictured: tuple[str, ...]
+    styled: tuple[str, ...]
     datasets: tuple[str, ...]
 
 
@@ -101,6 +104,7 @@ def write_summary(study: Study) -> WriteSummary:
         generated=tuple(list_diagnosed(study)),
         choices={name: tuple(list_choices(study, name)) for name in list_answering(study)},
         pictured=tuple(list_pictured(study)),
+        styled=tuple(list_styled(study)),
         datasets=tuple(study.datasets),
     )
 

@@ -315,6 +315,18 @@ def _compare_parts(one: PartSettings, other: PartSettings) -> _Difference | None
     return _Difference(name, one[name], other[name], make_digest(_identify(one, without=name)))
 
 
+@cache
+def list_sizes(study: Study, classifier: str) -> list[list[str]]:
+    """List the groups of a classifier's training sets that differ in their number of images alone."""
+    groups: list[list[str]] = []
+    for pair in list_interventions(study, classifier):
+        if pair.setting == IMAGES:
+            joined = [group for group in groups if pair.base in group or pair.changed in group]
+            groups = [group for group in groups if group not in joined]
+            groups.append(list(dict.fromkeys([*(name for group in joined for name in group), pair.base, pair.changed])))
+    return groups
+
+
 def describe_settings(study: Study, classifier: str) -> dict[str, dict[str, tuple[int, str]]]:
     """Return the settings of a classifier's training sets whose images are of one source: a number and a label each.
 

@@ -8,6 +8,7 @@ function from tables to sentences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import polars as pl
@@ -80,12 +81,18 @@ def summarise_diversity(distances: pl.DataFrame, natural: str) -> list[str]:
         )
         if apart:
             bounds = span(row["centroid_distance_low"], row["centroid_distance_high"], scale=1, digits=4)
-            ratio = row["centroid_distance"] / base["centroid_distance"]
+            own_angle, angle = (_find_angle(one["centroid_distance"]) for one in (row, base))
             sentences.append(
-                f"{row['set']} is {ratio:.2f} times as varied as {natural} "
-                f"(Centroid Distance {row['centroid_distance']:.4f}{bounds} against {base['centroid_distance']:.4f})."
+                f"Images of {row['set']} are {'less' if own_angle < angle else 'more'} varied than those of {natural}: "
+                f"typically {own_angle:.0f}° from their class centroid, against {angle:.0f}° (Centroid Distance "
+                f"{row['centroid_distance']:.4f}{bounds} against {base['centroid_distance']:.4f})."
             )
     return sentences
+
+
+def _find_angle(centroid_distance: float) -> float:
+    """Return the angle, in degrees, of an image whose (1 - cosine)^2 with its centroid is this mean."""
+    return math.degrees(math.acos(1 - math.sqrt(centroid_distance)))
 
 
 def summarise_split(split: pl.DataFrame, natural: str | None, reference: str | None) -> list[str]:
@@ -109,8 +116,7 @@ def summarise_choice(selection: pl.DataFrame, accounts: pl.DataFrame) -> list[st
     sentences = []
     for (name,), own in selection.group_by("classifier", maintain_order=True):
         best = own.filter("best").row(0, named=True)
-        bounds = own.filter(~pl.col("best")).with_columns(pl.col("difference_high").cast(pl.Float64))
-        close = bounds.filter(pl.col("difference_high").is_null() | (pl.col("difference_high") >= 0))["train_set"].to_list()
+        close = own.filter(~pl.col("best") & pl.col("may_be_best").cast(pl.Boolean).fill_null(True))["train_set"].to_list()
         others = f"; {list_names(close)} may be as good" if close else ""
         sentences.append(
             f"{best['train_set']} is the best of {len(own)} training sets for {name}: {percent(best['top1'])} on "

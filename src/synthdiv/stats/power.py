@@ -115,8 +115,8 @@ def measure_noise(sets: Sequence[np.ndarray], class_ids: np.ndarray) -> Noise:
     )
 
 
-def find_detectable(noise: Noise, design: Design, power: float = POWER) -> float:
-    """Return the smallest difference of two training sets that the two-sided test at 5 % finds with some probability.
+def find_detectable(noise: Noise, design: Design, power: float = POWER, *, tail: float | None = None) -> float:
+    """Return the smallest difference of two training sets that a test finds with some probability.
 
     Parameters
     ----------
@@ -124,6 +124,9 @@ def find_detectable(noise: Noise, design: Design, power: float = POWER) -> float
     design : Design
     power : float
         The probability.
+    tail : float, optional
+        The probability with which the test finds a difference in this direction where there is none. Default is that of
+        the two-sided test at 5 %.
 
     Returns
     -------
@@ -145,6 +148,7 @@ def find_detectable(noise: Noise, design: Design, power: float = POWER) -> float
 
     from synthdiv.stats.intervals import LEVEL
 
+    tail = (1 - LEVEL) / 2 if tail is None else tail
     if design.freedom_of_seeds < 1 or design.freedom_of_images < 1:
         return math.nan
     of_both = 2 * noise.particular / (design.seeds * design.images)
@@ -154,7 +158,7 @@ def find_detectable(noise: Noise, design: Design, power: float = POWER) -> float
     if variance == 0:
         return 0.0
     freedom = variance**2 / (of_seeds**2 / design.freedom_of_seeds + of_images**2 / design.freedom_of_images)
-    return float(nctdtrinc(freedom, 1 - power, stdtrit(freedom, (1 + LEVEL) / 2))) * math.sqrt(variance)
+    return float(nctdtrinc(freedom, 1 - power, stdtrit(freedom, 1 - tail))) * math.sqrt(variance)
 
 
 def find_median_detectable(noises: Sequence[Noise], designs: Sequence[Design]) -> float:
@@ -168,7 +172,7 @@ def find_median_detectable(noises: Sequence[Noise], designs: Sequence[Design]) -
     return float(np.median(known)) if known else math.nan
 
 
-def list_sufficient(noise: Noise, design: Design, difference: float) -> list[Design]:
+def list_sufficient(noise: Noise, design: Design, difference: float, *, tail: float | None = None) -> list[Design]:
     """List larger designs that find a difference: with more seeds alone, with more images alone, or else with more of both.
 
     Parameters
@@ -176,6 +180,8 @@ def list_sufficient(noise: Noise, design: Design, difference: float) -> list[Des
     noise : Noise
     design : Design
     difference : float
+    tail : float, optional
+        As for :func:`find_detectable`.
 
     Returns
     -------
@@ -190,6 +196,6 @@ def list_sufficient(noise: Noise, design: Design, difference: float) -> list[Des
     more_of_both = [replace(one, seeds=n * one.seeds) for n, one in zip(factors, more_images, strict=True)]
 
     def list_first(designs: Sequence[Design]) -> list[Design]:
-        return list(islice((one for one in designs if find_detectable(noise, one) <= difference), 1))
+        return list(islice((one for one in designs if find_detectable(noise, one, tail=tail) <= difference), 1))
 
     return list_first(more_seeds) + list_first(more_images) or list_first(more_of_both)

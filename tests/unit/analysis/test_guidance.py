@@ -8,7 +8,7 @@ from conftest import make_embeddings
 from synthdiv.analysis.guidance import choose_scales, read_outcomes, tabulate_guidance
 from synthdiv.metrics.centroids import compute_centroids, measure_spread, sum_classes
 from synthdiv.metrics.set_metrics import measure_set
-from synthdiv.report.figures.guidance import MARKERS, plot_guidance
+from synthdiv.report.figures.guidance import MARKERS, MOST_LINES, plot_guidance
 from synthdiv.stats.intervals import wilson_interval
 
 NAMES = ["bag", "coat"]
@@ -152,3 +152,20 @@ def test_the_figure_has_one_panel_per_metric_and_kind_of_guidance(sweep):
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
     assert [line.get_ydata()[0] for line in dashed] == [1.0]
     assert not [line for line in axes[2].lines if line.get_linestyle() == "--"]
+
+
+def test_many_classes_are_bands_with_named_extremes(sweep):
+    whole, per_class = tabulate_guidance(sweep, NAMES)
+    shifts = [n / 1000 for n in range(MOST_LINES)]
+    copies = [
+        per_class.with_columns(pl.col("class_id") + 100 * n, pl.col("name") + f" {n}", pl.col("value") * (1 - shift))
+        for n, shift in enumerate(shifts)
+    ]
+    figure = plot_guidance(whole, pl.concat(copies), choose_scales(sweep, NAMES))
+    (ax, *_) = figure.axes
+    means = pl.concat(copies).group_by("name").agg(pl.col("value").mean()).sort("value")["name"]
+    assert [text.get_text() for text in ax.texts] == [means[0], means[-1]]
+    assert len([line for line in ax.lines if line.get_color() == "0.6"]) == 2
+    assert len(ax.collections) == 3  # two bands of classes, and the interval
+    labels = [text.get_text() for text in figure.subfigs[0].legends[0].get_texts()]
+    assert labels[1:4] == ["90 % of 60 classes", "50 % of 60 classes", "the lowest and the highest class"]

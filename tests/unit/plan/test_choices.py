@@ -13,6 +13,7 @@ from synthdiv.jobs.classifiers import (
     list_selection_predictions,
 )
 from synthdiv.jobs.diagnosis import list_accounting, list_choice, tabulate_accounts
+from synthdiv.jobs.figures import describe_sizes, describe_styles, list_figures, list_styled
 from synthdiv.jobs.images import index_images, list_indexed
 from synthdiv.plan.classifiers import (
     find_selection_set,
@@ -175,6 +176,14 @@ def test_the_demos_open_questions(monkeypatch):
         ("Disamb-IM", "Disamb2.5-100", "guidance_scale"),
         ("Disamb2.5-100", "Disamb2.5-200", "images"),
         ("Disamb2.5-200", "More2.5-IM", "images"),
+    ]
+    sizes = {"groups": {"small": [["Disamb2.5-100", "Disamb2.5-200", "More2.5-IM"]]}, "natural": {"small": "Fashion-IM"}}
+    assert describe_sizes(study) == sizes | describe_styles(study)
+    generated = ["Synset-IM", "Synset2.5-IM", "Disamb-IM", "More2.5-IM"]
+    assert list_styled(study)[:7] == [*generated, "Fashion-IM", "Disamb2.5-100", "Disamb2.5-200"]
+    assert [{"sizes", "confusion"} & set(list_figures(one)) for one in (study, demo)] == [
+        {"sizes", "confusion"},
+        {"confusion"},
     ]
     rungs = [rung.training for rung in list_rungs(study.config)]
     assert (rungs[0], rungs[-3:]) == ("Fashion-IM", ["ladder-captions", "ladder-prompts", "Disamb-IM"])

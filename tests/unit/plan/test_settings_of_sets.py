@@ -5,7 +5,7 @@ import yaml
 from workplace import REPOSITORY
 
 from synthdiv.jobs.classifiers import list_predictor_pairs
-from synthdiv.plan.interventions import find_cause, list_interventions, resolve_settings
+from synthdiv.plan.interventions import find_cause, list_interventions, list_sizes, resolve_settings
 from synthdiv.plan.loading import load_study
 
 
@@ -186,6 +186,15 @@ def test_only_the_training_prompts_of_a_table_count(config, tmp_path):
     write("three", {"train": {0: "prompt 0", 1: "another"}, "evaluation": {0: "a"}})
     found = {pair: one[0] for pair, one in list_pairs(config).items() if "one-IM" in pair}
     assert found == {("one-IM", "three-IM"): "prompts"}
+
+
+def test_sizes_of_each_source_are_a_group(config):
+    natural = {str(n): [{"set": "Fashion-IM", "images_per_class": n}] for n in (50, 25)}
+    generated = {f"g{n}": [{"set": "Disamb-IM", "images_per_class": n}] for n in (50, 25)}
+    config["mixtures"] = {name: {"parts": parts} for name, parts in (natural | generated).items()}
+    config["classifiers"]["small"]["train"] = ["Fashion-IM", "Disamb-IM", "25", "g25", "g50", "50", "Synset-IM"]
+    groups = list_sizes(load_study(config), "small")
+    assert sorted(map(sorted, groups)) == [["25", "50", "Fashion-IM"], ["Disamb-IM", "g25", "g50"]]
 
 
 def test_settings_of_the_user(config):

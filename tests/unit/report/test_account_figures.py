@@ -164,8 +164,8 @@ def test_the_ladder_in_words(monotone, sentence):
     ]
 
 
-@pytest.mark.parametrize(("high", "others"), [(-0.01, ""), (0.02, "; A may be as good"), (None, "; A may be as good")])
-def test_the_best_set_in_words(high, others):
+@pytest.mark.parametrize(("open_", "others"), [(False, ""), (True, "; A may be as good"), (None, "; A may be as good")])
+def test_the_best_set_in_words(open_, others):
     selection = pl.DataFrame(
         {
             "classifier": "c",
@@ -173,10 +173,9 @@ def test_the_best_set_in_words(high, others):
             "train_set": ["A", "B"],
             "n_images": 300,
             "top1": [0.5, 0.6],
-            "difference_high": [high, None],
+            "may_be_best": [open_, True],
             "best": [False, True],
-        },
-        schema_overrides={"difference_high": pl.Float64},
+        }
     )
     assert summarise_choice(selection, ACCOUNTS) == [
         f"B is the best of 2 training sets for c: 60.0 % on 300 images of N that only serve to choose{others}.",

@@ -4,15 +4,16 @@ import pytest
 
 from synthdiv.analysis.predictors import SCHEMA
 from synthdiv.core.tables import read_table, write_table
-from synthdiv.report.figures.classifiers import (
+from synthdiv.diagnosis.interventions import SCHEMA as INTERVENTIONS
+from synthdiv.report.figures.classifiers.accuracy import (
     describe_difference,
     plot_classifiers,
-    plot_exchange_rate,
     plot_interventions,
-    plot_predictors,
     plot_training,
 )
-from synthdiv.report.figures.style import save_figure
+from synthdiv.report.figures.classifiers.predictors import GROUPS, MOST_POINTS, plot_predictors
+from synthdiv.report.figures.classifiers.sizes import plot_exchange_rate, plot_sizes
+from synthdiv.report.figures.style import save_figure, style_sets
 
 MEANS = pl.DataFrame(
     {
@@ -24,6 +25,7 @@ MEANS = pl.DataFrame(
         "top1_high": [0.6, 0.4, 0.5, 0.7],
     }
 )
+STYLES = style_sets(["A-IM", "B-IM", "A", "B"], "Natural-IM")
 DIFFERENCES = pl.DataFrame(
     {
         "classifier": "small",
@@ -59,10 +61,10 @@ def test_training_curves_and_their_monitored_panel():
         {"epoch": [0.5, 1.0], "loss": [2.0, 1.0], "train_top1": [0.1, 0.2], "monitored_top1": [None, 0.3]},
         schema_overrides={"monitored_top1": pl.Float64},
     )
-    figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"})
+    figure = plot_training({"small": {"A-IM": [log, log], "B-IM": [log]}}, {"small": "Natural-IM"}, STYLES)
     assert [len(ax.lines) for ax in figure.axes] == [3, 3, 3]
     assert figure.axes[2].get_title() == "top-1 on Natural-IM"
-    unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {})
+    unmonitored = plot_training({"small": {"A-IM": [log.with_columns(monitored_top1=pl.lit(None, pl.Float64))]}}, {}, STYLES)
     assert unmonitored.axes[2].get_title() == "no monitored set"
 
 
@@ -94,7 +96,7 @@ def test_predictors_are_plotted_even_if_few_have_a_correlation(tmp_path, kept):
         {"outcome": "shortfall", "base": "N", "train_set": ["A", "A", "B", "A"], "level": ["class", "class", "class", "set"]}
         | {"metric": "vendi_score", "change": [1.0, 2.0, 3.0, 1.5], "gain": [-0.1, -0.2, 0.1, -0.15]}
     )
-    figure = plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points)
+    figure = plot_predictors(read_table(tmp_path / "predictors.csv", SCHEMA), points, STYLES)
     save_figure(figure, tmp_path / "predictors.png")
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert len(panels) == 4 + (kept == 3)
@@ -133,3 +135,53 @@ def test_interventions_are_shown_once_with_their_intervals(tmp_path):
     write_table(pl.DataFrame(rows[-2:]), tmp_path / "interventions.csv")  # without any interval
     (alone,) = plot_interventions(read_table(tmp_path / "interventions.csv")).axes
     assert len(alone.collections[-1].get_offsets()) == 1
+
+
+def tabulate_steps(*rows):
+    columns = ("base", "changed", "setting", "gain", "gain_low", "gain_high")
+    head = {"classifier": "small", "evaluation_set": "Natural-IM"}
+    filled = [head | dict(zip(columns, row, strict=True)) for row in rows]
+    return pl.DataFrame([{name: row.get(name) for name in INTERVENTIONS} for row in filled], schema=INTERVENTIONS)
+
+
+def test_sizes_of_a_set_are_one_line_with_gains_below_the_natural_set():
+    means = MEANS.with_columns(n_train=pl.Series([100, 200, 400, 100]))
+    steps = tabulate_steps(("B-IM", "A-IM", "images", -0.15, -0.2, -0.1), ("A-IM", "Natural-IM", "prompts", 0.2, 0.1, 0.3))
+    figure = plot_sizes(means, steps, {"small": [["B-IM", "A-IM"]]}, {"small": "Natural-IM"}, STYLES)
+    (ax,) = figure.axes
+    assert [text.get_text() for text in ax.texts] == ["+15.0 [10.0, 20.0]"]  # from the smaller to the larger one
+    (line, *_) = ax.containers[0]
+    assert (list(line.get_xdata()), list(line.get_ydata())) == ([200, 400], pytest.approx([30, 45]))
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["200", "400"]
+    reference = next(one for one in ax.lines if one.get_label() == "Natural-IM (100 images)")
+    assert set(reference.get_ydata()) == {50.0}
+    plot_sizes(means, tabulate_steps(), {"small": [["B-IM", "A-IM"]]}, {"small": None}, STYLES)
+
+
+def test_many_classes_are_groups_with_a_similar_change():
+    ranks = pl.DataFrame(
+        [
+            {
+                "classifier": "c",
+                "outcome": "shortfall",
+                "level": "class",
+                "metric": "recall",
+                "spearman": 0.5,
+                "n_points": 200,
+            }
+        ],
+        schema=SCHEMA,
+    )
+    changes = np.arange(MOST_POINTS + 100) / 10
+    points = pl.DataFrame({"change": changes, "gain": changes**2}).with_columns(
+        classifier=pl.lit("c"), outcome=pl.lit("shortfall"), level=pl.lit("class"), metric=pl.lit("recall"),
+        base=pl.lit("N"), train_set=pl.lit("A"),
+    )  # fmt: skip
+    for table, is_grouped in ((points, True), (points.head(MOST_POINTS), False)):
+        figure = plot_predictors(ranks, table, STYLES)
+        ax = next(ax for ax in figure.axes if ax.get_xlabel() == "change of recall")
+        lines = [line for line in ax.lines if line.get_label() == "N → A"]
+        assert [len(line.get_xdata()) for line in lines] == [GROUPS] * is_grouped
+        if is_grouped:
+            assert lines[0].get_xdata()[0] == pytest.approx(0.95)  # the median of the first twenty
+            assert (np.diff(lines[0].get_ydata()) > 0).all()

@@ -7,7 +7,7 @@ from conftest import make_embeddings
 from synthdiv.diagnosis.causes import SCHEMA
 from synthdiv.diagnosis.error_split import classify_queries, tabulate_split, tabulate_terms
 from synthdiv.metrics.centroids import compute_centroids, sum_classes
-from synthdiv.report.figures.diagnosis import choose_evidence, plot_causes, plot_error_split, plot_evidence
+from synthdiv.report.figures.diagnosis import MOST_CLASSES, choose_evidence, plot_causes, plot_error_split, plot_evidence
 from synthdiv.report.figures.style import save_figure
 
 NAMES = [f"class {n}" for n in range(3)]
@@ -69,3 +69,18 @@ def test_causes_are_plotted_for_few_classes_and_for_many(tmp_path):
         path = tmp_path / f"{count}.png"
         save_figure(plot_causes(causes), path)
         assert path.stat().st_size > 3000
+
+
+def test_of_many_classes_those_suspected_in_the_most_sets_have_a_cell():
+    number = MOST_CLASSES + 70
+    rows = [(name, n, f"class {n}", "none", 0.9, 0.9, 1.0) for name in "AB" for n in range(number)]
+    rows[number - 1] = ("A", number - 1, "last", "diversity", 0.9, 0.9, 0.5)
+    rows[number - 2] = ("A", number - 2, "wrong", "adherence", 0.1, 0.9, 1.0)
+    rows[2 * number - 3] = ("B", number - 3, "twice", "diversity", 0.9, 0.9, 0.5)
+    rows[number - 3] = ("A", number - 3, "twice", "diversity", 0.9, 0.9, 0.5)
+    cells = plot_causes(make_causes(rows)).axes[1]
+    labels = [label.get_text() for label in cells.get_xticklabels()]
+    assert labels[:3] == ["twice", "wrong", "last"]
+    assert len(labels) == MOST_CLASSES
+    assert cells.get_title() == "30 of 100 classes: those suspected in the most sets"
+    assert {text.get_text() for text in cells.texts} == {"", "D", "Ad"}

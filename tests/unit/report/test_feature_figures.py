@@ -1,11 +1,14 @@
+from dataclasses import astuple
+
 import polars as pl
 import pytest
 
 from synthdiv.analysis.transfer_tables import MEANS
 from synthdiv.report.figures.features import INNER, OTHERS, STATISTICS, gather_axes, plot_spider, plot_transfer
-from synthdiv.report.figures.style import save_figure
+from synthdiv.report.figures.style import save_figure, style_sets
 
 SETS = ["Natural-IM", "A-IM", "B-IM"]
+STYLES = style_sets(SETS, "Natural-IM")
 STATISTIC_ROWS = pl.DataFrame(
     [
         {"classifier": "net", "train_set": training, "seed": seed, "statistic": name, "value": n + 0.1 * k + 0.2 * seed}
@@ -49,11 +52,12 @@ def test_the_axes_are_means_over_seeds_and_over_transfer_sets():
 
 
 def test_the_spider_plot_has_a_panel_per_training_set_with_the_natural_one_in_each():
-    figure = plot_spider(gather_axes(STATISTIC_ROWS, ACCURACIES, None), "Natural-IM")
+    figure = plot_spider(gather_axes(STATISTIC_ROWS, ACCURACIES, None), "Natural-IM", STYLES)
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert [ax.get_title() for ax in panels] == ["A-IM", "B-IM"]
     for ax in panels:
         dashed, own = ax.lines
+        assert (own.get_color(), own.get_marker()) == astuple(STYLES[ax.get_title()])
         assert dashed.get_linestyle() == "--"
         assert len(own.get_xdata()) == 7  # six axes, closed
     # of three training sets the natural one is lowest, B-IM highest in the statistics and lowest in accuracy
@@ -67,14 +71,14 @@ def test_the_spider_plot_has_a_panel_per_training_set_with_the_natural_one_in_ea
 
 def test_without_a_natural_training_set_there_is_no_comparison():
     axes = gather_axes(STATISTIC_ROWS, ACCURACIES, None)
-    figure = plot_spider(axes, None)
+    figure = plot_spider(axes, None, STYLES)
     assert [len(ax.lines) for ax in figure.axes] == [1, 1, 1]
-    alone = plot_spider(axes.filter(train_set="Natural-IM"), "Natural-IM")
+    alone = plot_spider(axes.filter(train_set="Natural-IM"), "Natural-IM", STYLES)
     assert [len(ax.lines) for ax in alone.axes] == [1]
 
 
 def test_transfer_has_a_panel_per_classifier_and_one_of_pretrained_encoders(tmp_path):
-    figure = plot_transfer(TRANSFER)
+    figure = plot_transfer(TRANSFER, STYLES)
     first, second = figure.axes
     assert (first.get_title(), second.get_title()) == ("net", OTHERS)
     assert [text.get_text() for text in first.get_legend().get_texts()] == SETS

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from small_page import LOST, NAMES, TRAINED, WITH_NATURAL, make_html, make_job, make_tables, make_view, replace_names
+from small_page import LOST, NAMES, TOP1, TRAINED, WITH_NATURAL, make_html, make_job, make_tables, make_view, replace_names
 
 from synthdiv.report.page.actions import list_actions, list_proposals
 from synthdiv.report.page.classes import MOST_OPENED, MOST_ROWS, tabulate_classes
@@ -40,7 +40,7 @@ def rank(names):
 
 
 class Reader(HTMLParser):
-    """Collects the text of a page by section, without figures, scripts and the sentences."""
+    """Collects the text of a page by section, without figures, scripts, sentences, and what is only copied."""
 
     def __init__(self, page):
         super().__init__()
@@ -54,7 +54,7 @@ class Reader(HTMLParser):
         if tag == "section":
             self.section = given["id"]
         is_nested = bool(self.skipped) and tag == self.skipped[-1]
-        if is_nested or tag in ("svg", "script", "style") or given.get("class") == "sentences":
+        if is_nested or tag in ("svg", "script", "style") or given.get("class") == "sentences" or "hidden" in given:
             self.skipped.append(tag)
         if re.fullmatch("h[1-6]", tag) and not self.skipped:
             self.headings.append(int(tag[1]))
@@ -143,7 +143,7 @@ def test_close_sets_leave_the_verdict_open_and_say_what_would_decide(page, html)
 
 def test_a_best_set_without_rivals_is_taken():
     tables = make_tables()
-    clear = tables["selection"].with_columns(difference_high=pl.when(pl.col("best")).then(None).otherwise(-0.001))
+    clear = tables["selection"].with_columns(may_be_best=pl.col("best"))
     verdict = find_verdict(tables | {"selection": clear})
     assert (verdict.headline, verdict.deciding) == ("Take A.", ())
     statuses = [row.status for row in tabulate_forests(tables, [verdict])[0].rows]
@@ -159,7 +159,7 @@ def test_a_mixture_with_natural_images_is_no_choice():
 
 def test_one_seed_decides_nothing_but_the_best_set_is_named():
     tables = make_tables()
-    one = tables["selection"].with_columns(difference_low=None, difference_high=None, detectable=None, n_seeds=1)
+    one = tables["selection"].with_columns(may_be_best=None, detectable=None, n_seeds=1)
     verdict = find_verdict(tables | {"selection": one})
     assert verdict.headline == "Undecided: A is ahead, but the sets cannot be told apart."
     assert "seeds: [1, 2, 3]" in verdict.deciding[0]
@@ -296,6 +296,30 @@ def test_a_set_has_one_colour_everywhere(page, html):
             assert style.colour.lower() in own
             assert not [colour for colour in others if colour in own]
             assert style.colour.lower() in page.forests[0][1].svg
+
+
+def test_a_figure_is_copied_with_the_numbers_of_its_table(page):
+    tables = make_tables()
+    own = {account.train_set: drawing for account, drawing in page.accounts}["C"]
+    rows = tables["accounts"].filter(pl.col("train_set") == "C")
+    assert pl.read_csv(own.csv.encode(), schema=rows.schema).equals(rows)
+    assert r"intervention & A & C & prompts & long & short & \textbf{$-$0.248 [$-$0.277, $-$0.219]} \\" in own.latex
+    forest = page.forests[0][1]
+    assert r"N & natural & 0.812 [0.790, 0.834] &" in forest.latex
+    csv = pl.read_csv(forest.csv.encode())
+    assert dict(csv.select("train_set", "top1").iter_rows()) == TOP1
+
+
+def test_the_ladder_is_drawn(page):
+    ladder, drawing = page.ladder
+    assert ladder.steps == (
+        ("captions", "-4.1", "[-6.6, -1.6]"),
+        ("noise", "-24.8", "[-27.3, -22.3]"),
+        ("the whole ladder", "-28.9", "[-31.4, -26.4]"),
+    )
+    assert "captions: -4.1" in drawing.svg
+    assert r"captions & N & A & \textbf{$-$0.041 [$-$0.066, $-$0.016]}" in drawing.latex
+    assert make_view(make_tables(without=("ladder",))).ladder is None
 
 
 def test_pictures_have_alternative_texts(page):

@@ -149,16 +149,18 @@ def _describe_step(step: dict[str, Any]) -> str:
     return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
 
 
-def plot_ladder(ladder: pl.DataFrame) -> Figure:
+def plot_ladder(ladder: pl.DataFrame, width: float = 8.0) -> Figure:
     """Plot the steps of the ladder on the classifier's first evaluation set.
 
     Parameters
     ----------
     ladder : polars.DataFrame
         Columns of :data:`synthdiv.diagnosis.ladder.SCHEMA`.
+    width : float
+        In inches.
     """
     total, *steps = select_first(ladder).to_dicts()
-    figure = Figure(figsize=(8, 0.27 * len(steps) + 1.2), layout="constrained")
+    figure = Figure(figsize=(width, 0.27 * len(steps) + 1.2), layout="constrained")
     ax = figure.subplots()
     _draw_steps(ax, total, steps, [f"{step['changes']}: {100 * step['gain']:+.1f}" for step in steps])
     ax.set_title(f"{total['base']} to {total['changed']}", loc="left", fontsize=9, fontweight="bold")
@@ -203,11 +205,11 @@ def _fill_shortfalls(ax: Axes, table: pl.DataFrame) -> None:
         if found is not None:
             colour = "0.55" if np.isnan(values[place]) else "white" if abs(values[place]) > 0.6 * most else "black"
             ax.text(*place[::-1], f"{round(100 * found['shortfall'])}", ha="center", va="center", size=8, color=colour)
-    ax.set_xticks(range(len(classes)), classes["name"].to_list(), rotation=60, ha="right")
+    ax.set_xticks(range(len(classes)), classes["name"].to_list(), rotation=60, ha="right", rotation_mode="anchor")
     ax.set_yticks(range(len(sets)), sets)
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
-    chosen = f", {len(classes)} of {len(means):,} classes" if len(classes) < len(means) else ""
+    chosen = f"; {len(classes)} of {len(means):,} classes: those with the largest mean" if len(classes) < len(means) else ""
     ax.set_title(f"points lost: {table['classifier'][0]}, evaluated on {table['evaluation_set'][0]}{chosen}", fontsize=9)
 
 

@@ -30,8 +30,8 @@ def plot_adherence(table: pl.DataFrame) -> Figure:
     """
     table = table.filter(pl.col("value") == ALL)
     sets = table["set"].unique(maintain_order=True).to_list()
-    classes = table["class_id"].drop_nulls().unique().sort().to_list()
-    classes = [classes[n] for n in spread_evenly(len(classes), COLUMNS)]
+    all_classes = table["class_id"].drop_nulls().unique().sort().to_list()
+    classes = [all_classes[n] for n in spread_evenly(len(all_classes), COLUMNS)]
     modifiers = [table.filter(set=name)["modifier"].unique(maintain_order=True).to_list() for name in sets]
     heights = [1.6 + 0.45 * len(own) for own in modifiers]
     figure = Figure(figsize=(3.6 + 0.55 * len(classes), 0.6 + sum(heights)), layout="constrained")
@@ -47,6 +47,9 @@ def plot_adherence(table: pl.DataFrame) -> Figure:
         left.set_yticks(range(len(own)), own)
         left.set_title(name, loc="left")
         right.set_yticks([])
+    if len(classes) < len(all_classes):
+        note = f"A sample: {len(classes)} of {len(all_classes):,} classes, evenly spread; the first column is all of them"
+        figure.suptitle(note, fontsize=9)
     bar = figure.colorbar(image, ax=grid, location="bottom", shrink=0.5, aspect=40, format=PercentFormatter(1))
     bar.set_label("share of comparisons won (hatched: the interval contains 50 %, the chance level)")
     return figure

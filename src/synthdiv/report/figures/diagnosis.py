@@ -38,11 +38,29 @@ LETTERS = {
 ROWS = 16
 """Rows of the figure of evidence."""
 MOST_CLASSES = 30
-"""Maximum number of classes with a cell each; with more, only shares are shown."""
+"""Classes with a cell each, at most; of more, those that are suspected in the most sets."""
+
+
+def choose_classes(causes: pl.DataFrame, most: int) -> pl.DataFrame:
+    """Choose the classes with a cell: all or, of many, those suspected in the most sets, then those most often wrong.
+
+    Returns
+    -------
+    polars.DataFrame
+        class_id and name.
+    """
+    classes = causes.group_by("class_id", maintain_order=True).agg(
+        pl.col("name").first(),
+        n_suspected=(~pl.col("cause").is_in([NONE, NOT_TESTED])).sum(),
+        lost=(pl.col("natural_accuracy") - pl.col("accuracy")).max(),
+    )
+    if len(classes) > most:
+        classes = classes.sort("n_suspected", "lost", descending=True, nulls_last=True, maintain_order=True).head(most)
+    return classes.select("class_id", "name")
 
 
 def plot_causes(causes: pl.DataFrame) -> Figure:
-    """Plot the share of classes by cause, with a bar per set and, for few classes, a cell per class.
+    """Plot the share of classes by cause, with a bar per set, and a cell per class.
 
     Parameters
     ----------
@@ -50,10 +68,9 @@ def plot_causes(causes: pl.DataFrame) -> Figure:
         From :func:`synthdiv.diagnosis.causes.diagnose_sets`, for all sets.
     """
     sets = causes["set"].unique(maintain_order=True).to_list()
-    classes = dict(causes.select("class_id", "name").unique("class_id", maintain_order=True).iter_rows())
-    cells = len(classes) <= MOST_CLASSES
-    figure = Figure(figsize=(9 if cells else 6.5, 1.4 + 0.4 * len(sets)), layout="constrained")
-    axes = figure.subplots(1, 2 if cells else 1, sharey=True, squeeze=False, width_ratios=[1, 1.6] if cells else [1])[0]
+    classes = dict(choose_classes(causes, MOST_CLASSES).iter_rows())
+    figure = Figure(figsize=(4.6 + 0.3 * max(len(classes), 8), 2.2 + 0.4 * len(sets)), layout="constrained")
+    axes = figure.subplots(1, 2, sharey=True, width_ratios=[1, max(1.6, 0.1 * len(classes))])
     for row, name in enumerate(sets):
         own, left = causes.filter(pl.col("set") == name), 0.0
         for cause, colour in COLOURS.items():
@@ -63,8 +80,10 @@ def plot_causes(causes: pl.DataFrame) -> Figure:
     axes[0].set(xlim=(0, 1), xlabel="share of classes", yticks=range(len(sets)))
     axes[0].set_yticklabels(sets)
     axes[0].invert_yaxis()
-    if cells:
-        _fill_causes(axes[1], causes, sets, classes)
+    _fill_causes(axes[1], causes.filter(pl.col("class_id").is_in(list(classes))), sets, classes)
+    number = causes["class_id"].n_unique()
+    if len(classes) < number:
+        axes[1].set_title(f"{len(classes)} of {number:,} classes: those suspected in the most sets", fontsize=9)
     shown = [cause for cause in COLOURS if (causes["cause"] == cause).any()]
     handles = [Patch(color=COLOURS[cause], label=cause) for cause in shown]
     figure.legend(handles=handles, loc="outside upper center", ncols=4, frameon=False)
@@ -78,7 +97,7 @@ def _fill_causes(ax: Axes, causes: pl.DataFrame, sets: Sequence[str], classes: M
         ax.bar(place[0], 0.9, bottom=place[1] - 0.45, width=0.9, color=COLOURS[row["cause"]])
         colour = "white" if row["cause"] == "ambiguity" else "black"
         ax.text(*place, LETTERS.get(row["cause"], ""), ha="center", va="center", size=8, color=colour)
-    ax.set_xticks(range(len(classes)), list(classes.values()), rotation=60, ha="right")
+    ax.set_xticks(range(len(classes)), list(classes.values()), rotation=60, ha="right", rotation_mode="anchor")
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
 
@@ -97,7 +116,9 @@ def choose_evidence(causes: pl.DataFrame, most: int) -> pl.DataFrame:
     return ranked.sort(pl.col("cause").cast(pl.Enum(CAUSES)), "rank").drop("rank")
 
 
-def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]]) -> Figure:
+def plot_evidence(
+    chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mapping[str, Any]]]], n_suspected: int = 0
+) -> Figure:
     """Plot a row per diagnosed class: images of the set, from the most to the least natural, next to natural images.
 
     Parameters
@@ -106,6 +127,8 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
         From :func:`choose_evidence`.
     cells : sequence of (list of index rows, list of index rows)
         For each row, the images of the set and the natural ones.
+    n_suspected : int
+        All causes that are suspected, of which the rows are a sample.
     """
     if not len(chosen):
         figure = Figure(figsize=(5, 1))
@@ -119,7 +142,14 @@ def plot_evidence(chosen: pl.DataFrame, cells: Sequence[Sequence[Sequence[Mappin
             else ""
         )
         labels.append(f"{row['name']}, {row['set']}\n{row['cause']}{predicted}")
-    return paste_images(cells, labels, ["generated", "natural"])
+    figure = paste_images(cells, labels, ["generated", "natural"])
+    note = (
+        f"A sample: {len(chosen)} of {n_suspected:,} suspected causes of classes and sets"
+        if n_suspected > len(chosen)
+        else ""
+    )
+    figure.axes[0].set_xlabel(note)
+    return figure
 
 
 def plot_error_split(split: pl.DataFrame, terms: pl.DataFrame, reference: str) -> Figure:
@@ -182,7 +212,8 @@ def draw_evidence(files: Any, *, sets: Sequence[str]) -> Figure:
     *shown, natural = sets
     indices = dict(zip(sets, files.indices, strict=True))
     causes = read_table(files.causes)
-    chosen = choose_evidence(causes.filter(pl.col("set").is_in(shown)), ROWS)
+    causes = causes.filter(pl.col("set").is_in(shown))
+    chosen, suspected = choose_evidence(causes, ROWS), causes.filter(~pl.col("cause").is_in([NONE, NOT_TESTED]))
     class_ids = chosen["class_id"].unique().to_list()
     rows = {name: find_rows(indices[name], class_ids) for name in {*chosen["set"], natural}}
     cells = []
@@ -190,4 +221,4 @@ def draw_evidence(files: Any, *, sets: Sequence[str]) -> Figure:
         wanted = [int(index) for index in row["evidence"].split()]
         generated = {one["index"]: one for one in rows[row["set"]][row["class_id"]]}
         cells.append(([generated[index] for index in wanted], rows[natural][row["class_id"]][: len(wanted)]))
-    return plot_evidence(chosen, cells)
+    return plot_evidence(chosen, cells, len(suspected))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from synthdiv.core.tables import read_table
-from synthdiv.report.figures.style import MARKERS, PALETTE
+from synthdiv.report.figures.style import MARKERS, PALETTE, SetStyle, read_styles
 
 COLUMNS = 3
 INNER = 0.2
@@ -26,13 +27,14 @@ STATISTICS = {
 OTHERS = "pretrained encoders"
 
 
-def plot_transfer(means: pl.DataFrame) -> Figure:
+def plot_transfer(means: pl.DataFrame, styles: Mapping[str, SetStyle]) -> Figure:
     """Plot top-1 by transfer set: a panel per classifier, a marker per training set, and one panel of pretrained encoders.
 
     Parameters
     ----------
     means : polars.DataFrame
         From :func:`synthdiv.analysis.transfer_tables.average_transfer`.
+    styles : mapping of training set to SetStyle
     """
     counts = means.group_by("encoder").agg(n=pl.col("train_set").n_unique())
     several = set(counts.filter(pl.col("n") > 1)["encoder"])
@@ -53,8 +55,9 @@ def plot_transfer(means: pl.DataFrame) -> Figure:
             table = own.filter(label=label)
             places = [sets.index(name) + 0.8 * ((n + 0.5) / len(labels) - 0.5) for name in table["transfer_set"]]
             errors = [table["top1"] - table["top1_low"], table["top1_high"] - table["top1"]]
-            style = {"color": PALETTE[n % len(PALETTE)], "marker": MARKERS[n % len(MARKERS)], "linestyle": "none"}
-            ax.errorbar(table["top1"], places, xerr=np.array(errors), capsize=2, markersize=5, label=label, **style)
+            style = styles.get(label, SetStyle(PALETTE[n % len(PALETTE)], MARKERS[n % len(MARKERS)]))
+            look = {"color": style.colour, "marker": style.marker, "linestyle": "none"}
+            ax.errorbar(table["top1"], places, xerr=np.array(errors), capsize=2, markersize=5, label=label, **look)
         for n in range(len(sets) - 1):
             ax.axhline(n + 0.5, color="0.85", linewidth=0.8)
         ax.set_yticks(range(len(sets)), sets)
@@ -104,7 +107,7 @@ def gather_axes(statistics: pl.DataFrame, classifiers: pl.DataFrame, transfer: p
     return table.join(whole, on="axis", how="semi", maintain_order="left")
 
 
-def plot_spider(axes: pl.DataFrame, natural: str | None) -> Figure:
+def plot_spider(axes: pl.DataFrame, natural: str | None, styles: Mapping[str, SetStyle]) -> Figure:
     """Plot a panel per classifier and training set, with the natural set dashed; an axis has one scale in all panels.
 
     Parameters
@@ -113,6 +116,7 @@ def plot_spider(axes: pl.DataFrame, natural: str | None) -> Figure:
         From :func:`gather_axes`.
     natural : str or None
         The training set to compare the others with.
+    styles : mapping of training set to SetStyle
     """
     names = axes["axis"].unique(maintain_order=True).to_list()
     values = {name: own["value"].to_numpy() for (name,), own in axes.group_by("axis", maintain_order=True)}
@@ -131,12 +135,11 @@ def plot_spider(axes: pl.DataFrame, natural: str | None) -> Figure:
     grid = figure.subplots(rows, columns, squeeze=False, subplot_kw={"projection": "polar"})
     several = len({classifier for classifier, _ in panels}) > 1
     for ax, key in zip(grid.flat, panels, strict=False):
-        n = [training for classifier, training in shapes if classifier == key[0]].index(key[1])
         _draw_web(ax, labels)
         if key[0] in references and key[1] != natural:
             _draw_shape(ax, references[key[0]], "0.25", linestyle="--", linewidth=1.3)
-        colour = PALETTE[n % len(PALETTE)]
-        _draw_shape(ax, shapes[key], colour, marker=MARKERS[n % len(MARKERS)], markersize=4, linewidth=1.8)
+        colour = styles[key[1]].colour
+        _draw_shape(ax, shapes[key], colour, marker=styles[key[1]].marker, markersize=4, linewidth=1.8)
         ax.fill(_turn(len(names)), shapes[key], color=colour, alpha=0.15, linewidth=0)
         ax.set_title(f"{key[0]}, {key[1]}" if several else key[1], color=colour, weight="bold", pad=14)
     for ax in grid.flat[len(panels) :]:
@@ -183,13 +186,13 @@ def _draw_shape(ax: Axes, shape: list[float], colour: str, **style: object) -> N
     ax.plot([*angles, angles[0]], [*shape, shape[0]], color=colour, **style)  # type: ignore[arg-type]
 
 
-def draw_transfer(files: Any) -> Figure:
+def draw_transfer(files: Any, *, styled: Mapping[str, Any]) -> Figure:
     """Draw the transfer of frozen features."""
-    return plot_transfer(read_table(files.means))
+    return plot_transfer(read_table(files.means), read_styles(styled))
 
 
-def draw_features(files: Any, *, natural: str | None) -> Figure:
+def draw_features(files: Any, *, natural: str | None, styled: Mapping[str, Any]) -> Figure:
     """Draw the statistics of features and the accuracies."""
     transfer = read_table(files.transfer[0]) if files.transfer else None
     axes = gather_axes(read_table(files.statistics), read_table(files.classifiers), transfer)
-    return plot_spider(axes, natural)
+    return plot_spider(axes, natural, read_styles(styled))

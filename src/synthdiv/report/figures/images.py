@@ -225,7 +225,10 @@ def draw_contact_sheet(
         indices = map(read_index, read_manifest(manifest))
         chosen = [select_images(index, class_ids=class_ids, split="train", exclude_flags=[]) for index in indices]
         rows[name] = [row for table in chosen for row in table.to_pylist()]
-    return plot_contact_sheet(rows, class_ids, [class_names[n] for n in class_ids], images)
+    figure = plot_contact_sheet(rows, class_ids, [class_names[n] for n in class_ids], images)
+    if len(class_ids) < len(class_names):
+        figure.axes[0].set_xlabel(f"A sample: {len(class_ids)} of {len(class_names):,} classes, evenly spread")
+    return figure
 
 
 def draw_prompt_probes(files: Any, *, images: Sequence[tuple[str, int]]) -> Figure:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -43,6 +44,11 @@ def style_sets(names: Sequence[str], natural: str | None) -> dict[str, SetStyle]
     others = [name for name in dict.fromkeys(names) if name != natural]
     styles = {name: SetStyle(colours[n % len(colours)], MARKERS[n % len(MARKERS)]) for n, name in enumerate(others)}
     return styles if natural is None else {natural: SetStyle(PALETTE[-1], MARKERS[0])} | styles
+
+
+def read_styles(styled: Mapping[str, Any]) -> dict[str, SetStyle]:
+    """Return the styles of a figure's option ``styled``: the names of the sets in order, and the natural one."""
+    return style_sets(styled["names"], styled["natural"])
 
 
 DATED = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 from markupsafe import Markup
 
-from synthdiv.report.figures.accounts import find_limits, plot_waterfall
+from synthdiv.report.figures.accounts import find_limits, plot_ladder, plot_waterfall
 from synthdiv.report.figures.forest import Estimate, plot_forest
 from synthdiv.report.figures.style import SetStyle
 from synthdiv.report.page.forest import BEST, CLOSE, Forest, ForestRow
 from synthdiv.report.page.numbers import bounds, points
-from synthdiv.report.page.reasons import Account
+from synthdiv.report.page.reasons import Account, Ladder
 from synthdiv.report.page.svg import shorten, to_inline_svg
+from synthdiv.report.text_tables import write_latex
+
+STEP_COLUMNS = ("kind", "base", "changed", "setting", "before", "after", "gain")
+LADDER_COLUMNS = ("changes", "base", "changed", "gain", "reached", "p_adjusted")
 
 
 @dataclass(frozen=True)
@@ -28,11 +32,30 @@ class Drawing:
     svg : Markup
     data : str
         The table with its numbers, relative to the page.
+    table : polars.DataFrame
+        The rows of it that are shown.
+    about : str
+        What they are about, as a sentence.
+    columns : sequence of str
+        Those to print.
     """
 
     key: str
     svg: Markup
     data: str
+    table: pl.DataFrame
+    about: str
+    columns: Sequence[str]
+
+    @property
+    def latex(self) -> str:
+        """The numbers as a table for a paper."""
+        return write_latex(self.table, self.about, self.columns)
+
+    @property
+    def csv(self) -> str:
+        """The rows with all their columns."""
+        return self.table.write_csv()
 
 
 def draw_forest(forest: Forest, key: str, styles: Mapping[str, SetStyle]) -> Drawing:
@@ -47,7 +70,11 @@ def draw_forest(forest: Forest, key: str, styles: Mapping[str, SetStyle]) -> Dra
     )
     described = "; ".join(f"{row.name}: {row.label}" for row in rows)
     svg = to_inline_svg(figure, key, f"Forest plot of {forest.classifier}'s training sets, {xlabel}. {described}")
-    return Drawing(key, svg, "tables/accounts.csv" if compared else "tables/classifier_means.csv")
+    names = {"name": "train_set", "low": "top1_low", "high": "top1_high"}
+    table = pl.DataFrame([asdict(row) for row in forest.rows], infer_schema_length=None).rename(names)
+    about = f"Training sets of {forest.classifier}, evaluated on {forest.evaluation_set}."
+    shown = [name for name in table.columns if not name.endswith(("_low", "_high"))]
+    return Drawing(key, svg, "tables/accounts.csv" if compared else "tables/classifier_means.csv", table, about, shown)
 
 
 def _estimate(row: ForestRow, *, is_compared: bool) -> Estimate:
@@ -70,7 +97,22 @@ def draw_accounts(accounts: Sequence[Account], styles: Mapping[str, SetStyle]) -
         names = ("base", "changed", "setting", "before", "after", "train_set")
         table = account.table.with_columns(pl.col(names).map_elements(lambda name: shorten(name, 24), pl.String))
         figure = plot_waterfall(table, styles[account.train_set].colour, limits)
-        described = "; ".join(" ".join(part for part in step if part) for step in account.steps)
-        words = f"Waterfall from training on {account.base} to {account.train_set}, in points. {described}"
-        drawings.append(Drawing(f"account-{n}", to_inline_svg(figure, f"account-{n}", words), "tables/accounts.csv"))
+        about = f"Waterfall from training on {account.base} to {account.train_set}, in points."
+        svg = to_inline_svg(figure, f"account-{n}", f"{about} {_describe_steps(account.steps)}")
+        about = f"The account of {account.train_set} ({account.classifier}, evaluated on {account.evaluation_set})."
+        drawings.append(Drawing(f"account-{n}", svg, "tables/accounts.csv", account.table, about, STEP_COLUMNS))
     return drawings
+
+
+def _describe_steps(steps: Sequence[tuple[str, str, str]]) -> str:
+    return "; ".join(" ".join(part for part in step if part) for step in steps)
+
+
+def draw_ladder(ladder: Ladder) -> Drawing:
+    """Draw the steps from natural to generated images."""
+    names = ("base", "changed", "changes")
+    table = ladder.table.with_columns(pl.col(names).map_elements(shorten, pl.String))
+    about = f"Ladder from training on {ladder.base} to {ladder.changed}, in points."
+    svg = to_inline_svg(plot_ladder(table, 6.4), "ladder", f"{about} {_describe_steps(ladder.steps)}")
+    about = f"The ladder of {ladder.classifier}, evaluated on {ladder.evaluation_set}."
+    return Drawing("ladder", svg, "tables/ladder.csv", ladder.table, about, LADDER_COLUMNS)

@@ -10,7 +10,7 @@ import polars as pl
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
 from synthdiv.report.page.numbers import Tables, bounds, points
 from synthdiv.report.page.verdict import Verdict
-from synthdiv.report.summary import percent
+from synthdiv.report.summary import MONOTONE, percent
 
 MOST_ACCOUNTS = 12
 """Accounts of a classifier that are shown, at most."""
@@ -35,6 +35,30 @@ class Account:
     train_set: str
     base: str
     steps: tuple[tuple[str, str, str], ...]
+    table: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The steps from natural to generated images.
+
+    Attributes
+    ----------
+    classifier, evaluation_set, base, changed : str
+    steps : tuple of (str, str, str)
+        What each step changes, its points and their interval; the whole ladder last.
+    monotone : str
+        Whether every step loses, as a sentence; empty if this is not known.
+    table : polars.DataFrame
+        Its rows, to plot.
+    """
+
+    classifier: str
+    evaluation_set: str
+    base: str
+    changed: str
+    steps: tuple[tuple[str, str, str], ...]
+    monotone: str
     table: pl.DataFrame
 
 
@@ -101,6 +125,24 @@ def _name_step(row: dict) -> str:
     if row["kind"] == INTERACTION:
         return f"{row['note']} (not part of the sum)"
     return f"{row['setting']}: {row['before']} → {row['after']}"
+
+
+def find_ladder(tables: Tables) -> Ladder | None:
+    """Return the ladder on its first evaluation set; None if the study has none."""
+    if "ladder" not in tables:
+        return None
+    table = select_first(tables["ladder"]).with_columns(pl.col("gain_low", "gain_high").cast(pl.Float64))
+    total, *steps = table.to_dicts()
+    described = [(row["changes"], points(row["gain"]), bounds(row["gain_low"], row["gain_high"])) for row in (*steps, total)]
+    return Ladder(
+        total["classifier"],
+        total["evaluation_set"],
+        total["base"],
+        total["changed"],
+        tuple(described),
+        MONOTONE.get(total["monotone"], ""),
+        table,
+    )
 
 
 def list_suspicions(tables: Tables) -> list[Suspicion]:

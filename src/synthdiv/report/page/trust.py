@@ -104,7 +104,7 @@ def _say_sizes(forests: Sequence[Forest]) -> list[str]:
         sentence += f", evaluated on {count(one.n_images, 'image')} of {one.evaluation_set}."
         if one.detectable is not None:
             detectable = points(one.detectable, signed=False)
-            sentence += f" A difference of {detectable} points between two sets would be found with 80 % probability."
+            sentence += f" A set that is {detectable} points behind the best would be found with 80 % probability."
         found.append(sentence)
     return found or ["No classifier was trained."]
 

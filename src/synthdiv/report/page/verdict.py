@@ -92,7 +92,7 @@ def _find_verdict(tables: Tables, classifier: str, choices: tuple[str, ...]) -> 
         tables, classifier, choices
     )
     close = tuple(rival["name"] for rival in rivals if rival["is_open"])
-    untested = any(rival["is_open"] and rival["high"] is None for rival in rivals)
+    untested = any(not rival["is_tested"] for rival in rivals)
     deciding = (MORE_SEEDS,) if untested else tuple(_say_enough(best, rival) for rival in rivals if rival["is_open"])
     if not rivals:
         headline = f"{best} is the only generated training set."
@@ -132,8 +132,8 @@ def _choose_by_selection(tables: Tables, classifier: str) -> Choice | None:
     rivals: list[Row] = [
         {
             "name": row["train_set"],
-            "is_open": row["difference_high"] is None or float(row["difference_high"]) >= 0,
-            "high": row["difference_high"],
+            "is_open": row["may_be_best"] is not False,
+            "is_tested": row["may_be_best"] is not None,
             "difference": row["difference"],
             "seeds": row["enough_seeds"],
             "images": row["enough_images"],
@@ -167,7 +167,7 @@ def _choose_by_evaluation(tables: Tables, classifier: str, choices: tuple[str, .
             {
                 "name": row["train_set"],
                 "is_open": not (several and found is not None and found["differs"]),
-                "high": 0.0 if several and found is not None else None,
+                "is_tested": several and found is not None,
                 "difference": row["top1"] - best["top1"],
                 "seeds": None,
                 "images": None,

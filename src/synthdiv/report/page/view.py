@@ -13,11 +13,11 @@ from synthdiv.report.figures.style import SetStyle, style_sets
 from synthdiv.report.findings import list_findings
 from synthdiv.report.page.actions import Action, Proposal, list_actions, list_proposals
 from synthdiv.report.page.classes import ClassTable, tabulate_classes
-from synthdiv.report.page.drawings import Drawing, draw_accounts, draw_forest
+from synthdiv.report.page.drawings import Drawing, draw_accounts, draw_forest, draw_ladder
 from synthdiv.report.page.forest import Forest, tabulate_forests
 from synthdiv.report.page.numbers import Tables
 from synthdiv.report.page.pictures import Pictures, choose_pictured
-from synthdiv.report.page.reasons import Account, Suspicion, list_accounts, list_suspicions
+from synthdiv.report.page.reasons import Account, Ladder, Suspicion, find_ladder, list_accounts, list_suspicions
 from synthdiv.report.page.trust import Part, list_trust
 from synthdiv.report.page.verdict import Verdict, find_verdicts
 
@@ -52,6 +52,7 @@ class Page:
     accounts : sequence of (Account, Drawing)
     n_accounts : int
         All accounts, of which some are shown.
+    ladder : (Ladder, Drawing) or None
     suspicions : sequence of Suspicion
     classes : ClassTable
     pictures : mapping of (set, class_id) to sequence of Picture
@@ -73,6 +74,7 @@ class Page:
     forests: Sequence[tuple[Forest, Drawing]]
     accounts: Sequence[tuple[Account, Drawing]]
     n_accounts: int
+    ladder: tuple[Ladder, Drawing] | None
     suspicions: Sequence[Suspicion]
     classes: ClassTable
     pictures: Pictures
@@ -117,9 +119,10 @@ def build_page(
     forests = tabulate_forests(tables, verdicts)
     accounts, n_accounts = list_accounts(tables, verdicts)
     classes = tabulate_classes(tables, job, verdicts, prompts)
-    styles = style_sets(_list_sets(tables, job, forests), job.natural)
+    styles = style_sets(job.styled, job.natural)
     pictured = choose_pictured(job.pictured, [job.natural, *(verdict.best for verdict in verdicts)])
     actions, tried = list_actions(tables, verdicts)
+    ladder = find_ladder(tables)
     drawn = [draw_forest(forest, f"forest-{n}", styles) for n, forest in enumerate(forests)]
     return Page(
         study=job.study,
@@ -129,6 +132,7 @@ def build_page(
         forests=list(zip(forests, drawn, strict=True)),
         accounts=list(zip(accounts, draw_accounts(accounts, styles), strict=True)),
         n_accounts=n_accounts,
+        ladder=None if ladder is None else (ladder, draw_ladder(ladder)),
         suspicions=list_suspicions(tables),
         classes=classes,
         pictures=read_pictures(pictured, [one.class_id for one in classes.opened]),
@@ -140,13 +144,6 @@ def build_page(
         sentences=sentences,
         tables=sorted(tables),
     )
-
-
-def _list_sets(tables: Tables, job: WriteSummary, forests: Sequence[Forest]) -> list[str]:
-    """List all sets that the page names, in an order that does not depend on results."""
-    columns = (("classifier_means", "train_set"), ("shortfalls", "train_set"), ("causes", "set"), ("accounts", "train_set"))
-    named = [name for table, column in columns if table in tables for name in tables[table][column]]
-    return list(dict.fromkeys([*job.pictured, *job.generated, *named]))
 
 
 def _place_findings(job: WriteSummary, tables: Tables) -> dict[str, list[Part]]:

@@ -31,6 +31,8 @@ if (table) {
   });
 }
 document.querySelectorAll("button[data-copy]").forEach((button) => {
+  const label = button.textContent;
+  button.addEventListener("blur", () => { button.textContent = label; });
   button.addEventListener("click", async () => {
     const shown = document.getElementById(button.dataset.copy);
     // outside of the page, colours do not follow its theme
@@ -43,3 +45,11 @@ document.querySelectorAll("button[data-copy]").forEach((button) => {
     }
   });
 });
+if (!/^(file|https?):$/.test(location.protocol)) {
+  // inside the report, no file is next to the page: name it
+  document.querySelectorAll("a[href^='tables/']").forEach((link) => {
+    const named = document.createElement("code");
+    named.textContent = link.getAttribute("href");
+    link.replaceWith(...(link.textContent === "data" ? [] : [...link.childNodes, ": "]), named);
+  });
+}

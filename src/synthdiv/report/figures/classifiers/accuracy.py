@@ -1,4 +1,4 @@
-"""Plot the results of classifiers."""
+"""Plot the accuracy of classifiers by training set, the course of training, and what interventions are worth."""
 
 from __future__ import annotations
 
@@ -7,28 +7,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from synthdiv.analysis.predictors import INTERVENTION, SCHEMA, SHORTFALL
 from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import read_table
 from synthdiv.diagnosis.interventions import select_primary
-from synthdiv.report.figures.style import fill_cells
-
-METRIC_NAMES = {
-    "centroid_distance": "Centroid Distance",
-    "vendi_score": "Vendi score",
-    "frechet_distance": "Fréchet distance",
-    "frechet_distance_unsquared": "Fréchet distance, unsquared",
-    "frechet_mean_term": "Fréchet, mean term",
-    "frechet_covariance_term": "Fréchet, covariance term",
-    "lda on embeddings": "discriminant analysis on embeddings",
-    "knn1_accuracy": "k-NN accuracy, k = 1",
-    "knn5_accuracy": "k-NN accuracy, k = 5",
-}
-PANELS = 8
-"""Number of metrics shown as scatter plots."""
+from synthdiv.report.figures.style import SetStyle, fill_cells, read_styles
 
 
 def plot_classifiers(means: pl.DataFrame, differences: pl.DataFrame) -> Figure:
@@ -78,7 +62,9 @@ def describe_difference(means: pl.DataFrame, differences: pl.DataFrame) -> list[
     ]
 
 
-def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str]) -> Figure:
+def plot_training(
+    logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], monitored: Mapping[str, str], styles: Mapping[str, SetStyle]
+) -> Figure:
     """Plot loss and accuracy curves: a row per classifier, a colour per training set, a line per seed.
 
     Parameters
@@ -87,22 +73,24 @@ def plot_training(logs: Mapping[str, Mapping[str, Sequence[pl.DataFrame]]], moni
         The log of each run.
     monitored : mapping of classifier to set
         The set whose evaluation split was evaluated during training.
+    styles : mapping of training set to SetStyle
     """
     panels = (("loss", "training loss"), ("train_top1", "top-1 on augmented training images"), ("monitored_top1", ""))
     figure = Figure(figsize=(11, 0.6 + 2.9 * len(logs)), layout="constrained")
     grid = figure.subplots(len(logs), 3, squeeze=False)
     for axes, (classifier, sets) in zip(grid, logs.items(), strict=True):
         for ax, (column, title) in zip(axes, panels, strict=True):
-            for n, (name, tables) in enumerate(sets.items()):
+            for name, tables in sets.items():
                 for seed, table in enumerate(tables):
                     shown = table.drop_nulls(column)
                     label = name if seed == 0 else None
-                    ax.plot(shown["epoch"], shown[column], color=f"C{n % 10}", linewidth=0.9, label=label)
+                    mark = {"marker": styles[name].marker, "markevery": [-1], "markersize": 4}
+                    ax.plot(shown["epoch"], shown[column], color=styles[name].colour, linewidth=0.9, label=label, **mark)
             monitored_title = f"top-1 on {monitored[classifier]}" if classifier in monitored else "no monitored set"
             ax.set_title(title or monitored_title)
             ax.set_xlabel("epoch")
         axes[0].set_ylabel(classifier)
-        axes[2].legend(frameon=False, fontsize=7)
+        axes[2].legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 
@@ -131,120 +119,22 @@ def plot_interventions(interventions: pl.DataFrame) -> Figure:
     return figure
 
 
-def plot_exchange_rate(exchange_rate: pl.DataFrame) -> Figure:
-    """Plot top-1 against the number of natural images, with a line per set of added images."""
-    classifiers = exchange_rate["classifier"].unique(maintain_order=True).to_list()
-    figure = Figure(figsize=(6, 0.4 + 3.6 * len(classifiers)), layout="constrained")
-    for ax, classifier in zip(figure.subplots(len(classifiers), 1, squeeze=False)[:, 0], classifiers, strict=True):
-        own = exchange_rate.filter(classifier=classifier).sort("n_natural")
-        for (synthetic,), table in own.group_by("synthetic", maintain_order=True):
-            if len(table) == 1 and table["n_natural"][0] == 0:
-                ax.axhline(table["top1"][0], color="0.5", linestyle=":", label=f"{synthetic}, no natural images")
-            else:
-                _plot_interval(ax, table, "n_natural", f"natural + {synthetic}" if synthetic else "natural only")
-        ax.set_title(f"{classifier}, evaluated on {own['evaluation_set'][0]}")
-        ax.set_xlabel("natural training images")
-        ax.set_ylabel("top-1")
-        ax.legend(frameon=False)
-    return figure
-
-
-def _plot_interval(ax: Axes, table: pl.DataFrame, x: str, label: str) -> None:
-    errors = [table["top1"] - table["top1_low"], table["top1_high"] - table["top1"]]
-    ax.errorbar(table[x], table["top1"], yerr=np.array(errors), marker="o", markersize=4, capsize=3, label=label)
-
-
-def plot_predictors(ranks: pl.DataFrame, points: pl.DataFrame) -> Figure:
-    """Plot predictors of shortfalls and of gains: their rank correlations and signs, and gains against the best of them.
-
-    Parameters
-    ----------
-    ranks, points : polars.DataFrame
-        From :mod:`synthdiv.analysis.predictors`, of one classifier.
-    """
-    figure = Figure(figsize=(17, 8.5), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=[1.5, 2.2])  # type: ignore[misc]
-    axes = left.subplots(2, 2)
-    for ax, (outcome, level, column, title) in zip(
-        axes.flat,
-        (
-            (SHORTFALL, "set", "spearman", "shortfalls of sets"),
-            (INTERVENTION, "set", "same_sign", "interventions"),
-            (SHORTFALL, "class", "spearman", "shortfalls of classes"),
-            (INTERVENTION, "class", "spearman", "gains of classes"),
-        ),
-        strict=True,
-    ):
-        _plot_ranks(ax, ranks.filter(outcome=outcome, level=level), column, title)
-    classes = ranks.filter(level="class").drop_nulls("spearman")
-    shown = classes["outcome"].head(1).to_list()
-    best = classes.filter(pl.col("outcome").is_in(shown))["metric"].head(PANELS).to_list()
-    own = points.filter(pl.col("outcome").is_in(shown))
-    grid = right.subplots(2, 4, sharey=True)
-    pairs = own.select("base", "train_set").unique(maintain_order=True).rows()
-    for ax, metric in zip(grid.flat, best, strict=False):
-        for n, (base, name) in enumerate(pairs):
-            table = own.filter(metric=metric, base=base, train_set=name)
-            of_classes, whole = table.filter(level="class"), table.filter(level="set")
-            color, label = f"C{n % 10}", f"{base} → {name}"
-            ax.scatter(of_classes["change"], of_classes["gain"], s=10, color=color, alpha=0.6, label=label)
-            ax.scatter(whole["change"], whole["gain"], s=90, marker="*", color=color, edgecolor="black", linewidth=0.6)
-        ax.axhline(0, color="0.7", linewidth=0.8)
-        ax.set_xlabel(f"change of {_name_metric(metric)}")
-        ax.locator_params(axis="x", nbins=4)
-    for ax in list(grid.flat)[len(best) :]:
-        ax.set_visible(False)
-    if best:
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        right.legend(handles, labels, loc="outside upper center", ncols=3, frameon=False, fontsize=8)
-    right.supylabel("gain in top-1 (star: whole set)")
-    return figure
-
-
-def _plot_ranks(ax: Axes, ranks: pl.DataFrame, column: str, title: str) -> None:
-    """Plot a correlation or a share of signs of each metric, with its interval and a line where it says nothing."""
-    table = ranks.drop_nulls(column).reverse()
-    middle, low, high = (table[name].to_numpy() for name in (column, f"{column}_low", f"{column}_high"))
-    places = np.arange(len(table))
-    ax.errorbar(middle, places, xerr=np.maximum([middle - low, high - middle], 0), fmt="o", markersize=3, capsize=2)
-    ax.set_yticks(places, [_name_metric(name) for name in table["metric"]], fontsize=7)
-    lowest, neutral = (-1.0, 0.0) if column == "spearman" else (0.0, 0.5)
-    ax.axvline(neutral, color="0.7", linewidth=0.8)
-    ax.set_xlim(lowest - 0.05, 1.05)
-    count = int(table["n_points"].max() or 0)  # type: ignore[arg-type]
-    ax.set_xlabel("rank correlation" if column == "spearman" else "share with the same sign")
-    ax.set_title(f"{title} (up to {count})", fontsize=9)
-
-
-def _name_metric(metric: str) -> str:
-    return METRIC_NAMES.get(metric, metric.replace("_", " "))
-
-
 def draw_classifiers(files: Any) -> Figure:
     """Draw the accuracy of classifiers by training and evaluation set."""
     return plot_classifiers(read_table(files.means), read_table(files.differences))
 
 
-def draw_training(files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str]) -> Figure:
+def draw_training(
+    files: Any, *, runs: Sequence[tuple[str, str]], monitored: Mapping[str, str], styled: Mapping[str, Any]
+) -> Figure:
     """Draw the training curves of runs of a classifier on a training set."""
     logs: dict[str, dict[str, list[pl.DataFrame]]] = {}
     paths = [path for manifest in files.logs for path in read_manifest(manifest)]
     for (classifier, training), path in zip(runs, paths, strict=True):
         logs.setdefault(classifier, {}).setdefault(training, []).append(read_table(path))
-    return plot_training(logs, monitored)
+    return plot_training(logs, monitored, read_styles(styled))
 
 
 def draw_interventions(files: Any) -> Figure:
     """Draw what each setting is worth."""
     return plot_interventions(read_table(files.table))
-
-
-def draw_exchange_rate(files: Any) -> Figure:
-    """Draw the accuracy by the number of natural images."""
-    return plot_exchange_rate(read_table(files.table))
-
-
-def draw_predictors(files: Any, *, classifier: str) -> Figure:
-    """Draw the predictors of a classifier's shortfalls and gains."""
-    own = pl.col("classifier") == classifier
-    return plot_predictors(read_table(files.table, SCHEMA).filter(own), read_table(files.points).filter(own))
