@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from synthdiv.stats.crossed import arrange_seeds, compare_trained, pool_seed_variance
 from synthdiv.stats.differences import SCHEMA as DIFFERENCE_SCHEMA
-from synthdiv.stats.differences import compare_means, correct_rows, describe_difference
+from synthdiv.stats.differences import correct_rows, describe_difference
 from synthdiv.stats.intervals import wilson_interval
 
 BINS = 15
@@ -119,8 +119,9 @@ def count_confusions(predictions: pl.DataFrame) -> pl.DataFrame:
 def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
     """Test which training sets differ: every pair of a classifier's, on each evaluation set, paired by image.
 
-    The value of an image is the share of seeds that classify it correctly, so intervals are for other images and the same
-    trained classifiers. P-values are corrected for the number of pairs by Benjamini and Hochberg's procedure.
+    Intervals and p-values are for other images and other training runs, by :func:`synthdiv.stats.crossed.compare_trained`;
+    with one seed, for other images and the same trained classifiers. P-values are corrected for the number of pairs by
+    Benjamini and Hochberg's procedure.
 
     Parameters
     ----------
@@ -135,24 +136,16 @@ def compare_trainings(predictions: pl.DataFrame) -> pl.DataFrame:
     """
     found: list[dict[str, Any]] = []
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
-        shares = _share_seeds(own, "correct_top1")
+        class_ids, values = arrange_seeds(own, "correct_top1")
+        between_seeds = pool_seed_variance(list(values.values()))
         part: list[dict[str, Any]] = []
-        for a, b in combinations(shares, 2):
-            result = compare_means(shares[a], shares[b])
+        for a, b in combinations(values, 2):
+            result = compare_trained(values[a], values[b], class_ids, between_seeds)
             head = {"classifier": classifier, "evaluation_set": name, "train_set_a": a, "train_set_b": b}
-            part.append(head | describe_difference(result, len(shares[a])))
+            part.append(head | describe_difference(result, len(class_ids)))
         found += correct_rows(part)
     names = ("classifier", "evaluation_set", "train_set_a", "train_set_b")
     return pl.DataFrame(found, schema=dict.fromkeys(names, pl.String) | DIFFERENCE_SCHEMA)
-
-
-def _share_seeds(predictions: pl.DataFrame, column: str) -> dict[str, np.ndarray]:
-    """Return, for each training set, the share of seeds that classify each image correctly; same order of images."""
-    image = ["class_id", "index"]
-    return {
-        str(training): table.group_by(image).agg(pl.col(column).mean()).sort(image)[column].to_numpy()
-        for (training,), table in predictions.group_by("train_set", maintain_order=True)
-    }
 
 
 def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFrame:
@@ -169,20 +162,22 @@ def tabulate_gaps(predictions: pl.DataFrame, natural: str | None) -> pl.DataFram
     -------
     polars.DataFrame
         classifier, evaluation_set, train_set, metric (top1, top5), natural and generated (the accuracies), their difference
-        as in :func:`compare_trainings`, paired by image, and relative_gap (difference / natural; null if natural is 0).
+        as in :func:`compare_trainings`, and relative_gap (difference / natural; null if natural is 0).
     """
     found: list[dict[str, Any]] = []
     for (classifier, name), own in predictions.group_by("classifier", "evaluation_set", maintain_order=True):
         part: list[dict[str, Any]] = []
         for metric in ("top1", "top5"):
-            shares = _share_seeds(own, f"correct_{metric}")
-            if natural is None or natural not in shares:
+            class_ids, values = arrange_seeds(own, f"correct_{metric}")
+            if natural is None or natural not in values:
                 continue
-            baseline = shares.pop(natural)
-            for training, generated in shares.items():
+            between_seeds = pool_seed_variance(list(values.values()))
+            baseline = values.pop(natural)
+            for training, generated in values.items():
                 head = {"classifier": classifier, "evaluation_set": name, "train_set": training, "metric": metric}
-                means = {"natural": math.fsum(baseline) / len(baseline), "generated": math.fsum(generated) / len(generated)}
-                part.append(head | means | describe_difference(compare_means(baseline, generated), len(baseline)))
+                means = {"natural": float(baseline.mean()), "generated": float(generated.mean())}
+                result = compare_trained(baseline, generated, class_ids, between_seeds)
+                part.append(head | means | describe_difference(result, len(class_ids)))
         found += correct_rows(part)
     names = dict.fromkeys(("classifier", "evaluation_set", "train_set", "metric"), pl.String)
     table = pl.DataFrame(found, schema=names | dict.fromkeys(("natural", "generated"), pl.Float64) | DIFFERENCE_SCHEMA)

@@ -9,8 +9,9 @@ import polars as pl
 
 from synthdiv.classifiers.linear_probe import Transfer
 from synthdiv.embeddings.table import Embeddings
+from synthdiv.stats.crossed import arrange_seeds, compare_trained, pool_seed_variance
 from synthdiv.stats.differences import SCHEMA as DIFFERENCE_SCHEMA
-from synthdiv.stats.differences import compare_means, correct_rows, describe_difference
+from synthdiv.stats.differences import correct_rows, describe_difference
 from synthdiv.stats.intervals import wilson_interval
 
 KEYS = ["transfer_set", "encoder", "train_set"]
@@ -87,8 +88,8 @@ def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str
     """Average over seeds, and compare each training set with the natural one.
 
     The interval of top-1 is for other images and the same encoders; ``top1_deviation`` is the standard deviation over seeds.
-    The difference is paired by image: the value of an image is the share of seeds that classify it correctly. Its p-value is
-    corrected for the number of rows that have one by Benjamini and Hochberg's procedure.
+    Differences are for other images and other training runs, as in :func:`synthdiv.stats.crossed.compare_trained`. P-values
+    are corrected for the number of rows that have one by Benjamini and Hochberg's procedure.
 
     Parameters
     ----------
@@ -104,13 +105,8 @@ def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str
     polars.DataFrame
         Columns of ``MEANS``.
     """
-    shares = {
-        key: own.group_by("class_id", "index")
-        .agg(pl.col("correct_top1").mean())
-        .sort("class_id", "index")["correct_top1"]
-        .to_numpy()
-        for key, own in predictions.group_by(*KEYS, maintain_order=True)
-    }
+    arranged = {key: arrange_seeds(own, "correct_top1") for key, own in predictions.group_by(*KEYS[:2], maintain_order=True)}
+    between_seeds = {key: pool_seed_variance(list(values.values())) for key, (_, values) in arranged.items()}
     rows, compared = [], []
     for key, own in runs.group_by(*KEYS, maintain_order=True):
         count, top1 = int(own["n_evaluation"][0]), float(np.mean(own["top1"].to_numpy()))
@@ -118,11 +114,11 @@ def average_transfer(runs: pl.DataFrame, predictions: pl.DataFrame, natural: str
         sizes = {"n_seeds": len(own)} | own.select("n_classes", "n_train", "n_evaluation").row(0, named=True)
         metrics = {"top1": top1, "top1_low": low, "top1_high": high, "top1_deviation": own["top1"].std()}
         row = dict(zip(KEYS, key, strict=True)) | sizes | metrics
-        base = shares.get((*key[:2], natural))
-        if base is None or key[2] == natural:
+        class_ids, values = arranged[key[:2]]
+        if natural not in values or key[2] == natural:
             rows.append(row)
             continue
-        difference = compare_means(shares[key], base)
+        difference = compare_trained(values[key[2]], values[natural], class_ids, between_seeds[key[:2]])
         row |= {"compared_with": natural} | describe_difference(difference, count)
         rows.append(row)
         compared.append(row)

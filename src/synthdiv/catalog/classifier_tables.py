@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from synthdiv.catalog.table import (
     CLASS,
+    OVER_RUNS,
     Column,
     Table,
     bounded,
@@ -82,7 +83,7 @@ TABLES = (
     ),
     Table(
         "classifier_differences",
-        "Comparisons of training sets by paired tests.",
+        "Comparisons of training sets.",
         "classifier, evaluation set and pair of training sets",
         (
             CLASSIFIER,
@@ -92,7 +93,7 @@ TABLES = (
             *differences("`top1` with `train_set_a` minus `top1` with `train_set_b`, paired by image"),
         ),
         CHAPTER,
-        note="p-values are corrected over the rows of a classifier and evaluation set.",
+        note=f"{OVER_RUNS} p-values are corrected over the rows of a classifier and evaluation set.",
         rule="tabulate_classifiers",
     ),
     Table(
@@ -110,7 +111,7 @@ TABLES = (
             number("relative_gap", "`difference` divided by `natural`; empty if `natural` is 0", None, 1),
         ),
         CHAPTER,
-        note="p-values are corrected over the rows of a classifier and evaluation set.",
+        note=f"{OVER_RUNS} p-values are corrected over the rows of a classifier and evaluation set.",
         rule="tabulate_classifiers",
         part="8 Classifiers",
     ),

@@ -153,6 +153,10 @@ def differences(what: str, most: float = 1) -> Columns:
     )
 
 
+OVER_RUNS = (
+    "Differences are [over images and training runs](../explanation/intervals.md#training-runs); with one seed, over images."
+)
+"""A note on differences between training sets."""
 CLASS = (
     integer("class_id", "number of the class"),
     Column("name", "name of the class"),

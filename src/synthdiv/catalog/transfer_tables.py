@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from synthdiv.catalog.classifier_tables import CLASSIFIER, DEVIATION, N_EVALUATION, N_SEEDS, SEED
-from synthdiv.catalog.table import Column, Columns, Table, bounded, differences, integer, number, share
+from synthdiv.catalog.table import OVER_RUNS, Column, Columns, Table, bounded, differences, integer, number, share
 
 CHAPTER = "Transfer and features"
 
@@ -53,7 +53,8 @@ TABLES = (
             *differences("`top1` minus that of `compared_with`, paired by image"),
         ),
         CHAPTER,
-        note="Bounds are for other images, with the same encoders. p-values are corrected over all rows with a difference.",
+        note="Bounds of `top1` are for other images, with the same encoders. p-values are corrected over all rows with a "
+        f"difference. {OVER_RUNS}",
         rule="tabulate_transfer",
         part="8 Classifiers",
     ),

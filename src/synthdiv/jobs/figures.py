@@ -429,7 +429,8 @@ FIGURES = {
             "evaluated on (evaluation split). The number is top-1 accuracy, the mean over seeds; intervals and the "
             "deviation between seeds are in `tables/classifier_means.csv`, comparisons of every two training sets in "
             "`tables/classifier_differences.csv`. The title says whether the best synthetic set is as good as the natural "
-            "one, up to differences that other images could cause. Other figures of classifiers use the first column."
+            "one, up to differences that other images and training runs could cause. Other figures of classifiers use the "
+            "first column."
         ),
     ),
     "interventions": Figure(

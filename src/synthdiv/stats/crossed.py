@@ -11,8 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import polars as pl
 from scipy.special import stdtr, stdtrit
 
+from synthdiv.stats.differences import Difference, compare_means
 from synthdiv.stats.intervals import LEVEL
 
 
@@ -53,6 +55,31 @@ class Effect:
         return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
 
+def arrange_seeds(predictions: pl.DataFrame, column: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Arrange a value of each image by training set, seed and image.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        train_set, seed, class_id, index and the column: all seeds of all training sets have the same images.
+    column : str
+
+    Returns
+    -------
+    class_ids : int array of shape (n,)
+        The images' classes.
+    values : dict of training set to float64 array of shape (s, n)
+        In the order of the table; NaN where there is no value.
+    """
+    values, class_ids = {}, np.zeros(0, dtype=np.int64)
+    for (name,), own in predictions.group_by("train_set", maintain_order=True):
+        table = own.sort("seed", "class_id", "index")
+        count = len(table) // table["seed"].n_unique()
+        class_ids = table["class_id"].head(count).to_numpy()
+        values[str(name)] = table[column].cast(pl.Float64).to_numpy().reshape(-1, count)
+    return class_ids, values
+
+
 def pool_seed_variance(sets: Sequence[np.ndarray]) -> SeedVariance:
     """Pool the variance between training seeds over training sets: with three seeds each, one alone says little.
 
@@ -83,6 +110,25 @@ def group_images(class_ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def measure_effect(before: np.ndarray, after: np.ndarray, class_ids: np.ndarray, between_seeds: SeedVariance) -> Effect:
     """Measure the difference of the means of two training sets, after minus before, as :func:`measure_contrast`."""
     return measure_contrast([before, after], [-1.0, 1.0], class_ids, between_seeds)
+
+
+def compare_trained(first: np.ndarray, second: np.ndarray, class_ids: np.ndarray, between_seeds: SeedVariance) -> Difference:
+    """Compare the means of two training sets, the first minus the second.
+
+    Other images and other training runs would change it, as :func:`measure_effect` says. If nothing is known of the variance
+    between seeds, it is Student's paired t-test over images, for the classifiers as they were trained.
+
+    Parameters
+    ----------
+    first, second : arrays of shape (s, n)
+        The values of each seed's classifier for the same images.
+    class_ids : int array of shape (n,)
+    between_seeds : SeedVariance
+    """
+    effect = measure_effect(second, first, class_ids, between_seeds)
+    if math.isnan(effect.error):
+        return compare_means(first.mean(axis=0), second.mean(axis=0))
+    return Difference(effect.value, *effect.interval, effect.p_value)
 
 
 def measure_contrast(

@@ -13,6 +13,7 @@ from synthdiv.analysis.classifier_tables import (
     tabulate_run,
 )
 from synthdiv.classifiers.evaluation import SCHEMA
+from synthdiv.stats.crossed import measure_effect, pool_seed_variance
 from synthdiv.stats.intervals import wilson_interval
 
 
@@ -86,13 +87,19 @@ def test_training_sets_are_compared_image_by_image():
     ]
     rows = compare_trainings(pl.concat(tables)).to_dicts()
     assert [(row["train_set_a"], row["train_set_b"]) for row in rows] == [("A", "B"), ("A", "C"), ("B", "C")]
-    a = np.array([1, 1, 1, 1, 1, 1, 0.5, 0.5]) - np.array([0.5, 0, 0, 0, 0, 0, 0, 0])
-    expected = ttest_1samp(a, 0)
-    assert rows[0]["difference"] == pytest.approx(a.mean())
-    assert rows[0]["p_value"] == pytest.approx(expected.pvalue)
-    assert (rows[0]["difference_low"], rows[0]["difference_high"]) == pytest.approx(tuple(expected.confidence_interval()))
+    # by class, since the images' classes alternate
+    a, b = (np.array(correct[name], dtype=float)[:, [0, 2, 4, 6, 1, 3, 5, 7]] for name in "AB")
+    found = measure_effect(b, a, np.repeat([0, 1], 4), pool_seed_variance([a, b, a]))
+    assert rows[0]["difference"] == pytest.approx((a - b).mean())
+    assert rows[0]["p_value"] == pytest.approx(found.p_value)
+    assert (rows[0]["difference_low"], rows[0]["difference_high"]) == pytest.approx(found.interval)
     assert (rows[1]["difference"], rows[1]["differs"], rows[0]["differs"]) == (0, False, True)
-    assert rows[2]["difference"] == pytest.approx(-a.mean())
+    assert rows[2]["difference"] == pytest.approx((b - a).mean())
+    one_seed = pl.concat(table for table in tables if table["seed"][0] == 1)
+    row = compare_trainings(one_seed).row(0, named=True)
+    expected = ttest_1samp(a[1] - b[1], 0)
+    assert row["p_value"] == pytest.approx(expected.pvalue)
+    assert (row["difference_low"], row["difference_high"]) == pytest.approx(tuple(expected.confidence_interval()))
 
 
 def test_images_are_paired_in_any_order_of_the_rows():

@@ -153,7 +153,7 @@ def tabulate(accuracies, natural="Natural-IM", count=200):
 
 def test_one_row_per_seed_and_means_compared_with_the_natural_training_set():
     runs, means = tabulate(
-        {("net", "Generated-IM"): [0.4, 0.6], ("net", "Natural-IM"): [0.7, 0.8], ("clip", None): [0.9]},
+        {("net", "Generated-IM"): [0.4, 0.42], ("net", "Natural-IM"): [0.78, 0.8], ("clip", None): [0.9]},
     )
     assert runs.select("encoder", "train_set", "seed").rows() == [
         ("net", "Generated-IM", 0),
@@ -176,6 +176,14 @@ def test_one_row_per_seed_and_means_compared_with_the_natural_training_set():
         assert other["difference"] is None
         assert other["p_adjusted"] is None
     assert (clip["n_seeds"], clip["top1_deviation"]) == (1, None)
+
+
+def test_seeds_that_vary_much_make_a_difference_uncertain():
+    _, means = tabulate({("net", "Generated-IM"): [0.4, 0.6], ("net", "Natural-IM"): [0.7, 0.8]})
+    (row,) = means.drop_nulls("difference").to_dicts()
+    assert row["difference"] < -0.2
+    assert row["difference_high"] > 0
+    assert not row["differs"]
 
 
 def test_fits_that_did_not_converge_are_counted_and_the_chosen_trial_is_found():
