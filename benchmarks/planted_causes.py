@@ -332,7 +332,7 @@ def replace_texts(texts: Texts, class_id: int, other: int) -> Texts:
 
 
 def run_trainings(world: World, folder: Path) -> pl.DataFrame:
-    """Train the demo's classifier on sets with a deviation in half of the classes, and return what it costs: in top-1, and in their recall.
+    """Train the demo's classifier on sets with a deviation in half of the classes; return what it costs in top-1 and recall.
 
     Another domain is planted in all classes: a classifier would tell half of them apart by it.
     """
