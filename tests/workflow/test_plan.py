@@ -179,7 +179,7 @@ def test_the_slurm_profile_plans_from_a_fresh_clone_without_slurm(tmp_path):
             "classifiers",
             {"try_recipe", "train_classifier", "rank_predictors"},
             {"check_prompts"},
-            ["classifiers", "predictors", "training"],
+            ["classifiers", "confusion", "predictors", "training"],
         ),
         ("guidance", {"measure_spread", "evaluate_classifier"}, {"tabulate_experiments"}, ["guidance"]),
         ("adherence", {"generate_images", "measure_adherence"}, {"score_experiment", "embed_prompts"}, ["adherence"]),

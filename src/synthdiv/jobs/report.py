@@ -172,5 +172,5 @@ def list_transfer_results(study: Study) -> list[str]:
 
 def list_classifier_results(study: Study) -> list[str]:
     """List the results of the target classifiers."""
-    figures = ["classifiers", "training", "exchange_rate", "predictors"]
+    figures = ["classifiers", "training", "exchange_rate", "sizes", "confusion", "predictors"]
     return list_results(study, "tabulate_classifiers", "rank_predictors") + name_figures(study, figures)
