@@ -85,8 +85,8 @@ class Page:
         for split, source in (("train", "train"), ("val", "evaluation")):
             for name in ("photos", "other"):
                 write_split(folder / name / split, source, range(4))
-        images = sorted((folder / "photos" / "train").glob("*/*"))
-        captions = [{"key": path.parent.name, "file": path.name, "caption": "clothes"} for path in images]
+        keys = [path.name for path in (folder / "photos" / "train").iterdir()]
+        captions = [{"key": key, "file": f"{n}.png", "caption": key} for key in keys for n in range(100)]
         pl.DataFrame(captions).write_csv(folder / "captions.csv")
         for name in ("natural", "generated"):
             np.save(folder / f"{name}.npy", np.random.default_rng(0).normal(size=(12, 4)))

@@ -159,24 +159,24 @@ def escape_latex(text: str) -> str:
 
 def _read_columns(table: pl.DataFrame, names: Sequence[str] | None) -> tuple[dict[str, str], list[_Column]]:
     """Return the values that are the same in all rows, and the other columns; bounds of an interval are no columns."""
-    bounds = {bound for name in table.columns for bound in _name_bounds(name)}
+    bounds = {bound for name in table.columns for bound in _name_bounds(table, name)}
     unknown = next((one for name in names or () if (one := suggest_name(name, table.columns, "column")) is not None), None)
     if unknown is not None:
         raise StudyError(unknown)
     columns = [_read_column(table, name) for name in names or [name for name in table.columns if name not in bounds]]
-    columns = [one for one in columns if any(one.cells) or names is not None]
+    columns = [one for one in columns if any(one.cells) or names is not None or table.is_empty()]
     same = {} if len(table) < 2 else {one.name: one.cells[0] for one in columns if len(set(one.cells)) == 1}
     return same, [one for one in columns if one.name not in same]
 
 
-def _name_bounds(column: str) -> list[str]:
+def _name_bounds(table: pl.DataFrame, column: str) -> list[str]:
     """Return the columns that hold the bounds of a column's interval, if there are any."""
-    prefix = "" if column == "value" else f"{column}_"
+    prefix = "" if column == "value" and table[column].dtype.is_numeric() else f"{column}_"
     return [f"{prefix}low", f"{prefix}high"]
 
 
 def _read_column(table: pl.DataFrame, name: str) -> _Column:
-    interval = _name_bounds(name)
+    interval = _name_bounds(table, name)
     if not set(interval) <= set(table.columns):
         cells = _format(name, table[name].to_list())
         return _Column(name, cells, [False] * len(table), table[name].dtype.is_numeric())

@@ -102,3 +102,11 @@ def test_the_bounds_of_a_metric_belong_to_its_value():
         "  recall   0.500 [0.400, 0.600]",
         "  density  1.500 [1.000, 2.000]",
     ]
+    text = table.with_columns(value=pl.Series(["wide", "close"]))
+    assert show_table(text).splitlines()[0].split() == ["metric", "value", "low", "high"]
+
+
+def test_of_a_table_without_rows_its_columns_are_shown():
+    empty = GAINS.select("setting", "gain", "gain_low", "gain_high").clear()
+    assert show_table(empty) == "  setting  gain"
+    assert write_latex(empty, "").splitlines()[2:5] == [r"\begin{tabular}{lr}", r"\toprule", r"setting & gain \\"]
