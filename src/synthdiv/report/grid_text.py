@@ -77,7 +77,8 @@ def _list_parts(study: Study, results: Path, planned: SnakemakePlan, inputs: Inp
     if generates or len(embeddings) or len(classifiers):
         yield rates.describe()
     if planned.jobs:
-        yield _list_lines(f"\nJobs to run, and why ({len(planned.jobs):,} in all)", planned.list_reasons())
+        heading = f"\nJobs to run, and why ({len(planned.jobs):,} in all)"
+        yield _list_lines(heading, planned.list_reasons()).rstrip("\n")
 
 
 def _list_lines(heading: str, lines: list[str]) -> str:
