@@ -1,6 +1,7 @@
 """Comparison of arrays in a notebook: a study's numbers, errors in words, and what is shown."""
 
 import base64
+import doctest
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ import yaml
 from polars.testing import assert_frame_equal
 
 import synthdiv
+from synthdiv.api import comparison
 from synthdiv.catalog.tables import TABLES
 from synthdiv.core.errors import StudyError
 from synthdiv.core.manifests import write_manifest
@@ -277,6 +279,12 @@ def test_figures_show_every_pair_and_every_set(found):
     assert bars.get_legend() is None
     with pytest.raises(StudyError, match="there is no figure 'matrix'; there are 'experiments' and 'centroid_distance'"):
         found.plot("matrix")
+
+
+def test_the_example_of_the_docstring_is_true():
+    found = doctest.testmod(comparison)
+    assert found.attempted > 5
+    assert found.failed == 0
 
 
 def test_the_package_imports_nothing_heavy_until_it_is_asked():
