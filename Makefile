@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE =
 export UV_SYSTEM_CERTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo demo-answer demo-sd report test browser slurm-test full-size-test full-test bench calibrate-diagnosis gpu-test lint format lock docs demo-models demo-natural imagenet-prompts reference clean
+.PHONY: help environment demo demo-answer demo-sd report test browser latex slurm-test full-size-test full-test bench calibrate-diagnosis gpu-test lint format lock docs demo-models demo-natural imagenet-prompts reference clean
 
 help:  ## list what make can do
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -87,11 +87,17 @@ browser:
 	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium chromium-driver >/dev/null; } || \
 	  echo "note: without chromium and chromedriver the report is not tested in a browser (on Debian: apt-get install chromium chromium-driver)"
 
+latex:
+	@command -v pdflatex >/dev/null || \
+	  { command -v apt-get >/dev/null && test "$$(id -u)" = 0 && apt-get update -qq && \
+	    apt-get install -y -qq --no-install-recommends texlive-latex-base texlive-latex-recommended >/dev/null; } || \
+	  echo "note: without pdflatex, LaTeX is not compiled (on Debian: apt-get install texlive-latex-recommended)"
+
 test: $(VENV)/.installed browser  ## run the tests (minutes)
 	@echo "Running the tests, including a small study from images to report (about 25 minutes on two cores) ..."
 	@$(PYTEST) $(PARALLEL)
 
-full-test: $(VENV)/.installed browser  ## run all tests, for a release (long)
+full-test: $(VENV)/.installed browser latex  ## run all tests, for a release (long)
 	@$(PYTEST) $(PARALLEL) -m 'not slurm and not full_size'
 	@$(MAKE) --no-print-directory full-size-test slurm-test docs
 

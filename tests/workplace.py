@@ -30,6 +30,22 @@ class Plan:
     stdout: str
 
 
+def plan_command(command, folder):
+    """Run Snakemake's command line in this process, to plan; restore the process state that it changes."""
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["snakemake", *command])
+        patch.setattr(sys, "path", list(sys.path))
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
+                cli.main(command)
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return Plan(ended.value.code, output.getvalue())
+
+
 class Workplace:
     """A working directory with a config, in which Snakemake runs this repository's workflow."""
 
@@ -95,7 +111,7 @@ class Workplace:
     def plan(self, *arguments, check=True, config=None, **options):
         """Make a dry run with Snakemake's command line in this process, since a new process takes seconds to start.
 
-        Uses ``config`` instead of the place's config if given. Restores the process state that Snakemake changes.
+        Uses ``config`` instead of the place's config if given.
         """
         assert self.environment is None
         if config is not None:
@@ -103,19 +119,7 @@ class Workplace:
                 path = Path(folder) / "study.yaml"
                 path.write_text(yaml.safe_dump(config, sort_keys=False))
                 return self.plan(*arguments, check=check, configfile=str(path), **options)
-        command = self.arguments("--dry-run", *arguments, **options)
-        output = io.StringIO()
-        with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-            patch.chdir(self.folder)
-            patch.setattr(sys, "argv", ["snakemake", *command])
-            patch.setattr(sys, "path", list(sys.path))
-            before = signal.getsignal(signal.SIGTERM)
-            try:
-                with unittest.mock.patch.dict(os.environ), pytest.raises(SystemExit) as ended:
-                    cli.main(command)
-            finally:
-                signal.signal(signal.SIGTERM, before)
-        done = Plan(ended.value.code, output.getvalue())
+        done = plan_command(self.arguments("--dry-run", *arguments, **options), self.folder)
         if check and done.returncode != 0:
             raise AssertionError(f"snakemake --dry-run {' '.join(arguments)} failed:\n{done.stdout[-6000:]}")
         return done

@@ -97,12 +97,16 @@ def test_the_grid_counts_no_stale_result_as_done(place):
     done = {tuple(row.split()[:2]): row.split()[2:4] for row in after["Classifiers"]}
     assert done["tiny", "Natural-IM"] == ["1", "1"]
     assert done["tiny", "Mixed"] == done["tuned", "Natural-IM"] == ["1", "0"]
+    assert "Jobs" not in before
+    edited, *_, following = [line for line in after["Jobs"] if " because " in line]
+    assert re.search(r"^  \d+ because their settings changed: \d", edited)
+    assert re.search(r"^  \d+ because one of these jobs makes what they read: \d", following)
 
 
 def read_grid(place):
-    """Run target grid, and return the rows of each of its tables."""
-    parts = re.split(r"\n\n+", place.run("grid").stdout)
-    return {part.split()[0]: part.splitlines()[2:] for part in parts if part.strip()}
+    """Run target grid, and return the rows of each of its tables, and the lines on jobs."""
+    parts = [part for part in re.split(r"\n\n+", place.run("grid").stdout) if part.strip()]
+    return {part.split()[0]: part.splitlines()[1 if part.startswith("Jobs") else 2 :] for part in parts}
 
 
 def test_each_way_to_compute_again_with_other_software_plans_its_jobs(place):

@@ -1,17 +1,11 @@
-"""The pages for people: links that lead somewhere, commands and targets that exist, and configs that are accepted."""
+"""The pages for people: links that lead somewhere, commands that run, and configs that are accepted."""
 
-import os
 import re
 import subprocess
 
 import pytest
-import yaml
+from pages import NOT_RUN, Page, list_commands, name_language, read_blocks
 from workplace import REPOSITORY
-
-from synthdiv.config.expected import read_schema
-from synthdiv.config.loading import read_config
-from synthdiv.config.study_config import StudyConfig
-from synthdiv.plan.loading import load_study
 
 FOLDERS = ("", "docs", "config", "envs", "profiles", "benchmarks", "resources")
 PAGES = sorted(
@@ -55,91 +49,27 @@ def test_every_page_is_in_the_list_of_pages():
     assert set(PAGES) == listed | {page, REPOSITORY / "README.md"}
 
 
-def list_commands(page):
-    """The commands of the blocks, continued lines joined, without their comments."""
-    text = "\n".join(body for kind, body in FENCE.findall(page.read_text()) if kind != "yaml")
-    lines = text.replace("\\\n", " ").splitlines()
-    return [re.sub(r"\s+#.*", "", line).strip() for line in lines]
+def list_pages_with_blocks():
+    """Those whose plans take long are for `make full-test`; tests/workflow/test_imagenet_plan.py plans the same study."""
+    slow = {"docs/how-to/imagenet.md": pytest.mark.full}
+    pages = [(page, name) for page, name in zip(PAGES, NAMES, strict=True) if "```" in page.read_text()]
+    return [pytest.param(page, id=name, marks=slow.get(name, ())) for page, name in pages]
 
 
-def list_rules():
-    text = "".join(path.read_text() for path in (REPOSITORY / "workflow" / "rules").glob("*.smk"))
-    return set(re.findall(r"^rule (\w+):", text + (REPOSITORY / "Snakefile").read_text(), flags=re.MULTILINE))
-
-
-@pytest.mark.parametrize("page", PAGES, ids=NAMES)
-def test_every_command_names_what_exists(page):
-    made = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(), flags=re.MULTILINE))
-    rules = list_rules()
-    for command in list_commands(page):
-        words = command.split()
-        if words[:1] == ["make"]:
-            asked = {word for word in words[1:] if "=" not in word and re.fullmatch(r"[a-z-]+", word)}
-            assert asked <= made, f"{page}: {command}"
-        if words[:1] == ["snakemake"]:
-            options = words[1:]
-            profile = options[options.index("--profile") + 1] if "--profile" in options else "local"
-            assert profile in ("local", "slurm", "my-site"), f"{page}: {command}"
-            for option in options:
-                if option.startswith("--configfile="):
-                    name = option.partition("=")[2]
-                    assert name.startswith("my_") or (REPOSITORY / name).exists(), f"{page}: {command}"
-                assert option != "--configfile", f"{page}: {command}: write --configfile=, with its equals sign"
-            targets = [
-                word
-                for before, word in zip(["", *options], options, strict=False)
-                if re.fullmatch(r"[a-z_]+", word) and not before.startswith("-")
-            ]
-            assert set(targets) <= rules, f"{page}: {command}"
-
-
-def make_files(value, folder):
-    """Make up every file and folder that a config names, so that only its keys and values are checked."""
-    if isinstance(value, dict):
-        for one in value.values():
-            make_files(one, folder)
-    elif isinstance(value, list):
-        for one in value:
-            make_files(one, folder)
-    elif isinstance(value, str) and "/" in value and not os.path.isabs(value) and not (folder / value).exists():
-        path = folder / value
-        if path.suffix in (".csv", ".parquet", ".txt", ".yaml", ".npy", ".safetensors"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("key,prompt\n" if path.suffix == ".csv" else "")
-        elif value.count("/") != 1 or not re.match(r"[\w-]+/[\w.-]+$", value) or value.startswith("photos"):
-            for key in ("one", "two"):
-                (path / key).mkdir(parents=True, exist_ok=True)
-
-
-def list_yaml(pattern=""):
-    """Every YAML block in the pages that holds a pattern."""
-    return [
-        pytest.param(body, id=f"{name} {n}")
-        for page, name in zip(PAGES, NAMES, strict=True)
-        for n, (kind, body) in enumerate(FENCE.findall(page.read_text()))
-        if kind == "yaml" and re.search(pattern, body, flags=re.MULTILINE)
-    ]
-
-
-@pytest.mark.parametrize("text", list_yaml("^study:"))
-def test_every_whole_config_is_accepted(text, tmp_path, monkeypatch):
+@pytest.mark.parametrize("page", list_pages_with_blocks())
+def test_every_block_of_a_page_runs(page, tmp_path, monkeypatch, request):
+    """Its commands and configs, in order. The few commands that are not run are in pages.NOT_RUN, with the reason."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "resources").symlink_to(REPOSITORY / "resources")
-    config = yaml.safe_load(text)
-    make_files(config, tmp_path)
-    load_study(config)
+    for example in Page(page, tmp_path, lambda: request.getfixturevalue("finished_study")).document:
+        try:
+            example.evaluate()
+        except Exception as error:
+            raise AssertionError(f"{page}, line {example.line}: {error}") from error
 
 
-@pytest.mark.parametrize("text", list_yaml())
-def test_every_key_of_a_config_is_known(text):
-    """Also of parts of one, whose values have the right types."""
-    part = yaml.safe_load(text) or {}
-    known = read_schema(StudyConfig)["properties"]
-    profile = yaml.safe_load((REPOSITORY / "profiles" / "slurm" / "config.yaml").read_text())
-    assert set(part) <= set(known) | set(profile) | {"partitions", "set-threads"}, "no config and no profile has these keys"
-    if "study" not in part and set(part) <= set(known):
-        whole = {"study": "x", "classes": "x", "sets": {"A": {"kind": "image", "images": {"evaluation": "x"}}}} | part
-        read_config(whole)
+def test_the_commands_that_are_not_run_are_in_the_pages():
+    blocks = [example for page in PAGES for example in read_blocks(page) if name_language(example) == "bash"]
+    assert set(NOT_RUN) <= {command for block in blocks for command in list_commands(block.parsed)}
 
 
 def test_the_readme_is_one_screen():

@@ -1,10 +1,10 @@
 """Plan the ImageNet study: all jobs, and the changes after one edited prompt."""
 
-import csv
 import re
 
 import pytest
 import yaml
+from fake_imagenet import make_imagenet
 from workplace import REPOSITORY, Workplace
 
 from synthdiv.jobs.images import plan_generation
@@ -30,12 +30,7 @@ JOBS = {
 @pytest.fixture
 def place(tmp_path):
     """Make a fake ImageNet and a place with the study's config."""
-    with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
-        keys = [row["key"] for row in csv.DictReader(file)]
-    for split in ("train", "val"):
-        for key in keys:
-            (tmp_path / "imagenet" / split / key).mkdir(parents=True)
-            (tmp_path / "imagenet" / split / key / "1.JPEG").touch()
+    make_imagenet(tmp_path)
     place = Workplace.make(tmp_path, yaml.safe_load((REPOSITORY / "config" / "imagenet.yaml").read_text()))
     (tmp_path / "resources" / "recipes").symlink_to(REPOSITORY / "resources" / "recipes")
     (tmp_path / "resources" / "paper").symlink_to(REPOSITORY / "resources" / "paper")

@@ -1,19 +1,17 @@
 """Plan the study of the ImageNet-SD clones: all jobs, and the images that ImageNet-100 and full ImageNet share."""
 
-import csv
 import re
 
 import pytest
 import yaml
+from fake_imagenet import make_variants
 from workplace import REPOSITORY, Workplace
 
 from synthdiv.generation.shards import iter_blocks
-from synthdiv.images.transfer_sets import locate_parts
 from synthdiv.jobs.images import plan_generation
 from synthdiv.plan.generation import find_prompts, list_run_indices
 from synthdiv.plan.loading import load_study
 from synthdiv.plan.parts import GenerationRun
-from synthdiv.plan.user_sources import find_timm_subset
 
 JOBS = {
     "imagenet_sd": {
@@ -41,18 +39,7 @@ def read_config(name):
 def folder(tmp_path_factory):
     """Make a fake ImageNet and its distribution-shifted variants, with their class folders."""
     folder = tmp_path_factory.mktemp("imagenet")
-    with open(REPOSITORY / "resources" / "prompts" / "imagenet" / "classes.csv", newline="") as file:
-        keys = [row["key"] for row in csv.DictReader(file)]
-    variants = {"imagenet/train": keys, "imagenet/val": keys, "imagenet-sketch": keys, "imagenet-v2": map(str, range(1000))}
-    for entry in read_config("imagenet_sd")["transfer"]["sets"].values():
-        for part in locate_parts(entry):
-            (folder / part).mkdir(parents=True, exist_ok=True)
-    for name in ("a", "r"):
-        variants[f"imagenet-{name}"] = find_timm_subset(f"imagenet-{name}").read_text().split()
-    for name, classes in variants.items():
-        for one in classes:
-            (folder / name / one).mkdir(parents=True)
-            (folder / name / one / "1.JPEG").touch()
+    make_variants(folder)
     return folder
 
 

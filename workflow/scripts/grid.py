@@ -10,7 +10,7 @@ from pathlib import Path
 from synthdiv.core.errors import StudyError
 from synthdiv.core.jobs import Script, announce, run_as_command
 from synthdiv.operations.inputs import read_inputs
-from synthdiv.operations.snakemake_plan import list_planned_files
+from synthdiv.operations.snakemake_plan import SnakemakePlan, plan_study
 from synthdiv.plan.loading import load_study
 from synthdiv.report.grid_text import describe_grid
 
@@ -28,12 +28,12 @@ def main(smk: Script) -> None:
         )
 
 
-def ask_snakemake(folder: str, options: Sequence[str]) -> tuple[frozenset[str], str | None]:
-    """Return the files that Snakemake would write, or none and the reason why it cannot say so yet."""
+def ask_snakemake(folder: str, options: Sequence[str]) -> tuple[SnakemakePlan, str | None]:
+    """Return what Snakemake would run, or nothing and the reason why it cannot say so yet."""
     try:
-        return list_planned_files(folder, options), None
+        return plan_study(folder, options), None
     except StudyError as error:
-        return frozenset(), str(error)
+        return SnakemakePlan(), str(error)
 
 
 if __name__ == "__main__":

@@ -12,19 +12,22 @@ from synthdiv.core.manifests import read_manifest
 from synthdiv.core.tables import write_table
 from synthdiv.embeddings.table import EmbeddingTables
 from synthdiv.jobs.metrics import MeasureSet
-from synthdiv.metrics.set_metrics import measure_set, subsample_classes
+from synthdiv.metrics.set_metrics import measure_split
 
 
 @run_as_job(MeasureSet)
 def main(job: MeasureSet, smk: Script) -> None:
     """Measure both splits and write the metrics."""
-    count, seed = job.images_per_class, job.seed
-    tables = []
-    for split in SPLITS:
-        blocks = EmbeddingTables(read_manifest(smk.input.embeddings), split)
-        tables.append(measure_set(blocks, job.n_classes, split=split))
-        equal = [subsample_classes(blocks, count, seed)]
-        tables.append(measure_set(equal, job.n_classes, split=split, images_per_class=count))
+    tables = [
+        measure_split(
+            EmbeddingTables(read_manifest(smk.input.embeddings), split),
+            job.n_classes,
+            split=split,
+            images_per_class=job.images_per_class,
+            seed=job.seed,
+        )
+        for split in SPLITS
+    ]
     write_table(pl.concat(tables), smk.output.metrics)
 
 

@@ -29,7 +29,7 @@ def gather_splits(
 ) -> pa.Table:
     """Return the index rows of some splits of a set, concatenated.
 
-    The parameters are those of :func:`synthdiv.classifiers.training_set.gather_images`.
+    The parameters are those of :func:`synthdiv.images.subsets.gather_images`.
     """
     return pa.concat_tables(
         gather_images(paths, split, exclude_flags=exclude_flags, images_per_class=images_per_class, seed=seed)

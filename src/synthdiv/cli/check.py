@@ -11,6 +11,7 @@ from synthdiv.cli.common import Config, fail, suggest_run
 
 if TYPE_CHECKING:
     from synthdiv.operations.inputs import Inputs
+    from synthdiv.operations.snakemake_plan import SnakemakePlan
     from synthdiv.plan.study import Study
 
 
@@ -29,8 +30,8 @@ def check(config: Config) -> None:
     typer.echo(f"\nNothing speaks against this study. To run it:\n  {suggest_run(config)}")
 
 
-def check_file(path: Path) -> tuple[Study, Inputs, frozenset[str], list[str]]:
-    """Return the study of a config, what the user provides, the files that Snakemake would write, and all problems.
+def check_file(path: Path) -> tuple[Study, Inputs, SnakemakePlan, list[str]]:
+    """Return the study of a config, what the user provides, what Snakemake would run, and all problems.
 
     Raises
     ------
@@ -42,7 +43,7 @@ def check_file(path: Path) -> tuple[Study, Inputs, frozenset[str], list[str]]:
     from synthdiv.core.installation import find_clone
     from synthdiv.core.results_format import check_results_format
     from synthdiv.operations.inputs import read_inputs
-    from synthdiv.operations.snakemake_plan import list_planned_files
+    from synthdiv.operations.snakemake_plan import SnakemakePlan, plan_study
     from synthdiv.plan.checks import check_sources
     from synthdiv.plan.loading import load_study
     from synthdiv.plan.study_record import check_record
@@ -50,7 +51,7 @@ def check_file(path: Path) -> tuple[Study, Inputs, frozenset[str], list[str]]:
     given, files = read_config_file(path), [str(path)]
     study = load_study(given, files)
     inputs = read_inputs(study, files, given)
-    planned: frozenset[str] = frozenset()
+    planned = SnakemakePlan()
     if inputs.problems:
         return study, inputs, planned, inputs.problems
     try:
@@ -60,7 +61,7 @@ def check_file(path: Path) -> tuple[Study, Inputs, frozenset[str], list[str]]:
         check_sources(study, files, given)
         clone = find_clone()
         options = ["--snakefile", str(clone / "Snakefile"), "--profile", str(clone / "profiles" / "local")]
-        planned = list_planned_files(str(Path.cwd()), [*options, f"--configfile={path}"])
+        planned = plan_study(str(Path.cwd()), [*options, f"--configfile={path}"])
     except StudyError as error:
         return study, inputs, planned, [str(error)]
     if warning:

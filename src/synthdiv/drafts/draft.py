@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from synthdiv.core.files import read_text
-from synthdiv.drafts.sources import Splits
+from synthdiv.drafts.sources import Splits, read_prompts
 from synthdiv.images.natural_index import MAX_HELD_OUT
 from synthdiv.operations.inputs import Inputs
-from synthdiv.prompts.class_tables import ClassRow, read_csv_rows
+from synthdiv.prompts.class_tables import ClassRow
 
 GENERATOR = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 ENCODER = "ViT-L-14-quickgelu:openai"
@@ -188,7 +188,8 @@ def _draft_prompts(given: Given) -> list[str]:
     names = {"builder": "template", "template": "a photo of a {name}"}
     if given.prompts is None:
         return [_write_entry("names", names | scales, "  # each scale generates all images once")]
-    keys = set() if not given.prompts.endswith(".csv") else {row.get("key", "").strip() for row in _read_prompts(given)}
+    rows = read_prompts(given.prompts) if given.prompts.endswith(".csv") else []
+    keys = {row.get("key", "").strip() for row in rows}
     if keys and keys < {row.key for row in given.rows}:
         base = _write_entry("names", names, f"  # for the {len(given.rows) - len(keys):,} classes without a prompt")
         entry = {"builder": "overrides", "base": "names", "overrides": given.prompts}
@@ -196,17 +197,12 @@ def _draft_prompts(given: Given) -> list[str]:
     return [_write_entry("own", {"builder": "table", "table": given.prompts} | scales)]
 
 
-def _read_prompts(given: Given) -> list[dict[str, str]]:
-    assert given.prompts is not None
-    return [row for _, row in read_csv_rows(given.prompts, required=("prompt",), what="table of prompts")]
-
-
 def _count_images(given: Given, inputs: Inputs) -> tuple[dict[str, int], str]:
     """Return how many images to generate, and why: as many as the smallest class has, or as there are prompts."""
     most = {"train": MOST_TRAIN, "evaluation": MOST_EVALUATION}
     if given.prompts is not None and given.prompts.endswith(".csv"):
-        rows = _read_prompts(given)
-        if rows and {"split", "index"} <= rows[0].keys():
+        rows = read_prompts(given.prompts)
+        if {"split", "index"} <= rows[0].keys():
             prompts = Counter((row["split"], row.get("key", row.get("class_id"))) for row in rows)
             of_split = {split: [n for (own, _), n in prompts.items() if own == split] for split in most}
             return {split: min(found, default=1) for split, found in of_split.items()}, "as many as there are prompts"

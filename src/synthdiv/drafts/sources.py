@@ -101,6 +101,20 @@ def _find_files(path: str) -> str:
     return path
 
 
+def read_prompts(path: str, required: tuple[str, ...] = ("prompt",)) -> list[dict[str, str]]:
+    """Read the rows of a CSV of prompts.
+
+    Raises
+    ------
+    StudyError
+        If it lacks one of the required columns, or has no row.
+    """
+    rows = [row for _, row in read_csv_rows(path, required=required, what="table of prompts")]
+    if not rows:
+        raise StudyError(f"the table of prompts {path} has no row")
+    return rows
+
+
 def find_classes(images: Mapping[str, Splits], embeddings: Mapping[str, Splits], prompts: str | None) -> list[ClassRow]:
     """Find the classes of the first source that names any: folders or labels of images, prompts, or embeddings.
 
@@ -113,8 +127,7 @@ def find_classes(images: Mapping[str, Splits], embeddings: Mapping[str, Splits],
         path = splits["train"]
         return read_classes(path) if os.path.isdir(path) else name_classes(list_labels(describe_images(path, [])))
     if prompts is not None and prompts.endswith(".csv"):
-        rows = read_csv_rows(prompts, required=("key", "prompt"), what="table of prompts")
-        return name_classes(dict.fromkeys(row["key"].strip() for _, row in rows))
+        return name_classes(dict.fromkeys(row["key"].strip() for row in read_prompts(prompts, ("key", "prompt"))))
     for splits in embeddings.values():
         return name_classes(map(str, range(max(map(count_classes, splits.values())))))
     raise StudyError(

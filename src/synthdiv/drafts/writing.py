@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from synthdiv.config.problems import ConfigError
 from synthdiv.core.errors import StudyError
 from synthdiv.drafts.draft import Given, draft_config, draft_sets
 from synthdiv.operations.inputs import Inputs, read_inputs
@@ -50,10 +51,12 @@ def write_draft(path: Path, given: Given, *, writes_classes: bool, schema: str) 
         inputs = _read_sets(given)
         _write_new(path, draft_config(given, inputs, schema), "choose another name, or move it away")
         written.insert(0, path)
-        load_study(yaml.safe_load(path.read_text(encoding="utf-8")), [str(path)])
-    except BaseException:
+        load_study(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except BaseException as error:
         for one in written:
             one.unlink()
+        if isinstance(error, ConfigError):  # of a config that is gone
+            raise StudyError(f"this makes no study: {str(error).removeprefix('config: ')}") from None
         raise
     return Draft(written, inputs, given.rows)
 

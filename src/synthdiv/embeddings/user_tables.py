@@ -1,4 +1,4 @@
-"""Check user-provided embedding tables, and write them as one table of unit vectors."""
+"""Check user-provided embeddings, and write tables of them as one table of unit vectors."""
 
 from __future__ import annotations
 
@@ -97,7 +97,8 @@ def read_embeddings(source: str | Mapping[str, str], *, set_name: str, class_key
             first = first or file
             if vectors and found.shape[1] != vectors[0].shape[1]:
                 raise StudyError(f"{file}: its vectors have {found.shape[1]} values, those of {first} {vectors[0].shape[1]}")
-            _check_vectors(file, found, columns["class_id"], len(class_keys))
+            check_vectors(file, found)
+            _check_class_ids(file, columns["class_id"], len(class_keys))
             if columns["index"] is not None and (largest := columns["index"].max()) >= 2**31:
                 raise StudyError(f"{file}: the index {largest} is too large; it must be below {2**31}")
             if split is None and columns["split"] is None:
@@ -111,7 +112,7 @@ def read_embeddings(source: str | Mapping[str, str], *, set_name: str, class_key
             splits += names
             class_ids.append(columns["class_id"])
             indices.append(columns["index"] if columns["index"] is not None else np.full(len(found), -1))
-            units, norms = _divide_by_lengths(found)
+            units, norms = divide_by_lengths(found)
             vectors.append(units)
             lengths.append(norms)
     ids, at = np.concatenate(class_ids), np.concatenate(indices)
@@ -141,7 +142,7 @@ def count_classes(source: str) -> int:
     return max(int(columns["class_id"].max()) for columns in tables) + 1
 
 
-def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return unit vectors and lengths of finite, nonzero vectors: float64 of shapes (n, d) and (n,)."""
     units, lengths = np.empty(vectors.shape), np.empty(len(vectors))
     for start in range(0, len(vectors), ROW_GROUP):
@@ -155,15 +156,31 @@ def _divide_by_lengths(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return units, lengths
 
 
-def _check_vectors(file: str, vectors: np.ndarray, class_ids: np.ndarray, count: int) -> None:
+def check_vectors(where: str, vectors: np.ndarray) -> None:
+    """Check that every vector is finite and has a direction.
+
+    Parameters
+    ----------
+    where : str
+        Their file or set, for messages.
+    vectors : float array of shape (n, d)
+
+    Raises
+    ------
+    StudyError
+        If a value is not finite or a vector is zero; the message names the row, counted from 0.
+    """
     finite = np.isfinite(vectors).all(axis=1)
     if not finite.all():
         raise StudyError(
-            f"{file}, row {int(np.argmin(finite))}: the embedding holds a value that is not finite (NaN or infinity)"
+            f"{where}, row {int(np.argmin(finite))}: the embedding holds a value that is not finite (NaN or infinity)"
         )
     zero = ~vectors.any(axis=1)
     if zero.any():
-        raise StudyError(f"{file}, row {int(np.argmax(zero))}: the embedding is a zero vector, which has no direction")
+        raise StudyError(f"{where}, row {int(np.argmax(zero))}: the embedding is a zero vector, which has no direction")
+
+
+def _check_class_ids(file: str, class_ids: np.ndarray, count: int) -> None:
     outside = (class_ids < 0) | (class_ids >= count)
     if outside.any():
         row = int(np.argmax(outside))
@@ -180,10 +197,26 @@ def _number_rows(ids: np.ndarray, splits: list[str], at: np.ndarray, rows: np.nd
     for (class_id, split), members in groups.items():
         given = at[members]
         if (given < 0).all():
-            numbered[sorted(members, key=lambda n: rows[n].tobytes())] = np.arange(len(members))
+            numbered[members] = number_vectors(rows[members])
         elif (given < 0).any() or len(np.unique(given)) < len(given):
             raise StudyError(f"set {set_name!r}: class {class_id}, {split}: two rows have the same index, or one has none")
     return numbered
+
+
+def number_vectors(rows: np.ndarray) -> np.ndarray:
+    """Number the vectors of a class by the order of their bytes, so that the order of the rows changes no result.
+
+    Parameters
+    ----------
+    rows : float64 array of shape (n, d)
+
+    Returns
+    -------
+    int64 array of shape (n,)
+    """
+    numbers = np.empty(len(rows), dtype=np.int64)
+    numbers[sorted(range(len(rows)), key=lambda n: rows[n].tobytes())] = np.arange(len(rows))
+    return numbers
 
 
 def _read_parquet(file: str) -> dict[str, Any]:

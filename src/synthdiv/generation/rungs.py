@@ -152,7 +152,7 @@ def fit_image(image: Image.Image, width: int, height: int) -> Image.Image:
 def reconstruct_images(generator: Generator, images: Iterable[Image.Image]) -> Iterator[Image.Image]:
     """Encode images with a generator's autoencoder, and decode the mode of what it says of their latents.
 
-    Batches are padded, and a CPU uses one thread, as in :meth:`Generator.generate_images`.
+    Batches are padded, and a CPU uses one thread, as in :meth:`synthdiv.generation.generator.Generator.generate_images`.
 
     Parameters
     ----------
@@ -201,7 +201,9 @@ def write_rung(
     writers: int = 1,
     load_checker: Callable[[], Callable[[list[Image.Image]], list[bool]]] | None = None,
 ) -> GenerationCounts:
-    """Make the missing images of a shard of a rung and write its index; otherwise as :func:`generate_shard`.
+    """Make the missing images of a shard of a rung and write its index.
+
+    Otherwise as :func:`synthdiv.generation.shards.generate_shard`.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,43 @@ from synthdiv.metrics.precision_recall import measure_manifold
 from synthdiv.metrics.separability import MIN_VECTORS, measure_separability
 from synthdiv.metrics.set_metrics import GROUPS, SCHEMA, Interval, group_rows, subsample_classes
 from synthdiv.stats.intervals import Z, jackknife_interval, wilson_interval
+
+
+def compare_equal_sets(
+    reference: Iterable[Embeddings],
+    query: Iterable[Embeddings],
+    n_classes: int,
+    *,
+    kinds: tuple[str, str],
+    images_per_class: int,
+    seed: int,
+    **options: Any,
+) -> pl.DataFrame:
+    """Reduce a set and a reference to equally many images per class, and compare them.
+
+    Parameters
+    ----------
+    reference, query : iterables of Embeddings
+        The same split of both sets; the rows of a class are consecutive.
+    n_classes, kinds
+        As for :func:`compare_sets`.
+    images_per_class : int
+        Maximum number of images per class; the smallest class of both sets limits it.
+    seed : int
+        Selects the images; otherwise as for :func:`compare_sets`.
+    **options
+        The other parameters of :func:`compare_sets`.
+
+    Returns
+    -------
+    polars.DataFrame
+        As :func:`compare_sets`.
+    """
+    pair = [subsample_classes(one, images_per_class, seed) for one in (reference, query)]
+    smallest = [int(np.bincount(one.class_ids).min()) for one, kind in zip(pair, kinds, strict=True) if kind == "image"]
+    count = min([images_per_class, *smallest])
+    first, second = (subsample_classes([one], count, seed) for one in pair)
+    return compare_sets(first, second, n_classes, kinds=kinds, images_per_class=count, seed=seed, **options)
 
 
 def compare_sets(

@@ -7,7 +7,8 @@ value, low, high (95 % interval, empty if there is none), n_images.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,66 @@ def subsample_classes(blocks: Iterable[Embeddings], count: int, seed: int) -> Em
     return join_embeddings(parts)
 
 
+@dataclass(frozen=True)
+class MetricTables:
+    """The tables of metrics that people read.
+
+    Attributes
+    ----------
+    whole, per_class : polars.DataFrame
+        Tables ``set_metrics`` and ``set_metrics_per_class``.
+    distance, distance_per_class : polars.DataFrame
+        Tables ``centroid_distance`` and ``centroid_distance_per_class``: the first encoder's, with all images.
+    """
+
+    whole: pl.DataFrame
+    per_class: pl.DataFrame
+    distance: pl.DataFrame
+    distance_per_class: pl.DataFrame
+
+
+def tabulate_metrics(
+    measured: Sequence[tuple[str, str, str | None, pl.DataFrame]], class_names: Sequence[str], *, encoder: str
+) -> MetricTables:
+    """Tabulate the metrics of sets and comparisons.
+
+    Parameters
+    ----------
+    measured : sequence of (encoder, set, reference, metrics)
+        The metrics of each set (reference None) and comparison, in the order of the rows.
+    class_names : sequence of str
+        The names of the classes, by class_id.
+    encoder : str
+        The first encoder.
+    """
+    names = pl.DataFrame({"class_id": range(len(class_names)), "name": class_names})
+    table = pl.concat(
+        [
+            metrics.select(
+                pl.lit(own).alias("encoder"),
+                pl.lit(set_name).alias("set"),
+                pl.lit(reference, dtype=pl.String).alias("reference"),
+                pl.all(),
+            )
+            for own, set_name, reference, metrics in measured
+        ]
+    )
+    whole, per_class = table.filter(pl.col("class_id").is_null()).drop("class_id"), table.drop_nulls("class_id")
+    per_class = per_class.join(names, on="class_id", how="left", maintain_order="left")
+    chosen = (
+        (pl.col("encoder") == encoder) & (pl.col("metric") == "centroid_distance") & pl.col("images_per_class").is_null()
+    )
+    value, n_images = pl.col("value").alias("centroid_distance"), pl.col("n_images")
+    bounds = [pl.col(end).alias(f"centroid_distance_{end}") for end in ("low", "high")]
+    n_classes = pl.lit(len(class_names)).alias("n_classes")
+    return MetricTables(
+        whole,
+        per_class,
+        whole.filter(chosen).select("set", "split", value, n_classes, n_images, *bounds),
+        per_class.filter(chosen).select("set", "split", "class_id", "name", value, n_images, *bounds),
+    )
+
+
 def iterate_classes(blocks: Iterable[Embeddings]) -> Iterator[Embeddings]:
     """Yield the rows of each class, from blocks in which they are consecutive."""
     waiting: list[Embeddings] = []
@@ -72,6 +133,37 @@ def iterate_classes(blocks: Iterable[Embeddings]) -> Iterator[Embeddings]:
             waiting.append(part)
     if waiting:
         yield join_embeddings(waiting)
+
+
+def measure_split(
+    blocks: Iterable[Embeddings], n_classes: int, *, split: str, images_per_class: int, seed: int
+) -> pl.DataFrame:
+    """Measure the diversity of one split of an image set, with all images and with the images per class of comparisons.
+
+    Parameters
+    ----------
+    blocks, n_classes, split
+        As for :func:`measure_set`.
+    images_per_class, seed : int
+        The seeded subset of comparisons.
+
+    Returns
+    -------
+    polars.DataFrame
+        ``SCHEMA``.
+
+    Raises
+    ------
+    StudyError
+        As :func:`measure_set`.
+    """
+    equal = [subsample_classes(blocks, images_per_class, seed)]
+    return pl.concat(
+        [
+            measure_set(blocks, n_classes, split=split),
+            measure_set(equal, n_classes, split=split, images_per_class=images_per_class),
+        ]
+    )
 
 
 def measure_set(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -21,12 +21,13 @@ from synthdiv.operations.grid import (
 )
 from synthdiv.operations.inputs import Inputs
 from synthdiv.operations.rates import Rates
+from synthdiv.operations.snakemake_plan import SnakemakePlan
 from synthdiv.plan.generation import list_shards
 from synthdiv.plan.study import Study
 from synthdiv.report.text_tables import render_table
 
 
-def describe_grid(study: Study, results: Path, planned: Container[str], inputs: Inputs) -> str:
+def describe_grid(study: Study, results: Path, planned: SnakemakePlan, inputs: Inputs) -> str:
     """Return the experiment grid: tables of everything that a study does, with hours and gigabytes.
 
     Parameters
@@ -34,15 +35,15 @@ def describe_grid(study: Study, results: Path, planned: Container[str], inputs: 
     study : Study
     results : Path
         The study's folder of results; it may not exist yet.
-    planned : container of str
-        The files that Snakemake would write; what exists and is not among them is done.
+    planned : SnakemakePlan
+        What Snakemake would run; a file that exists and that it would not write is done.
     inputs : Inputs
         The user's own images and vectors.
     """
     return "\n".join(_list_parts(study, results, planned, inputs))
 
 
-def _list_parts(study: Study, results: Path, planned: Container[str], inputs: Inputs) -> Iterator[str]:
+def _list_parts(study: Study, results: Path, planned: SnakemakePlan, inputs: Inputs) -> Iterator[str]:
     progress, rates = GenerationProgress(study, results, planned), Rates(study, results)
     embeddings = tabulate_embeddings(study, results, rates, planned, inputs)
     classifiers = tabulate_classifiers(study, results, rates, planned, inputs)
@@ -79,6 +80,9 @@ def _list_parts(study: Study, results: Path, planned: Container[str], inputs: In
         yield _list_lines(HEADING, detectable)
     if generates or len(embeddings) or len(classifiers):
         yield rates.describe()
+    if planned.jobs:
+        heading = f"\nJobs to run, and why ({len(planned.jobs):,} in all)"
+        yield _list_lines(heading, planned.list_reasons()).rstrip("\n")
 
 
 def _list_lines(heading: str, lines: list[str]) -> str:

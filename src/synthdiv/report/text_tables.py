@@ -1,7 +1,8 @@
-"""Tables as text: aligned for a terminal, or as LaTeX for a paper."""
+"""Tables as text: aligned for a terminal, as LaTeX for a paper, or as HTML for a notebook."""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -120,6 +121,33 @@ def write_latex(table: pl.DataFrame, about: str, columns: Sequence[str] | None =
     )
 
 
+def write_html(table: pl.DataFrame, columns: Sequence[str] | None = None) -> str:
+    """Return a results table as HTML, with what is the same in all rows above, and bold as by :func:`write_latex`.
+
+    Parameters
+    ----------
+    table, columns
+        As for :func:`show_table`.
+
+    Raises
+    ------
+    StudyError
+        As :func:`show_table`.
+    """
+    same, shown = _read_columns(table, columns)
+    above = "".join(f"<div>{html.escape(_name(name))}: {html.escape(value)}</div>" for name, value in same.items())
+    head = "".join(f"<th>{html.escape(_name(column.name))}</th>" for column in shown)
+    rows = ["".join(_mark_up(column, n) for column in shown) for n in range(len(table))]
+    body = "".join(f"<tr>{row}</tr>" for row in rows)
+    return f"{above}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _mark_up(column: _Column, row: int) -> str:
+    text = html.escape(column.cells[row])
+    text = f"<b>{text}</b>" if column.bold[row] else text
+    return f'<td style="text-align: {"right" if column.is_number else "left"}">{text}</td>'
+
+
 def _typeset(cell: str, *, bold: bool) -> str:
     return rf"\textbf{{{escape_latex(cell)}}}" if bold else escape_latex(cell)
 
@@ -131,18 +159,24 @@ def escape_latex(text: str) -> str:
 
 def _read_columns(table: pl.DataFrame, names: Sequence[str] | None) -> tuple[dict[str, str], list[_Column]]:
     """Return the values that are the same in all rows, and the other columns; bounds of an interval are no columns."""
-    bounds = {f"{name}_{end}" for name in table.columns for end in ("low", "high")}
+    bounds = {bound for name in table.columns for bound in _name_bounds(table, name)}
     unknown = next((one for name in names or () if (one := suggest_name(name, table.columns, "column")) is not None), None)
     if unknown is not None:
         raise StudyError(unknown)
     columns = [_read_column(table, name) for name in names or [name for name in table.columns if name not in bounds]]
-    columns = [one for one in columns if any(one.cells) or names is not None]
+    columns = [one for one in columns if any(one.cells) or names is not None or table.is_empty()]
     same = {} if len(table) < 2 else {one.name: one.cells[0] for one in columns if len(set(one.cells)) == 1}
     return same, [one for one in columns if one.name not in same]
 
 
+def _name_bounds(table: pl.DataFrame, column: str) -> list[str]:
+    """Return the columns that hold the bounds of a column's interval, if there are any."""
+    prefix = "" if column == "value" and table[column].dtype.is_numeric() else f"{column}_"
+    return [f"{prefix}low", f"{prefix}high"]
+
+
 def _read_column(table: pl.DataFrame, name: str) -> _Column:
-    interval = [f"{name}_low", f"{name}_high"]
+    interval = _name_bounds(table, name)
     if not set(interval) <= set(table.columns):
         cells = _format(name, table[name].to_list())
         return _Column(name, cells, [False] * len(table), table[name].dtype.is_numeric())

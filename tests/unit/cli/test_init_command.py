@@ -189,6 +189,12 @@ def test_prompts_alone_name_the_classes(pets):
         ),
         (("--images", "photos", "--classes", "no.csv"), "the class table no.csv does not exist"),
         (("--images", "photos", "--prompts", "bad.csv"), "the table of prompts bad.csv has no column prompt; its columns"),
+        (("--images", "photos", "--prompts", "empty.csv"), "error: the table of prompts empty.csv has no row\n"),
+        (("--prompts", "empty.csv"), "error: the table of prompts empty.csv has no row\n"),
+        (
+            ("--images", "photos", "--prompts", "train.csv"),
+            "error: this makes no study: datasets.own.table: the table has no prompt for class 'cat', evaluation 0",
+        ),
         (("--images", "photos", "--study", "a b"), "study is 'a b': write a name of letters"),
         (("--embeddings", "bad.csv"), "bad.csv is not a readable Parquet file"),
         (
@@ -201,6 +207,8 @@ def test_prompts_alone_name_the_classes(pets):
 )
 def test_nonsense_gives_one_sentence_and_leaves_nothing(pets, options, message):
     (pets.folder / "bad.csv").write_text("key,promt\ncat,a cat\n")
+    (pets.folder / "empty.csv").write_text("key,prompt\n")
+    (pets.folder / "train.csv").write_text("key,split,index,prompt\ncat,train,0,a cat\ndog,train,0,a dog\n")
     (pets.folder / "classes.csv").write_text("class_id,key,name\n0,cat,cat\n")
     write_images(pets.folder / "odd", ["wolf"])
     before = sorted(pets.folder.iterdir())

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from synthdiv.core.errors import StudyError
-from synthdiv.report.text_tables import render_table, show_table, write_latex
+from synthdiv.report.text_tables import render_table, show_table, write_html, write_latex
 
 GAINS = pl.DataFrame(
     {
@@ -80,3 +80,33 @@ def test_special_characters_are_text_in_latex_and_only_numbers_have_a_minus_sign
 def test_an_unknown_column_is_named_with_a_suggestion():
     with pytest.raises(StudyError, match="there is no column 'settings'; did you mean 'setting'"):
         show_table(GAINS, ["gain", "settings"])
+
+
+def test_html_has_intervals_bold_differences_and_text_as_text():
+    table = GAINS.with_columns(setting=pl.Series(["a<b", "c", "d"])).select(
+        "setting", "gain", "gain_low", "gain_high", "differs"
+    )
+    found = write_html(table)
+    assert (
+        '<tr><td style="text-align: left">a&lt;b</td><td style="text-align: right"><b>0.100 [0.070, 0.130]</b></td>' in found
+    )
+    assert found.count("<b>") == 1
+    assert found.startswith("<table><thead><tr><th>setting</th><th>gain</th><th>differs</th></tr></thead>")
+    assert write_html(GAINS).startswith("<div>classifier: small</div><table>")
+
+
+def test_the_bounds_of_a_metric_belong_to_its_value():
+    table = pl.DataFrame({"metric": ["recall", "density"], "value": [0.5, 1.5], "low": [0.4, 1.0], "high": [0.6, 2.0]})
+    assert show_table(table).splitlines() == [
+        "  metric                  value",
+        "  recall   0.500 [0.400, 0.600]",
+        "  density  1.500 [1.000, 2.000]",
+    ]
+    text = table.with_columns(value=pl.Series(["wide", "close"]))
+    assert show_table(text).splitlines()[0].split() == ["metric", "value", "low", "high"]
+
+
+def test_of_a_table_without_rows_its_columns_are_shown():
+    empty = GAINS.select("setting", "gain", "gain_low", "gain_high").clear()
+    assert show_table(empty) == "  setting  gain"
+    assert write_latex(empty, "").splitlines()[2:5] == [r"\begin{tabular}{lr}", r"\toprule", r"setting & gain \\"]
