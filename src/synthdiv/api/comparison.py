@@ -85,7 +85,8 @@ def compare_sets(
     >>> found.centroid_distance["set"].to_list()
     ['natural', 'generated']
     """
-    _check_options(features, images_per_class=images_per_class, pairwise_images=pairwise_images, neighbours=neighbours)
+    sizes = {"images_per_class": images_per_class, "pairwise_images": pairwise_images, "neighbours": neighbours}
+    _check_options(features, seed, device, **sizes)
     given = dict(zip(name_sets(names, len(queries)), (reference, *queries), strict=True))
     read = [read_vectors(name, one) for name, one in given.items()]
     labels, ids = number_classes(read)
@@ -134,14 +135,27 @@ def compare_sets(
     )
 
 
-def _check_options(features: str, **options: int) -> None:
+def _check_options(features: str, seed: int, device: str, **options: int) -> None:
     if features not in ("unit", "raw"):
         raise StudyError(f"features is {features!r}; it must be 'unit' or 'raw'")
+    if not isinstance(seed, int | np.integer) or not 0 <= seed < 2**63:
+        raise StudyError(f"seed is {seed!r}; it must be a whole number from 0")
+    if device != "cpu":
+        _check_device(device)
     try:
         SetMetrics(**options)  # type: ignore[arg-type]
     except ValidationError as error:
         first = error.errors()[0]
         raise StudyError(f"{first['loc'][0]} is {first['input']!r}: {first['msg']}") from None
+
+
+def _check_device(device: str) -> None:
+    import torch  # takes long to import
+
+    try:
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise StudyError(f"device {device!r} cannot be used: {str(error).splitlines()[0]}") from None
 
 
 def _name_classes(labels: Sequence[Any], names: Mapping[Any, str] | Sequence[str] | None) -> list[str]:

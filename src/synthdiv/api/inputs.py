@@ -56,6 +56,9 @@ def name_sets(names: Sequence[str] | None, n_queries: int) -> list[str]:
     if names is None:
         return ["reference", *(["query"] if n_queries == 1 else [f"query {n}" for n in range(1, n_queries + 1)])]
     found = [names] if isinstance(names, str) else list(names)
+    odd = next((name for name in found if not isinstance(name, str) or not name), None)
+    if any(not isinstance(name, str) or not name for name in found):
+        raise StudyError(f"a set's name is {odd!r}; it must be a text")
     if len(found) != n_queries + 1:
         raise StudyError(f"names has {len(found)} names for {n_queries + 1} sets: {', '.join(map(repr, found))}")
     twice = next((name for name in found if found.count(name) > 1), None)
@@ -83,9 +86,11 @@ def read_vectors(name: str, given: Any) -> LabelledVectors:
     if not isinstance(given, tuple | list) or len(given) != 2:
         raise StudyError(f"{where} is no pair of vectors and labels, but {type(given).__name__}: write (vectors, labels)")
     try:
-        vectors, labels = (np.asarray(one) for one in given)
+        vectors, labels = (_read_array(one) for one in given)
     except ValueError:  # lists of several lengths
         raise StudyError(f"{where}: its vectors differ in length, or its labels are no flat list") from None
+    if np.ma.is_masked(given[0]) or np.ma.is_masked(given[1]):
+        raise StudyError(f"{where} has masked values: leave their rows out")
     if vectors.ndim != 2 or vectors.dtype.kind not in "fiu" or not vectors.size:
         raise StudyError(
             f"{where}: its vectors must be a table of numbers, one vector per row; "
@@ -109,6 +114,14 @@ def read_vectors(name: str, given: Any) -> LabelledVectors:
             "class"
         )
     return LabelledVectors(name, vectors, labels)
+
+
+def _read_array(given: Any) -> np.ndarray:
+    """Return an array; of a torch tensor its values, which numpy does not read from a GPU, with gradients or as bfloat16."""
+    if hasattr(given, "detach"):
+        tensor = given.detach().cpu()
+        given = tensor.double() if tensor.is_floating_point() else tensor
+    return np.asarray(given)
 
 
 def number_classes(sets: Sequence[LabelledVectors]) -> tuple[list[Any], list[np.ndarray]]:

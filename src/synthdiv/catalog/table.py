@@ -147,7 +147,7 @@ def differences(what: str, most: float = 1) -> Columns:
     return (
         integer("n_pairs", "number of pairs (of images, queries or classes) that are compared"),
         *unbounded(number("difference", what, -most, most)),
-        share("p_value", "p-value of the [paired test](../explanation/intervals.md#differences)"),
+        share("p_value", "p-value of the [test](../explanation/intervals.md#differences)"),
         share("p_adjusted", "the same, corrected for the number of comparisons"),
         Column("differs", "whether `p_adjusted` is below 0.05", "boolean"),
     )

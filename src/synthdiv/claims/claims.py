@@ -2,8 +2,8 @@
 
 A claim (resources/paper/claims.csv) is tested on all sets that play its roles (:mod:`synthdiv.plan.set_roles`), with one row
 per comparison. The p-values of paired tests are corrected for the number of tests in the table; intervals are not.
-Results paired by image or query generalise to other images of the same classes, for the classifiers as they were trained;
-results paired by class generalise to other classes too.
+Results paired by image or query generalise to other images of the same classes, and to other training runs where there are
+several seeds; results paired by class generalise to other classes too.
 """
 
 from __future__ import annotations

@@ -52,12 +52,12 @@ def compare_choices(answers: Mapping[str, Answers]) -> list[dict[str, Any]]:
         difference = float(means[n] - means[best])
         bounds: dict[str, float | bool | None] = dict.fromkeys(("difference_low", "difference_high", "may_be_best"))
         enough: dict[str, int | None] = {"enough_seeds": None, "enough_images": None}
-        if compared is not None:
+        if compared is not None and criticals is not None:
             bounds["may_be_best"] = bool(compared.may_be_best[n])
             if n != best:
                 bounds |= {"difference_low": float(compared.low[n]), "difference_high": float(compared.high[n])}
             if size is not None and bounds["may_be_best"] and difference < 0:
-                enough |= _find_enough(*size, -difference, tail)
+                enough |= _find_enough(*size, -difference, criticals[n].tail)
         rows.append(
             {
                 "train_set": name,

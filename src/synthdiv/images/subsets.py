@@ -32,13 +32,13 @@ def gather_images(
     exclude_flags : sequence of str
         Images with any of these flags are left out.
     images_per_class : int, optional
-        Size of a subset of each class, selected by the seed; a smaller subset is part of a larger one.
+        Size of a subset of each class, selected by the seed; a smaller first subset is part of a larger one.
     class_ids : sequence of int, optional
         Classes to include; default: all.
     seed : int
         Selects the subset.
     sample : int
-        The number of the subset: no two have an image in common.
+        The number of the subset: no two of the same size have an image in common.
 
     Raises
     ------

@@ -232,9 +232,14 @@ def describe_sizes(study: Study) -> Options:
     return {"groups": groups, "natural": natural, **describe_styles(study)}
 
 
+def list_confused(study: Study) -> list[str]:
+    """List the classifiers with a natural training set, or with training sets that one can choose from."""
+    return [name for name in list_answering(study) if _find_natural_training(study, name) or list_choices(study, name)]
+
+
 def describe_confusion(study: Study) -> Options:
-    """Return the first classifier, its natural training set, those that one can choose from, and the classes' names."""
-    classifier = next(iter(list_answering(study)))
+    """Return the first of these, its natural training set, those that one can choose from, and the classes' names."""
+    classifier = list_confused(study)[0]
     return {
         "classifier": classifier,
         "natural": _find_natural_training(study, classifier),
@@ -525,6 +530,7 @@ FIGURES = {
         title="Confused classes",
         part="5 Classes",
         draw="classifiers.confusion:draw_confusion",
+        needs=list_confused,
         inputs={"counts": "classifier_confusion.parquet", "means": "classifier_means.csv", "selection": find_selection},
         options=describe_confusion,
         caption=(

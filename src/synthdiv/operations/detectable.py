@@ -105,7 +105,7 @@ def _describe_whole(noise: _Variation, evaluated: _Evaluated, sets: int, seeds: 
     design = Design(sets, seeds, tuple(evaluated.sizes.values()))
     found = find_detectable(noise.whole, design)
     if math.isnan(found):
-        return "top-1: cannot be judged: there is a single evaluation image; use two or more of each class"
+        return "top-1: cannot be judged: it needs evaluation images on which classifiers differ; use more of each class"
     line = f"top-1: {_format(found)}"
     if found <= WANTED:
         return line

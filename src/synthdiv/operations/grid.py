@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from synthdiv.catalog.writing import list_text_columns
 from synthdiv.config.rungs import (
     AUTOENCODED,
     NO_GUIDANCE,
@@ -155,7 +156,8 @@ def tabulate_tests(study: Study, results: Path, rates: Rates, inputs: Inputs = U
     """One row per test that suspicions.csv proposes: its images, trainings with all seeds, and hours; cheapest first."""
     path = results / "tables" / "suspicions.csv"
     rows: dict[tuple[str, str], list[Any]] = {}
-    for row in read_table(path).filter(pl.col("n_images") > 0).iter_rows(named=True) if path.exists() else ():
+    types = list_text_columns("suspicions") | {"n_images": pl.Int64}  # a CSV does not say the type of an empty column
+    for row in read_table(path, types).filter(pl.col("n_images") > 0).iter_rows(named=True) if path.exists() else ():
         name, images = row["set"], row["n_images"]
         entry = study.sets.get(name)
         if row["tested_by"] is not None or entry is None or entry.dataset is None:

@@ -18,11 +18,12 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from synthdiv.core.errors import StudyError
 
 TARGET = "report"
+EDITED = "Updated input files"
 REASONS = {
     "Forced execution": "asked for",
     "Params have changed": "their settings changed",
     "Set of input files has changed": "they read other files than before",
-    "Updated input files": "what they read was edited",
+    EDITED: "what they read was edited",
     "Incomplete output files": "they were interrupted",
     "Missing output files": "their results do not exist",
     "Input files updated by another job": "one of these jobs makes what they read",
@@ -105,8 +106,9 @@ def read_reason(text: str) -> tuple[str, list[str]]:
     parts = text.split("; ")
     for start, reason in REASONS.items():
         for part in parts:
-            if part.startswith(start):
-                return reason, part.partition(": ")[2].split(", ") if start == "Updated input files" else []
+            files = [file for file in part.partition(": ")[2].split(", ") if file]
+            if part.startswith(start) and (files or start != EDITED):  # it names no file that another job updates
+                return reason, files if start == EDITED else []
     return OTHER, []
 
 

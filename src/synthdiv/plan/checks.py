@@ -383,8 +383,17 @@ def _check_samples(study: Study, name: str) -> Problems:
         used = "swap checks" if entry.swap else "the ladder"
         yield Problem(where, f"{used} compare training sets of the same images: use another classifier for one of the two")
         return
+    source = entry.init_from
+    if source is not None and not study.config.classifiers[source.classifier].sample_per_seed:
+        message = f"all seeds of {source.classifier}, whose weights are the first, have the same images: set it there, too"
+        yield Problem(where, message)
     for n, training in enumerate(entry.train):
-        for part in list_parts(study, training):
+        parts = list_parts(study, training)
+        twice = next((part.set for part in parts if sum(other.set == part.set for other in parts) > 1), None)
+        if twice is not None:
+            message = f"with sample_per_seed, each part must be of another set; {twice} is there twice"
+            yield Problem(("train", n), message, repr(training))
+        for part in parts:
             if part.images_per_class is None:
                 message = "with sample_per_seed, it must be a mixture whose parts have images_per_class"
                 yield Problem(("train", n), message, repr(training))

@@ -26,6 +26,7 @@ LATEX = str.maketrans(
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "|": r"\textbar{}",
+        "\n": " ",
         **{character: rf"\{character}" for character in "&%$#_{}"},
     }
 )
@@ -108,7 +109,7 @@ def write_latex(table: pl.DataFrame, about: str, columns: Sequence[str] | None =
     return "\n".join(
         [
             f"% {about} In brackets: 95 % intervals. Bold: a difference beyond noise.",
-            *(f"% {_name(name)}: {value}" for name, value in same.items()),
+            *(f"% {_name(name)}: {' '.join(value.split())}" for name, value in same.items()),
             r"% It needs \usepackage{booktabs}.",
             rf"\begin{{tabular}}{{{''.join('r' if column.is_number else 'l' for column in shown)}}}",
             r"\toprule",
@@ -149,7 +150,8 @@ def _mark_up(column: _Column, row: int) -> str:
 
 
 def _typeset(cell: str, *, bold: bool) -> str:
-    return rf"\textbf{{{escape_latex(cell)}}}" if bold else escape_latex(cell)
+    text = rf"\textbf{{{escape_latex(cell)}}}" if bold else escape_latex(cell)
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text  # after the end of a row, these would be its option
 
 
 def escape_latex(text: str) -> str:

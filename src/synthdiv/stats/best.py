@@ -13,8 +13,6 @@ MOST_FREEDOM = 10_000.0
 """Degrees of freedom, at most: with more, Student's distribution is the normal one to four digits."""
 RIDGE = 1e-6
 """What makes a correlation matrix regular: the numerical integral is wrong for singular ones."""
-MARGIN = 0.05
-"""By how much the numerical integral may miss the bounds of a critical value."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +88,10 @@ def _find_critical(errors: np.ndarray, freedoms: np.ndarray, control: int) -> Cr
         def miss(at: float) -> float:
             return float(joint.cdf(np.full(len(others), at))) - LEVEL
 
-        ends = max(smallest - MARGIN, 0.0), largest + MARGIN
-        value = float(np.clip(optimize.brentq(miss, *ends, xtol=1e-4), smallest, largest))
+        if miss(largest) <= 0:  # the integral is numerical: the bound holds in any case
+            value = largest
+        elif miss(smallest) < 0:
+            value = float(optimize.brentq(miss, smallest, largest, xtol=1e-4))
     return Critical(value, float(stdtr(freedom, -value)))
 
 

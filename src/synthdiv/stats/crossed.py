@@ -138,8 +138,8 @@ def measure_contrast(
 
     The variance is that of the seeds' means, plus that of the images' differences, less the part that both contain: what
     a seed and an image have in particular (at most the smaller of the two). The degrees of freedom are Satterthwaite's.
-    If all images have the same difference, its variance is that with one more image without a difference: a few images
-    that agree do not show that all do.
+    If all images of each class have the same difference, the variance is that with one more image of the class without a
+    difference: a few images that agree do not show that all do.
 
     Parameters
     ----------
@@ -170,8 +170,8 @@ def measure_contrast(
     squared = [weight**2 for weight in weights]
     of_seeds = between_seeds.value * sum(square / len(one) for square, one in zip(squared, values, strict=True))
     squares = np.bincount(inverse, (gains - (np.bincount(inverse, gains) / sizes)[inverse]) ** 2) / (sizes - 1)
-    if np.ptp(gains) == 0:
-        squares = value**2 / (sizes + 1)
+    if not squares.any():
+        squares = (np.bincount(inverse, gains) / sizes) ** 2 / (sizes + 1)
     of_images = float((sizes * squares).sum()) / count**2
     particular = sum(
         square * _measure_interaction(one) / one.size for square, one in zip(squared, values, strict=True) if len(one) > 1

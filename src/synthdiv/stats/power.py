@@ -131,8 +131,8 @@ def find_detectable(noise: Noise, design: Design, power: float = POWER, *, tail:
     Returns
     -------
     float
-        NaN if the test is impossible: with one seed, with one evaluation image, or if just one of several classes has
-        a single one.
+        NaN if the test is impossible, with one seed or one evaluation image, or if no classifier differed from another on
+        an image: this says nothing about how large the noise is.
 
     Notes
     -----
@@ -156,7 +156,7 @@ def find_detectable(noise: Noise, design: Design, power: float = POWER, *, tail:
     of_images = noise.images / design.images + of_both
     variance = of_seeds + of_images - of_both
     if variance == 0:
-        return 0.0
+        return math.nan
     freedom = variance**2 / (of_seeds**2 / design.freedom_of_seeds + of_images**2 / design.freedom_of_images)
     return float(nctdtrinc(freedom, 1 - power, stdtrit(freedom, 1 - tail))) * math.sqrt(variance)
 

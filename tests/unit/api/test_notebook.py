@@ -169,6 +169,33 @@ def test_sets_are_compared_at_the_size_of_the_smallest_class():
     assert metrics["images_per_class"].unique(maintain_order=True).to_list() == [None, 15]
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_tensors_with_gradients_and_of_any_precision_are_read(dtype):
+    sets = draw_sets()
+    given = [(torch.tensor(rows, dtype=dtype, requires_grad=True), labels) for rows, labels in sets.values()]
+    assert len(synthdiv.compare_sets(*given).centroid_distance) == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed is -1; it must be a whole number from 0"),
+        ({"device": "gpu"}, "device 'gpu' cannot be used: "),
+        ({"names": (None, "b", "c")}, "a set's name is None; it must be a text"),
+    ],
+)
+def test_options_that_cannot_be_used_are_named(options, message):
+    with pytest.raises(StudyError, match=f"^{message}"):
+        synthdiv.compare_sets(*draw_sets().values(), **options)
+
+
+def test_masked_vectors_are_refused():
+    rows, labels = draw_sets()["Far"]
+    masked = np.ma.array(rows, mask=np.arange(rows.size).reshape(rows.shape) == 0)
+    with pytest.raises(StudyError, match="set 'query' has masked values: leave their rows out"):
+        synthdiv.compare_sets((rows, labels), (masked, labels))
+
+
 def test_lists_and_tensors_are_arrays_and_classes_have_names(found):
     sets = draw_sets()
     numbers = {label: n for n, label in enumerate(["bag", "cap", "tie"])}

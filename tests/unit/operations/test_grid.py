@@ -108,6 +108,16 @@ def test_the_tests_of_suspicions_are_priced(tmp_path, monkeypatch):
     assert [row["hours"] for row in found] == [round(1 + of_training, 1), round(10 + of_training, 1)]
 
 
+def test_suspicions_without_a_number_of_images_propose_nothing_to_price(tmp_path, monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    study = load_study(yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text()))
+    row = dict.fromkeys(SUSPICIONS) | {"set": "Disamb-IM", "cause": "visual domain", "test": "use a LoRA"}
+    (tmp_path / "tables").mkdir()
+    for rows in ([], [row]):
+        pl.DataFrame(rows, schema=SUSPICIONS).write_csv(tmp_path / "tables" / "suspicions.csv")
+        assert len(tabulate_tests(study, tmp_path, Rates(study, tmp_path))) == 0
+
+
 def test_hours_are_a_guess_without_a_calibration(imagenet, tmp_path):
     assert "GUESS" in Rates(imagenet, tmp_path).describe()
     rates = {"images_per_s": 2.0, "images_per_s_unguided": 4.0}

@@ -21,6 +21,10 @@ from synthdiv.operations.snakemake_plan import PlannedJob, SnakemakePlan, read_r
             "Input files updated by another job: b.csv; Params have changed since last execution: before: 'x; y'",
             ("their settings changed", []),
         ),
+        (
+            "Updated input files: ; Input files updated by another job: b.csv",
+            ("one of these jobs makes what they read", []),
+        ),
         ("Input files updated by another job: b.csv", ("one of these jobs makes what they read", [])),
         ("Code has changed since last execution", ("Snakemake has another reason", [])),
     ],

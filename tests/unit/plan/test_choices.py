@@ -13,7 +13,7 @@ from synthdiv.jobs.classifiers import (
     list_selection_predictions,
 )
 from synthdiv.jobs.diagnosis import list_accounting, list_choice, tabulate_accounts
-from synthdiv.jobs.figures import describe_sizes, describe_styles, list_figures, list_styled
+from synthdiv.jobs.figures import describe_confusion, describe_sizes, describe_styles, list_figures, list_styled
 from synthdiv.jobs.images import index_images, list_indexed
 from synthdiv.plan.classifiers import (
     find_selection_set,
@@ -191,3 +191,13 @@ def test_the_demos_open_questions(monkeypatch):
     assert study.config.generators == demo.config.generators
     assert study.config.classifiers["small"].recipe == demo.config.classifiers["small"].recipe
     assert study.sets["Fashion-IM"] == demo.sets["Fashion-IM"]
+
+
+def test_only_classifiers_with_sets_to_compare_have_confused_classes(monkeypatch):
+    monkeypatch.chdir(REPOSITORY)
+    config = yaml.safe_load((REPOSITORY / "config" / "config.yaml").read_text())
+    ready = {"recipe": {"model": "resnet18", "pretrained": True}, "trained_on": "Elsewhere", "evaluate": ["Fashion-IM"]}
+    config["classifiers"] = {"ready": ready, "small": config["classifiers"]["small"]}
+    assert describe_confusion(load_study(config))["classifier"] == "small"
+    del config["classifiers"]["small"], config["sets"]["Fashion-IM"]["images_per_class"]["selection"]
+    assert "confusion" not in list_figures(load_study(config))

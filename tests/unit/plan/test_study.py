@@ -787,6 +787,31 @@ def test_the_size_of_user_provided_embeddings_counts_and_not_the_number_of_image
     assert count_scoring_threads(load_study(config)) == 8
 
 
+@pytest.mark.parametrize(
+    ("parts", "more", "message"),
+    [
+        (
+            [{"set": "Disamb-IM", "images_per_class": 20}] * 2,
+            {},
+            "each part must be of another set; Disamb-IM is there twice",
+        ),
+        (
+            [{"set": "Disamb-IM", "images_per_class": 20}],
+            {"init_from": {"classifier": "first", "train": "Some"}},
+            "all seeds of first, whose weights are the first, have the same images",
+        ),
+    ],
+)
+def test_samples_that_would_not_be_others_are_refused(demo, parts, more, message):
+    demo["mixtures"] = {"Some": {"parts": parts}}
+    demo["classifiers"]["small"] |= {"seeds": [1, 2], "train": ["Some"]}
+    demo["classifiers"]["first"] = demo["classifiers"]["small"] | {}
+    demo["classifiers"]["small"] |= {"sample_per_seed": True, **more}
+    demo["sets"]["Fashion-IM"]["images_per_class"].pop("selection")
+    with pytest.raises(StudyError, match=message):
+        load_study(demo)
+
+
 def test_each_seed_has_a_sample_of_its_own(demo):
     demo["mixtures"] = {"Some": {"parts": [{"set": "Disamb-IM", "images_per_class": 30}]}}
     trained = {"seeds": [7, 4, 9], "seeds_per_job": 2, "train": ["Some"], "sample_per_seed": True}

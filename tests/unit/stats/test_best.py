@@ -58,6 +58,13 @@ def test_correlations_follow_from_the_errors():
         assert stats.t.ppf(0.95, 30) <= one.value <= stats.t.ppf(0.975, 30)
 
 
+def test_errors_that_contradict_each_other_have_the_bound_that_holds_in_any_case():
+    """Of three differences none can vary more than the other two together; estimates may say so."""
+    errors = np.array([[0, 2 / 3, 1 / 2], [2 / 3, 0, 1 / 6], [1 / 2, 1 / 6, 0]])
+    for one in find_criticals(errors, np.full((3, 3), 0.931)):
+        assert stats.t.ppf(0.95, 0.931) <= one.value <= stats.t.ppf(0.975, 0.931)
+
+
 def test_means_that_do_not_vary_are_told_apart():
     found = find_criticals(np.zeros((3, 3)), np.full((3, 3), np.inf))
     assert found == [Critical(0.0, 0.5)] * 3

@@ -106,6 +106,14 @@ def test_intervals_of_few_correct_answers_are_sane(classes, images, seeds):
     assert rejected <= 0.07 * tries
 
 
+def test_images_that_agree_within_each_class_alone_are_no_certainty():
+    before, after = np.zeros((2, 4)), np.array([[1.0, 1, 0, 0]] * 2)
+    effect = measure_effect(before, after, np.array([0, 0, 1, 1]), pool_seed_variance([before, after]))
+    assert effect.error == pytest.approx(math.sqrt(2 * (1 / 3) / 16))
+    low, high = effect.interval
+    assert low < 0.5 < high
+
+
 def test_classes_with_one_image_count_as_one_class():
     rng = np.random.default_rng(6)
     before, after = rng.normal(size=(2, 3, 52))

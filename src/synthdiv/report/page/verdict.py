@@ -187,7 +187,7 @@ def _find_difference(tables: Tables, classifier: str, evaluation_set: str, one: 
 
 def _say_enough(best: str, rival: Row) -> str:
     head = f"To tell {rival['name']} ({points(rival['difference'])} points) from {best}"
-    if rival["now"] is None:
+    if rival["now"] is None or rival["now"]["detectable"] is None:
         return f"{head}: more seeds, or images that only serve to choose."
     ways = [f"{rival['seeds']} seeds instead of {rival['now']['n_seeds']}"] if rival["seeds"] else []
     ways += [f"{rival['images']:,} images instead of {rival['now']['n_images']:,}"] if rival["images"] else []
