@@ -209,6 +209,17 @@ def test_without_a_classifier():
     assert "diversity" in text["classes"]
 
 
+def test_a_natural_set_alone():
+    tables = make_tables(without={*TRAINED, "causes", "suspicions"})
+    alone = tables["experiments"].filter(query="N", reference="N")
+    job = make_job(choices={}, generated=(), pictured=("N",), styled=("N",))
+    text = read_sections(make_html(tables | {"experiments": alone}, job))
+    assert "N is natural, and no set is compared with it yet" in text["verdict"]
+    assert "its class centroids recognise" in text["verdict"]
+    assert "There is no other set." in text["verdict"]
+    assert "There is one set: no class falls short of another's." in text["classes"]
+
+
 def test_without_a_classifier_and_a_natural_set():
     job = make_job(natural=None, reference=None, generated=(), choices={}, pictured=("A", "B", "C"))
     text = read_sections(make_html(make_tables(without={*TRAINED, *WITH_NATURAL}), job))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from synthdiv.diagnosis.accounts import INTERVENTION, TOTAL, select_first
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.page.numbers import Row, Tables, bounds, count, is_beyond_noise, points
-from synthdiv.report.summary import describe_shortfall, list_names, percent
+from synthdiv.report.summary import describe_shortfall, list_names, percent, span
 
 MORE_SEEDS = (
     "Train with several seeds (in the config, seeds: [1, 2, 3]): one says nothing about how much training runs vary."
@@ -15,6 +15,10 @@ MORE_SEEDS = (
 TRAIN = (
     "Train a classifier on each set, with three seeds (key classifiers of the config): embeddings only suspect what "
     "training would measure."
+)
+COMPARE = (
+    "Add a set to compare with it: images of your own (key images, with settings), embeddings, or images to generate (keys "
+    "generators and datasets). The tutorial has a config for each."
 )
 MOST_COSTS = 4
 
@@ -73,6 +77,15 @@ def _say_untrained(tables: Tables, job: WriteSummary) -> Verdict:
         more = "There is no natural set either, so nothing can be said to fall short: add a set with the key images."
         return _make_open("Undecided: no classifier was trained on these sets.", more, (TRAIN,))
     rows = tables["experiments"].filter(query=job.natural).sort("centroid_accuracy", descending=True, maintain_order=True)
+    if not job.generated:
+        own = rows.filter(reference=job.natural).to_dicts()
+        known = [
+            f"By embeddings, its class centroids recognise {percent(row['centroid_accuracy'])}"
+            f"{span(row['centroid_accuracy_low'], row['centroid_accuracy_high'])} of its evaluation images."
+            for row in own
+        ]
+        headline = f"Undecided: {job.natural} is natural, and no set is compared with it yet."
+        return _make_open(headline, "".join(known), (COMPARE,))
     others = [row for row in rows.iter_rows(named=True) if row["reference"] in job.generated]
     hint = (
         f"By embeddings alone, the class centroids of {others[0]['reference']} recognise most natural images "
