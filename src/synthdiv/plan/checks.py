@@ -380,8 +380,10 @@ def _check_samples(study: Study, name: str) -> Problems:
         yield Problem(where, "it would have no effect with one seed: give several, or remove it")
         return
     if entry.swap or (study.config.ladder is not None and find_classifier(study.config) == name):
-        used = "swap checks" if entry.swap else "the ladder"
-        yield Problem(where, f"{used} compare training sets of the same images: use another classifier for one of the two")
+        message = (
+            "swap checks and the ladder compare training sets of the same images: use another classifier for one of the two"
+        )
+        yield Problem(where, message)
         return
     source = entry.init_from
     if source is not None and not study.config.classifiers[source.classifier].sample_per_seed:

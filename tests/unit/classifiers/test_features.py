@@ -212,9 +212,10 @@ def test_digits_are_transferred_and_features_measured_end_to_end(steps, index):
     accuracies = "classifier,train_set,evaluation_set,top1\nnet,Natural-IM,Other-IM,0.5\n"
     (steps.folder / "classifier_means.csv").write_text(accuracies)
     measured = {"statistics": tabulated, "classifiers": steps.folder / "classifier_means.csv", "transfer": [means]}
+    styled = {"styled": {"names": ["Natural-IM"], "natural": "Natural-IM"}}
     for job, inputs in (
-        (PlotFigure(figure="transfer", options={}), {"means": means}),
-        (PlotFigure(figure="features", options={"natural": "Natural-IM"}), measured),
+        (PlotFigure(figure="transfer", options=styled), {"means": means}),
+        (PlotFigure(figure="features", options=styled | {"natural": "Natural-IM"}), measured),
     ):
         figure = steps.run(plot_figure, job, inputs=inputs, outputs={"figure": steps.folder / "figure.png", "vector": []})
         with Image.open(figure) as image:
