@@ -31,6 +31,7 @@ def make_job(names=NAMES, **changes):
         "pictured": ("N", "A", "B", "C"),
         "datasets": ("plain",),
         "styled": ("A", "B", "C"),
+        "made": {name: f"prompts {name.lower()}" for name in "ABC"},
     }
     return WriteSummary(**(job | changes))
 

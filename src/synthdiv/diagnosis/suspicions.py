@@ -224,6 +224,6 @@ ADVICE = {
     "diversity": "lower the guidance scale",
     "visual domain": "use a LoRA or another model, or ask for photographs in the prompt",
 }
-UNGUIDED = "vary the prompts, or use another model: the images are not guided already"
+UNGUIDED = "vary the prompts, or use another model: the guidance scale cannot be lower"
 FACTORS = {"adherence": 2.0, "diversity": 0.5}
 """By how much a proposed guidance scale differs from the set's."""

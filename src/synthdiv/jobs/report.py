@@ -8,11 +8,13 @@ from __future__ import annotations
 import re
 
 from synthdiv.catalog.tables import TABLES
+from synthdiv.config.training import MixturePart
+from synthdiv.core.fingerprints import format_scale
 from synthdiv.core.job import Job
 from synthdiv.jobs.figures import list_figures, list_styled, name_figures
 from synthdiv.jobs.files import find_set_indices, has_result, list_results
 from synthdiv.jobs.rules import Wildcards, plans
-from synthdiv.plan.classifiers import list_answering, list_choices
+from synthdiv.plan.classifiers import list_answering, list_choices, list_parts
 from synthdiv.plan.experiments import find_natural_reference, list_diagnosed, list_diagnosis_references
 from synthdiv.plan.sets import list_image_sets
 from synthdiv.plan.study import Study
@@ -40,6 +42,8 @@ class WriteSummary(Job):
         All sets that are told apart, in the order of their colours.
     datasets : tuple of str
         The datasets, in the order of their prompts among the inputs.
+    made : dict of training set to str
+        What each consists of: natural images, or prompts and a guidance scale.
     """
 
     study: str
@@ -51,6 +55,7 @@ class WriteSummary(Job):
     pictured: tuple[str, ...]
     styled: tuple[str, ...]
     datasets: tuple[str, ...]
+    made: dict[str, str]
 
 
 class WriteTablePage(Job):
@@ -106,7 +111,22 @@ def write_summary(study: Study) -> WriteSummary:
         pictured=tuple(list_pictured(study)),
         styled=tuple(list_styled(study)),
         datasets=tuple(study.datasets),
+        made={name: _describe_training(study, name) for entry in list_answering(study).values() for name in entry.train},
     )
+
+
+def _describe_training(study: Study, training: str) -> str:
+    """Return what a training set consists of, in a few words."""
+    return " + ".join(_describe_part(study, part) for part in list_parts(study, training))
+
+
+def _describe_part(study: Study, part: MixturePart) -> str:
+    entry = study.sets[part.set]
+    if entry.dataset is not None:
+        what = f"prompts {study.find_dataset(part.set)}, guidance scale {format_scale(study.find_scale(part.set))}"
+    else:
+        what = ", ".join(f"{name} {value}" for name, value in entry.settings.items()) or "natural images"
+    return what if part.images_per_class is None else f"{part.images_per_class} a class of {part.set}: {what}"
 
 
 def name_page(part: str) -> str:

@@ -65,7 +65,7 @@ def test_the_steps_of_a_waterfall_follow_each_other_and_end_at_the_total():
     colours = {bar.get_facecolor() for bar in second.patches[1:]}
     assert len(colours) == 3  # a gain, a loss, the total
     labels = [label.get_text() for label in second.get_yticklabels()]
-    assert labels == ["to B: -5.0", "steps: x → y: +3.0", "prompts: x → y: -8.0", "in all: -10.0"]
+    assert labels == ["to B (not priced): -5.0", "steps: x → y: +3.0", "prompts: x → y: -8.0", "in all: -10.0"]
     # the interval of a step lies around its end
     lines = [collection.get_segments()[0][:, 0] for collection in second.collections if collection.get_linewidth() == 0.9]
     np.testing.assert_allclose(lines, [(-7, -3), (-4, 0), (-12, -8), (-12, -8)])

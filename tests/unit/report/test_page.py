@@ -102,7 +102,7 @@ def test_every_number_is_in_a_table(html):
     assert not set(re.findall(r"\d+\.\d+", text["sets"])) <= list_values(make_tables(without=("classifier_means",)))
     for number in ("210 images", "3 seeds", "4,200", "17 seeds"):
         assert number in text["verdict"]
-    assert "93.4 %, 2.6 %" in text["why"]
+    assert "93.4 % 2.6 %" in text["why"]
     assert "1,280 images" in text["do"]
     assert "640 of 700" in text["trust"]
     assert "74.1 %" in text["trust"]

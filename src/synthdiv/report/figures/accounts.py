@@ -145,7 +145,7 @@ def _draw_interval(ax: Axes, row: int, start: float, step: dict[str, Any]) -> No
 def _describe_step(step: dict[str, Any]) -> str:
     gain = f"{100 * step['gain']:+.1f}"
     if step["kind"] == NOT_PRICED:
-        return f"to {step['changed']}: {gain}"
+        return f"to {step['changed']} (not priced): {gain}"
     return f"{step['setting']}: {step['before']} → {step['after']}: {gain}"
 
 

@@ -107,7 +107,7 @@ def _make(row: Row, note: str, several: bool) -> Action:
 
 
 def list_proposals(tables: Tables, verdicts: Sequence[Verdict]) -> list[Proposal]:
-    """Return the untested suspicions, those whose test needs the fewest images first; equal advice is one proposal."""
+    """Return the untested suspicions, those of the best sets first, then by images; equal advice is one proposal."""
     if "suspicions" not in tables:
         return []
     best = [verdict.best for verdict in verdicts]
@@ -125,4 +125,8 @@ def list_proposals(tables: Tables, verdicts: Sequence[Verdict]) -> list[Proposal
         )
         for (cause, test, lines, number), own in grouped.items()
     ]
-    return sorted(found, key=lambda one: (one.n_images is None, one.n_images or 0))
+
+    def rank(one: Proposal) -> tuple[bool, bool, int]:
+        return not any(name in best for name, _ in one.sets), one.n_images is None, one.n_images or 0
+
+    return sorted(found, key=rank)

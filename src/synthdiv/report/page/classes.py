@@ -148,7 +148,8 @@ def _tabulate_shortfalls(
     table = tables["shortfalls"]
     table = table.filter(classifier=table["classifier"][0])
     first = table.row(0, named=True)
-    sets = list(dict.fromkeys(table["train_set"]))
+    means = dict(table.group_by("train_set").agg(pl.col("shortfall").mean()).iter_rows())
+    sets = sorted(dict.fromkeys(table["train_set"]), key=lambda name: means[name] or 0.0)  # the best first
     by_place = {(row["class_id"], row["train_set"]): row for row in table.to_dicts()}
     ids = list(dict.fromkeys(table["class_id"]))
     lead = best if best is not None and best in sets else sets[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from synthdiv.diagnosis.accounts import INTERACTION, NOT_PRICED, TOTAL, select_first
+from synthdiv.diagnosis.suspicions import CONFOUNDED
 from synthdiv.report.page.numbers import Tables, bounds, points
 from synthdiv.report.page.verdict import Verdict
 from synthdiv.report.summary import MONOTONE, percent
@@ -15,6 +16,15 @@ from synthdiv.report.summary import MONOTONE, percent
 MOST_ACCOUNTS = 12
 """Accounts of a classifier that are shown, at most."""
 UNTESTED = "not tested"
+MEANINGS = {
+    "ambiguity": "the prompt has another meaning, too",
+    "adherence": "images do not show what the prompt says",
+    "concept not represented": "the encoder does not connect the words with such images",
+    "wrong images": "images are recognised as other classes, for a reason that texts do not tell",
+    "diversity": "images vary too little, or repeat",
+    "visual domain": "images of the class look different as a whole: style, texture, background",
+}
+"""What each suspected cause means."""
 
 
 @dataclass(frozen=True)
@@ -71,27 +81,29 @@ class Suspicion:
     set_name, cause : str
     classes : str
         In how many of the set's classes.
-    planted : str
-        How often such suspicions were right where the cause was planted; empty if this was not measured.
+    found, wrongly : str
+        How often the cause was found where it was planted, and how often it was suspected in natural classes; empty if this
+        was not measured.
     test : str
         The intervention that tested it; empty if none did.
     gain : str
         What leaving the set for the test's gains, with the interval.
     verdict : str
-        Right, wrong, not beyond noise, or not tested.
+        Right, wrong, not beyond noise, confounded by what got worse, or not tested.
     """
 
     set_name: str
     cause: str
     classes: str
-    planted: str
+    found: str
+    wrongly: str
     test: str
     gain: str
     verdict: str
 
 
 def list_accounts(tables: Tables, verdicts: Sequence[Verdict]) -> tuple[list[Account], int]:
-    """Return the accounts to show, that of the best set first and then the largest shortfalls, and how many there are."""
+    """Return the accounts of the best set and of the largest shortfalls, the smallest first, and how many there are."""
     if "accounts" not in tables:
         return [], 0
     first = select_first(tables["accounts"])
@@ -103,7 +115,7 @@ def list_accounts(tables: Tables, verdicts: Sequence[Verdict]) -> tuple[list[Acc
         number += len(accounts)
         gains = dict(own.filter(kind=TOTAL).select("train_set", "gain").iter_rows())
         accounts.sort(key=lambda one: (one.train_set != best.get(one.classifier), gains[one.train_set]))
-        found += accounts[:MOST_ACCOUNTS]
+        found += sorted(accounts[:MOST_ACCOUNTS], key=lambda one: -gains[one.train_set])
     return found, number
 
 
@@ -154,10 +166,23 @@ def list_suspicions(tables: Tables) -> list[Suspicion]:
             row["set"],
             row["cause"],
             f"{row['n_suspected']} of {row['n_classes']}",
-            "" if row["hit_rate"] is None else f"{percent(row['hit_rate'])}, {percent(row['false_rate'])}",
+            "" if row["hit_rate"] is None else percent(row["hit_rate"]),
+            "" if row["false_rate"] is None else percent(row["false_rate"]),
             f"{row['setting']} {row['before']} → {row['after']} (to {row['tested_by']})" if row["tested_by"] else "",
             f"{points(row['gain'])} {bounds(row['gain_low'], row['gain_high'])}".strip() if row["tested_by"] else "",
-            (row["verdict"] or "no interval: it needs several training seeds") if row["tested_by"] else UNTESTED,
+            _describe_verdict(row) if row["tested_by"] else UNTESTED,
         )
         for row in tables["suspicions"].to_dicts()
     ]
+
+
+def _describe_verdict(row: dict) -> str:
+    if row["verdict"] is None:
+        return "no interval: it needs several training seeds"
+    return f"confounded: {row['also_worse']} got worse" if row["verdict"] == CONFOUNDED else row["verdict"]
+
+
+def list_meanings(suspicions: Sequence[Suspicion]) -> list[tuple[str, str]]:
+    """Return the causes that are suspected, each with what it means."""
+    suspected = {one.cause for one in suspicions}
+    return [(name, meaning) for name, meaning in MEANINGS.items() if name in suspected]

@@ -56,8 +56,8 @@ def _say_fitness(tables: Tables, job: WriteSummary, unfit: Sequence[str]) -> lis
         return []
     chance = percent(1 / len(job.class_names))
     sentences = [
-        f"By class centroids, the encoder recognises {percent(rows[0])} of the natural images of {job.natural}, and chance "
-        f"would {chance}."
+        f"By class centroids, the encoder recognises {percent(rows[0])} of the natural images of {job.natural}, and "
+        f"chance would recognise {chance}."
     ]
     if "causes" in tables and not unfit:
         worst = _find_worst(tables["causes"], "natural_accuracy")
@@ -70,7 +70,7 @@ def _say_fitness(tables: Tables, job: WriteSummary, unfit: Sequence[str]) -> lis
             means = texts.group_by("set", maintain_order=True).agg(mean=pl.col("natural_prompted").mean())
             best = means.sort("mean", descending=True, maintain_order=True)["set"][0]
             worst = _find_worst(texts.filter(set=best), "natural_prompted")
-            sentences.append(f"By the prompts of {best}, it recognises natural images of {worst}.")
+            sentences.append(f"By the prompts of {best} instead of centroids, it recognises natural images of {worst}.")
     return sentences
 
 

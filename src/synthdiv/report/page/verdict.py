@@ -157,7 +157,8 @@ def _choose_by_selection(tables: Tables, classifier: str) -> Choice | None:
     ]
     basis = (
         f"Chosen by the accuracy of classifier {classifier} ({percent(best['top1'])}, {count(best['n_seeds'], 'seed')}) on "
-        f"{count(best['n_images'], 'image')} of {best['selection_set']} that only serve to choose."
+        f"{count(best['n_images'], 'image')} of {best['selection_set']} that were set aside to choose; the evaluation "
+        "images below only report."
     )
     return best["train_set"], rivals, basis, best["detectable"]
 

@@ -17,7 +17,15 @@ from synthdiv.report.page.drawings import Drawing, draw_accounts, draw_forest, d
 from synthdiv.report.page.forest import Forest, tabulate_forests
 from synthdiv.report.page.numbers import Tables
 from synthdiv.report.page.pictures import Pictures, choose_pictured
-from synthdiv.report.page.reasons import Account, Ladder, Suspicion, find_ladder, list_accounts, list_suspicions
+from synthdiv.report.page.reasons import (
+    Account,
+    Ladder,
+    Suspicion,
+    find_ladder,
+    list_accounts,
+    list_meanings,
+    list_suspicions,
+)
 from synthdiv.report.page.trust import Part, list_trust
 from synthdiv.report.page.verdict import Verdict, find_verdicts
 
@@ -53,7 +61,11 @@ class Page:
     n_accounts : int
         All accounts, of which some are shown.
     ladder : (Ladder, Drawing) or None
+    made : mapping of training set to str
+        What each consists of.
     suspicions : sequence of Suspicion
+    causes : sequence of (str, str)
+        The suspected causes, and what each means.
     classes : ClassTable
     pictures : mapping of (set, class_id) to sequence of Picture
     pictured : sequence of str
@@ -75,7 +87,9 @@ class Page:
     accounts: Sequence[tuple[Account, Drawing]]
     n_accounts: int
     ladder: tuple[Ladder, Drawing] | None
+    made: Mapping[str, str]
     suspicions: Sequence[Suspicion]
+    causes: Sequence[tuple[str, str]]
     classes: ClassTable
     pictures: Pictures
     pictured: Sequence[str]
@@ -122,7 +136,7 @@ def build_page(
     styles = style_sets(job.styled, job.natural)
     pictured = choose_pictured(job.pictured, [job.natural, *(verdict.best for verdict in verdicts)])
     actions, tried = list_actions(tables, verdicts)
-    ladder = find_ladder(tables)
+    ladder, suspicions = find_ladder(tables), list_suspicions(tables)
     drawn = [draw_forest(forest, f"forest-{n}", styles) for n, forest in enumerate(forests)]
     return Page(
         study=job.study,
@@ -133,7 +147,9 @@ def build_page(
         accounts=list(zip(accounts, draw_accounts(accounts, styles), strict=True)),
         n_accounts=n_accounts,
         ladder=None if ladder is None else (ladder, draw_ladder(ladder)),
-        suspicions=list_suspicions(tables),
+        made=job.made,
+        suspicions=suspicions,
+        causes=list_meanings(suspicions),
         classes=classes,
         pictures=read_pictures(pictured, [one.class_id for one in classes.opened]),
         pictured=pictured,
