@@ -179,7 +179,7 @@ def list_suspicions(tables: Tables) -> list[Suspicion]:
 def _describe_verdict(row: dict) -> str:
     if row["verdict"] is None:
         return "no interval: it needs several training seeds"
-    return f"confounded: {row['also_worse']} got worse" if row["verdict"] == CONFOUNDED else row["verdict"]
+    return f"confounded: more classes with {row['also_worse']}" if row["verdict"] == CONFOUNDED else row["verdict"]
 
 
 def list_meanings(suspicions: Sequence[Suspicion]) -> list[tuple[str, str]]:
