@@ -5,6 +5,7 @@ is copied to the site.
 """
 
 import re
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 
 REPOSITORY = Path(__file__).parents[2]
+DEMO = REPOSITORY / "results" / "demo"
 API = "docs/reference/api"  # written by write_api, ignored by git
 
 project = "synthdiv"
@@ -77,6 +79,24 @@ def add_navigation(app: Sphinx, page: str, text: list[str]) -> None:
         text[0] += "\n".join(["", "```{toctree}", ":hidden:", f":caption: {title}", "", *pages, "```", ""])
 
 
+def link_demo(app: Sphinx, page: str, text: list[str]) -> None:
+    """Link the demo's summary and report from the tutorial, if the demo was run in this clone."""
+    if page == "docs/tutorial" and (DEMO / "report.html").exists():
+        links = ", ".join(f'<a href="../demo/{name}.html">{name}</a>' for name in ("summary", "report"))
+        heading = "## 2. Read the report\n"
+        assert heading in text[0]
+        text[0] = text[0].replace(heading, f"{heading}\nThe demo's, as this site's version wrote them: {links}.\n")
+
+
+def copy_demo(app: Sphinx, error: Exception | None) -> None:
+    """Copy the demo's summary, report and the tables that they link to."""
+    if error is None and (DEMO / "report.html").exists():
+        folder = Path(app.outdir, "demo")
+        shutil.copytree(DEMO / "tables", folder / "tables", dirs_exist_ok=True)
+        for name in ("summary.html", "report.html"):
+            shutil.copy(DEMO / name, folder / name)
+
+
 def mend_links(app: Sphinx, page: nodes.document) -> None:
     """Show a link to a folder as its text; and a type as its text unless it is the package's own.
 
@@ -93,4 +113,6 @@ def setup(app: Sphinx) -> None:
     """Connect these functions to the build."""
     app.connect("builder-inited", write_api)
     app.connect("source-read", add_navigation)
+    app.connect("source-read", link_demo)
     app.connect("doctree-read", mend_links)
+    app.connect("build-finished", copy_demo)
