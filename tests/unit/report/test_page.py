@@ -180,7 +180,7 @@ def test_without_images_to_choose_the_evaluation_images_name_the_best():
 def test_one_set():
     tables = make_tables(sets=("A",))
     (verdict,) = verdicts = find_verdicts(tables, make_job(choices={"net": ("A",)}))
-    assert verdict.headline == "A is the only generated training set."
+    assert (verdict.headline, verdict.basis, verdict.is_alone) == ("A is the only generated training set.", "", True)
     assert verdict.behind.startswith("It is 4.1 points")
     (forest,) = tabulate_forests(tables, verdicts)
     assert [row.name for row in forest.rows] == ["N", "A"]

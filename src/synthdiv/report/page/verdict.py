@@ -61,6 +61,11 @@ class Verdict:
     costs: tuple[str, ...]
     detectable: float | None
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether there is one set to choose from."""
+        return self.best is not None and not self.close and not self.behind_best
+
 
 def find_verdicts(tables: Tables, job: WriteSummary) -> list[Verdict]:
     """Return a verdict for each classifier with training sets to choose from; or one that says that there is none."""
@@ -108,7 +113,7 @@ def _find_verdict(tables: Tables, classifier: str, choices: tuple[str, ...]) -> 
     untested = any(not rival["is_tested"] for rival in rivals)
     deciding = (MORE_SEEDS,) if untested else tuple(_say_enough(best, rival) for rival in rivals if rival["is_open"])
     if not rivals:
-        headline = f"{best} is the only generated training set."
+        headline, basis = f"{best} is the only generated training set.", ""
     elif not close:
         headline = f"Take {best}."
     elif untested:
@@ -216,7 +221,7 @@ def _say_behind(tables: Tables, classifier: str, best: str) -> str:
         rows = select_first(tables["accounts"]).filter(classifier=classifier, train_set=best, kind=TOTAL).to_dicts()
         total = next(iter(rows), None)
     if total is None or total["natural"] is None:
-        return f"{classifier} was not trained on natural images, so how far {best} is behind them is not known."
+        return f"Classifier {classifier} was not trained on natural images, so how far {best} is behind them is not known."
     low, high = total["gain_low"], total["gain_high"]
     noise = " (one seed: no interval)" if low is None else "" if is_beyond_noise(low, high) else ", not beyond noise"
     return f"It is {describe_shortfall(total)}{noise}, on the evaluation images of {total['evaluation_set']}."
