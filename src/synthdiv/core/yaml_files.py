@@ -56,7 +56,9 @@ def read_yaml(path: Path | str, what: str) -> Any:
     except RecursionError:
         raise StudyError(f"the {what} {path} is not valid YAML: it is nested too deeply") from None
     except (yaml.YAMLError, ValueError) as error:  # a date such as 2020-13-45 is a ValueError
-        raise StudyError(f"the {what} {path} is not valid YAML: {error}") from None
+        reason = str(error).replace(' in "<unicode string>",', "")
+        advice = "\nIndent with spaces, not with tabs." if "character '\\t'" in reason else ""
+        raise StudyError(f"the {what} {path} is not valid YAML: {reason}{advice}") from None
 
 
 @lru_cache(maxsize=8)

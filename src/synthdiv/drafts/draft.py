@@ -218,7 +218,8 @@ def _draft_classifier(trained: list[str], natural: str) -> list[str]:
     return [
         "classifiers:  # what each training set is worth; `synthdiv check` says how small a difference they would find",
         "  small:",
-        "    recipe: {model: resnet18, epochs: 50, batch_size: 32}",
+        "    # each training takes minutes on a GPU; on a CPU, use fewer epochs and a smaller image_size",
+        "    recipe: {model: resnet18, image_size: 128, epochs: 50, batch_size: 32}",
         f"    train: {_write(trained)}",
         f"    evaluate: {_write([natural])}",
         "    seeds: [0, 1, 2]",

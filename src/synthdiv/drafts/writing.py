@@ -35,6 +35,10 @@ class Draft:
     rows: list[ClassRow]
 
 
+EXISTS = "{path} exists already, and is left as it is: {advice}"
+ADVICE = "choose another name, or move it away"
+
+
 def write_draft(path: Path, given: Given, *, writes_classes: bool, schema: str) -> Draft:
     """Write a config, and its class table if asked to; check both as Snakemake does, and remove them if they are wrong.
 
@@ -44,12 +48,14 @@ def write_draft(path: Path, given: Given, *, writes_classes: bool, schema: str) 
         If a file exists already, or the user's images, embeddings or prompts cannot make a study.
     """
     written: list[Path] = []
+    if path.exists():
+        raise StudyError(EXISTS.format(path=path, advice=ADVICE))
     try:
         if writes_classes:
             _write_new(Path(given.classes), format_classes(given.rows), "name it with --classes to use it, or move it away")
             written.append(Path(given.classes))
         inputs = _read_sets(given)
-        _write_new(path, draft_config(given, inputs, schema), "choose another name, or move it away")
+        _write_new(path, draft_config(given, inputs, schema), ADVICE)
         written.insert(0, path)
         load_study(yaml.safe_load(path.read_text(encoding="utf-8")))
     except BaseException as error:
@@ -84,6 +90,6 @@ def _write_new(path: Path, text: str, advice: str) -> None:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise StudyError(f"{path} exists already, and is left as it is: {advice}") from None
+        raise StudyError(EXISTS.format(path=path, advice=advice)) from None
     except FileNotFoundError:
         raise StudyError(f"{path} cannot be written: there is no folder {os.path.dirname(path)}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -77,7 +78,9 @@ class Rates:
         """Return a sentence on the source of the hours."""
         if self.calibration:
             return f"Hours are for one device, as measured on {self.calibration['device']} (target calibrate)."
+        has_gpu = self.study.config.device != "cpu" and shutil.which("nvidia-smi") is not None
+        here = "" if has_gpu else "This machine's CPU takes far longer. "
         return (
-            "Hours are a GUESS, for one A100: measure your device with target calibrate. Gigabytes are a guess until "
+            f"Hours are a GUESS, for one A100: measure your device with target calibrate. {here}Gigabytes are a guess until "
             "images are generated."
         )

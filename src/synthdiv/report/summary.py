@@ -18,7 +18,10 @@ from synthdiv.diagnosis.interventions import select_primary
 from synthdiv.diagnosis.ladder import NO, WITHIN_NOISE, YES
 from synthdiv.diagnosis.shortfalls import NOT_TESTED, PRICED, SUSPECTED, UNEXPLAINED, list_class_causes
 
-SETTLED = "No suspicion is left: the classes that fall short have a price, or no cause is suspected."
+SETTLED = (
+    "Of the classes that fall short beyond noise, none has a suspected cause that is left to test. suspicions.csv has all "
+    "suspicions."
+)
 MONOTONE = {
     YES: "No step gains: the ladder is monotone.",
     NO: "The ladder is not monotone: a step gains beyond noise.",

@@ -61,6 +61,8 @@ class Page:
     n_accounts : int
         All accounts, of which some are shown.
     ladder : (Ladder, Drawing) or None
+    generates : bool
+        Whether the study generates images.
     made : mapping of training set to str
         What each consists of.
     suspicions : sequence of Suspicion
@@ -87,6 +89,7 @@ class Page:
     accounts: Sequence[tuple[Account, Drawing]]
     n_accounts: int
     ladder: tuple[Ladder, Drawing] | None
+    generates: bool
     made: Mapping[str, str]
     suspicions: Sequence[Suspicion]
     causes: Sequence[tuple[str, str]]
@@ -147,6 +150,7 @@ def build_page(
         accounts=list(zip(accounts, draw_accounts(accounts, styles), strict=True)),
         n_accounts=n_accounts,
         ladder=None if ladder is None else (ladder, draw_ladder(ladder)),
+        generates=bool(job.datasets),
         made=job.made,
         suspicions=suspicions,
         causes=list_meanings(suspicions),
