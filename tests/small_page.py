@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from synthdiv.analysis.leakage import COUNTS as LEAKAGE
 from synthdiv.diagnosis.accounts import SCHEMA as ACCOUNTS
 from synthdiv.diagnosis.interventions import CLASS_SCHEMA as EFFECTS
 from synthdiv.diagnosis.interventions import SCHEMA as INTERVENTIONS
@@ -148,8 +149,7 @@ def make_tables(names=NAMES, sets=("A", "B", "C"), without=()):
         ),
         "experiment_differences": pl.DataFrame(schema={"metric": pl.String, "differs": pl.Boolean}),
         "centroid_distance": pl.DataFrame(schema={"set": pl.String, "split": pl.String, "centroid_distance": pl.Float64}),
-        "leakage": pl.DataFrame(schema={"set": pl.String, "split": pl.String, "other_set": pl.String,
-                                        "other_split": pl.String, "n_duplicates": pl.Int64}),
+        "leakage": frame([], LEAKAGE),
         "natural_images": pl.DataFrame({"set": ["N"], "split": ["train"], "n_found": [700], "n_used": [640],
                                         "n_undecodable": [2], "n_left_out": [58]}),
         "claims": pl.DataFrame(schema={"claim": pl.String, "source": pl.String, "verdict": pl.String}),

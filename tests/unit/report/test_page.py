@@ -6,7 +6,19 @@ from html.parser import HTMLParser
 
 import polars as pl
 import pytest
-from small_page import LOST, NAMES, TOP1, TRAINED, WITH_NATURAL, make_html, make_job, make_tables, make_view, replace_names
+from small_page import (
+    LEAKAGE,
+    LOST,
+    NAMES,
+    TOP1,
+    TRAINED,
+    WITH_NATURAL,
+    make_html,
+    make_job,
+    make_tables,
+    make_view,
+    replace_names,
+)
 
 from synthdiv.report.page.actions import list_actions, list_proposals
 from synthdiv.report.page.classes import MOST_OPENED, MOST_ROWS, tabulate_classes
@@ -207,6 +219,22 @@ def test_without_a_classifier():
     assert "no set can be called best" in text["sets"]
     assert "no loss is measured" in text["classes"]
     assert "diversity" in text["classes"]
+
+
+@pytest.mark.parametrize(("share", "warns"), [(0.03, True), (0.002, False)])
+def test_many_images_that_the_best_set_shares_are_in_its_verdict(share, warns):
+    row = {"set": "N", "split": "evaluation", "other_set": "A", "other_split": "train", "n_images": 1000, "n_others": 640}
+    row |= {
+        "n_exact": int(1000 * share),
+        "n_near": 0,
+        "n_crops": 0,
+        "n_duplicates": int(1000 * share),
+        "duplicate_share": share,
+    }
+    row |= {"duplicate_share_low": share / 2, "duplicate_share_high": share * 2, "correlation_limit": 0.9}
+    text = read_sections(make_html(make_tables() | {"leakage": pl.DataFrame([row], schema=LEAKAGE)}))
+    assert ("Beware:" in text["verdict"]) == warns
+    assert f"{100 * share:.1f} %" in text["trust"]
 
 
 def test_a_natural_set_alone():

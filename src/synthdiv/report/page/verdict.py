@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
+
 from synthdiv.diagnosis.accounts import INTERVENTION, TOTAL, select_first
 from synthdiv.jobs.report import WriteSummary
 from synthdiv.report.page.numbers import Row, Tables, bounds, count, is_beyond_noise, points
-from synthdiv.report.summary import describe_shortfall, list_names, percent, span
+from synthdiv.report.summary import describe_shortfall, list_names, percent, span, summarise_leakage
 
 MORE_SEEDS = (
     "Train with several seeds (in the config, seeds: [1, 2, 3]): one says nothing about how much training runs vary."
@@ -21,6 +23,8 @@ COMPARE = (
     "generators and datasets). The tutorial has a config for each."
 )
 MOST_COSTS = 4
+MUCH_SHARED = 0.01
+"""The share of shared images of which the verdict warns; the section on trust says all."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Verdict:
         What would decide it; empty if it is decided.
     costs : tuple of str
         What made other sets fall short beyond noise, the most costly first.
+    warnings : tuple of str
+        Which images the best set shares with natural ones, if they are many.
     detectable : float or None
         The smallest difference between two sets that is found with 80 % probability.
     """
@@ -59,6 +65,7 @@ class Verdict:
     basis: str
     deciding: tuple[str, ...]
     costs: tuple[str, ...]
+    warnings: tuple[str, ...]
     detectable: float | None
 
     @property
@@ -102,7 +109,7 @@ def _say_untrained(tables: Tables, job: WriteSummary) -> Verdict:
 
 
 def _make_open(headline: str, basis: str, deciding: tuple[str, ...]) -> Verdict:
-    return Verdict("", None, (), (), False, headline, "", basis, deciding, (), None)
+    return Verdict("", None, (), (), False, headline, "", basis, deciding, (), (), None)
 
 
 def _find_verdict(tables: Tables, classifier: str, choices: tuple[str, ...]) -> Verdict:
@@ -131,6 +138,7 @@ def _find_verdict(tables: Tables, classifier: str, choices: tuple[str, ...]) -> 
         basis=basis,
         deciding=deciding,
         costs=tuple(_list_costs(tables, classifier)),
+        warnings=tuple(_list_shared(tables, best)),
         detectable=detectable,
     )
 
@@ -225,6 +233,16 @@ def _say_behind(tables: Tables, classifier: str, best: str) -> str:
     low, high = total["gain_low"], total["gain_high"]
     noise = " (one seed: no interval)" if low is None else "" if is_beyond_noise(low, high) else ", not beyond noise"
     return f"It is {describe_shortfall(total)}{noise}, on the evaluation images of {total['evaluation_set']}."
+
+
+def _list_shared(tables: Tables, best: str) -> list[str]:
+    """Say which evaluation images of other sets are training images of the best one, and which of its are natural ones."""
+    if "leakage" not in tables:
+        return []
+    leaked = (pl.col("other_set") == best) & (pl.col("split") == "evaluation") & (pl.col("set") != best)
+    copied = (pl.col("set") == best) & (pl.col("split") == "train") & (pl.col("other_set") != best)
+    many = tables["leakage"].filter(leaked | copied, pl.col("duplicate_share") >= MUCH_SHARED)
+    return summarise_leakage(many) if len(many) else []
 
 
 def _list_costs(tables: Tables, classifier: str) -> list[str]:
