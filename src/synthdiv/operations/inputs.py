@@ -112,7 +112,7 @@ def _read_images(study: Study, indexed: str, inputs: Inputs, threads: int) -> di
         with about((*where, job.name, "images", split)):
             check_images(source)
     with about((*where, job.name)), tempfile.TemporaryDirectory() as folder:
-        _, splits = find_splits(
+        classes, splits = find_splits(
             job.source,
             name=job.name,
             class_table=study.config.classes,
@@ -125,7 +125,8 @@ def _read_images(study: Study, indexed: str, inputs: Inputs, threads: int) -> di
         others = _list_other_folders(own[split]) if split in own else []
         more = f" and {len(others) - SHOWN:,} more" if len(others) > SHOWN else ""
         note = f"; folders that are no class: {', '.join(others[:SHOWN])}{more}" if others else ""
-        per_class = describe_counts(Counter(one.image.class_id for one in chosen))
+        counted = Counter(one.image.class_id for one in chosen)
+        per_class = f"{describe_counts(counted)}{_name_single({row.class_id: row.key for row in classes}, counted)}"
         inputs.lines.append(f"{summarise_images(job.name, split, found, chosen, left_out)}, {per_class}{note}")
     return {split: Counter(one.image.class_id for one in chosen) for split, (_, chosen, _) in splits.items()}
 
@@ -150,8 +151,18 @@ def _read_vectors(study: Study, name: str, inputs: Inputs) -> dict[str, Counter[
     for split in SPLITS:
         counts[split] = Counter(table.class_ids[np.array(table.splits) == split].tolist())
         words = f"{counts[split].total():,} vectors of {table.vectors.shape[1]:,} values"
-        inputs.lines.append(f"{name}, {split}: {words}, {describe_counts(counts[split])}")
+        single = _name_single(dict(enumerate(keys)), counts[split])
+        inputs.lines.append(f"{name}, {split}: {words}, {describe_counts(counts[split])}{single}")
     return counts
+
+
+def _name_single(keys: Mapping[int, str], counts: Counter[int]) -> str:
+    """Name the classes with one image, which say nothing about diversity, if others have more."""
+    single = [keys[class_id] for class_id, count in sorted(counts.items()) if count == 1]
+    if not single or len(single) == len(counts):
+        return ""
+    more = f" and {len(single) - SHOWN:,} more" if len(single) > SHOWN else ""
+    return f"; TOO FEW, only 1: {', '.join(single[:SHOWN])}{more}"
 
 
 def describe_counts(counts: Counter[int]) -> str:

@@ -37,6 +37,12 @@ def test_a_study_that_can_run(pets):
     assert not (pets.folder / "results").exists()
 
 
+def test_a_class_with_one_image_is_named(pets):
+    for path in sorted((pets.folder / "photos" / "val" / "cat").iterdir())[1:]:
+        path.unlink()
+    assert "1 to 3 of each of 2 classes; TOO FEW, only 1: cat\n" in check(pets).stdout
+
+
 def test_all_mistakes_of_a_config_are_listed_with_their_lines(pets):
     pets.config["sets"]["Pets"]["images"]["valuation"] = pets.config["sets"]["Pets"]["images"].pop("evaluation")
     pets.config["seed"] = "one"
