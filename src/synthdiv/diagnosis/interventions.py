@@ -15,6 +15,7 @@ from synthdiv.stats.crossed import (
     Effect,
     SeedVariance,
     adjust_by_holm,
+    arrange_runs,
     measure_effect,
     pool_seed_variance,
     shrink_effects,
@@ -67,18 +68,14 @@ def read_answers(predictions: pl.DataFrame) -> dict[str, Answers]:
     """Arrange the predictions of the classifiers of one training set, by evaluation set, in the order of the table."""
     found = {}
     for (name,), own in predictions.group_by("evaluation_set", maintain_order=True):
-        table, seeds = own.sort("seed", "class_id", "index"), own["seed"].n_unique()
-        first = table.head(len(table) // seeds)
-
-        def arrange(values: pl.Series, seeds: int = seeds) -> np.ndarray:
-            return values.to_numpy().reshape(seeds, -1)
-
-        found[str(name)] = Answers(
-            first["class_id"].to_numpy(),
-            arrange(table["correct_top1"].cast(pl.Float64)),
-            np.minimum(-arrange(table["log_probability"].cast(pl.Float64)), MAX_LOSS),
-            arrange(table["predicted"].list.first()),
+        class_ids, values = arrange_runs(
+            own,
+            correct=pl.col("correct_top1").cast(pl.Float64),
+            losses=-pl.col("log_probability").cast(pl.Float64),
+            predicted=pl.col("predicted").list.first(),
         )
+        losses = np.minimum(values["losses"], MAX_LOSS)
+        found[str(name)] = Answers(class_ids, values["correct"], losses, values["predicted"])
     return found
 
 

@@ -35,7 +35,6 @@ class Draft:
     rows: list[ClassRow]
 
 
-EXISTS = "{path} exists already, and is left as it is: {advice}"
 ADVICE = "choose another name, or move it away"
 
 
@@ -49,7 +48,7 @@ def write_draft(path: Path, given: Given, *, writes_classes: bool, schema: str) 
     """
     written: list[Path] = []
     if path.exists():
-        raise StudyError(EXISTS.format(path=path, advice=ADVICE))
+        raise _refuse_existing(path, ADVICE)
     try:
         if writes_classes:
             _write_new(Path(given.classes), format_classes(given.rows), "name it with --classes to use it, or move it away")
@@ -85,11 +84,15 @@ def _read_sets(given: Given) -> Inputs:
     return inputs
 
 
+def _refuse_existing(path: Path, advice: str) -> StudyError:
+    return StudyError(f"{path} exists already, and is left as it is: {advice}")
+
+
 def _write_new(path: Path, text: str, advice: str) -> None:
     try:
         with open(path, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise StudyError(EXISTS.format(path=path, advice=advice)) from None
+        raise _refuse_existing(path, advice) from None
     except FileNotFoundError:
         raise StudyError(f"{path} cannot be written: there is no folder {os.path.dirname(path)}") from None

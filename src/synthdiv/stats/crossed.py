@@ -55,6 +55,28 @@ class Effect:
         return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
 
+def arrange_runs(predictions: pl.DataFrame, **values: pl.Expr) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Arrange values of each image by seed and image.
+
+    Parameters
+    ----------
+    predictions : polars.DataFrame
+        seed, class_id, index, and what the values need: all seeds have the same images.
+    **values : polars.Expr
+
+    Returns
+    -------
+    class_ids : int array of shape (n,)
+        The images' classes.
+    values : dict of str to array of shape (s, n)
+        By their names.
+    """
+    table = predictions.sort("seed", "class_id", "index")
+    seeds = table["seed"].n_unique()
+    class_ids = table["class_id"].head(len(table) // seeds).to_numpy()
+    return class_ids, {name: table.select(one).to_series().to_numpy().reshape(seeds, -1) for name, one in values.items()}
+
+
 def arrange_seeds(predictions: pl.DataFrame, column: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Arrange a value of each image by training set, seed and image.
 
@@ -73,10 +95,8 @@ def arrange_seeds(predictions: pl.DataFrame, column: str) -> tuple[np.ndarray, d
     """
     values, class_ids = {}, np.zeros(0, dtype=np.int64)
     for (name,), own in predictions.group_by("train_set", maintain_order=True):
-        table = own.sort("seed", "class_id", "index")
-        count = len(table) // table["seed"].n_unique()
-        class_ids = table["class_id"].head(count).to_numpy()
-        values[str(name)] = table[column].cast(pl.Float64).to_numpy().reshape(-1, count)
+        class_ids, arranged = arrange_runs(own, value=pl.col(column).cast(pl.Float64))
+        values[str(name)] = arranged["value"]
     return class_ids, values
 
 
